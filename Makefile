@@ -1,186 +1,201 @@
 # SPDX-License-Identifier: Apache-2.0
-# The whole build. `make help` lists the targets; V=1 shows the commands; O=DIR builds elsewhere than in build/.
-# Sources are found, dependencies generated: adding a file needs no edit here.
+#
+# The whole build, in one place.  `make help` lists the targets.  Sources are found, not listed;
+# objects mirror the tree below $O, and a variant is a directory: make O=build-x CXXFLAGS=...
+# V=1 shows commands, WERROR=1 makes warnings errors.
 
-O      := build
-PYTHON := /usr/bin/python3
-
-ifeq ($(filter help format clean dist,$(MAKECMDGOALS)),)
+ifneq ($(MAKECMDGOALS),help)
 ifeq ($(wildcard config.mk),)
 $(error Run ./configure first)
 endif
 endif
 -include config.mk
 
-# As many jobs as processors, unless the caller says -j; a make inside a make shares its parent's.
+O ?= build
 ifeq ($(MAKELEVEL),0)
-MAKEFLAGS += -j$(shell nproc) --no-print-directory
+MAKEFLAGS += -j$(shell nproc)
 endif
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
+.PHONY: all run check check-unit check-fuzz check-e2e check-asan fuzz fuzz-targets bench lint tidy format \
+        install uninstall dist clean help
 
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wold-style-cast $(if $(WERROR),-Werror)
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-E2E_JOBS := 4
-FUZZ_SECONDS := 60
+# ---- What there is -----------------------------------------------------------------------------
+SRCS       := $(sort $(wildcard src/*.cc src/*/*.cc)) build/modules.cc $(MODULE_SRCS)
+TESTS      := $(sort $(wildcard tests/unit/*/*.cc tests/unit/*/*.c))
+SUPPORT    := $(filter tests/unit/fakes/%,$(TESTS)) $(wildcard tests/support/*.cc)
+FUZZ       := $(patsubst tests/fuzz/%_fuzz.cc,%,$(sort $(wildcard tests/fuzz/*_fuzz.cc)))
+BENCHES    := $(patsubst tests/bench/%.cc,%,$(sort $(wildcard tests/bench/*.cc)))
+object      = $(addsuffix .o,$(addprefix $O/,$(basename $1)))
+OBJS       := $(call object,$(SRCS))
+LIB_OBJS   := $(filter-out $O/src/main.o,$(OBJS))
+TEST_OBJS  := $(call object,$(filter-out $(SUPPORT),$(TESTS)))
+ROOMS      := $(filter-out fakes,$(notdir $(patsubst %/,%,$(sort $(dir $(TESTS))))))
+MAN_MADE   := $(patsubst man/%.in,$O/man/%,$(wildcard man/*.in))
+MAN        := $(wildcard man/*.[0-9]) $(MAN_MADE)
 
-# ---- what there is -----------------------------------------------------------------------------------------------
+# Tests may link the objects of a few rooms only: make build/unit-tests-http LIBROOMS="base http"
+LIB := $O/libweir.a
+ifdef LIBROOMS
+empty :=
+LIB := $O/libweir-$(subst $(empty) ,-,$(strip $(LIBROOMS))).a
+$(LIB): $(filter $(LIBROOMS:%=$O/src/%/%),$(LIB_OBJS)) $(call object,build/modules.cc)
+endif
 
-# ROOM=x builds and runs the unit tests of src/x alone, with x and the rooms below it.
-ROOM  :=
-ROOMS := $(if $(ROOM),$(shell $(PYTHON) tests/lint/rooms.py --below $(ROOM)),*)
-
-SRCS    := $(sort $(wildcard src/main.cc $(ROOMS:%=src/%/*.cc))) $(if $(ROOM),,build/modules.cc $(MODULE_SRCS))
-OBJS    := $(SRCS:%.cc=$O/%.o)
-LIB     := $(filter-out $O/src/main.o,$(OBJS))
-UNIT    := $O/unit-tests$(ROOM:%=-%)
-UNITS   := $(sort $(wildcard tests/unit/$(or $(ROOM),*)/*.cc tests/unit/$(or $(ROOM),*)/*.c tests/unit/fakes/*.cc tests/support/*.cc))
-TOBJS   := $(addprefix $O/,$(addsuffix .o,$(basename $(UNITS))))
-FUZZERS := $(patsubst tests/fuzz/%_fuzz.cc,%,$(wildcard tests/fuzz/*_fuzz.cc))
-REPLAYS := $(FUZZERS:%=$O/fuzz-%)
-BENCHES := $(patsubst tests/bench/%.cc,$O/bench-%,$(wildcard tests/bench/*.cc))
-MANUALS := $(wildcard man/*.[0-9]) $(patsubst man/%.in,$O/man/%,$(wildcard man/*.in))
-
+# ---- How it is compiled ------------------------------------------------------------------------
 # What weir needs, then what configure or the user asked for; the user wins.
-COMPILE   = $(CXX) -std=c++20 -Isrc -Iinclude -Ibuild $(INCLUDES) -MMD -MP $(WARNINGS) $(CPPFLAGS) $(CXXFLAGS)
-# A C test written for cmocka keeps its main(), under a name of its own: tests/support/cmocka.h.
-COMPILE_C = $(CC) -std=gnu17 -Isrc -Iinclude -Ibuild $(INCLUDES) -MMD -MP -Wall -Wextra $(CPPFLAGS) $(CFLAGS)
-LINK      = $(CXX) $(CXXFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LDLIBS)
+WARN      = -Wall -Wextra $(if $(WERROR),-Werror)
+WARN_CXX  = -Wpedantic -Wshadow -Wconversion -Wold-style-cast
+SANITIZED = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+FLAGS     = -Isrc -Iinclude -Ibuild $(INCLUDES) -MMD -MP $(WARN) $(HARDEN) $(SANITIZED) $(LIB_CFLAGS) $(CPPFLAGS)
+COMPILE   = $(CXX) -std=c++20 $(FLAGS) $(WARN_CXX) $(CXXFLAGS)
+COMPILE_C = $(CC) -std=gnu11 $(FLAGS) $(CXXFLAGS)
+LINK      = $(CXX) $(CXXFLAGS) $(SANITIZED) $(HARDEN_LD) $(LDFLAGS)
+GTEST     = -lgtest_main -lgmock -lgtest -pthread
 
-Q   := $(if $V,,@)
-say  = $(if $V,,@printf '  %-5s %s\n' '$1' '$@')
+Q    := $(if $V,,@)
+say   = $(if $V,,@printf '  %-5s %s\n' '$1' '$@')
 
-# ---- building ----------------------------------------------------------------------------------------------------
-
-all: $O/weir compile_commands.json  ## build the program (default)
-.PHONY: all
+all: $O/weir $(MAN_MADE) compile_commands.json ## the daemon, its manual and compile_commands.json (default)
 
 $O/weir: $(OBJS)
-	$(call say,LINK)
-	$Q$(LINK)
+	$(call say,LD)
+	$Q$(LINK) -o $@ $^ $(LDLIBS)
 
-$(UNIT): $(LIB) $(TOBJS)
-	$(call say,LINK)
-	$Q$(LINK) $(TEST_LDLIBS)
-
-$(REPLAYS): $O/fuzz-%: $O/tests/fuzz/%_fuzz.o $O/tests/fuzz/driver.o $(LIB)
-	$(call say,LINK)
-	$Q$(LINK)
-
-$O/libfuzzer-%: $O/tests/fuzz/%_fuzz.o $(LIB)
-	$(call say,LINK)
-	$Q$(LINK) -fsanitize=fuzzer
-
-$(BENCHES): $O/bench-%: $O/tests/bench/%.o $(LIB)
-	$(call say,LINK)
-	$Q$(LINK)
-
-$O/tests/%.o: INCLUDES := -Itests -Itests/unit -Itests/support
+$O/libweir.a: $(LIB_OBJS)
+$O/libsupport.a: $(call object,$(SUPPORT))
+$O/%.a:
+	$(call say,AR)
+	$Qrm -f $@ && $(AR) rcs $@ $^
 
 $O/%.o: %.cc config.mk
 	@mkdir -p $(@D)
 	$(call say,CXX)
 	$Q$(COMPILE) -c -o $@ $<
 
+# A C file with a main() is a test program written for cmocka: its main gets a name of its own,
+# and tests/support/cmocka.h has it called when the tests are collected.
 $O/%.o: %.c config.mk
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$Q$(COMPILE_C) $(if $(filter %_test,$*),-Dmain=$(notdir $*)_main) -c -o $@ $<
+	$Q$(COMPILE_C) -Dmain=$(basename $(<F))_cmocka_main -DCMOCKA_MAIN=$(basename $(<F))_cmocka_main -c -o $@ $<
 
--include $(patsubst %.o,%.d,$(OBJS) $(TOBJS) $O/tests/fuzz/driver.o $(FUZZERS:%=$O/tests/fuzz/%_fuzz.o) $(BENCHES:$O/bench-%=$O/tests/bench/%.o))
+$O/tests/%.o: INCLUDES = -Itests/unit -Itests/support
 
-# weir.conf(5) lists the directives the program itself knows.
+$O/unit-tests: $(TEST_OBJS)
+$(foreach r,$(ROOMS),$(eval $O/unit-tests-$r: $(filter $O/tests/unit/$r/%,$(TEST_OBJS))))
+$O/unit-tests $(ROOMS:%=$O/unit-tests-%): $O/libsupport.a $(LIB)
+	$(call say,LD)
+	$Q$(LINK) -o $@ $^ $(GTEST) $(LDLIBS)
+
+$O/fuzz/%: $O/tests/fuzz/%_fuzz.o $(if $(LIBFUZZER),,$O/tests/fuzz/driver.o) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$Q$(LINK) $(if $(LIBFUZZER),-fsanitize=fuzzer) -o $@ $^ $(LDLIBS)
+
+$O/bench-%: $O/tests/bench/%.o $O/libsupport.a $(LIB)
+	$(call say,LD)
+	$Q$(LINK) -o $@ $^ $(LDLIBS)
+
+# The directive list of the manual is what the program itself prints.
 $O/man/%: man/%.in $O/weir
 	@mkdir -p $(@D)
 	$(call say,MAN)
-	$Q$O/weir help directives --mdoc >$@.directives
-	$Qsed -e '/^\.\\" @DIRECTIVES@/{r $@.directives' -e 'd}' $< >$@
+	$Q$O/weir help directives --mdoc >$@.list
+	$Qsed -e '/^\.\\" @DIRECTIVES@/{' -e 'r $@.list' -e 'd' -e '}' $< >$@ && rm $@.list
 
-# For clangd and clang-tidy: one entry a source file, written anew when a file comes or goes.
-EVERY_CC = $(filter %.cc,$(SRCS) $(UNITS) $(wildcard tests/fuzz/*.cc tests/bench/*.cc))
-entry    = {"directory":"$(CURDIR)","file":"$1","command":"$(subst ",\",$(COMPILE)) $(if $(filter tests/%,$1),-Itests -Itests/unit -Itests/support )-c $1"}
-compile_commands.json: Makefile config.mk $(wildcard src src/*/ tests/unit/*/ tests/fuzz tests/bench)
-	$Q{ echo '['; printf '%s\n' $(foreach f,$(EVERY_CC),'$(call entry,$f),') | sed '$$s/,$$//'; echo ']'; } >$@
+define COMMANDS
+{ printf '['; comma=; for f in $(filter %.cc,$(SRCS) $(TESTS) $(wildcard tests/*/*.cc)); do \
+    printf '%s\n{"directory": "$(CURDIR)", "file": "%s", "command": "$(COMPILE) -Itests/unit -Itests/support -c %s"}' \
+        "$$comma" "$$f" "$$f"; comma=,; done; printf '\n]\n'; } >$@
+endef
+compile_commands.json: Makefile config.mk $(sort $(dir $(SRCS) $(TESTS)))
+	$(call say,GEN)
+	$Q$(COMMANDS)
 
-# ---- running and testing -----------------------------------------------------------------------------------------
+-include $(wildcard $(patsubst %.o,%.d,$(OBJS) $(call object,$(TESTS) $(wildcard tests/*/*.cc))))
 
-run: $O/weir  ## start weir on conf/examples/quickstart.conf
-	@echo 'Open http://127.0.0.1:8080/ (Ctrl-C stops weir)'
-	$Qexec $O/weir -c conf/examples/quickstart.conf
+# ---- Running and testing -----------------------------------------------------------------------
+PYTHON   ?= /usr/bin/python3
+PYTEST    = $(PYTHON) -B -m pytest -q -p no:cacheprovider $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo -n 4)
+MUTATIONS ?= 200
+define RUN_UNIT
+$(abspath $(or $1,$O/unit-tests)) --gtest_brief=1 $(GTEST_ARGS)
+endef
+define RUN_FUZZ
+@set -e; for f in $(FUZZ); do $O/fuzz/$$f tests/fuzz/corpus/$$f $(MUTATIONS); done
+endef
+define RUN_E2E
+WEIR=$(abspath $O/weir) $(if $(SANITIZE),WEIR_SANITIZED=1) $(PYTEST) $(or $(E2E),tests/e2e) $(PYTEST_ARGS)
+endef
 
-run_unit   = $(UNIT) --gtest_brief=1
-run_replay = for f in $(FUZZERS); do $O/fuzz-$$f tests/fuzz/corpus/$$f || exit 1; done
-run_e2e    = WEIR=$(abspath $O/weir) $(PYTHON) -m pytest -q $$($(PYTHON) -c 'import xdist' 2>/dev/null && echo -n $(E2E_JOBS)) tests/e2e
+run: $O/weir ## build, and start weir in the foreground on the quick-start configuration
+	@echo 'weir runs conf/examples/quickstart.conf: open http://127.0.0.1:8080/ (stop with Ctrl-C)'
+	@exec $O/weir -c conf/examples/quickstart.conf
 
-check: $O/weir $(UNIT) $(REPLAYS) compile_commands.json  ## every test: unit, fuzz corpora, end to end
-	$Q$(run_unit)
-	$Q$(run_replay)
-	$Q$(run_e2e)
+check: $O/unit-tests $(FUZZ:%=$O/fuzz/%) $O/weir ## every test: unit, fuzz corpora, end to end
+	$(call RUN_UNIT)
+	$(RUN_FUZZ)
+	$(RUN_E2E)
 
-check-unit: $(UNIT)  ## unit tests (ROOM=config: those of one room, with the rooms below it)
-	$Q$(run_unit)
+check-unit: $O/unit-tests$(if $(ROOM),-$(ROOM)) ## unit tests; ROOM=http for those of one room
+	$(call RUN_UNIT,$<)
 
-check-fuzz: $(REPLAYS)  ## replay the fuzz corpora, with some mutations of each seed
-	$Q$(run_replay)
+check-fuzz: $(FUZZ:%=$O/fuzz/%) ## replay the fuzz corpora, with a few mutations of each seed
+	$(RUN_FUZZ)
 
-check-e2e: $O/weir  ## end-to-end tests against build/weir
-	$Q$(run_e2e)
+check-e2e: $O/weir ## end-to-end tests; E2E=FILE for one, PYTEST_ARGS="-k name"
+	$(RUN_E2E)
 
-check-asan:  ## every test under the address and undefined behaviour sanitizers
-	$QWEIR_SANITIZED=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
-	ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:strict_string_checks=1 \
-	$(MAKE) O=build-asan CXXFLAGS='-O1 -g $(SANITIZE)' CFLAGS='-O1 -g $(SANITIZE)' LDFLAGS='' check
+check-asan: ## all of check under AddressSanitizer and UBSan, in build-asan
+	+$Q$(MAKE) O=build-asan CXXFLAGS='-O1 -g' HARDEN= HARDEN_LD= SANITIZE=address,undefined check
 
-fuzz:  ## run every fuzz target for FUZZ_SECONDS (60) each, built by clang with sanitizers
-	$Q$(MAKE) O=build-fuzz CXX=clang++ CXXFLAGS='-O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link' LDFLAGS='' $(FUZZERS:%=fuzz-%)
+FUZZ_SECONDS ?= 60
+fuzz: ## libFuzzer (clang) on every target, FUZZ_SECONDS=60 each, in build-fuzz
+	+$Q$(MAKE) O=build-fuzz CXX=clang++ CC=clang CXXFLAGS='-O1 -g' HARDEN= HARDEN_LD= LIBFUZZER=1 \
+	    SANITIZE=address,undefined,fuzzer-no-link fuzz-targets
 
-# New inputs stay in build-fuzz; what deserves to last is copied to tests/fuzz/corpus by hand.
-$(FUZZERS:%=fuzz-%): fuzz-%: $O/libfuzzer-%
-	@mkdir -p $O/found/$*
-	$Q$< -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=$O/found/$*- \
-	  $O/found/$* tests/fuzz/corpus/$* >$O/$*.log 2>&1 || { tail -n 40 $O/$*.log; exit 1; }
-	@printf 'fuzz %s: %s runs, nothing found\n' $* "$$(sed -n 's/^stat::number_of_executed_units: *//p' $O/$*.log)"
+fuzz-targets: $(FUZZ:%=fuzz-%)
+fuzz-%: $O/fuzz/%
+	@mkdir -p $O/new/$* $O/crashes
+	$O/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -verbosity=0 \
+	    -artifact_prefix=$O/crashes/$*- $O/new/$* tests/fuzz/corpus/$*
 
-bench: $(BENCHES)  ## run the micro benchmarks
-	$Qfor b in $(BENCHES); do $$b || exit 1; done
+bench: $(BENCHES:%=$O/bench-%) ## micro-benchmarks; tests/bench/README.md tells of the big ones
+	@set -e; for b in $(BENCHES); do $O/bench-$$b; done
 
-# ---- reading -----------------------------------------------------------------------------------------------------
+# ---- Looking at the code -----------------------------------------------------------------------
+lint: $(MAN_MADE) ## layout, directions of includes, sizes, names, shell scripts, manual pages
+	@tests/lint/lint.sh $(MAN)
 
-CXX_FILES = $(shell find src include modules tests -name '*.cc' -o -name '*.h' -o -name '*.c' 2>/dev/null)
+tidy: compile_commands.json ## clang-tidy over src and include
+	@printf '%s\n' $(filter src/%,$(SRCS)) | xargs -P $(shell nproc) -n 4 clang-tidy --quiet -p .
 
-lint: $(MANUALS)  ## layout, sizes, names, format, shell scripts, man pages
-	$Qtests/lint/lint.sh $(MANUALS)
+format: ## clang-format over every source file, in place
+	@find src include tests modules \( -name '*.cc' -o -name '*.h' -o -name '*.c' \) 2>/dev/null | xargs clang-format -i
 
-tidy: compile_commands.json  ## clang-tidy over src/
-	$Qprintf '%s\n' $(filter src/%,$(SRCS)) | xargs -P $$(nproc) -n 4 clang-tidy --quiet --warnings-as-errors='*' -p .
+# ---- Installing --------------------------------------------------------------------------------
+VERSION = $(shell sed -n 's/.*version = "\(.*\)".*/\1/p' include/weir/version.h)
+MAN_DIR  = $(DESTDIR)$(PREFIX)/share/man/man
 
-format:  ## clang-format every C++ file in place
-	$Qclang-format -i $(CXX_FILES)
+install: $O/weir $(MAN_MADE) ## install below $(DESTDIR)$(PREFIX)
+	install -D -m 755 $O/weir $(DESTDIR)$(PREFIX)/sbin/weir
+	@set -e; for m in $(MAN); do install -D -m 644 $$m $(MAN_DIR)$${m##*.}/$${m##*/}; done
+	install -d $(DESTDIR)$(PREFIX)/share/doc/weir/examples
+	install -m 644 conf/examples/* $(DESTDIR)$(PREFIX)/share/doc/weir/examples
 
-# ---- shipping ----------------------------------------------------------------------------------------------------
+uninstall: ## remove what install installed
+	rm -rf $(DESTDIR)$(PREFIX)/sbin/weir $(DESTDIR)$(PREFIX)/share/doc/weir
+	@for m in $(MAN); do rm -f $(MAN_DIR)$${m##*.}/$${m##*/}; done
 
-DEST     = $(DESTDIR)$(PREFIX)
-EXAMPLES = $(wildcard conf/examples/*)
-
-install: $O/weir $(MANUALS)  ## install under PREFIX (honours DESTDIR)
-	install -D -m 755 $O/weir $(DEST)/sbin/weir
-	$(foreach m,$(MANUALS),install -D -m 644 $m $(DEST)/share/man/man$(subst .,,$(suffix $m))/$(notdir $m) && ) :
-	$(foreach f,$(EXAMPLES),install -D -m 644 $f $(DEST)/share/doc/weir/examples/$(notdir $f) && ) :
-
-uninstall:  ## remove what install put there
-	rm -f $(DEST)/sbin/weir $(foreach m,$(MANUALS),$(DEST)/share/man/man$(subst .,,$(suffix $m))/$(notdir $m))
-	rm -rf $(DEST)/share/doc/weir
-
-VERSION = $(shell git describe --tags --always)
-dist:  ## weir-VERSION.tar.gz of what is committed
+dist: ## weir-VERSION.tar.gz of what is committed
 	git archive --prefix=weir-$(VERSION)/ -o weir-$(VERSION).tar.gz HEAD
 
-clean:  ## remove what was built; what configure wrote stays
+clean: ## remove what make made; what configure found stays
+	@find build -mindepth 1 -maxdepth 1 ! -name config.h ! -name modules.cc ! -name configure.log -exec rm -rf {} +
 	rm -rf build-asan build-fuzz compile_commands.json
-	$Q! test -d $O || find $O -mindepth 1 ! -path '$O/config.h' ! -path '$O/modules.cc' ! -path '$O/configure.log' -delete
 
-help:  ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*  ## \(.*\)/\1\t\2/p' Makefile | sort | expand -t 14
-
-.PHONY: run check check-unit check-fuzz check-e2e check-asan fuzz bench lint tidy format install uninstall dist clean help \
-        $(FUZZERS:%=fuzz-%)
+help: ## this list
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
