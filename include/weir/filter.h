@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Filter: something that looks at one request and its response, may change them, or may answer in
+// their place.  A FilterKind is what a module (or weir itself) registers: the word that stands in
+// weir.conf and the function that turns such a statement into a factory.  The factory is immutable
+// and shared by all streams; a Filter belongs to one stream and dies with it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <weir/arena.h>
+#include <weir/message.h>
+#include <weir/result.h>
+
+namespace weir {
+
+/// What happens after a filter had its say.
+enum class Verdict : std::uint8_t {
+  Continue,  ///< the next filter, then on
+  Respond,   ///< the filter has called StreamView::respond; nothing is forwarded
+  Reroute    ///< path or host changed in a way that wants another look at the routes
+};
+
+/// What a filter may see and do to one request.  Texts it sets are copied into the stream's arena.
+class StreamView {
+ public:
+  virtual ~StreamView() = default;
+  virtual RequestHead& request() = 0;
+  virtual ResponseHead& response() = 0;
+  virtual Arena& arena() = 0;
+  /// The text of a `$variable` as of now; empty if it is not known (yet).
+  virtual std::string_view variable(std::string_view name) = 0;
+  /// Answers the request with this status and text (copied); for Verdict::Respond.
+  virtual void respond(std::uint16_t status, std::string_view text) = 0;
+};
+
+class Filter {
+ public:
+  virtual ~Filter() = default;
+  virtual Verdict on_request(StreamView&) { return Verdict::Continue; }
+  virtual Verdict on_response(StreamView&) { return Verdict::Continue; }
+};
+
+/// A statement of weir.conf as a factory sees it: its words, already unquoted, and where it stands.
+struct Statement {
+  std::string_view word;
+  std::vector<std::string> values;
+  std::string place;  ///< "weir.conf:12:9"
+};
+
+/// What one statement of weir.conf became.  A `const` filter without state of its own is its own
+/// factory: `filter()` may be called for any number of streams at once.
+class FilterFactory {
+ public:
+  virtual ~FilterFactory() = default;
+  /// The filter to run for a stream; owned by the factory, shared, stateless.
+  virtual Filter& filter() const = 0;
+};
+
+/// One word of weir.conf that makes a filter.
+struct FilterKind {
+  const char* word;
+  const char* help;  ///< one line
+  Result<std::unique_ptr<FilterFactory>> (*make)(const Statement&);
+};
+
+}  // namespace weir

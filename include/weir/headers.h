@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Headers: the fields of one message, in order, duplicates kept (RFC 9110 §5).  Names compare
+// without regard to case.  The texts are views: into the head as it was received (which lives in
+// the stream's arena) or into the arena itself; adding a field copies nothing.
+//
+// Fields that weir itself looks at have a token (FieldName), so that the usual question "is there
+// a Host?" is one comparison of bytes, and "is there no Upgrade?" one test of a bit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <weir/arena.h>
+
+namespace weir {
+
+/// Fields with a token.  At most 63, because their presence is kept in one 64-bit word.
+enum class FieldName : std::uint8_t {
+  Other,
+  Accept,
+  AcceptEncoding,
+  Authorization,
+  Connection,
+  ContentEncoding,
+  ContentLength,
+  ContentType,
+  Cookie,
+  Date,
+  EarlyData,
+  Expect,
+  Forwarded,
+  Host,
+  KeepAlive,
+  Location,
+  ProxyAuthenticate,
+  ProxyAuthorization,
+  ProxyConnection,
+  Referer,
+  Server,
+  SetCookie,
+  Te,
+  Trailer,
+  TransferEncoding,
+  Upgrade,
+  UserAgent,
+  Via,
+  XForwardedFor,
+  XForwardedHost,
+  XForwardedProto,
+  Count
+};
+
+/// One field line.
+struct Field {
+  std::string_view name;   ///< as spelled by the sender; never empty
+  std::string_view value;  ///< without surrounding blanks
+  FieldName id = FieldName::Other;
+  /// The bytes from name.begin() on are exactly "Name: value\r\n" in memory, so a run of such
+  /// neighbours may be forwarded as one block.
+  bool canonical = false;
+};
+
+/// The token of a name, or FieldName::Other.
+FieldName field_name(std::string_view name);
+
+/// The usual spelling of a token ("Content-Length").
+std::string_view spelling(FieldName id);
+
+class Headers {
+ public:
+  Headers() = default;
+
+  /// Makes `this` a copy of `fields` with room for a few more, all in `arena`.
+  void assign(Arena& arena, std::span<const Field> fields);
+
+  std::span<const Field> fields() const { return {fields_, count_}; }
+  const Field* begin() const { return fields_; }
+  const Field* end() const { return fields_ + count_; }
+  std::size_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+
+  bool has(FieldName id) const { return (present_ >> static_cast<unsigned>(id)) & 1U; }
+
+  /// The first field with this name, or null.
+  const Field* find(FieldName id) const;
+  const Field* find(std::string_view name) const;
+
+  /// The value of the first field with this name, or an empty text.
+  std::string_view get(FieldName id) const {
+    const Field* f = find(id);
+    return f ? f->value : std::string_view();
+  }
+
+  /// Appends a field.  Name and value must outlive the message (arena or static text).
+  void add(Arena& arena, std::string_view name, std::string_view value);
+
+  /// Replaces all fields of that name by one.
+  void set(Arena& arena, std::string_view name, std::string_view value);
+
+  /// Removes all fields of that name; tells how many there were.
+  std::size_t remove(std::string_view name);
+  std::size_t remove(FieldName id);
+
+  void clear() { count_ = 0, present_ = 0; }
+
+ private:
+  void recount();
+
+  Field* fields_ = nullptr;
+  std::uint32_t count_ = 0;
+  std::uint32_t capacity_ = 0;
+  std::uint64_t present_ = 0;
+};
+
+}  // namespace weir

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The two kinds of message heads as weir understood them, once, for everybody: routing, filters,
+// forwarding and logs all see these values and never parse again.  All texts are views into the
+// stream's arena and live as long as the stream.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include <weir/headers.h>
+
+namespace weir {
+
+enum class Method : std::uint8_t { Other, Get, Head, Post, Put, Delete, Connect, Options, Trace, Patch };
+
+/// How the end of a body is known (RFC 9112 §6.3).
+enum class BodyEnd : std::uint8_t {
+  None,     ///< there is no body
+  Length,   ///< after `length` bytes
+  Chunked,  ///< by the last chunk; in HTTP/2 by END_STREAM
+  Close     ///< when the connection ends; responses only
+};
+
+struct Framing {
+  BodyEnd end = BodyEnd::None;
+  std::uint64_t length = 0;  ///< bytes; meaningful only for BodyEnd::Length
+};
+
+/// What the heads of both kinds have in common.
+struct MessageHead {
+  Headers headers;
+  Framing framing;
+  std::uint8_t major = 1, minor = 1;  ///< HTTP version as received
+  bool keep_alive = true;  ///< the sender allows another message after this one
+};
+
+struct RequestHead : MessageHead {
+  Method method = Method::Other;
+  std::string_view method_text;
+  std::string_view target;     ///< as received: for logs and for asterisk- and authority-form
+  std::string_view authority;  ///< host[:port] as received in Host (or the absolute target)
+  std::string_view host;       ///< lower case, without port and trailing dot; for matching
+  std::string_view path;       ///< normalised; what is matched, forwarded and logged
+  std::string_view query;      ///< after '?', without it; empty if none
+  bool has_query = false;      ///< tells "/a?" from "/a"
+  bool expects_continue = false;
+  bool wants_upgrade = false;  ///< Upgrade with Connection: upgrade, or CONNECT
+};
+
+struct ResponseHead : MessageHead {
+  std::uint16_t status = 0;     ///< 100–599
+  std::string_view reason;      ///< as received; may be empty
+  bool is_interim() const { return status < 200 && status != 101; }
+};
+
+}  // namespace weir

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Release number, and the number of the contract that compiled-in modules are built against.
+#pragma once
+
+namespace weir {
+
+/// Semantic version of this release.
+inline constexpr const char* version = "0.1.0";
+
+/// Changes whenever anything in include/weir changes its meaning or layout.
+inline constexpr int module_abi = 1;
+
+}  // namespace weir

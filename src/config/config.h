@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Config: everything the operator said, checked and complete, as plain values.  Made by the loader
+// and by nobody else; never changed afterwards.  Names that refer to something are resolved to
+// indices here, so no reader can meet a dangling one.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::config {
+
+using Milliseconds = std::chrono::milliseconds;
+
+/// A time limit; nothing = `none`, no limit.
+using Limit = std::optional<Milliseconds>;
+
+/// Where a statement stands, for every message and explanation: "conf.d/a.conf:12".
+struct Place {
+  std::uint32_t file = 0;  ///< index into Config::files
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+};
+
+/// An address as written.  Numeric forms are checked here; names are looked up at run time.
+struct Endpoint {
+  enum class Kind : std::uint8_t { Ip4, Ip6, Unix, Name };
+  Kind kind = Kind::Ip4;
+  std::string host;  ///< IP without brackets, path, or name
+  std::uint16_t port = 0;
+  std::string text;  ///< as written
+};
+
+/// An address range, network byte order, IPv4 in the first 4 bytes.
+struct Cidr {
+  bool v6 = false;
+  std::uint8_t bytes[16] = {};
+  std::uint8_t bits = 0;
+  std::string text;
+};
+
+struct Bind {
+  Endpoint at;
+  bool tls = false;
+  Place place;
+};
+
+enum class Match : std::uint8_t { Host, Path, PathRegex, Method, Header, Query, Cookie, Client };
+
+/// One matcher.  Same kind repeated (and not negated) means or; different kinds mean and.  Each
+/// negated matcher must fail on its own.
+struct Matcher {
+  Match kind = Match::Host;
+  bool negated = false;
+  std::string name;   ///< header, query and cookie only; header names lower case
+  std::string value;  ///< host lower case ("*.x" = suffix), path ("/a/*" = prefix), regex, method ...
+  Cidr cidr;          ///< client only
+  Place place;
+};
+
+enum class Act : std::uint8_t { Forward, Respond, Redirect, Close };
+
+struct Action {
+  Act kind = Act::Close;
+  std::uint32_t backend = 0;  ///< Forward: index into Config::backends
+  std::uint16_t status = 0;   ///< Respond, Redirect
+  std::string text;           ///< Respond: body, may use variables; Redirect: URL with variables
+  Place place;
+};
+
+/// A list policy: `header set NAME VALUE`, `rewrite path RE TO`, or a module's word.
+struct Policy {
+  std::string word;
+  std::vector<std::string> values;
+  Place place;
+};
+
+/// `retry N on ...`: what may be tried again.  Without a statement: connect errors, twice.
+struct Retry {
+  std::uint32_t attempts = 2;
+  bool on_connect_error = true;
+  std::vector<std::uint16_t> on_status;
+};
+
+/// Single-valued policies; looked up in the route, then the backend, then the listener.
+struct Limits {
+  std::optional<Limit> header, body, send, idle, request, tunnel;          ///< client side
+  std::optional<Limit> connect, first_byte, read, server_idle, queue;      ///< server side
+  std::optional<std::optional<std::uint64_t>> max_body;                    ///< bytes
+  std::optional<Retry> retry;
+};
+
+struct Route {
+  std::string name;  ///< as written, else "route_<line>"
+  std::vector<Matcher> matchers;
+  Action action;
+  Limits limits;
+  std::vector<Policy> policies;  ///< all that apply, outermost (listener's) first, `none` worked in
+  Place place;
+};
+
+struct Listener {
+  std::string name;
+  std::vector<Bind> binds;
+  Limits limits;
+  std::uint32_t max_header = 32 * 1024;  ///< bytes of one head
+  std::uint32_t max_fields = 100;
+  std::uint32_t max_line = 8 * 1024;
+  std::uint64_t max_requests = 0;  ///< per connection; 0 = `none`
+  Limit max_lifetime;
+  std::vector<Route> routes;
+  Place place;
+};
+
+struct Server {
+  std::string name;
+  Endpoint at;
+  std::uint32_t weight = 1;         ///< 0–1000; 0 takes no new requests
+  std::uint32_t max_in_flight = 0;  ///< over all workers; 0 = `none`
+  bool backup = false;
+  Place place;
+};
+
+enum class Balance : std::uint8_t { P2c, RoundRobin, LeastRequest, Random };
+
+struct Backend {
+  std::string name;
+  Balance balance = Balance::P2c;
+  std::vector<Server> servers;
+  std::uint32_t first_server = 0;  ///< number of servers[0] among all servers of the file
+  std::uint32_t keepalive = 128;   ///< idle connections per server, over all workers
+  std::uint32_t max_queue = 1024;  ///< requests waiting for a server, per worker
+  Limits limits;
+  Place place;
+};
+
+enum class LogTo : std::uint8_t { Off, File, Stderr, Syslog };
+
+struct LogTarget {
+  LogTo to = LogTo::Stderr;
+  std::string path;    ///< File only
+  std::string format;  ///< access log: "json", "combined", or the text of a named format
+  std::string level = "info";  ///< error log: debug info notice warn error
+  Place place;
+};
+
+struct Config {
+  std::vector<std::string> files;  ///< [0] is the main file
+  std::uint32_t workers = 1;       ///< `auto` already counted
+  std::string user;                ///< empty = default (nobody when root)
+  std::string group;
+  std::string chroot;
+  std::string pid_file;
+  LogTarget error_log;
+  LogTarget access_log;
+  std::uint64_t max_connections = 0;  ///< client connections over all workers; 0 = as descriptors allow
+  Milliseconds shutdown_timeout{30000};
+  std::vector<Cidr> trusted_proxies;
+  std::vector<Endpoint> nameservers;  ///< empty = /etc/resolv.conf
+  bool jit = true;
+  std::vector<Listener> listeners;
+  std::vector<Backend> backends;
+  std::uint32_t server_count = 0;
+};
+
+/// The defaults of config.md's table, complete: every member holds a value.
+Limits default_limits();
+
+/// The first value that is set, looked up in this order; `pick(&Limits::body, route, backend, listener, defaults)`.
+template <typename T, typename... Others>
+const T& pick(std::optional<T> Limits::*which, const Limits& first, const Others&... others) {
+  if ((first.*which).has_value()) return *(first.*which);
+  if constexpr (sizeof...(others) > 0) return pick(which, others...);
+  std::abort();
+}
+
+}  // namespace weir::config

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The table of failures: everything that can end a request badly, once, with its RFC 9209 error
+// type, the status the client gets, who is to blame, and whether another try is allowed.  Replies,
+// logs, retries (and later metrics and outlier detection) read this table and nothing else.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace weir::http {
+
+enum class Failure : std::uint8_t {
+  None,
+  // The client's request cannot be understood or is not allowed.
+  RequestSyntax,          ///< malformed start line or field
+  RequestFraming,         ///< ambiguous or malformed length: the byte stream cannot be trusted
+  RequestHost,            ///< missing, repeated, malformed, or disagreeing Host
+  RequestTarget,          ///< target that cannot be normalised safely
+  RequestProtectedField,  ///< Connection names a field that must not be removed
+  RequestLineTooLong,     ///< 414
+  RequestHeadTooLarge,    ///< 431
+  RequestBodyTooLarge,    ///< 413
+  RequestCodingUnknown,   ///< 501
+  RequestVersion,         ///< 505
+  RequestExpectation,     ///< 417
+  RequestHeaderTimeout,   ///< 408
+  RequestBodyTimeout,     ///< 408
+  RequestTimeout,         ///< the whole exchange took too long: 504
+  ClientGone,             ///< closed or reset before the answer; logged as 499
+  ClientSendTimeout,      ///< the client does not read
+  // Nobody to ask.
+  NoRoute,                ///< 404
+  Denied,                 ///< action `close`
+  NoServer,               ///< no server is available: 503
+  QueueFull,              ///< 503
+  QueueTimeout,           ///< 503
+  // The server failed us.
+  ConnectRefused,
+  ConnectTimeout,
+  ConnectFailed,          ///< unreachable, no descriptors, no ports
+  NameUnresolved,
+  ServerClosed,           ///< closed before a response byte
+  ServerReset,
+  ResponseSyntax,
+  ResponseFraming,
+  ResponseHeadTooLarge,
+  ResponseTruncated,      ///< closed inside head or body
+  ResponseCodingUnknown,
+  ResponseInterimFlood,   ///< too many 1xx
+  UpgradeRefused,         ///< 101 nobody asked for
+  FirstByteTimeout,       ///< 504
+  ReadTimeout,            ///< 504, or the connection is cut when the answer has begun
+  // Our own limits.
+  FilterFailed,           ///< 500
+  Overloaded,             ///< 503
+  Shutdown,               ///< 503
+  Count
+};
+
+enum class Blame : std::uint8_t { Nobody, Client, Server, Weir };
+
+/// May the request be sent again, to another server or over another connection?
+enum class Again : std::uint8_t {
+  No,
+  Safe,          ///< nothing has reached a server
+  IfIdempotent,  ///< a server may have acted on it; only on a reused connection or for idempotent methods
+};
+
+struct FailureTraits {
+  std::string_view name;    ///< our own word in logs: "connect_refused"
+  std::string_view error;   ///< RFC 9209 §2.3 error type: "connection_refused"
+  std::uint16_t status;     ///< what the client gets; 0 = the connection is just closed
+  Blame blame;
+  Again again;
+  std::string_view words;   ///< one sentence for log and error page
+};
+
+const FailureTraits& traits(Failure failure);
+
+}  // namespace weir::http
