@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Buffer: bytes that wait, in a chain of blocks from a free list of the process (one thread).
+// What a socket does not take at once waits here; an empty Buffer holds no memory.
+//
+// Inbox: bytes that wait to be understood, in one piece, because a parser wants to see a head whole.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <span>
+
+namespace weir {
+
+class Buffer {
+ public:
+  /// Payload of a block in bytes.
+  static constexpr std::size_t block_payload = 16 * 1024 - 24;
+
+  Buffer() = default;
+  ~Buffer() { clear(); }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+  /// Copies bytes to the end.
+  void append(const char* bytes, std::size_t count);
+
+  /// Points up to `most` iovecs at the first bytes; returns how many it filled.
+  int peek(iovec* into, int most) const;
+
+  /// Drops the first `count` bytes; `count` <= size().
+  void consume(std::size_t count);
+
+  void clear();
+
+ private:
+  struct Block;
+  static Block* take_block();
+  static void give_block(Block* block);
+
+  Block* first_ = nullptr;
+  Block* last_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+class Inbox {
+ public:
+  Inbox() = default;
+  ~Inbox() { clear(); }
+  Inbox(const Inbox&) = delete;
+  Inbox& operator=(const Inbox&) = delete;
+
+  bool empty() const { return begin_ == end_; }
+  std::size_t size() const { return end_ - begin_; }
+  std::span<char> bytes() { return {memory_ + begin_, end_ - begin_}; }
+
+  void append(const char* bytes, std::size_t count);
+
+  /// Drops the first `count` bytes; the memory goes when nothing is left.
+  void consume(std::size_t count);
+  void clear();
+
+ private:
+  char* memory_ = nullptr;
+  std::size_t begin_ = 0, end_ = 0, capacity_ = 0;
+};
+
+}  // namespace weir

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Deadlines by the thousand.  A Deadline is a moment stored in the object that waits; moving it
+// later is one store, because the Wheel looks at an object again only when its slot comes round and
+// then puts it where it belongs by now.  Moving it earlier, or setting the first one, links it anew.
+//
+//   level 0: 64 slots of   16 ms (1 s)      a slot's list is served when its time has come,
+//   level 1: 64 slots of 1.05 s  (67 s)     lists of higher levels are spread over lower ones;
+//   level 2: 64 slots of   67 s  (71 min)   what is farther waits in the last slot.
+//
+// The one timer behind it sleeps until the first slot in use: an idle process is never woken.
+#pragma once
+
+#include <cstdint>
+
+#include "base/list.h"
+#include "event/loop.h"
+
+struct event;
+
+namespace weir::event {
+
+class DeadlineEvents {
+ public:
+  virtual void on_deadline() noexcept = 0;
+
+ protected:
+  ~DeadlineEvents() = default;
+};
+
+class Deadline : public Hook {
+ public:
+  explicit Deadline(DeadlineEvents& events) : events_(events) {}
+
+  /// Calls `on_deadline` once `at` (microseconds of the loop's clock) has passed, at most 16 ms late
+  /// by the wheel's own doing.  0 = never.
+  void set(Loop& loop, std::uint64_t at);
+  void clear() { at_ = 0; }
+  std::uint64_t at() const { return at_; }
+
+ private:
+  friend class Wheel;
+  DeadlineEvents& events_;
+  std::uint64_t at_ = 0;   ///< what is wanted, in microseconds
+  std::uint64_t due_ = 0;  ///< the tick at which the wheel looks again
+};
+
+class Wheel {
+ public:
+  explicit Wheel(Loop& loop);
+  ~Wheel();
+
+  void place(Deadline& deadline);
+
+ private:
+  static constexpr int levels = 3, slots = 64, slot_bits = 6;
+  static constexpr std::uint64_t tick_us = 16'384;
+
+  static void tell(int, short, void* wheel) noexcept;
+  void turn();
+  void serve(List<Deadline>& slot, std::uint64_t tick);
+  std::uint64_t next_tick() const;
+  void arm();
+
+  Loop& loop_;
+  ::event* timer_;
+  std::uint64_t served_ = 0;  ///< every slot up to this tick has been served
+  std::uint64_t armed_ = 0;   ///< the tick the timer is set for; 0 = none
+  std::uint64_t used_[levels] = {};
+  List<Deadline> slot_[levels][slots];
+};
+
+}  // namespace weir::event

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Loop: one thread's turns.  A turn waits for readiness, serves it, then deadlines that have passed,
+// then posted tasks, and at its very end destroys what was handed to `reap`.  Readiness comes before
+// deadlines, so a stall of ours cannot time out bytes that have already arrived.
+//
+// Nobody deletes itself or its caller: an object that is done calls `reap(*this)` and lives until
+// the end of the turn.  Every callback is noexcept: what escapes ends the process.
+#pragma once
+
+#include <cstdint>
+
+#include "base/list.h"
+
+struct event_base;
+
+namespace weir::event {
+
+class Wheel;
+
+/// Something to be called once, soon.  Unlinks itself when destroyed.
+class Task : public Hook {
+ public:
+  virtual void run() noexcept = 0;
+
+ protected:
+  ~Task() = default;
+};
+
+/// Something that dies at the end of a turn.
+class Reaped {
+ public:
+  virtual ~Reaped() = default;
+
+ private:
+  friend class Loop;
+  Reaped* next_dead_ = nullptr;
+  bool dead_ = false;
+};
+
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// Turns until `stop`.
+  void run();
+  void stop() { stopping_ = true; }
+
+  /// Calls `task.run()` after the readiness of this turn has been served (if posted from there), or
+  /// in the next turn (if posted by a task).  Posting a linked task again changes nothing.
+  void post(Task& task) {
+    if (!task.is_linked()) tasks_.push_back(task);
+  }
+
+  /// Calls `task.run()` at the end of every turn, before the dead are destroyed.  One only.
+  void at_end_of_turn(Task& task) { end_of_turn_ = &task; }
+
+  /// Destroys `object` (made by new) at the end of the turn.  Saying it twice is harmless.
+  void reap(Reaped& object);
+
+  /// Monotonic time in microseconds, read at most once a turn.
+  std::uint64_t now() {
+    if (now_ == 0) now_ = read_clock();
+    return now_;
+  }
+
+  /// Monotonic time in microseconds, now.
+  static std::uint64_t read_clock();
+
+  Wheel& wheel() { return *wheel_; }
+  event_base* base() { return base_; }
+
+ private:
+  void run_tasks();
+  void destroy_the_dead();
+
+  event_base* base_;
+  Wheel* wheel_;
+  List<Task> tasks_;
+  Task* end_of_turn_ = nullptr;
+  Reaped* dead_ = nullptr;
+  std::uint64_t now_ = 0;
+  bool stopping_ = false;
+};
+
+}  // namespace weir::event

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "event/watch.h"
+
+#include <event2/event.h>
+
+#include "base/assert.h"
+
+namespace weir::event {
+
+namespace {
+void tell(evutil_socket_t, short what, void* object) noexcept {
+  static_cast<ReadyEvents*>(object)->on_ready(
+      {(what & EV_READ) != 0, (what & EV_WRITE) != 0, (what & EV_CLOSED) != 0});
+}
+}  // namespace
+
+void Watch::start(Loop& loop, int fd, Edge edge, ReadyEvents& events) {
+  WEIR_ASSERT(!event_);
+  int what = edge == Edge::Both ? EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST : EV_READ | EV_PERSIST;
+  event_ = event_new(loop.base(), fd, static_cast<short>(what), tell, &events);
+  WEIR_ASSERT(event_ && event_add(event_, nullptr) == 0);
+}
+
+void Watch::stop() {
+  if (!event_) return;
+  event_free(event_);
+  event_ = nullptr;
+}
+
+}  // namespace weir::event

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Outbox: what is to be sent in this turn, gathered per connection, so that a head, its body and
+// whatever else comes up leave in one system call each.
+//
+// The rule of lifetimes: bytes a Gather points at must stay until the end of the turn, or until
+// their owner calls `flush` (as every reader does before it reuses the read buffer).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/gather.h"
+#include "event/loop.h"
+#include "net/transport.h"
+
+namespace weir::net {
+
+class Outbox : private event::Task {
+ public:
+  explicit Outbox(event::Loop& loop) { loop.at_end_of_turn(*this); }
+
+  /// Where to put what `transport` shall send.
+  Gather& to(Transport& transport);
+
+  /// Sends everything gathered so far.
+  void flush();
+
+  /// Drops what was gathered for a transport that is about to die.
+  void forget(const Transport& transport);
+
+ private:
+  void run() noexcept override { flush(); }
+
+  struct Parcel {
+    Transport* transport = nullptr;
+    std::unique_ptr<Gather> gather;
+  };
+  std::vector<Parcel> parcels_;  ///< the first `open_` are in use, the others keep their memory
+  std::size_t open_ = 0;
+};
+
+}  // namespace weir::net
