@@ -4,10 +4,8 @@
 # objects mirror the tree below $O, and a variant is a directory: make O=build-x CXXFLAGS=...
 # V=1 shows commands, WERROR=1 makes warnings errors.
 
-ifneq ($(MAKECMDGOALS),help)
-ifeq ($(wildcard config.mk),)
+ifeq ($(wildcard config.mk)$(filter help dist format,$(MAKECMDGOALS)),)
 $(error Run ./configure first)
-endif
 endif
 -include config.mk
 
@@ -15,12 +13,12 @@ O ?= build
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-unit check-fuzz check-e2e check-asan fuzz fuzz-targets bench lint tidy format \
-        install uninstall dist clean help
+.PHONY: all run check check-unit check-fuzz check-e2e check-asan fuzz fuzz-targets bench lint tidy format install \
+        uninstall dist clean help
 
 # ---- What there is -----------------------------------------------------------------------------
 SRCS       := $(sort $(wildcard src/*.cc src/*/*.cc)) build/modules.cc $(MODULE_SRCS)
@@ -106,14 +104,14 @@ $O/man/%: man/%.in $O/weir
 	$Q$O/weir help directives --mdoc >$@.list
 	$Qsed -e '/^\.\\" @DIRECTIVES@/{' -e 'r $@.list' -e 'd' -e '}' $< >$@ && rm $@.list
 
-define COMMANDS
+define COMPILE_COMMANDS
 { printf '['; comma=; for f in $(filter %.cc,$(SRCS) $(TESTS) $(wildcard tests/*/*.cc)); do \
     printf '%s\n{"directory": "$(CURDIR)", "file": "%s", "command": "$(COMPILE) -Itests/unit -Itests/support -c %s"}' \
         "$$comma" "$$f" "$$f"; comma=,; done; printf '\n]\n'; } >$@
 endef
 compile_commands.json: Makefile config.mk $(sort $(dir $(SRCS) $(TESTS)))
 	$(call say,GEN)
-	$Q$(COMMANDS)
+	$Q$(COMPILE_COMMANDS)
 
 -include $(wildcard $(patsubst %.o,%.d,$(OBJS) $(call object,$(TESTS) $(wildcard tests/*/*.cc))))
 
@@ -121,15 +119,9 @@ compile_commands.json: Makefile config.mk $(sort $(dir $(SRCS) $(TESTS)))
 PYTHON   ?= /usr/bin/python3
 PYTEST    = $(PYTHON) -B -m pytest -q -p no:cacheprovider $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo -n 4)
 MUTATIONS ?= 200
-define RUN_UNIT
-$(abspath $(or $1,$O/unit-tests)) --gtest_brief=1 $(GTEST_ARGS)
-endef
-define RUN_FUZZ
-@set -e; for f in $(FUZZ); do $O/fuzz/$$f tests/fuzz/corpus/$$f $(MUTATIONS); done
-endef
-define RUN_E2E
-WEIR=$(abspath $O/weir) $(if $(SANITIZE),WEIR_SANITIZED=1) $(PYTEST) $(or $(E2E),tests/e2e) $(PYTEST_ARGS)
-endef
+RUN_UNIT  = $(or $1,$O/unit-tests) --gtest_brief=1 $(GTEST_ARGS)
+RUN_FUZZ  = @set -e; for f in $(FUZZ); do $O/fuzz/$$f tests/fuzz/corpus/$$f $(MUTATIONS); done
+RUN_E2E   = WEIR=$(abspath $O/weir) $(if $(SANITIZE),WEIR_SANITIZED=1) $(PYTEST) $(or $(E2E),tests/e2e) $(PYTEST_ARGS)
 
 run: $O/weir ## build, and start weir in the foreground on the quick-start configuration
 	@echo 'weir runs conf/examples/quickstart.conf: open http://127.0.0.1:8080/ (stop with Ctrl-C)'
@@ -150,18 +142,21 @@ check-e2e: $O/weir ## end-to-end tests; E2E=FILE for one, PYTEST_ARGS="-k name"
 	$(RUN_E2E)
 
 check-asan: ## all of check under AddressSanitizer and UBSan, in build-asan
-	+$Q$(MAKE) O=build-asan CXXFLAGS='-O1 -g' HARDEN= HARDEN_LD= SANITIZE=address,undefined check
+	+$QASAN_OPTIONS=strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	    $(MAKE) O=build-asan CXXFLAGS='-O1 -g' HARDEN= HARDEN_LD= SANITIZE=address,undefined check
 
 FUZZ_SECONDS ?= 60
 fuzz: ## libFuzzer (clang) on every target, FUZZ_SECONDS=60 each, in build-fuzz
 	+$Q$(MAKE) O=build-fuzz CXX=clang++ CC=clang CXXFLAGS='-O1 -g' HARDEN= HARDEN_LD= LIBFUZZER=1 \
 	    SANITIZE=address,undefined,fuzzer-no-link fuzz-targets
 
+# New inputs stay in build-fuzz/new; what deserves to last is copied to tests/fuzz/corpus by hand.
 fuzz-targets: $(FUZZ:%=fuzz-%)
 fuzz-%: $O/fuzz/%
-	@mkdir -p $O/new/$* $O/crashes
-	$O/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -print_final_stats=1 -verbosity=0 \
-	    -artifact_prefix=$O/crashes/$*- $O/new/$* tests/fuzz/corpus/$*
+	@mkdir -p $O/new/$*
+	$Q$O/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+	    -artifact_prefix=$O/crash-$*- $O/new/$* tests/fuzz/corpus/$* >$O/$*.log 2>&1 || { tail -n 60 $O/$*.log; exit 1; }
+	@printf 'fuzz %s: %s inputs, nothing found\n' $* "$$(sed -n 's/^stat::number_of_executed_units: *//p' $O/$*.log)"
 
 bench: $(BENCHES:%=$O/bench-%) ## micro-benchmarks; tests/bench/README.md tells of the big ones
 	@set -e; for b in $(BENCHES); do $O/bench-$$b; done
