@@ -32,7 +32,7 @@ void Loop::run() {
     int flags = EVLOOP_ONCE | (tasks_.empty() ? 0 : EVLOOP_NONBLOCK);
     if (event_base_loop(base_, flags) == 1 && tasks_.empty()) break;  // nothing can ever happen again
     run_tasks();
-    if (end_of_turn_) end_of_turn_->run();
+    if (end_of_turn_) end_of_turn_->on_task();
     destroy_the_dead();
   }
 }
@@ -40,7 +40,7 @@ void Loop::run() {
 void Loop::run_tasks() {
   List<Task> due;
   due.splice_back(tasks_);
-  while (Task* task = due.pop_front()) task->run();
+  while (Task* task = due.pop_front()) task->events_.on_task();
 }
 
 void Loop::reap(Reaped& object) {

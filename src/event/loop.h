@@ -18,13 +18,22 @@ namespace weir::event {
 
 class Wheel;
 
-/// Something to be called once, soon.  Unlinks itself when destroyed.
-class Task : public Hook {
+class TaskEvents {
  public:
-  virtual void run() noexcept = 0;
+  virtual void on_task() noexcept = 0;
 
  protected:
-  ~Task() = default;
+  ~TaskEvents() = default;
+};
+
+/// A call to be made once, soon; a member of who is called.  Destroying it cancels it.
+class Task : public Hook {
+ public:
+  explicit Task(TaskEvents& events) : events_(events) {}
+
+ private:
+  friend class Loop;
+  TaskEvents& events_;
 };
 
 /// Something that dies at the end of a turn.
@@ -49,14 +58,14 @@ class Loop {
   void run();
   void stop() { stopping_ = true; }
 
-  /// Calls `task.run()` after the readiness of this turn has been served (if posted from there), or
+  /// Makes the call after the readiness of this turn has been served (if posted from there), or
   /// in the next turn (if posted by a task).  Posting a linked task again changes nothing.
   void post(Task& task) {
     if (!task.is_linked()) tasks_.push_back(task);
   }
 
-  /// Calls `task.run()` at the end of every turn, before the dead are destroyed.  One only.
-  void at_end_of_turn(Task& task) { end_of_turn_ = &task; }
+  /// Calls `events.on_task()` at the end of every turn, before the dead are destroyed.  One only.
+  void at_end_of_turn(TaskEvents& events) { end_of_turn_ = &events; }
 
   /// Destroys `object` (made by new) at the end of the turn.  Saying it twice is harmless.
   void reap(Reaped& object);
@@ -80,7 +89,7 @@ class Loop {
   event_base* base_;
   Wheel* wheel_;
   List<Task> tasks_;
-  Task* end_of_turn_ = nullptr;
+  TaskEvents* end_of_turn_ = nullptr;
   Reaped* dead_ = nullptr;
   std::uint64_t now_ = 0;
   bool stopping_ = false;

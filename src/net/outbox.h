@@ -16,7 +16,7 @@
 
 namespace weir::net {
 
-class Outbox : private event::Task {
+class Outbox : private event::TaskEvents {
  public:
   explicit Outbox(event::Loop& loop) { loop.at_end_of_turn(*this); }
 
@@ -30,7 +30,7 @@ class Outbox : private event::Task {
   void forget(const Transport& transport);
 
  private:
-  void run() noexcept override { flush(); }
+  void on_task() noexcept override { flush(); }
 
   struct Parcel {
     Transport* transport = nullptr;

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/connection.h"
+
+#include <errno.h>
+
+#include "upstream/server.h"
+
+namespace weir::upstream {
+
+namespace {
+
+// Limits of a response head: a server is trusted more than a client, but not without end.
+const http::HeadLimits response_limits{16 * 1024, 64 * 1024, 200};
+
+// Reads in one turn before others get their share.
+constexpr int most_reads = 8;
+
+http::Failure failure_of(int error) {
+  switch (error) {
+    case ECONNREFUSED:
+    case ENOENT: return http::Failure::ConnectRefused;
+    case ETIMEDOUT: return http::Failure::ConnectTimeout;
+    default: return http::Failure::ConnectFailed;
+  }
+}
+
+}  // namespace
+
+Connection::Connection(const net::Context& context, Server& server)
+    : context_(context),
+      server_(server),
+      transport_(context.loop, *this),
+      codec_(http::H1Codec::Role::Client, response_limits, *this),
+      deadline_(*this),
+      again_(*this) {}
+
+Connection::~Connection() { context_.outbox.forget(transport_); }
+
+http::Failure Connection::start(const net::Address& to) {
+  int error = transport_.connect(to);
+  return error == 0 ? http::Failure::None : failure_of(error);
+}
+
+void Connection::arm(std::uint64_t limit) {
+  if (limit == 0) return deadline_.clear();
+  deadline_.set(context_.loop, context_.loop.now() + limit);
+}
+
+void Connection::lease(ConnectionUser& user, const ServerTimeouts& timeouts) {
+  user_ = &user;
+  timeouts_ = timeouts;
+  phase_ = transport_.is_connecting() ? Phase::Connecting : Phase::Sending;
+  if (phase_ == Phase::Connecting) arm(timeouts_.connect);
+}
+
+void Connection::write_request(const RequestHead& head, const http::WriteOptions& options) {
+  phase_ = Phase::Sending;
+  deadline_.clear();
+  codec_.write_request(1, head, options, context_.outbox.to(transport_));
+}
+
+void Connection::write_body(std::span<const char> bytes) {
+  codec_.write_body(1, bytes, context_.outbox.to(transport_));
+}
+
+void Connection::write_end(const Headers& trailers) {
+  codec_.write_end(1, trailers, context_.outbox.to(transport_));
+  if (phase_ != Phase::Sending) return;
+  phase_ = Phase::Awaiting;
+  arm(timeouts_.first_byte);
+}
+
+bool Connection::finish_connecting() {
+  int error = transport_.connect_result();
+  if (error == EINPROGRESS) return false;
+  if (error != 0) {
+    fail(failure_of(error));
+    return false;
+  }
+  user_->on_connected();
+  return true;
+}
+
+void Connection::on_sent() noexcept {
+  if (phase_ == Phase::Dead || !user_) return;
+  if (phase_ == Phase::Connecting) {
+    finish_connecting();
+    return;
+  }
+  user_->on_sent();
+}
+
+void Connection::on_readable() noexcept {
+  switch (phase_) {
+    case Phase::Dead: return;
+    case Phase::Connecting:
+      if (finish_connecting()) pump();
+      return;
+    case Phase::Idle: return die();  // nobody asked for anything: closed, or out of step
+    case Phase::Raw: return user_->on_raw_readable();
+    default: pump();
+  }
+}
+
+void Connection::resume() { pump(); }
+
+void Connection::pump() {
+  for (int reads = 0; user_ && phase_ != Phase::Raw && phase_ != Phase::Connecting; ++reads) {
+    if (phase_ == Phase::Dead || phase_ == Phase::Idle || !user_->wants_body()) return;
+    if (reads == most_reads) return context_.loop.post(again_);
+    // The first bytes of an answer tell how much is to come; more is then moved past us if it is much.
+    std::size_t most = phase_ == Phase::Reading ? context_.read_buffer.size() : net::first_read;
+    net::IoResult result = net::feed_once(context_, transport_, codec_, inbox_, most);
+    if (result.io == net::Io::Again) return;
+    if (result.io != net::Io::Done) return ended(result.io);
+    if (phase_ == Phase::Reading && result.bytes > 0) arm(timeouts_.read);
+  }
+}
+
+void Connection::ended(net::Io how) {
+  if (how == net::Io::Failed) {
+    bool begun = codec_.is_mid_message();
+    return fail(begun ? http::Failure::ResponseTruncated : http::Failure::ServerReset);
+  }
+  codec_.feed_end();
+  // A body that ends with the connection is complete now; its user gives the connection back.
+  context_.outbox.flush();
+}
+
+void Connection::on_begin(http::StreamId) {
+  phase_ = Phase::Reading;
+  arm(timeouts_.read);
+}
+
+void Connection::note_progress() { arm(timeouts_.read); }
+
+void Connection::become_raw() {
+  phase_ = Phase::Raw;
+  deadline_.clear();
+}
+
+void Connection::on_deadline() noexcept {
+  switch (phase_) {
+    case Phase::Connecting: return fail(http::Failure::ConnectTimeout);
+    case Phase::Sending:
+    case Phase::Awaiting: return fail(http::Failure::FirstByteTimeout);
+    case Phase::Reading:
+      // While the client does not take what we have, the server is not to blame.
+      if (user_ && !user_->wants_body()) return arm(timeouts_.read);
+      return fail(http::Failure::ReadTimeout);
+    case Phase::Idle: return die();
+    case Phase::Raw:
+    case Phase::Dead: return;
+  }
+}
+
+void Connection::fail(http::Failure failure) {
+  ConnectionUser* user = user_;
+  die();
+  if (user) user->on_failed(failure);
+}
+
+void Connection::give_back(bool reusable) {
+  user_ = nullptr;
+  bool clean = phase_ == Phase::Reading && !codec_.is_mid_message() && inbox_.empty() && transport_.queued() == 0 &&
+               !transport_.is_closing();
+  if (!reusable || !clean) return die();
+  codec_.next();
+  ++served_;
+  phase_ = Phase::Idle;
+  arm(timeouts_.idle);
+  server_.give_idle(*this);
+}
+
+void Connection::die() {
+  if (phase_ == Phase::Dead) return;
+  if (phase_ == Phase::Idle) --server_.idle_count_;
+  phase_ = Phase::Dead;
+  user_ = nullptr;
+  deadline_.clear();
+  Hook::unlink();
+  context_.outbox.forget(transport_);
+  context_.loop.reap(*this);
+}
+
+}  // namespace weir::upstream

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Connection: a Transport and a client-role Codec to one server.  It is connecting, busy with one
+// user's request, or idle in its server's pool, where any sign of life from the other side (bytes or
+// the end) makes it useless and removes it.
+#pragma once
+
+#include <memory>
+
+#include "event/deadline.h"
+#include "http/h1_codec.h"
+#include "net/feed.h"
+#include "net/tcp.h"
+
+namespace weir::upstream {
+
+class Server;
+
+/// Who uses a connection for one request: takes the response and what happens to the connection.
+class ConnectionUser : public http::MessageSink {
+ public:
+  /// Bytes may be written now.
+  virtual void on_connected() = 0;
+  /// What was queued has left (completely if `Connection::queued` is 0).
+  virtual void on_sent() = 0;
+  /// The connection is of no more use; it has already let go of its user.
+  virtual void on_failed(http::Failure failure) = 0;
+  /// After an upgrade: the transport has something to read.
+  virtual void on_raw_readable() = 0;
+  virtual Method request_method() const = 0;
+};
+
+/// Time limits of a request towards its server, in microseconds; 0 = none.
+struct ServerTimeouts {
+  std::uint64_t connect, first_byte, read, idle;
+};
+
+class Connection final : public Hook,
+                         public event::Reaped,
+                         private net::TransportEvents,
+                         private http::CodecEvents,
+                         private event::DeadlineEvents,
+                         private event::TaskEvents {
+ public:
+  Connection(const net::Context& context, Server& server);
+  ~Connection() override;
+
+  Server& server() { return server_; }
+  bool is_connecting() const { return transport_.is_connecting(); }
+  /// It has carried a request before, so the server may close it at any moment.
+  bool is_reused() const { return served_ > 0; }
+  std::size_t queued() const { return transport_.queued(); }
+  bool has_failed() const { return transport_.has_failed(); }
+
+  /// Makes it busy with `user`'s request.
+  void lease(ConnectionUser& user, const ServerTimeouts& timeouts);
+
+  void write_request(const RequestHead& head, const http::WriteOptions& options);
+  void write_body(std::span<const char> bytes);
+  /// The request is complete: the time to the first byte runs from when it has left.
+  void write_end(const Headers& trailers);
+
+  /// Reads on: the user wants body again.
+  void resume();
+
+  /// The user is done.  The connection goes to the pool if the message and `reusable` allow, else it dies.
+  void give_back(bool reusable);
+
+  /// For moving bytes past the codec: the transport, its codec's view of the body, and what has been
+  /// read but not used.
+  net::Transport& transport() { return transport_; }
+  http::Codec& codec() { return codec_; }
+  Inbox& inbox() { return inbox_; }
+  /// The user has moved bytes itself: the time limit between reads starts anew.
+  void note_progress();
+  /// From now on the user reads and writes the transport itself.
+  void become_raw();
+
+ private:
+  friend class Server;
+  http::Failure start(const net::Address& to);
+
+  void on_readable() noexcept override;
+  void on_sent() noexcept override;
+  void on_deadline() noexcept override;
+  void on_task() noexcept override { pump(); }
+
+  void on_begin(http::StreamId) override;
+  http::MessageSink* sink(http::StreamId) override { return user_; }
+  Method request_method(http::StreamId) override { return user_->request_method(); }
+  void on_broken(http::StreamId, http::Failure failure) override { fail(failure); }
+
+  bool finish_connecting();
+  void pump();
+  void ended(net::Io how);
+  void fail(http::Failure failure);
+  void die();
+  void arm(std::uint64_t limit);
+
+  enum class Phase : std::uint8_t { Connecting, Sending, Awaiting, Reading, Raw, Idle, Dead };
+
+  const net::Context& context_;
+  Server& server_;
+  net::TcpTransport transport_;
+  http::H1Codec codec_;
+  Inbox inbox_;
+  event::Deadline deadline_;
+  event::Task again_;
+  ConnectionUser* user_ = nullptr;
+  ServerTimeouts timeouts_{};
+  std::uint32_t served_ = 0;
+  Phase phase_ = Phase::Connecting;
+};
+
+}  // namespace weir::upstream
