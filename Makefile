@@ -39,7 +39,7 @@ LIB := $O/libweir.a
 ifdef LIBROOMS
 empty :=
 LIB := $O/libweir-$(subst $(empty) ,-,$(strip $(LIBROOMS))).a
-$(LIB): $(filter $(LIBROOMS:%=$O/src/%/%),$(LIB_OBJS)) $(call object,build/modules.cc)
+$(LIB): $(foreach r,$(LIBROOMS),$(filter $O/src/$r/%,$(LIB_OBJS))) $(call object,build/modules.cc)
 endif
 
 # ---- How it is compiled ------------------------------------------------------------------------
@@ -86,7 +86,7 @@ $O/unit-tests: $(TEST_OBJS)
 $(foreach r,$(ROOMS),$(eval $O/unit-tests-$r: $(filter $O/tests/unit/$r/%,$(TEST_OBJS))))
 $O/unit-tests $(ROOMS:%=$O/unit-tests-%): $O/libsupport.a $(LIB)
 	$(call say,LD)
-	$Q$(LINK) -o $@ $^ $(GTEST) $(LDLIBS)
+	$Q$(LINK) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(GTEST) $(LDLIBS)
 
 $O/fuzz/%: $O/tests/fuzz/%_fuzz.o $(if $(LIBFUZZER),,$O/tests/fuzz/driver.o) $(LIB)
 	@mkdir -p $(@D)
@@ -117,7 +117,7 @@ compile_commands.json: Makefile config.mk $(sort $(dir $(SRCS) $(TESTS)))
 
 # ---- Running and testing -----------------------------------------------------------------------
 PYTHON   ?= /usr/bin/python3
-PYTEST    = $(PYTHON) -B -m pytest -q -p no:cacheprovider $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo -n 4)
+PYTEST    = $(PYTHON) -B -m pytest -q -p no:cacheprovider $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 4')
 MUTATIONS ?= 200
 RUN_UNIT  = $(or $1,$O/unit-tests) --gtest_brief=1 $(GTEST_ARGS)
 RUN_FUZZ  = @set -e; for f in $(FUZZ); do $O/fuzz/$$f tests/fuzz/corpus/$$f $(MUTATIONS); done
@@ -155,7 +155,7 @@ fuzz-targets: $(FUZZ:%=fuzz-%)
 fuzz-%: $O/fuzz/%
 	@mkdir -p $O/new/$*
 	$Q$O/fuzz/$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-	    -artifact_prefix=$O/crash-$*- $O/new/$* tests/fuzz/corpus/$* >$O/$*.log 2>&1 || { tail -n 60 $O/$*.log; exit 1; }
+	    -artifact_prefix=$O/$*- $O/new/$* tests/fuzz/corpus/$* >$O/$*.log 2>&1 || { tail -n 60 $O/$*.log; exit 1; }
 	@printf 'fuzz %s: %s inputs, nothing found\n' $* "$$(sed -n 's/^stat::number_of_executed_units: *//p' $O/$*.log)"
 
 bench: $(BENCHES:%=$O/bench-%) ## micro-benchmarks; tests/bench/README.md tells of the big ones
