@@ -7,10 +7,8 @@ standard library and the contract; headers form no cycle; a foreign library appe
 read from the fenced block of docs/architecture.md whose lines are `floor N  room room...` and
 `library HEADER-PREFIX only PLACE`, so the document cannot drift from the code.
 
-usage: rooms.py [--root DIR]     prints `file:line: message` for each finding; exit status 1 if there is one
-       rooms.py --below ROOM     prints ROOM and the rooms its files may include (the Makefile links those)
+usage: rooms.py [ROOT]     prints `file:line: message` for each finding; exit status 1 if there is one
 """
-import argparse
 import pathlib
 import re
 import sys
@@ -29,9 +27,6 @@ class Table:
             for name in names.split("#")[0].split():
                 self.floors[name] = int(number)
         self.libraries = LIBRARY.findall(text)
-
-    def below(self, room):
-        return [r for r, floor in self.floors.items() if floor < self.floors[room] and not r.endswith(".cc")]
 
 
 def includes(path):
@@ -120,19 +115,10 @@ def check(root, table):
 
 
 def main():
-    options = argparse.ArgumentParser()
-    options.add_argument("--root", type=pathlib.Path, default=pathlib.Path(__file__).parents[2])
-    options.add_argument("--below")
-    given = options.parse_args()
-    table = Table((given.root / "docs/architecture.md").read_text())
-    if not table.floors:
-        sys.exit("docs/architecture.md:1: no floor table")
-    if given.below:
-        if given.below not in table.floors:
-            sys.exit(f"rooms.py: no room {given.below} in docs/architecture.md")
-        print(given.below, *table.below(given.below))
-        return
-    findings = list(check(given.root, table))
+    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2])
+    document = root / "docs/architecture.md"
+    table = Table(document.read_text() if document.exists() else "")
+    findings = list(check(root, table)) if table.floors else ["docs/architecture.md:1: no floor table"]
     print(*findings, sep="\n", end="\n" if findings else "")
     sys.exit(bool(findings))
 
