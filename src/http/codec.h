@@ -74,6 +74,9 @@ class Codec {
   /// HTTP/1: forget the message that was read completely; the next one may begin.
   virtual void next() = 0;
 
+  /// Reads no more and tells its sink nothing more: the connection is given up.
+  virtual void stop() = 0;
+
   /// A head, or part of a message, has been read but not its end.
   virtual bool is_mid_message() const = 0;
 

@@ -24,6 +24,7 @@ class H1Codec final : public Codec {
   void write_body(StreamId, std::span<const char> bytes, Gather& out) override;
   void write_end(StreamId, const Headers& trailers, Gather& out) override;
   void next() override;
+  void stop() override { sink_ = nullptr, state_ = State::Broken; }
   bool is_mid_message() const override { return state_ != State::Head && state_ != State::Done ? true : begun_; }
   std::uint64_t plain_body() const override;
   void skip_body(std::uint64_t bytes) override;

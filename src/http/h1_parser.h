@@ -35,6 +35,9 @@ class HeadScanner {
   /// counted into the head.  Bare LF, NUL, or a limit exceeded: Failed at once, without waiting.
   State scan(std::span<const char> bytes, const HeadLimits& limits, bool is_request);
 
+  /// The same for a trailer section, which has no start line.
+  State scan_trailers(std::span<const char> bytes, const HeadLimits& limits, bool is_request);
+
   /// After Complete: bytes of the head, including the empty line.
   std::size_t length() const { return position_; }
   /// After Failed: why.
@@ -44,6 +47,10 @@ class HeadScanner {
   void reset() { *this = HeadScanner(); }
 
  private:
+  enum class Kind : std::uint8_t { Request, Response, Trailers };
+  State scan_lines(std::span<const char> bytes, const HeadLimits& limits, Kind kind);
+  State fail(Failure of_request, bool is_request);
+
   std::uint32_t position_ = 0;  ///< start of the line not yet complete
   std::uint32_t scanned_ = 0;   ///< no LF before this
   std::uint16_t lines_ = 0;
@@ -63,7 +70,8 @@ Failure parse_response(std::span<char> bytes, Arena& arena, Method request, Resp
 
 /// Understands the field lines of a trailer section (without start line, up to and including the
 /// empty line); drops the names that may not stand in trailers (RFC 9110 §6.5.1): framing, routing,
-/// authentication, request modifiers, and everything hop-by-hop.
+/// authentication, request modifiers, and everything hop-by-hop.  Returns Failure::None or
+/// Failure::RequestSyntax, whichever side sent them.
 Failure parse_trailers(std::span<char> bytes, Arena& arena, Headers& trailers);
 
 }  // namespace weir::http

@@ -17,6 +17,9 @@ namespace weir::http {
 /// `path` begins with '/'.
 std::optional<std::string_view> normalise_path(std::span<char> path);
 
+/// True if normalise_path would leave every byte as it is: the usual case, found out in one pass.
+bool is_normal_path(std::string_view path);
+
 /// True if a query holds only what may be forwarded as it is: no controls, blanks, '#', non-ASCII bytes.
 bool is_safe_query(std::string_view query);
 

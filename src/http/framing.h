@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Decides how long a message body is, once, from the head alone.  Every smuggling attack is a
+// disagreement about this answer, so no other file may have an opinion.  RFC 9112 §6.
+#pragma once
+
+#include <weir/message.h>
+
+#include "http/failure.h"
+
+namespace weir::http {
+
+/// Sets head.framing, or says why the byte stream cannot be trusted: both Content-Length and
+/// Transfer-Encoding, repeated or malformed lengths, a coding other than chunked, chunked in HTTP/1.0.
+Failure frame_request(RequestHead& head);
+
+/// The same for a response to `request`: HEAD, CONNECT (2xx), 1xx, 204 and 304 have no body.
+Failure frame_response(ResponseHead& head, Method request);
+
+}  // namespace weir::http

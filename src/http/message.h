@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What follows from a method alone (RFC 9110 §9); the heads themselves are the contract's
+// (<weir/message.h>).
+#pragma once
+
+#include <string_view>
+
+#include <weir/message.h>
+
+namespace weir::http {
+
+/// The method with this name.  Methods are case-sensitive; what weir does not know is Method::Other.
+Method method_from(std::string_view text);
+
+/// The name of a known method; empty for Method::Other.
+std::string_view method_name(Method method);
+
+/// May be sent twice with the effect of once (RFC 9110 §9.2.2).
+bool is_idempotent(Method method);
+
+}  // namespace weir::http
