@@ -34,7 +34,6 @@ struct MessageHead {
   std::uint8_t major = 1, minor = 1;  ///< HTTP version as received
   std::uint16_t dropped_fields = 0;  ///< fields with `_` in their name, which are not passed on
   bool keep_alive = true;  ///< the sender allows another message after this one
-  std::uint16_t dropped_fields = 0;  ///< requests: names with '_', which servers mistake for '-'
 };
 
 struct RequestHead : MessageHead {
