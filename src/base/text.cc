@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace weir {
+
+namespace {
+
+constexpr char hex_digits[] = "0123456789abcdef";
+constexpr std::size_t longest_word = 64;  // nobody misspells longer ones
+
+// "leastconn" was meant to be "least_request": far apart, but more than half of it is the same.
+std::optional<std::string_view> same_beginning(std::string_view word,
+                                               std::span<const std::string_view> candidates) {
+  std::optional<std::string_view> best;
+  std::size_t longest = std::max<std::size_t>(4, (word.size() + 1) / 2) - 1;
+  for (const std::string_view candidate : candidates) {
+    const auto [here, there] =
+        std::mismatch(word.begin(), word.end(), candidate.begin(), candidate.end());
+    const auto same = static_cast<std::size_t>(here - word.begin());
+    if (same <= longest) continue;
+    best = candidate;
+    longest = same;
+  }
+  return best;
+}
+
+// Length of the UTF-8 sequence at the start of `text`, or 0 if it is none (RFC 3629 §4).
+std::size_t utf8_length(std::string_view text) {
+  auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  unsigned char c = byte(0);
+  std::size_t length = c >= 0xc2 && c <= 0xdf   ? 2
+                       : (c & 0xf0) == 0xe0     ? 3
+                       : c >= 0xf0 && c <= 0xf4 ? 4
+                                                : 0;
+  if (length == 0 || text.size() < length) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xc0) != 0x80) return 0;
+  bool overlong = (c == 0xe0 && byte(1) < 0xa0) || (c == 0xf0 && byte(1) < 0x90);
+  bool outside = (c == 0xed && byte(1) > 0x9f) || (c == 0xf4 && byte(1) > 0x8f);
+  return overlong || outside ? 0 : length;
+}
+
+}  // namespace
+
+std::string to_lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = to_lower(c);
+  return lower;
+}
+
+bool iequals(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](char x, char y) { return to_lower(x) == to_lower(y); });
+}
+
+std::string_view trim(std::string_view text) {
+  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t at = text.find(separator);
+    parts.push_back(text.substr(0, at));
+    if (at == std::string_view::npos) return parts;
+    text.remove_prefix(at + 1);
+  }
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most) {
+  if (a.size() > b.size()) std::swap(a, b);
+  if (b.size() - a.size() > most || b.size() > longest_word) return most + 1;
+  // Three rows of the usual matrix: swapped neighbours look two rows back (Damerau, restricted).
+  using Row = std::array<std::size_t, longest_word + 1>;
+  Row before{}, last{}, row{};
+  for (std::size_t i = 0; i <= a.size(); ++i) last[i] = i;
+  for (std::size_t j = 1; j <= b.size(); ++j) {
+    row[0] = j;
+    for (std::size_t i = 1; i <= a.size(); ++i) {
+      const std::size_t differs = a[i - 1] == b[j - 1] ? 0 : 1;
+      row[i] = std::min({last[i] + 1, row[i - 1] + 1, last[i - 1] + differs});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[i] = std::min(row[i], before[i - 2] + 1);
+    }
+    before = last;
+    last = row;
+  }
+  return std::min(last[a.size()], most + 1);
+}
+
+std::optional<std::string_view> nearest(std::string_view word,
+                                        std::span<const std::string_view> candidates) {
+  std::optional<std::string_view> best;
+  std::size_t most = std::min<std::size_t>(2, (word.size() + 1) / 3);
+  for (const std::string_view candidate : candidates) {
+    const std::size_t distance = edit_distance(word, candidate, most);
+    if (distance > most || (best && distance == most)) continue;
+    best = candidate;
+    most = distance;
+  }
+  return best ? best : same_beginning(word, candidates);
+}
+
+std::size_t find_bad_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    if (static_cast<unsigned char>(text[i]) < 0x80) {
+      ++i;
+      continue;
+    }
+    const std::size_t length = utf8_length(text.substr(i));
+    if (length == 0) return i;
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+void append_json(std::string& out, std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    auto c = static_cast<unsigned char>(text[i]);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += text[i];
+    } else if (c < 0x20 || c == 0x7f) {
+      out += "\\u00";
+      out += hex_digits[c >> 4];
+      out += hex_digits[c & 15];
+    } else if (c < 0x80) {
+      out += text[i];
+    } else if (std::size_t length = utf8_length(text.substr(i))) {
+      out += text.substr(i, length);
+      i += length - 1;
+    } else {
+      out += "\\ufffd";
+    }
+  }
+}
+
+void append_escaped(std::string& out, std::string_view text) {
+  for (char raw : text) {
+    auto c = static_cast<unsigned char>(raw);
+    if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
+      out += raw;
+    } else {
+      out += "\\x";
+      out += hex_digits[c >> 4];
+      out += hex_digits[c & 15];
+    }
+  }
+}
+
+void append_number(std::string& out, std::uint64_t number) {
+  char digits[20];
+  out.append(digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
+}
+
+}  // namespace weir

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A Config as text again: flattened, complete, and each value with where it comes from.
+#pragma once
+
+#include "config/config.h"
+
+#include <string>
+
+namespace weir::config {
+
+/// The effective configuration (`weir -T`).  It loads again to the same Config.  Each statement ends
+/// in a comment: `# weir.conf:12`, or `# default`.
+std::string print_effective(const Config& config);
+
+}  // namespace weir::config

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The table of directives: one row says everything about a word of the language that does not need
+// code.  The loader checks against it, the manual and `weir help` print it, misspellings are matched
+// with it.
+#pragma once
+
+#include <weir/filter.h>
+
+#include "config/config.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::config {
+
+/// Where a statement may stand; contexts of one row are or-ed.
+enum Context : std::uint8_t { InMain = 1, InListener = 2, InBackend = 4, InRoute = 8 };
+
+enum class Word : std::uint8_t {
+  AccessLog,
+  Balance,
+  Backend,
+  Bind,
+  Chroot,
+  Close,
+  ErrorLog,
+  Forward,
+  Group,
+  Include,
+  Jit,
+  Keepalive,
+  Listener,
+  LogFormat,
+  MaxBody,
+  MaxConnections,
+  MaxFields,
+  MaxHeader,
+  MaxLifetime,
+  MaxLine,
+  MaxQueue,
+  MaxRequests,
+  Nameserver,
+  PidFile,
+  Policy,
+  Protocol,
+  Protocols,
+  Redirect,
+  Respond,
+  Retry,
+  Route,
+  Server,
+  ShutdownTimeout,
+  Timeout,
+  TrustedProxies,
+  User,
+  Workers
+};
+
+/// How often a statement may stand in one block.
+enum class Times : std::uint8_t { Once, Many };
+
+/// Whether a block follows.
+enum class Block : std::uint8_t { Never, May, Must };
+
+struct DirectiveKind {
+  static constexpr std::uint8_t any = 255;
+
+  Word word;
+  std::string_view name;
+  std::uint8_t contexts;  ///< of Context
+  Times times;
+  Block block;
+  std::uint8_t least, most;    ///< number of values; `any` = no limit
+  std::string_view arguments;  ///< as in a synopsis: words in capitals stand for values
+  std::string_view otherwise;  ///< what holds without it; empty = nothing
+  std::string_view help;       ///< one sentence
+};
+
+/// All rows, sorted by name.  A name may have two rows that differ in their contexts.
+std::span<const DirectiveKind> directive_kinds();
+
+/// The row for a name in a context, or null.
+const DirectiveKind* find_directive(std::string_view name, std::uint8_t contexts);
+
+/// One of the times of a `timeout` statement.
+struct TimeoutKind {
+  std::string_view statement;  ///< "timeout first_byte"
+  std::uint8_t contexts;
+  std::optional<Limit> Limits::*member;
+  std::string_view otherwise;
+  std::string_view help;
+  std::string_view name() const { return statement.substr(8); }
+};
+
+/// All rows; `idle` stands for two, one of a listener and one of a backend.
+std::span<const TimeoutKind> timeout_kinds();
+
+/// What `weir help directive NAME` prints; for an unknown name, the nearest ones.  `filters` adds the
+/// words of modules.
+std::string help_directive(std::string_view name, std::span<const FilterKind> filters = {});
+
+/// All directives, one line each.
+std::string help_directives(std::span<const FilterKind> filters = {});
+
+/// The lists of weir.conf(5), in mdoc: directives, timeouts, variables.
+std::string help_directives_mdoc();
+
+}  // namespace weir::config

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "config/variables.h"
+
+#include "base/text.h"
+
+#include <algorithm>
+#include <array>
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::array<VariableKind, 33> kinds = {{
+    {"attempts", Variable::Attempts, "how often a server was tried"},
+    {"backend", Variable::Backend, "name of the backend; empty if none was chosen"},
+    {"bytes_in", Variable::BytesIn, "bytes received from the client: head and body"},
+    {"bytes_out", Variable::BytesOut, "bytes sent to the client: head and body"},
+    {"client_addr", Variable::ClientAddr,
+     "IP address of the client; behind trusted proxies the one they name"},
+    {"client_port", Variable::ClientPort, "TCP port of the client"},
+    {"cookie_", Variable::Cookie, "value of the request's cookie NAME"},
+    {"duration", Variable::Duration,
+     "time from the first byte of the request to the end of the answer, in ms"},
+    {"header_", Variable::Header, "value of the request's field NAME, in lower case with _ for -"},
+    {"host", Variable::Host, "host asked for, in lower case, without port"},
+    {"listener", Variable::Listener, "name of the listener"},
+    {"method", Variable::Method, "request method"},
+    {"path", Variable::Path, "normalised path, without query"},
+    {"protocol", Variable::Protocol, "HTTP version of the request, as in HTTP/1.1"},
+    {"query", Variable::Query, "query without its question mark"},
+    {"query_", Variable::QueryArgument, "decoded value of the query's argument NAME"},
+    {"reason", Variable::Reason, "why the request ended as it did; empty if nothing went wrong"},
+    {"referer", Variable::Referer, "the request's Referer field"},
+    {"request_id", Variable::RequestId, "random identifier of the request, 32 hex digits"},
+    {"request_uri", Variable::RequestUri, "path and query"},
+    {"response_header_", Variable::ResponseHeader, "value of the answer's field NAME"},
+    {"route", Variable::Route, "name of the route; empty if none matched"},
+    {"scheme", Variable::Scheme, "http or https"},
+    {"server", Variable::Server, "name of the last server tried"},
+    {"server_addr", Variable::ServerAddr, "address of the last server tried, as written"},
+    {"status", Variable::Status, "status sent to the client"},
+    {"t_connect", Variable::TimeConnect, "time to connect to the server, in ms"},
+    {"t_first_byte", Variable::TimeFirstByte,
+     "time from the request sent to the first byte of the answer, in ms"},
+    {"t_queue", Variable::TimeQueue, "time spent waiting for a free server, in ms"},
+    {"t_total", Variable::TimeTotal, "the same as duration"},
+    {"time", Variable::Time, "when the request began: ISO 8601, UTC, with milliseconds"},
+    {"user_agent", Variable::UserAgent, "the request's User-Agent field"},
+    {"weir_version", Variable::WeirVersion, "version of weir"},
+}};
+
+bool is_name(char c) { return is_alpha(c) || is_digit(c) || c == '_'; }
+
+const VariableKind* find(std::string_view name) {
+  const VariableKind* family = nullptr;
+  for (const VariableKind& kind : kinds) {
+    if (kind.name == name && !name.ends_with('_')) return &kind;
+    if (kind.name.ends_with('_') && name.starts_with(kind.name) && name.size() > kind.name.size())
+      family = &kind;
+  }
+  return family;
+}
+
+Error unknown(std::string_view name) {
+  std::array<std::string_view, kinds.size()> names;
+  std::transform(kinds.begin(), kinds.end(), names.begin(), [](auto& kind) { return kind.name; });
+  std::string text = concat("unknown variable \"$", name.substr(0, 64), "\"");
+  if (const auto near = nearest(name, names)) text += concat("; did you mean \"$", *near, "\"?");
+  return Error(Errc::NotFound, text);
+}
+
+// Header names are compared in lower case, and no variable can have a '-' in its name.
+std::string own_name(const VariableKind& kind, std::string_view name) {
+  if (!kind.name.ends_with('_')) return {};
+  std::string own(name.substr(kind.name.size()));
+  if (kind.variable != Variable::Header && kind.variable != Variable::ResponseHeader) return own;
+  std::replace(own.begin(), own.end(), '_', '-');
+  return to_lower(own);
+}
+
+}  // namespace
+
+std::span<const VariableKind> variable_kinds() { return kinds; }
+
+Result<Template> parse_template(std::string_view text) {
+  Template result;
+  std::string literal;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool more = i + 1 < text.size();
+    if ((text[i] == '\\' || text[i] == '$') && more && text[i + 1] == '$') {
+      literal.push_back(text[++i]);
+      continue;
+    }
+    if (text[i] != '$') {
+      literal.push_back(text[i]);
+      continue;
+    }
+    std::size_t end = i + 1;
+    while (end < text.size() && is_name(text[end])) ++end;
+    const std::string_view name = text.substr(i + 1, end - i - 1);
+    if (name.empty() || is_digit(name.front()))
+      return Error(Errc::Invalid, "a \"$\" without a variable's name; write \"$$\" for a dollar");
+    const VariableKind* kind = find(name);
+    if (!kind) return unknown(name);
+    result.parts.push_back({std::move(literal), kind->variable, own_name(*kind, name)});
+    literal.clear();
+    i = end - 1;
+  }
+  if (!literal.empty()) result.parts.push_back({std::move(literal), Variable::None, {}});
+  return result;
+}
+
+}  // namespace weir::config
