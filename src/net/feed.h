@@ -24,6 +24,9 @@ struct Context {
 /// can be moved to the other side without being copied.
 inline constexpr std::size_t first_read = 16 * 1024;
 
+/// From this many bytes of body on it pays to move them inside the kernel.
+inline constexpr std::uint64_t worth_moving = 32 * 1024;
+
 /// Feeds what is kept, else reads at most `most` bytes and feeds those.  Done says that bytes were
 /// read or used, so it is worth calling again; `bytes` counts what was read from the transport.
 /// Again also when the codec uses nothing of what it has and wants no more.

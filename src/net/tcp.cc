@@ -67,7 +67,10 @@ void TcpTransport::on_ready(event::Ready ready) noexcept {
 }
 
 IoResult TcpTransport::read(std::span<char> into) {
-  if (!readable_) return {Io::Again};
+  if (!readable_) {
+    watch();
+    return {Io::Again};
+  }
   ssize_t count;
   do count = ::recv(fd_, into.data(), into.size(), 0);
   while (count < 0 && errno == EINTR);
@@ -148,6 +151,14 @@ void TcpTransport::flush_queue() {
     if (sent < asked) writable_ = false;
   }
   if (queue_.empty() && shut_down_) ::shutdown(fd_, SHUT_WR);
+}
+
+bool TcpTransport::is_broken() {
+  if (failed_ || !closed_) return failed_;
+  char byte;
+  ssize_t count = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  if (count < 0 && errno != EAGAIN && errno != EINTR) fail();
+  return failed_;
 }
 
 void TcpTransport::shut_down() {

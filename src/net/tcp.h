@@ -35,6 +35,8 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
   std::size_t queued() const override { return queue_.size(); }
   bool has_failed() const override { return failed_; }
   bool is_closing() const override { return closed_ || failed_; }
+  bool may_have_input() const override { return readable_; }
+  bool is_broken() override;
   void watch() override;
   void shut_down() override;
   void abort() override;

@@ -57,6 +57,14 @@ class Transport {
   /// The peer has closed its side or the connection broke, though bytes may still be readable.
   virtual bool is_closing() const = 0;
 
+  /// False if the last read has emptied the socket: closing it then cannot reset the connection under
+  /// an answer that is on its way.
+  virtual bool may_have_input() const = 0;
+
+  /// True if the peer is gone for good; a peer that only shut down its sending side is not.  Costs a
+  /// system call only after the end was reported.
+  virtual bool is_broken() = 0;
+
   /// Starts to tell readiness; may be called late, when a read has said Again.
   virtual void watch() = 0;
 

@@ -12,8 +12,8 @@ namespace {
 // Limits of a response head: a server is trusted more than a client, but not without end.
 const http::HeadLimits response_limits{16 * 1024, 64 * 1024, 200};
 
-// Reads in one turn before others get their share.
-constexpr int most_reads = 8;
+// Steps in one turn before others get their share.
+constexpr int most_steps = 8;
 
 http::Failure failure_of(int error) {
   switch (error) {
@@ -105,16 +105,30 @@ void Connection::on_readable() noexcept {
 void Connection::resume() { pump(); }
 
 void Connection::pump() {
-  for (int reads = 0; user_ && phase_ != Phase::Raw && phase_ != Phase::Connecting; ++reads) {
-    if (phase_ == Phase::Dead || phase_ == Phase::Idle || !user_->wants_body()) return;
-    if (reads == most_reads) return context_.loop.post(again_);
-    // The first bytes of an answer tell how much is to come; more is then moved past us if it is much.
-    std::size_t most = phase_ == Phase::Reading ? context_.read_buffer.size() : net::first_read;
-    net::IoResult result = net::feed_once(context_, transport_, codec_, inbox_, most);
-    if (result.io == net::Io::Again) return;
-    if (result.io != net::Io::Done) return ended(result.io);
+  if (pumping_) return;
+  pumping_ = true;
+  for (int steps = 0; user_ && phase_ >= Phase::Sending && phase_ <= Phase::Reading && user_->wants_body(); ++steps) {
+    if (steps == most_steps) {
+      context_.loop.post(again_);
+      break;
+    }
+    net::IoResult result = step();
+    if (result.io == net::Io::Again) break;
+    if (result.io != net::Io::Done) {
+      ended(result.io);
+      break;
+    }
     if (phase_ == Phase::Reading && result.bytes > 0) arm(timeouts_.read);
   }
+  pumping_ = false;
+  if (phase_ == Phase::Returned) settle();
+}
+
+net::IoResult Connection::step() {
+  if (inbox_.empty() && codec_.plain_body() >= net::worth_moving) return user_->move_body();
+  // The first bytes of an answer tell how much is to come; if it is much, it is moved past us.
+  std::size_t most = phase_ == Phase::Reading ? context_.read_buffer.size() : net::first_read;
+  return net::feed_once(context_, transport_, codec_, inbox_, most);
 }
 
 void Connection::ended(net::Io how) {
@@ -150,6 +164,7 @@ void Connection::on_deadline() noexcept {
       return fail(http::Failure::ReadTimeout);
     case Phase::Idle: return die();
     case Phase::Raw:
+    case Phase::Returned:
     case Phase::Dead: return;
   }
 }
@@ -161,10 +176,18 @@ void Connection::fail(http::Failure failure) {
 }
 
 void Connection::give_back(bool reusable) {
+  if (phase_ == Phase::Dead) return;
   user_ = nullptr;
-  bool clean = phase_ == Phase::Reading && !codec_.is_mid_message() && inbox_.empty() && transport_.queued() == 0 &&
-               !transport_.is_closing();
-  if (!reusable || !clean) return die();
+  reusable_ = reusable && phase_ == Phase::Reading;
+  phase_ = Phase::Returned;
+  deadline_.clear();
+  // From inside the codec's last event: bytes behind the message show only when it has returned.
+  if (!pumping_) settle();
+}
+
+void Connection::settle() {
+  bool clean = !codec_.is_mid_message() && inbox_.empty() && transport_.queued() == 0 && !transport_.is_closing();
+  if (!reusable_ || !clean) return die();
   codec_.next();
   ++served_;
   phase_ = Phase::Idle;
@@ -176,6 +199,7 @@ void Connection::die() {
   if (phase_ == Phase::Dead) return;
   if (phase_ == Phase::Idle) --server_.idle_count_;
   phase_ = Phase::Dead;
+  codec_.stop();
   user_ = nullptr;
   deadline_.clear();
   Hook::unlink();

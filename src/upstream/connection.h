@@ -25,6 +25,9 @@ class ConnectionUser : public http::MessageSink {
   virtual void on_sent() = 0;
   /// The connection is of no more use; it has already let go of its user.
   virtual void on_failed(http::Failure failure) = 0;
+  /// Much body follows with nothing in between: move it past the codec if you can.  Done: moved some
+  /// (and told the codec); Again: cannot now, call `resume` later; End, Failed: the server's side did.
+  virtual net::IoResult move_body() = 0;
   /// After an upgrade: the transport has something to read.
   virtual void on_raw_readable() = 0;
   virtual Method request_method() const = 0;
@@ -90,6 +93,8 @@ class Connection final : public Hook,
   Method request_method(http::StreamId) override { return user_->request_method(); }
   void on_broken(http::StreamId, http::Failure failure) override { fail(failure); }
 
+  net::IoResult step();
+  void settle();
   bool finish_connecting();
   void pump();
   void ended(net::Io how);
@@ -97,7 +102,7 @@ class Connection final : public Hook,
   void die();
   void arm(std::uint64_t limit);
 
-  enum class Phase : std::uint8_t { Connecting, Sending, Awaiting, Reading, Raw, Idle, Dead };
+  enum class Phase : std::uint8_t { Connecting, Sending, Awaiting, Reading, Raw, Returned, Idle, Dead };
 
   const net::Context& context_;
   Server& server_;
@@ -110,6 +115,8 @@ class Connection final : public Hook,
   ServerTimeouts timeouts_{};
   std::uint32_t served_ = 0;
   Phase phase_ = Phase::Connecting;
+  bool pumping_ = false;
+  bool reusable_ = false;
 };
 
 }  // namespace weir::upstream

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/access_log.h"
+
+#include <time.h>
+
+#include "base/text.h"
+#include "proxy/variables.h"
+
+namespace weir::proxy {
+
+using config::Variable;
+
+std::unique_ptr<AccessLog> AccessLog::make(const config::LogTarget& target) {
+  if (target.to == config::LogTo::Off) return nullptr;
+  auto log = std::make_unique<AccessLog>();
+  if (target.format == "combined") {
+    log->form_ = Form::Combined;
+  } else if (target.format != "json") {
+    log->form_ = Form::Text;
+    if (auto text = config::parse_template(target.format)) log->text_ = std::move(*text);
+  }
+  return log;
+}
+
+std::string_view AccessLog::line(const Record& record) {
+  line_.clear();
+  switch (form_) {
+    case Form::Json: write_json(record); break;
+    case Form::Combined: write_combined(record); break;
+    case Form::Text: write_text(record); break;
+  }
+  arena_.reset();
+  return line_;
+}
+
+std::string_view AccessLog::value(Variable variable, const Record& record) {
+  return evaluate(variable, {}, record, arena_);
+}
+
+void AccessLog::write_json(const Record& record) {
+  struct Item {
+    std::string_view name;
+    Variable variable;
+    bool is_number;
+  };
+  static constexpr Item items[] = {
+      {"{\"time\":", Variable::Time, false},          {",\"client\":", Variable::ClientAddr, false},
+      {",\"client_port\":", Variable::ClientPort, true}, {",\"listener\":", Variable::Listener, false},
+      {",\"route\":", Variable::Route, false},        {",\"backend\":", Variable::Backend, false},
+      {",\"server\":", Variable::Server, false},      {",\"method\":", Variable::Method, false},
+      {",\"host\":", Variable::Host, false},          {",\"path\":", Variable::Path, false},
+      {",\"query\":", Variable::Query, false},        {",\"protocol\":", Variable::Protocol, false},
+      {",\"status\":", Variable::Status, true},       {",\"failure\":", Variable::Reason, false},
+      {",\"bytes_in\":", Variable::BytesIn, true},    {",\"bytes_out\":", Variable::BytesOut, true},
+      {",\"attempts\":", Variable::Attempts, true},   {",\"queue_ms\":", Variable::TimeQueue, true},
+      {",\"connect_ms\":", Variable::TimeConnect, true}, {",\"first_byte_ms\":", Variable::TimeFirstByte, true},
+      {",\"total_ms\":", Variable::TimeTotal, true},  {",\"user_agent\":", Variable::UserAgent, false},
+      {",\"referer\":", Variable::Referer, false},    {",\"request_id\":", Variable::RequestId, false},
+  };
+  for (const Item& item : items) {
+    line_ += item.name;
+    std::string_view text = value(item.variable, record);
+    if (item.is_number) {
+      line_ += text;
+    } else {
+      line_ += '"';
+      append_json(line_, text);
+      line_ += '"';
+    }
+  }
+  line_ += record.reused ? ",\"reused\":true,\"reason\":\"" : ",\"reused\":false,\"reason\":\"";
+  line_ += http::traits(record.failure).words;
+  line_ += "\"}";
+}
+
+// host - user [time] "request" status bytes "referer" "agent", as Apache writes it.
+void AccessLog::write_combined(const Record& record) {
+  auto quoted = [this](std::string_view text) {
+    line_ += " \"";
+    if (text.empty()) line_ += '-';
+    append_escaped(line_, text);
+    line_ += '"';
+  };
+  time_t seconds = static_cast<time_t>(record.wall_us / 1'000'000);
+  tm parts;
+  gmtime_r(&seconds, &parts);
+  char stamp[40];
+  std::size_t size = strftime(stamp, sizeof(stamp), " - - [%d/%b/%Y:%H:%M:%S +0000] \"", &parts);
+  line_ += record.client_addr;
+  line_.append(stamp, size);
+  append_escaped(line_, value(Variable::Method, record));
+  line_ += ' ';
+  append_escaped(line_, value(Variable::RequestUri, record));
+  line_ += ' ';
+  line_ += value(Variable::Protocol, record);
+  line_ += "\" ";
+  append_number(line_, record.status);
+  line_ += ' ';
+  append_number(line_, record.bytes_out);
+  quoted(value(Variable::Referer, record));
+  quoted(value(Variable::UserAgent, record));
+}
+
+void AccessLog::write_text(const Record& record) {
+  for (const auto& part : text_.parts) {
+    line_ += part.text;
+    if (part.variable == Variable::None) continue;
+    std::string_view text = evaluate(part.variable, part.name, record, arena_);
+    if (text.empty()) line_ += '-';
+    append_escaped(line_, text);
+  }
+}
+
+}  // namespace weir::proxy

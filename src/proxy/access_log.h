@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// AccessLog: one line a request, in a format that was compiled once.  Always exactly one line, in JSON
+// always one valid object, whatever bytes a peer has sent.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "config/config.h"
+#include "config/variables.h"
+#include "proxy/record.h"
+
+namespace weir::proxy {
+
+class AccessLog {
+ public:
+  /// Null if the log is off.  The format of the target has been checked by the loader.
+  static std::unique_ptr<AccessLog> make(const config::LogTarget& target);
+
+  /// The line of a finished request, without its end; valid until the next call.
+  std::string_view line(const Record& record);
+
+ private:
+  enum class Form { Json, Combined, Text };
+
+  void write_json(const Record& record);
+  void write_combined(const Record& record);
+  void write_text(const Record& record);
+  std::string_view value(config::Variable variable, const Record& record);
+
+  Form form_ = Form::Json;
+  config::Template text_;
+  std::string line_;
+  Arena arena_;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/attempt.h"
+
+#include "proxy/stream.h"
+
+namespace weir::proxy {
+
+Attempt::Attempt(Stream& stream, upstream::Backend& backend, upstream::Server& server)
+    : stream_(stream), backend_(backend), server_(server) {}
+
+Attempt::~Attempt() { end(false); }
+
+void Attempt::start() {
+  Record& record = stream_.record();
+  record.server = &server_.config();
+  ++record.attempts;
+  record.times.chosen = stream_.context().net.loop.now();
+  connection_ = server_.take_idle();
+  reused_ = record.reused = connection_ != nullptr;
+  if (!connection_) {
+    http::Failure failure = http::Failure::None;
+    connection_ = server_.connect(failure);
+    if (!connection_) return on_failed(failure);
+  }
+  connection_->lease(*this, stream_.policy().server);
+  if (!connection_->is_connecting()) ready();
+}
+
+void Attempt::ready() {
+  ready_ = true;
+  stream_.record().times.connected = stream_.context().net.loop.now();
+  stream_.on_attempt_ready();
+}
+
+void Attempt::end(bool reusable) {
+  if (ended_) return;
+  ended_ = true;
+  ready_ = false;
+  if (upstream::Connection* connection = connection_) {
+    connection_ = nullptr;
+    connection->give_back(reusable);
+  }
+  if (std::uint64_t others = backend_.release(server_)) stream_.context().journal.wake(others);
+}
+
+void Attempt::on_connected() { ready(); }
+
+void Attempt::on_sent() { stream_.on_attempt_sent(); }
+
+void Attempt::on_failed(http::Failure failure) {
+  connection_ = nullptr;
+  ready_ = false;
+  stream_.on_attempt_failed(failure);
+}
+
+void Attempt::on_raw_readable() { stream_.run_tunnel(); }
+
+Arena& Attempt::arena() { return stream_.arena(); }
+
+Method Attempt::request_method() const { return stream_.request_head().method; }
+
+void Attempt::on_head(MessageHead& head) {
+  auto& response = static_cast<ResponseHead&>(head);
+  if (response.is_interim()) return stream_.on_interim(response);
+  response_begun_ = true;
+  stream_.on_response(response);
+}
+
+bool Attempt::wants_body() const { return !response_begun_ || stream_.wants_response(); }
+
+void Attempt::on_body(std::span<const char> bytes) { stream_.on_response_body(bytes); }
+
+void Attempt::on_end(const Headers& trailers) { stream_.on_response_end(trailers); }
+
+net::IoResult Attempt::move_body() { return stream_.move_response(); }
+
+}  // namespace weir::proxy

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Attempt: one try at one server for one stream.  It holds the server's slot and the lease of a
+// connection, and lets go of both exactly once, however it ends.
+#pragma once
+
+#include "upstream/backend.h"
+#include "upstream/connection.h"
+
+namespace weir::proxy {
+
+class Stream;
+
+class Attempt final : public upstream::ConnectionUser {
+ public:
+  /// The server's slot has been taken for this attempt.
+  Attempt(Stream& stream, upstream::Backend& backend, upstream::Server& server);
+  ~Attempt() override;
+
+  /// Takes a pooled connection or begins a new one; the stream is told on_attempt_ready (possibly from
+  /// inside this call) or on_attempt_failed.
+  void start();
+
+  /// Lets go of connection and slot.  `reusable`: both messages are complete.
+  void end(bool reusable);
+
+  upstream::Server& server() { return server_; }
+  upstream::Connection* connection() { return connection_; }
+  bool is_ready() const { return ready_ && connection_; }
+  bool is_reused() const { return reused_; }
+  bool has_response_begun() const { return response_begun_; }
+
+ private:
+  Arena& arena() override;
+  void on_head(MessageHead& head) override;
+  bool wants_body() const override;
+  void on_body(std::span<const char> bytes) override;
+  void on_end(const Headers& trailers) override;
+  void on_connected() override;
+  void on_sent() override;
+  void on_failed(http::Failure failure) override;
+  void on_raw_readable() override;
+  net::IoResult move_body() override;
+  Method request_method() const override;
+  void ready();
+
+  Stream& stream_;
+  upstream::Backend& backend_;
+  upstream::Server& server_;
+  upstream::Connection* connection_ = nullptr;
+  bool ready_ = false;
+  bool reused_ = false;
+  bool response_begun_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace weir::proxy

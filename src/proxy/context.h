@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Context: what every Session and Stream of a worker works with, and what they report to.
+#pragma once
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "net/feed.h"
+#include "proxy/access_log.h"
+#include "proxy/record.h"
+#include "upstream/backend.h"
+
+namespace weir::proxy {
+
+/// Where finished requests are told of; the worker process implements it.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  /// One line of the access log, without its end; never blocks.
+  virtual void write_access(std::string_view line) = 0;
+  /// Other workers (bit mask) wait for a slot of a server.
+  virtual void wake(std::uint64_t workers) = 0;
+  /// A request ended; for the counters.
+  virtual void count(const Record& record) = 0;
+  /// A client connection was opened (+1) or closed (-1).
+  virtual void count_connection(int change) = 0;
+};
+
+struct Context {
+  const net::Context& net;
+  const config::Config& config;
+  std::vector<std::unique_ptr<upstream::Backend>>& backends;
+  Journal& journal;
+  AccessLog* access_log;  ///< null = off
+  std::mt19937_64 random;
+  std::uint64_t connections = 0;  ///< clients of this worker now
+  bool draining = false;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/local_reply.h"
+
+#include <time.h>
+
+#include <string>
+
+#include "base/text.h"
+#include "config/variables.h"
+#include "http/field.h"
+#include "http/h1_writer.h"
+#include "proxy/variables.h"
+
+namespace weir::proxy {
+
+namespace {
+
+LocalReply make(std::uint16_t status, std::string_view type, std::string_view body, Arena& arena) {
+  auto* head = &arena.array<ResponseHead>(1)[0];
+  head->status = status;
+  char* date = arena.text(29);
+  http::write_date(date, ::time(nullptr));
+  head->headers.add(arena, "Date", {date, 29});
+  head->headers.add(arena, "Content-Type", type);
+  return {head, body};
+}
+
+std::string json_page(std::uint16_t status, std::string_view title, std::string_view words, std::string_view id) {
+  std::string page = "{\"status\":";
+  append_number(page, status);
+  page.append(",\"title\":\"").append(title).append("\",\"detail\":\"");
+  append_json(page, words);
+  page.append("\",\"request_id\":\"").append(id).append("\"}\n");
+  return page;
+}
+
+std::string html_page(std::uint16_t status, std::string_view title, std::string_view words, std::string_view id) {
+  std::string page = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>";
+  append_number(page, status);
+  page.append(" ").append(title).append("</title></head>\n<body><h1>");
+  append_number(page, status);
+  page.append(" ").append(title).append("</h1><p>").append(words).append("</p><p><small>Request ");
+  page.append(id).append("</small></p></body></html>\n");
+  return page;
+}
+
+}  // namespace
+
+LocalReply make_failure_reply(const Record& record, http::Failure failure, Arena& arena) {
+  const http::FailureTraits& traits = http::traits(failure);
+  std::string_view title = http::reason_phrase(traits.status);
+  std::string_view id = evaluate(config::Variable::RequestId, {}, record, arena);
+  bool json = record.request && http::prefers_json(record.request->headers);
+  std::string page = (json ? json_page : html_page)(traits.status, title, traits.words, id);
+  std::string_view type = json ? "application/json" : "text/html; charset=utf-8";
+  LocalReply reply = make(traits.status, type, arena.copy(page), arena);
+  std::string proxy_status = "weir; error=" + std::string(traits.error);
+  reply.head->headers.add(arena, "Proxy-Status", arena.copy(proxy_status));
+  return reply;
+}
+
+LocalReply make_text_reply(std::uint16_t status, std::string_view text, Arena& arena) {
+  return make(status, "text/plain; charset=utf-8", text, arena);
+}
+
+LocalReply make_redirect(std::uint16_t status, std::string_view url, Arena& arena) {
+  LocalReply reply = make_text_reply(status, "", arena);
+  reply.head->headers.add(arena, "Location", url);
+  return reply;
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Responses that weir makes itself: error pages, `respond`, `redirect`.
+#pragma once
+
+#include "proxy/record.h"
+
+namespace weir::proxy {
+
+/// A response whose head and body live in the stream's arena.
+struct LocalReply {
+  ResponseHead* head = nullptr;
+  std::string_view body;
+};
+
+/// A small page, HTML or JSON by the request's Accept, with the failure in words, and Proxy-Status.
+LocalReply make_failure_reply(const Record& record, http::Failure failure, Arena& arena);
+
+/// `respond STATUS "text"`.
+LocalReply make_text_reply(std::uint16_t status, std::string_view text, Arena& arena);
+
+/// `redirect STATUS URL`; the URL must be safe to stand in a field.
+LocalReply make_redirect(std::uint16_t status, std::string_view url, Arena& arena);
+
+}  // namespace weir::proxy

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/route_policy.h"
+
+#include "filter/table.h"
+
+namespace weir::proxy {
+
+namespace {
+
+using config::Limits;
+
+std::uint64_t us(const config::Limit& limit) {
+  return limit ? static_cast<std::uint64_t>(limit->count()) * 1000 : 0;
+}
+
+template <typename... Levels>
+ClientTimeouts client_limits(const Levels&... levels) {
+  auto of = [&](auto member) { return us(config::pick(member, levels...)); };
+  return {of(&Limits::header), of(&Limits::body),    of(&Limits::send),
+          of(&Limits::idle),   of(&Limits::request), of(&Limits::tunnel)};
+}
+
+}  // namespace
+
+ClientTimeouts client_timeouts(const config::Listener& listener) {
+  return client_limits(listener.limits, config::default_limits());
+}
+
+Result<std::unique_ptr<RoutePolicy>> RoutePolicy::build(const config::Config& config, const config::Listener& listener,
+                                                        const config::Route& route) {
+  auto policy = std::make_unique<RoutePolicy>();
+  static const Limits nothing;
+  bool forwards = route.action.kind == config::Act::Forward;
+  const Limits& backend = forwards ? config.backends[route.action.backend].limits : nothing;
+  const Limits& last = config::default_limits();
+  policy->client = client_limits(route.limits, backend, listener.limits, last);
+  auto of = [&](auto member) { return us(config::pick(member, route.limits, backend, listener.limits, last)); };
+  policy->server = {of(&Limits::connect), of(&Limits::first_byte), of(&Limits::read), of(&Limits::server_idle)};
+  policy->queue = of(&Limits::queue);
+  policy->max_body = config::pick(&Limits::max_body, route.limits, backend, listener.limits, last);
+  policy->retry = config::pick(&Limits::retry, route.limits, backend, listener.limits, last);
+  auto text = config::parse_template(route.action.text);
+  if (!text) return text.error();
+  policy->text = std::move(*text);
+  auto filters = FilterChain::build(config, route);
+  if (!filters) return filters.error();
+  policy->filters = std::move(*filters);
+  return policy;
+}
+
+}  // namespace weir::proxy

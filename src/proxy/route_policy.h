@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// RoutePolicy: one route with everything worked out that does not depend on a request: its limits
+// (route, backend, listener, defaults: the first that says something wins), its filters, its texts.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "config/config.h"
+#include "config/variables.h"
+#include "proxy/filter_chain.h"
+#include "upstream/connection.h"
+
+namespace weir::proxy {
+
+/// Time limits towards the client, in microseconds; 0 = none.
+struct ClientTimeouts {
+  std::uint64_t header, body, send, idle, request, tunnel;
+};
+
+struct RoutePolicy {
+  static Result<std::unique_ptr<RoutePolicy>> build(const config::Config& config, const config::Listener& listener,
+                                                    const config::Route& route);
+
+  ClientTimeouts client;
+  upstream::ServerTimeouts server;
+  std::uint64_t queue = 0;                ///< microseconds to wait for a server; 0 = for ever
+  std::optional<std::uint64_t> max_body;  ///< bytes
+  config::Retry retry;
+  FilterChain filters;
+  config::Template text;  ///< of `respond` and `redirect`
+};
+
+/// The client limits that hold before a route is known.
+ClientTimeouts client_timeouts(const config::Listener& listener);
+
+}  // namespace weir::proxy

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/session.h"
+
+#include "proxy/stream.h"
+
+namespace weir::proxy {
+
+namespace {
+
+constexpr int most_steps = 8;                        // in one turn, before others get their share
+constexpr std::uint64_t linger_us = 5'000'000;       // for the client to read the answer and close
+constexpr std::uint64_t unwatched_us = 1'000'000;    // a request may last this long before we watch its client
+
+// The moment `limit` after `from`, or 0 if there is no limit.
+std::uint64_t after(std::uint64_t from, std::uint64_t limit) { return limit == 0 ? 0 : from + limit; }
+
+// The earlier of two moments, where 0 is never.
+std::uint64_t earlier(std::uint64_t a, std::uint64_t b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
+
+}  // namespace
+
+Session::Session(Context& context, Listener& listener, int fd, const net::Address& peer)
+    : context_(context),
+      listener_(listener),
+      transport_(context.net.loop, *this),
+      codec_(http::H1Codec::Role::Server, listener.limits(), *this),
+      deadline_(*this),
+      again_(*this),
+      timeouts_(&listener.timeouts()),
+      peer_(peer) {
+  transport_.adopt(fd);
+  opened_ = progress_ = context.net.loop.now();
+  listener_.all_.push_back(*this);
+  ++listener_.session_count_;
+  ++context_.connections;
+  context_.journal.count_connection(+1);
+}
+
+Session::~Session() {
+  stream_.reset();
+  context_.net.outbox.forget(transport_);
+  --listener_.session_count_;
+  --context_.connections;
+  context_.journal.count_connection(-1);
+}
+
+Stream& Session::open_stream() {
+  if (!stream_) {
+    if (begun_ == 0) begun_ = context_.net.loop.now();
+    stream_ = std::make_unique<Stream>(context_, *this, begun_);
+    phase_ = Phase::Request;
+    ++requests_;
+  }
+  return *stream_;
+}
+
+void Session::on_begin(http::StreamId) {
+  phase_ = Phase::Head;
+  begun_ = context_.net.loop.now();
+}
+
+http::MessageSink* Session::sink(http::StreamId) { return &open_stream(); }
+
+void Session::on_broken(http::StreamId, http::Failure failure) {
+  if (failure == http::Failure::ClientGone) {
+    if (stream_) return stream_->client_gone();
+    return die();
+  }
+  open_stream().fail(failure);
+}
+
+bool Session::may_keep() const {
+  const config::Listener& config = listener_.config();
+  if (context_.draining || (config.max_requests > 0 && requests_ >= config.max_requests)) return false;
+  if (!config.max_lifetime) return true;
+  return context_.net.loop.now() - opened_ < static_cast<std::uint64_t>(config.max_lifetime->count()) * 1000;
+}
+
+bool Session::wants_input() const {
+  if (phase_ == Phase::Idle || phase_ == Phase::Head) return true;
+  return phase_ == Phase::Request && !stream_->is_request_complete() && stream_->wants_body();
+}
+
+void Session::resume() { pump(); }
+
+void Session::pump() {
+  if (pumping_) return;
+  pumping_ = true;
+  for (int steps = 0; wants_input(); ++steps) {
+    if (steps == most_steps) {
+      context_.net.loop.post(again_);
+      break;
+    }
+    net::IoResult result = step();
+    if (result.io == net::Io::Again) break;
+    if (result.io != net::Io::Done) {
+      ended(result.io);
+      break;
+    }
+    if (result.bytes > 0) progress_ = context_.net.loop.now();
+  }
+  pumping_ = false;
+  arm();
+}
+
+net::IoResult Session::step() {
+  if (phase_ == Phase::Request && inbox_.empty() && codec_.plain_body() >= net::worth_moving)
+    return stream_->move_body();
+  std::size_t most = phase_ == Phase::Request ? context_.net.read_buffer.size() : 2 * net::first_read;
+  return net::feed_once(context_.net, transport_, codec_, inbox_, most);
+}
+
+void Session::ended(net::Io how) {
+  if (how == net::Io::End) return codec_.feed_end();
+  if (stream_) return stream_->client_gone();
+  die();
+}
+
+void Session::on_readable() noexcept {
+  switch (phase_) {
+    case Phase::Dead: return;
+    case Phase::Raw: return stream_->run_tunnel();
+    case Phase::Lingering: return discard();
+    case Phase::Request:
+    case Phase::Ending:
+      // A client that only ended its sending side still waits for the answer.
+      if (transport_.is_broken()) return stream_->client_gone();
+      [[fallthrough]];
+    default: pump();
+  }
+}
+
+void Session::on_sent() noexcept {
+  progress_ = context_.net.loop.now();
+  switch (phase_) {
+    case Phase::Dead: return;
+    case Phase::Raw: return stream_->run_tunnel();
+    case Phase::Lingering: return;
+    case Phase::Ending:
+      if (stream_->has_unsent()) stream_->on_client_sent();
+      if (phase_ == Phase::Ending) settle();
+      return;
+    case Phase::Request: stream_->on_client_sent(); break;
+    default: break;
+  }
+  arm();
+}
+
+void Session::on_task() noexcept {
+  if (phase_ == Phase::Ending) return settle();
+  if (phase_ == Phase::Lingering) return discard();
+  if (phase_ != Phase::Dead && phase_ != Phase::Raw) pump();
+}
+
+void Session::finish(bool keep) {
+  if (phase_ == Phase::Dead) return;
+  phase_ = Phase::Ending;
+  keep_ = keep;
+  context_.net.loop.post(again_);
+}
+
+// Ends the stream once its last byte has left, and begins the next request or the end.
+void Session::settle() {
+  context_.net.outbox.flush();
+  if (transport_.has_failed()) return stream_->client_gone();
+  if (transport_.queued() > 0 || stream_->has_unsent()) return arm();
+  stream_->log();
+  bool complete = stream_->is_request_complete();
+  stream_.reset();
+  timeouts_ = &listener_.timeouts();
+  begun_ = 0;
+  if (!keep_) {
+    if (complete && inbox_.empty() && !transport_.may_have_input()) return die();
+    return linger();
+  }
+  codec_.next();
+  phase_ = Phase::Idle;
+  progress_ = context_.net.loop.now();
+  pump();
+}
+
+// Closing with unread input would reset the connection and take the answer with it (RFC 9112 §9.6).
+void Session::linger() {
+  phase_ = Phase::Lingering;
+  codec_.stop();
+  inbox_.clear();
+  transport_.shut_down();
+  progress_ = context_.net.loop.now();
+  arm();
+  discard();
+}
+
+void Session::discard() {
+  for (int reads = 0; reads < most_steps; ++reads) {
+    net::IoResult result = transport_.read(context_.net.read_buffer);
+    if (result.io == net::Io::Again) return;
+    if (result.io != net::Io::Done) return die();
+  }
+  context_.net.loop.post(again_);
+}
+
+void Session::abort() {
+  if (phase_ == Phase::Dead) return;
+  transport_.abort();
+  die();
+}
+
+void Session::become_raw() {
+  phase_ = Phase::Raw;
+  transport_.watch();
+  note_progress();
+}
+
+void Session::note_progress() {
+  progress_ = context_.net.loop.now();
+  arm();
+}
+
+void Session::set_timeouts(const ClientTimeouts& timeouts) { timeouts_ = &timeouts; }
+
+void Session::drain() {
+  if (phase_ == Phase::Idle && inbox_.empty()) die();
+}
+
+void Session::die() {
+  if (phase_ == Phase::Dead) return;
+  phase_ = Phase::Dead;
+  deadline_.clear();
+  codec_.stop();
+  Hook::unlink();
+  context_.net.outbox.forget(transport_);
+  if (stream_) stream_->stop();
+  context_.net.loop.reap(*this);
+}
+
+void Session::arm() {
+  std::uint64_t at = 0;
+  switch (phase_) {
+    case Phase::Idle: at = after(progress_, timeouts_->idle); break;
+    case Phase::Head: at = after(begun_, timeouts_->header); break;
+    case Phase::Raw: at = after(progress_, timeouts_->tunnel); break;
+    case Phase::Lingering: at = progress_ + linger_us; break;
+    case Phase::Request:
+      if (wants_input()) at = after(progress_, timeouts_->body);
+      at = earlier(at, after(begun_, timeouts_->request));
+      if (!transport_.is_watched()) at = earlier(at, begun_ + unwatched_us);
+      [[fallthrough]];
+    case Phase::Ending:
+      if (transport_.queued() > 0 || stream_->has_unsent()) at = earlier(at, after(progress_, timeouts_->send));
+      break;
+    case Phase::Dead: break;
+  }
+  deadline_.set(context_.net.loop, at);
+}
+
+void Session::on_deadline() noexcept {
+  std::uint64_t now = context_.net.loop.now();
+  auto passed = [now](std::uint64_t from, std::uint64_t limit) { return limit > 0 && now >= from + limit; };
+  switch (phase_) {
+    case Phase::Dead: return;
+    case Phase::Idle:
+    case Phase::Lingering: return die();
+    case Phase::Head: return open_stream().fail(http::Failure::RequestHeaderTimeout);
+    case Phase::Raw: return stream_->fail(http::Failure::None);
+    case Phase::Request:
+      if (passed(begun_, timeouts_->request)) return stream_->fail(http::Failure::RequestTimeout);
+      if (wants_input() && passed(progress_, timeouts_->body))
+        return stream_->fail(http::Failure::RequestBodyTimeout);
+      if (!transport_.is_watched()) transport_.watch();
+      break;
+    case Phase::Ending: break;
+  }
+  bool sending = transport_.queued() > 0 || stream_->has_unsent();
+  if (sending && passed(progress_, timeouts_->send)) return stream_->fail(http::Failure::ClientSendTimeout);
+  arm();
+}
+
+}  // namespace weir::proxy

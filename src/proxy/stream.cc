@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The request's half of a stream: from the head to a server, again if need be.
+#include "proxy/stream.h"
+
+#include <algorithm>
+
+#include "http/field.h"
+#include "http/forwarding.h"
+#include "http/message.h"
+#include "proxy/local_reply.h"
+#include "proxy/session.h"
+#include "proxy/variables.h"
+
+namespace weir::proxy {
+
+namespace {
+
+constexpr int most_reroutes = 5;
+constexpr std::size_t replay_bytes = 16 * 1024;       // of a body that may have to be sent twice
+constexpr std::uint64_t discard_bytes = 64 * 1024;    // of a body nobody wants, to keep the connection
+
+std::int64_t wall_clock_us() {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
+}
+
+bool is_trusted(const config::Config& config, const net::Address& peer) {
+  return std::any_of(config.trusted_proxies.begin(), config.trusted_proxies.end(),
+                     [&peer](const config::Cidr& range) { return peer.is_in(range); });
+}
+
+}  // namespace
+
+Stream::Stream(Context& context, Session& session, std::uint64_t begun)
+    : context_(context), session_(session), policy_(nullptr), deadline_(*this), tunnel_start_(*this) {
+  record_.listener = &session.listener().config();
+  record_.client_addr = session.peer().host(arena_.text(112));
+  record_.client_port = session.peer().port();
+  record_.request_id[0] = context.random();
+  record_.request_id[1] = context.random();
+  record_.times.begun = begun;
+  record_.wall_us = wall_clock_us();
+}
+
+Stream::~Stream() = default;
+
+void Stream::on_head(MessageHead& head) {
+  request_ = static_cast<RequestHead*>(&head);
+  record_.request = request_;
+  record_.times.head = context_.net.loop.now();
+  route();
+}
+
+void Stream::route() {
+  phase_ = Phase::Route;
+  for (int tries = 0; tries <= most_reroutes; ++tries) {
+    Decision decision = session_.listener().routes().match(*request_, session_.peer());
+    record_.route = decision.route;
+    if (!decision.route) return fail(http::Failure::NoRoute);
+    policy_ = &session_.listener().policy(*decision.route);
+    session_.set_timeouts(policy_->client);
+    if (request_->framing.end == BodyEnd::Length && policy_->max_body && request_->framing.length > *policy_->max_body)
+      return fail(http::Failure::RequestBodyTooLarge);
+    phase_ = Phase::Request;
+    switch (policy_->filters.run_request(*this)) {
+      case Verdict::Continue: return act();
+      case Verdict::Respond: return answer(*local_.head, local_.body);
+      case Verdict::Reroute: break;
+    }
+  }
+  fail(http::Failure::FilterFailed);
+}
+
+void Stream::act() {
+  const config::Action& action = record_.route->action;
+  switch (action.kind) {
+    case config::Act::Forward: return forward();
+    case config::Act::Close: return fail(http::Failure::Denied);
+    case config::Act::Respond: {
+      LocalReply reply = make_text_reply(action.status, expand(policy_->text, record_, arena_), arena_);
+      return answer(*reply.head, reply.body);
+    }
+    case config::Act::Redirect: {
+      LocalReply reply = make_redirect(action.status, expand_url(policy_->text, record_, arena_), arena_);
+      return answer(*reply.head, reply.body);
+    }
+  }
+}
+
+void Stream::forward() {
+  backend_ = context_.backends[record_.route->action.backend].get();
+  record_.backend = &backend_->config();
+  http::Forwarding from{record_.client_addr, record_.scheme, is_trusted(context_.config, session_.peer())};
+  http::add_forwarding(*request_, arena_, from);
+  choose();
+}
+
+void Stream::choose() {
+  phase_ = Phase::Choose;
+  deadline_.clear();
+  upstream::Chosen chosen = backend_->choose(tried_);
+  if (chosen.server) {
+    attempt_.emplace(*this, *backend_, *chosen.server);
+    phase_ = Phase::Connect;
+    return attempt_->start();
+  }
+  if (!chosen.all_busy) {
+    bool tried_some = record_.failure != http::Failure::None;
+    return answer(tried_some ? record_.failure : http::Failure::NoServer);
+  }
+  if (!backend_->wait(*this)) return answer(http::Failure::QueueFull);
+  if (record_.times.queued == 0) record_.times.queued = context_.net.loop.now();
+  if (policy_->queue > 0) deadline_.set(context_.net.loop, record_.times.queued + policy_->queue);
+}
+
+void Stream::on_deadline() noexcept { answer(http::Failure::QueueTimeout); }
+
+void Stream::on_attempt_ready() {
+  phase_ = Phase::Send;
+  upstream::Connection& connection = *attempt_->connection();
+  http::WriteOptions options;
+  options.framing = request_->framing;
+  options.expect_continue = request_->expects_continue;
+  options.te_trailers = http::list_has(request_->headers, FieldName::Te, "trailers");
+  if (request_->wants_upgrade) options.upgrade = request_->headers.get(FieldName::Upgrade);
+  connection.write_request(*request_, options);
+  // What an earlier attempt was given already.
+  iovec pieces[replay_bytes / Buffer::block_payload + 2];
+  int count = replay_.peek(pieces, static_cast<int>(std::size(pieces)));
+  for (int i = 0; i < count; ++i)
+    connection.write_body({static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len});
+  if (request_done_ || request_->framing.end == BodyEnd::None) {
+    phase_ = Phase::Await;
+    connection.write_end(Headers());
+  } else {
+    session_.resume();
+  }
+}
+
+bool Stream::wants_body() const {
+  if (discarding_) return true;
+  return attempt_ && attempt_->is_ready() && !response_done_ && attempt_->connection()->queued() == 0;
+}
+
+void Stream::on_body(std::span<const char> bytes) {
+  record_.bytes_in += bytes.size();
+  body_seen_ += bytes.size();
+  if (discarding_) return;
+  if (policy_->max_body && body_seen_ > *policy_->max_body) return fail(http::Failure::RequestBodyTooLarge);
+  if (resendable_) {
+    resendable_ = http::is_idempotent(request_->method) && body_seen_ <= replay_bytes;
+    if (resendable_)
+      replay_.append(bytes.data(), bytes.size());
+    else
+      replay_.clear();
+  }
+  attempt_->connection()->write_body(bytes);
+}
+
+net::IoResult Stream::move_body() {
+  if (discarding_ || !attempt_->is_ready()) return {net::Io::Again};
+  resendable_ = false;
+  replay_.clear();
+  upstream::Connection& connection = *attempt_->connection();
+  net::IoResult result = up_.move(context_.net, session_.transport(), connection.transport(), session_.codec().plain_body());
+  if (result.io == net::Io::Failed && connection.has_failed()) {
+    // The server takes no more: perhaps it has answered, which its own side will show.
+    discarding_ = true;
+    return {net::Io::Again};
+  }
+  if (result.io == net::Io::Done) {
+    record_.bytes_in += result.bytes;
+    body_seen_ += result.bytes;
+    session_.codec().skip_body(result.bytes);
+  }
+  return result;
+}
+
+void Stream::on_end(const Headers& trailers) {
+  request_done_ = true;
+  if (discarding_) {
+    if (response_done_) session_.finish(keep_);
+    return;
+  }
+  if (!attempt_ || !attempt_->is_ready() || phase_ == Phase::Await) return;
+  if (phase_ == Phase::Send) phase_ = Phase::Await;
+  attempt_->connection()->write_end(trailers);
+}
+
+void Stream::on_attempt_sent() {
+  if (tunnel_) return run_tunnel();
+  if (up_.held() > 0) (void)up_.move(context_.net, session_.transport(), attempt_->connection()->transport(), 0);
+  if (!request_done_) session_.resume();
+}
+
+bool Stream::may_resend() const { return resendable_ && !response_begun_ && !request_->wants_upgrade; }
+
+bool Stream::try_again(http::Failure failure) {
+  upstream::Server& server = attempt_->server();
+  bool reused = attempt_->is_reused();
+  switch (http::traits(failure).again) {
+    case http::Again::No: return false;
+    case http::Again::Safe:
+      if (!policy_->retry.on_connect_error || record_.attempts > policy_->retry.attempts) return false;
+      tried_.push_back(&server);
+      break;
+    case http::Again::IfIdempotent:
+      // A pooled connection that the server closed meanwhile: its timer raced our request.
+      if (!reused || !may_resend() || !http::is_idempotent(request_->method)) return false;
+      break;
+  }
+  attempt_.reset();
+  choose();
+  return true;
+}
+
+void Stream::on_attempt_failed(http::Failure failure) {
+  if (phase_ == Phase::Finish) return;
+  record_.failure = failure;
+  if (tunnel_) return session_.abort();
+  if (response_begun_) return fail(failure);
+  if (try_again(failure)) return;
+  answer(failure);
+}
+
+void Stream::client_gone() { fail(http::Failure::ClientGone); }
+
+void Stream::fail(http::Failure failure) {
+  if (phase_ == Phase::Finish && response_done_ && failure == http::Failure::None) return session_.abort();
+  if (failure != http::Failure::None) record_.failure = failure;
+  bool silent = failure == http::Failure::ClientGone || failure == http::Failure::None;
+  if (failure == http::Failure::ClientGone && !response_done_) record_.status = 499;
+  if (silent || response_begun_ || http::traits(failure).status == 0) {
+    stop();
+    return session_.abort();
+  }
+  answer(failure);
+}
+
+void Stream::answer(http::Failure failure) {
+  record_.failure = failure;
+  LocalReply reply = make_failure_reply(record_, failure, arena_);
+  answer(*reply.head, reply.body);
+}
+
+void Stream::stop() {
+  backend_ ? backend_->stop_waiting(*this) : void();
+  deadline_.clear();
+  attempt_.reset();
+}
+
+void Stream::answer(ResponseHead& head, std::string_view body) {
+  stop();
+  const bool understood = request_ != nullptr;
+  bool small_rest = understood && request_->framing.end == BodyEnd::Length &&
+                    request_->framing.length <= discard_bytes && !request_->expects_continue;
+  http::Blame blame = http::traits(record_.failure).blame;
+  keep_ = understood && blame != http::Blame::Client && (request_done_ || request_->framing.end == BodyEnd::None || small_rest);
+  discarding_ = true;
+  start_response(head, {BodyEnd::Length, body.size()}, keep_);
+  bool is_head = understood && request_->method == Method::Head;
+  if (!is_head) {
+    std::size_t before = session_.out().size();
+    session_.codec().write_body(1, body, session_.out());
+    record_.bytes_out += session_.out().size() - before;
+  }
+  response_done_ = true;
+  finish(keep_);
+}
+
+void Stream::respond(std::uint16_t status, std::string_view text) {
+  local_ = make_text_reply(status, arena_.copy(text), arena_);
+}
+
+std::string_view Stream::variable(std::string_view name) { return evaluate(name, record_, arena_); }
+
+}  // namespace weir::proxy

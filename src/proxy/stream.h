@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Stream: one request and its response, walking the phases
+//
+//   receive   head complete and legal
+//   route     the listener's route table says which Route
+//   request   the route's filters
+//   choose    the backend picks a Server, or the stream waits for one
+//   connect   an Attempt takes a pooled connection or makes one
+//   send      head and body go out
+//   await     until the response head
+//   respond   the filters again, in reverse
+//   relay     bodies in both directions, each as fast as the slower side takes it
+//   finish    access log, counters; always reached, also after failure
+//
+// Send to relay overlap: the request's body and the response each keep their own small state, the
+// phase names the slower fact.  Whatever fails is looked up in the failure table: try again, answer
+// in the server's place, or, if the answer has begun, break the connection.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include <weir/filter.h>
+
+#include "event/deadline.h"
+#include "net/pump.h"
+#include "proxy/attempt.h"
+#include "proxy/context.h"
+#include "proxy/listener.h"
+#include "proxy/local_reply.h"
+
+namespace weir::proxy {
+
+class Session;
+
+enum class Phase : std::uint8_t { Receive, Route, Request, Choose, Connect, Send, Await, Respond, Relay, Finish };
+
+class Stream final : public http::MessageSink,
+                     public StreamView,
+                     private upstream::Waiter,
+                     private event::DeadlineEvents,
+                     private event::TaskEvents {
+ public:
+  Stream(Context& context, Session& session, std::uint64_t begun);
+  ~Stream() override;
+
+  // From the session: the request.
+  Arena& arena() override { return arena_; }
+  void on_head(MessageHead& head) override;
+  bool wants_body() const override;
+  void on_body(std::span<const char> bytes) override;
+  void on_end(const Headers& trailers) override;
+  /// A large body follows plainly: moves what can be moved; as ConnectionUser::move_body.
+  net::IoResult move_body();
+  /// The request cannot be completed, or took too long.
+  void fail(http::Failure failure);
+  /// The client has gone for good.
+  void client_gone();
+  /// Room in the client's socket.
+  void on_client_sent();
+  bool is_request_complete() const { return request_done_; }
+  bool has_unsent() const { return down_.held() > 0; }
+  bool is_finished() const { return phase_ == Phase::Finish; }
+  /// Lets go of server and queue; the connection to the client is ending.
+  void stop();
+  /// Writes the access log; once, when nothing more will happen.
+  void log();
+
+  // From the attempt: the response.
+  void on_attempt_ready();
+  void on_attempt_sent();
+  void on_attempt_failed(http::Failure failure);
+  void on_interim(ResponseHead& head);
+  void on_response(ResponseHead& head);
+  bool wants_response() const;
+  void on_response_body(std::span<const char> bytes);
+  void on_response_end(const Headers& trailers);
+  net::IoResult move_response();
+  /// Either side of a tunnel can move.
+  void run_tunnel();
+
+  // For filters.
+  RequestHead& request() override { return *request_; }
+  ResponseHead& response() override { return *response_; }
+  std::string_view variable(std::string_view name) override;
+  void respond(std::uint16_t status, std::string_view text) override;
+
+  const RequestHead& request_head() const { return *request_; }
+  const RoutePolicy& policy() const { return *policy_; }
+  Record& record() { return record_; }
+  Context& context() { return context_; }
+  Session& session() { return session_; }
+
+ private:
+  void route();
+  void act();
+  void forward();
+  void choose();
+  void answer(http::Failure failure);
+  void answer(ResponseHead& head, std::string_view body);
+  bool try_again(http::Failure failure);
+  bool may_resend() const;
+  void start_response(ResponseHead& head, const Framing& framing, bool keep);
+  void start_tunnel(ResponseHead& head);
+  bool move_direction(net::Pump& pump, net::Transport& from, net::Transport& to, Inbox& early, bool& ended);
+  void finish(bool keep);
+  void on_slot() override { choose(); }
+  void on_deadline() noexcept override;
+  void on_task() noexcept override { run_tunnel(); }
+
+  Context& context_;
+  Session& session_;
+  Arena arena_;
+  Record record_;
+  RequestHead* request_ = nullptr;
+  ResponseHead* response_ = nullptr;
+  const RoutePolicy* policy_;
+  upstream::Backend* backend_ = nullptr;
+  std::optional<Attempt> attempt_;
+  std::vector<upstream::Server*> tried_;
+  LocalReply local_;
+  event::Deadline deadline_;
+  event::Task tunnel_start_;
+  Buffer replay_;          ///< body bytes already sent, while they may have to be sent again
+  net::Pump up_, down_;
+  std::uint64_t body_seen_ = 0;
+  Phase phase_ = Phase::Receive;
+  bool request_done_ = false;
+  bool response_begun_ = false;
+  bool response_done_ = false;
+  bool discarding_ = false;  ///< the rest of the request's body is of no interest
+  bool resendable_ = true;   ///< everything sent so far can be sent again
+  bool keep_ = false;
+  bool tunnel_ = false, up_ended_ = false, down_ended_ = false;
+  bool logged_ = false;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The response's half of a stream: from a server's head to the client's last byte, and tunnels.
+#include <algorithm>
+
+#include "http/field.h"
+#include "proxy/session.h"
+#include "proxy/stream.h"
+
+namespace weir::proxy {
+
+void Stream::on_interim(ResponseHead& head) {
+  // A client of HTTP/1.0 does not know interim answers.
+  if (request_->minor == 0) return;
+  session_.codec().write_response(1, head, {}, session_.out());
+}
+
+void Stream::on_response(ResponseHead& head) {
+  record_.times.first_byte = context_.net.loop.now();
+  if (head.status == 101 || (request_->method == Method::Connect && head.status / 100 == 2)) return start_tunnel(head);
+  const auto& again = policy_->retry.on_status;
+  if (!again.empty() && record_.attempts <= policy_->retry.attempts && may_resend() &&
+      std::find(again.begin(), again.end(), head.status) != again.end()) {
+    tried_.push_back(&attempt_->server());
+    attempt_.reset();
+    return choose();
+  }
+  phase_ = Phase::Respond;
+  response_ = &head;
+  policy_->filters.run_response(*this);
+  Framing framing = head.framing;
+  bool keep = request_done_ || request_->framing.end == BodyEnd::None;
+  if (framing.end == BodyEnd::Close || framing.end == BodyEnd::Chunked) {
+    // Without chunks only the end of the connection can tell the end of the body.
+    framing.end = request_->minor > 0 ? BodyEnd::Chunked : BodyEnd::Close;
+    if (request_->minor == 0) keep = false;
+  }
+  start_response(head, framing, keep);
+  phase_ = Phase::Relay;
+}
+
+void Stream::start_response(ResponseHead& head, const Framing& framing, bool keep) {
+  response_ = &head;
+  response_begun_ = true;
+  record_.response = &head;
+  record_.status = head.status;
+  keep_ = keep && request_ && request_->keep_alive && session_.may_keep();
+  http::WriteOptions options;
+  options.framing = framing;
+  options.close = !keep_;
+  options.keep_alive = keep_ && request_->minor == 0;
+  Gather& out = session_.out();
+  std::size_t before = out.size();
+  session_.codec().write_response(1, head, options, out);
+  record_.bytes_out += out.size() - before;
+}
+
+bool Stream::wants_response() const { return session_.transport().queued() == 0 && down_.held() == 0; }
+
+void Stream::on_response_body(std::span<const char> bytes) {
+  Gather& out = session_.out();
+  std::size_t before = out.size();
+  session_.codec().write_body(1, bytes, out);
+  record_.bytes_out += out.size() - before;
+}
+
+net::IoResult Stream::move_response() {
+  upstream::Connection& connection = *attempt_->connection();
+  net::IoResult result =
+      down_.move(context_.net, connection.transport(), session_.transport(), connection.codec().plain_body());
+  if (result.io == net::Io::Failed && session_.transport().has_failed()) {
+    client_gone();
+    return {net::Io::Again};
+  }
+  if (result.io == net::Io::Done) {
+    session_.note_progress();
+    record_.bytes_out += result.bytes;
+    connection.codec().skip_body(result.bytes);
+  }
+  return result;
+}
+
+void Stream::on_response_end(const Headers& trailers) {
+  response_done_ = true;
+  session_.codec().write_end(1, trailers, session_.out());
+  bool request_sent = request_done_ || request_->framing.end == BodyEnd::None;
+  bool reusable = request_sent && response_->keep_alive && up_.held() == 0;
+  attempt_->end(reusable);
+  finish(keep_ && request_sent);
+}
+
+void Stream::finish(bool keep) {
+  phase_ = Phase::Finish;
+  keep_ = keep;
+  bool rest_to_come = request_ && !request_done_ && request_->framing.end != BodyEnd::None;
+  if (keep && rest_to_come) {
+    discarding_ = true;
+    return session_.resume();
+  }
+  if (request_ && request_->framing.end == BodyEnd::None) request_done_ = true;
+  session_.finish(keep);
+}
+
+void Stream::on_client_sent() {
+  if (tunnel_) return run_tunnel();
+  if (down_.held() > 0 && session_.transport().queued() == 0) {
+    // The last of a body may lie in the pipe while its server is already gone.
+    net::Transport& to = session_.transport();
+    (void)down_.move(context_.net, to, to, 0);
+    if (to.has_failed()) return client_gone();
+  }
+  if (attempt_ && attempt_->is_ready() && wants_response()) attempt_->connection()->resume();
+}
+
+void Stream::start_tunnel(ResponseHead& head) {
+  if (!request_->wants_upgrade) {
+    attempt_.reset();
+    return answer(http::Failure::UpgradeRefused);
+  }
+  response_ = &head;
+  record_.response = &head;
+  record_.status = head.status;
+  response_begun_ = tunnel_ = true;
+  http::WriteOptions options;
+  if (head.status == 101) options.upgrade = head.headers.get(FieldName::Upgrade);
+  session_.codec().write_response(1, head, options, session_.out());
+  context_.net.outbox.flush();
+  phase_ = Phase::Relay;
+  attempt_->connection()->become_raw();
+  session_.become_raw();
+  session_.codec().stop();
+  context_.net.loop.post(tunnel_start_);
+}
+
+// Moves one direction as far as it goes now; false if it broke.
+bool Stream::move_direction(net::Pump& pump, net::Transport& from, net::Transport& to, Inbox& early, bool& ended) {
+  if (ended) return true;
+  if (!early.empty()) {
+    Gather& out = context_.net.outbox.to(to);
+    std::span<char> bytes = early.bytes();
+    std::copy(bytes.begin(), bytes.end(), out.reserve(bytes.size()));
+    out.commit(bytes.size());
+    context_.net.outbox.flush();
+    early.clear();
+  }
+  for (int rounds = 0; rounds < 4; ++rounds) {
+    net::IoResult result = pump.move(context_.net, from, to, UINT64_MAX);
+    if (result.io == net::Io::Failed || to.has_failed()) return false;
+    if (result.io == net::Io::Again) return true;
+    session_.note_progress();
+    if (result.io == net::Io::End) {
+      ended = true;
+      to.shut_down();
+      return true;
+    }
+    (&pump == &up_ ? record_.bytes_in : record_.bytes_out) += result.bytes;
+  }
+  context_.net.loop.post(tunnel_start_);
+  return true;
+}
+
+void Stream::run_tunnel() {
+  if (phase_ == Phase::Finish) return;
+  upstream::Connection& connection = *attempt_->connection();
+  net::Transport& client = session_.transport();
+  net::Transport& server = connection.transport();
+  bool whole = move_direction(up_, client, server, session_.inbox(), up_ended_) &&
+               move_direction(down_, server, client, connection.inbox(), down_ended_);
+  if (whole && !(up_ended_ && down_ended_ && client.queued() == 0 && server.queued() == 0)) return;
+  phase_ = Phase::Finish;
+  request_done_ = response_done_ = true;
+  attempt_.reset();
+  if (!whole) return session_.abort();
+  session_.finish(false);
+}
+
+void Stream::log() {
+  if (logged_) return;
+  logged_ = true;
+  record_.times.ended = event::Loop::read_clock();
+  context_.journal.count(record_);
+  if (!context_.access_log) return;
+  context_.journal.write_access(context_.access_log->line(record_));
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/variables.h"
+
+#include <time.h>
+
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include <weir/version.h>
+
+#include "http/characters.h"
+#include "http/field.h"
+
+namespace weir::proxy {
+
+namespace {
+
+using config::Variable;
+
+std::string_view number(std::uint64_t value, Arena& arena) {
+  char* out = arena.text(20);
+  return {out, static_cast<std::size_t>(std::to_chars(out, out + 20, value).ptr - out)};
+}
+
+std::string_view hex_id(const Record& record, Arena& arena) {
+  static constexpr const char* digits = "0123456789abcdef";
+  char* out = arena.text(32);
+  for (int i = 0; i < 32; ++i) out[i] = digits[record.request_id[i / 16] >> (4 * (15 - i % 16)) & 15];
+  return {out, 32};
+}
+
+std::string_view request_uri(const RequestHead& request, Arena& arena) {
+  if (!request.has_query) return request.path;
+  std::size_t size = request.path.size() + 1 + request.query.size();
+  char* out = arena.text(size);
+  std::memcpy(out, request.path.data(), request.path.size());
+  out[request.path.size()] = '?';
+  std::memcpy(out + request.path.size() + 1, request.query.data(), request.query.size());
+  return {out, size};
+}
+
+std::string_view field_value(const MessageHead* head, std::string_view name) {
+  const Field* field = head ? head->headers.find(name) : nullptr;
+  return field ? field->value : std::string_view();
+}
+
+std::string_view of_request(Variable variable, std::string_view name, const RequestHead& request, Arena& arena) {
+  switch (variable) {
+    case Variable::Host: return request.host;
+    case Variable::Method: return request.method_text;
+    case Variable::Path: return request.path;
+    case Variable::Query: return request.query;
+    case Variable::RequestUri: return request_uri(request, arena);
+    case Variable::Protocol: return request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    case Variable::UserAgent: return request.headers.get(FieldName::UserAgent);
+    case Variable::Referer: return request.headers.get(FieldName::Referer);
+    case Variable::Header: return field_value(&request, name);
+    case Variable::Cookie: return http::cookie(request.headers, name);
+    case Variable::QueryArgument: return http::query_parameter(request.query, name);
+    default: return {};
+  }
+}
+
+std::string_view of_exchange(Variable variable, const Record& record, Arena& arena) {
+  const Times& times = record.times;
+  std::uint64_t begun = times.begun;
+  switch (variable) {
+    case Variable::Listener: return record.listener ? record.listener->name : std::string_view();
+    case Variable::Route: return record.route ? record.route->name : std::string_view();
+    case Variable::Backend: return record.backend ? record.backend->name : std::string_view();
+    case Variable::Server: return record.server ? record.server->name : std::string_view();
+    case Variable::ServerAddr: return record.server ? record.server->at.text : std::string_view();
+    case Variable::ClientAddr: return record.client_addr;
+    case Variable::ClientPort: return number(record.client_port, arena);
+    case Variable::Scheme: return record.scheme;
+    case Variable::Status: return number(record.status, arena);
+    case Variable::Attempts: return number(record.attempts, arena);
+    case Variable::BytesIn: return number(record.bytes_in, arena);
+    case Variable::BytesOut: return number(record.bytes_out, arena);
+    case Variable::RequestId: return hex_id(record, arena);
+    case Variable::Reason: return http::traits(record.failure).name;
+    case Variable::Time: return iso_time(record.wall_us, arena);
+    case Variable::Duration:
+    case Variable::TimeTotal: return milliseconds(begun, times.ended, arena);
+    case Variable::TimeQueue: return milliseconds(times.queued, times.chosen, arena);
+    case Variable::TimeConnect: return milliseconds(times.chosen, times.connected, arena);
+    case Variable::TimeFirstByte: return milliseconds(times.connected, times.first_byte, arena);
+    case Variable::WeirVersion: return version;
+    default: return {};
+  }
+}
+
+enum class Safety { None, Field, Url };
+
+void append_safe(char*& out, std::string_view value, Safety safety) {
+  static constexpr const char* digits = "0123456789ABCDEF";
+  for (char c : value) {
+    bool fine = safety == Safety::None || http::is_in(c, safety == Safety::Field ? http::ValueSet : http::QuerySet);
+    bool quote = safety == Safety::Url && (c == '"' || c == '<' || c == '>' || c == '\\');
+    if (fine && !quote) {
+      *out++ = c;
+    } else if (safety == Safety::Url) {
+      *out++ = '%';
+      *out++ = digits[static_cast<unsigned char>(c) >> 4];
+      *out++ = digits[c & 15];
+    }
+  }
+}
+
+std::string_view fill(const config::Template& text, const Record& record, Arena& arena, Safety safety) {
+  if (text.parts.empty()) return {};
+  if (!text.has_variables()) return text.parts[0].text;
+  std::size_t count = text.parts.size(), size = 0;
+  auto values = arena.array<std::string_view>(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    values[i] = evaluate(text.parts[i].variable, text.parts[i].name, record, arena);
+    size += text.parts[i].text.size() + 3 * values[i].size();
+  }
+  char* begin = arena.text(size);
+  char* out = begin;
+  for (std::size_t i = 0; i < count; ++i) {
+    append_safe(out, text.parts[i].text, Safety::None);
+    append_safe(out, values[i], safety);
+  }
+  return {begin, static_cast<std::size_t>(out - begin)};
+}
+
+}  // namespace
+
+std::string_view iso_time(std::int64_t wall_us, Arena& arena) {
+  time_t seconds = static_cast<time_t>(wall_us / 1'000'000);
+  tm parts;
+  gmtime_r(&seconds, &parts);
+  char* out = arena.text(40);
+  int size = std::snprintf(out, 40, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900, parts.tm_mon + 1,
+                           parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                           static_cast<int>(wall_us / 1000 % 1000));
+  return {out, static_cast<std::size_t>(size)};
+}
+
+std::string_view milliseconds(std::uint64_t from, std::uint64_t to, Arena& arena) {
+  std::uint64_t us = from == 0 || to <= from ? 0 : to - from;
+  char* out = arena.text(24);
+  char* at = std::to_chars(out, out + 20, us / 1000).ptr;
+  *at++ = '.';
+  *at++ = static_cast<char>('0' + us / 100 % 10);
+  *at++ = static_cast<char>('0' + us / 10 % 10);
+  *at++ = static_cast<char>('0' + us % 10);
+  return {out, static_cast<std::size_t>(at - out)};
+}
+
+std::string_view evaluate(Variable variable, std::string_view name, const Record& record, Arena& arena) {
+  if (variable == Variable::ResponseHeader) return field_value(record.response, name);
+  std::string_view value = record.request ? of_request(variable, name, *record.request, arena) : std::string_view();
+  return value.empty() ? of_exchange(variable, record, arena) : value;
+}
+
+std::string_view evaluate(std::string_view name, const Record& record, Arena& arena) {
+  auto text = config::parse_template("$" + std::string(name));
+  if (!text || text->parts.size() != 1) return {};
+  return evaluate(text->parts[0].variable, arena.copy(text->parts[0].name), record, arena);
+}
+
+std::string_view expand(const config::Template& text, const Record& record, Arena& arena) {
+  return fill(text, record, arena, Safety::None);
+}
+
+std::string_view expand_field(const config::Template& text, const Record& record, Arena& arena) {
+  return fill(text, record, arena, Safety::Field);
+}
+
+std::string_view expand_url(const config::Template& text, const Record& record, Arena& arena) {
+  return fill(text, record, arena, Safety::Url);
+}
+
+}  // namespace weir::proxy
