@@ -32,8 +32,8 @@ class StreamView {
   virtual RequestHead& request() = 0;
   virtual ResponseHead& response() = 0;
   virtual Arena& arena() = 0;
-  /// The text of a `$variable` as of now; empty if it is not known (yet).
-  virtual std::string_view variable(std::string_view name) = 0;
+  /// A text with its `$variables` filled in as of now; bytes that may not stand in a field are dropped.
+  virtual std::string_view expand(std::string_view text) = 0;
   /// Answers the request with this status and text (copied); for Verdict::Respond.
   virtual void respond(std::uint16_t status, std::string_view text) = 0;
 };

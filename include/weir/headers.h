@@ -104,6 +104,9 @@ class Headers {
   std::size_t remove(std::string_view name);
   std::size_t remove(FieldName id);
 
+  /// Removes the fields for which `is_unwanted` holds; tells how many there were.
+  std::size_t remove_if(bool (*is_unwanted)(const Field&));
+
   void clear() { count_ = 0, present_ = 0; }
 
  private:

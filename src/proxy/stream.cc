@@ -79,7 +79,7 @@ void Stream::act() {
     case config::Act::Forward: return forward();
     case config::Act::Close: return fail(http::Failure::Denied);
     case config::Act::Respond: {
-      LocalReply reply = make_text_reply(action.status, expand(policy_->text, record_, arena_), arena_);
+      LocalReply reply = make_text_reply(action.status, proxy::expand(policy_->text, record_, arena_), arena_);
       return answer(*reply.head, reply.body);
     }
     case config::Act::Redirect: {
@@ -274,6 +274,10 @@ void Stream::respond(std::uint16_t status, std::string_view text) {
   local_ = make_text_reply(status, arena_.copy(text), arena_);
 }
 
-std::string_view Stream::variable(std::string_view name) { return evaluate(name, record_, arena_); }
+std::string_view Stream::expand(std::string_view text) {
+  if (text.find('$') == std::string_view::npos) return text;
+  auto parsed = config::parse_template(text);
+  return parsed ? arena_.copy(expand_field(*parsed, record_, arena_)) : std::string_view();
+}
 
 }  // namespace weir::proxy

@@ -83,7 +83,7 @@ class Stream final : public http::MessageSink,
   // For filters.
   RequestHead& request() override { return *request_; }
   ResponseHead& response() override { return *response_; }
-  std::string_view variable(std::string_view name) override;
+  std::string_view expand(std::string_view text) override;
   void respond(std::uint16_t status, std::string_view text) override;
 
   const RequestHead& request_head() const { return *request_; }

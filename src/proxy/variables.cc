@@ -6,7 +6,6 @@
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-#include <string>
 
 #include <weir/version.h>
 
@@ -155,12 +154,6 @@ std::string_view evaluate(Variable variable, std::string_view name, const Record
   if (variable == Variable::ResponseHeader) return field_value(record.response, name);
   std::string_view value = record.request ? of_request(variable, name, *record.request, arena) : std::string_view();
   return value.empty() ? of_exchange(variable, record, arena) : value;
-}
-
-std::string_view evaluate(std::string_view name, const Record& record, Arena& arena) {
-  auto text = config::parse_template("$" + std::string(name));
-  if (!text || text->parts.size() != 1) return {};
-  return evaluate(text->parts[0].variable, arena.copy(text->parts[0].name), record, arena);
 }
 
 std::string_view expand(const config::Template& text, const Record& record, Arena& arena) {

@@ -11,9 +11,6 @@ namespace weir::proxy {
 /// The value of a variable; empty if there is none (yet).  Lives in `arena` or longer.
 std::string_view evaluate(config::Variable variable, std::string_view name, const Record& record, Arena& arena);
 
-/// The same by its whole name, without the dollar; empty for an unknown one.
-std::string_view evaluate(std::string_view name, const Record& record, Arena& arena);
-
 /// A template filled in.
 std::string_view expand(const config::Template& text, const Record& record, Arena& arena);
 

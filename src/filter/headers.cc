@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "filter/headers.h"
+
+#include "config/variables.h"
+#include "http/field.h"
+
+namespace weir::filter {
+
+namespace {
+
+enum class Change { Set, Add, Remove };
+
+class HeaderFilter final : public Filter, public FilterFactory {
+ public:
+  HeaderFilter(bool on_request, Change change, std::string name, std::string value)
+      : change_(change), name_(std::move(name)), value_(std::move(value)), on_request_(on_request) {}
+
+  Filter& filter() const override { return const_cast<HeaderFilter&>(*this); }
+
+  Verdict on_request(StreamView& stream) override {
+    if (on_request_) apply(stream, stream.request());
+    return Verdict::Continue;
+  }
+  Verdict on_response(StreamView& stream) override {
+    if (!on_request_) apply(stream, stream.response());
+    return Verdict::Continue;
+  }
+
+ private:
+  void apply(StreamView& stream, MessageHead& head) const {
+    if (change_ == Change::Remove) {
+      head.headers.remove(name_);
+      return;
+    }
+    std::string_view value = stream.expand(value_);
+    if (!http::is_field_value(value)) return;
+    if (change_ == Change::Set)
+      head.headers.set(stream.arena(), name_, value);
+    else
+      head.headers.add(stream.arena(), name_, value);
+  }
+
+  Change change_;
+  std::string name_, value_;
+  bool on_request_;
+};
+
+bool is_ours(std::string_view name) {
+  switch (field_name(name)) {
+    case FieldName::Connection:
+    case FieldName::ContentLength:
+    case FieldName::Expect:
+    case FieldName::KeepAlive:
+    case FieldName::ProxyConnection:
+    case FieldName::Te:
+    case FieldName::Trailer:
+    case FieldName::TransferEncoding:
+    case FieldName::Upgrade: return true;
+    default: return false;
+  }
+}
+
+Result<std::unique_ptr<FilterFactory>> make(const Statement& statement, bool on_request) {
+  const auto& values = statement.values;
+  std::string word(statement.word);
+  if (values.empty()) return Error(Errc::Invalid, word + " wants: set NAME VALUE, add NAME VALUE or remove NAME");
+  Change change;
+  if (values[0] == "set") change = Change::Set;
+  else if (values[0] == "add") change = Change::Add;
+  else if (values[0] == "remove") change = Change::Remove;
+  else return Error(Errc::Invalid, "unknown action \"" + values[0] + "\"; known: set, add, remove");
+  std::size_t wanted = change == Change::Remove ? 2 : 3;
+  if (values.size() != wanted)
+    return Error(Errc::Invalid, word + " " + values[0] + " wants " + (wanted == 2 ? "a name" : "a name and a value"));
+  if (!http::is_token(values[1])) return Error(Errc::Invalid, "\"" + values[1] + "\" is not a field name");
+  if (is_ours(values[1]))
+    return Error(Errc::Invalid, "\"" + values[1] + "\" belongs to the connection and is set by weir itself");
+  if (change != Change::Remove) {
+    if (!http::is_field_value(values[2])) return Error(Errc::Invalid, "the value holds a control character");
+    if (auto text = config::parse_template(values[2]); !text) return text.error();
+  }
+  std::string value = change == Change::Remove ? std::string() : values[2];
+  return std::unique_ptr<FilterFactory>(
+      std::make_unique<HeaderFilter>(on_request, change, values[1], std::move(value)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FilterFactory>> make_request_header(const Statement& statement) { return make(statement, true); }
+Result<std::unique_ptr<FilterFactory>> make_response_header(const Statement& statement) {
+  return make(statement, false);
+}
+
+}  // namespace weir::filter

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "filter/rewrite.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include <weir/regex.h>
+
+#include "http/url.h"
+
+namespace weir::filter {
+
+namespace {
+
+constexpr std::size_t longest_path = 8 * 1024;
+
+/// A piece of the replacement: a literal, then a group (0 = none).
+struct Piece {
+  std::string text;
+  std::size_t group = 0;
+};
+
+class Rewrite final : public Filter, public FilterFactory {
+ public:
+  Rewrite(Regex pattern, std::vector<Piece> pieces) : pattern_(std::move(pattern)), pieces_(std::move(pieces)) {}
+
+  Filter& filter() const override { return const_cast<Rewrite&>(*this); }
+
+  Verdict on_request(StreamView& stream) override {
+    RequestHead& request = stream.request();
+    Captures captures;
+    switch (pattern_.match(request.path, &captures)) {
+      case Regex::Outcome::NoMatch: return Verdict::Continue;
+      case Regex::Outcome::LimitExceeded: return refuse(stream);
+      case Regex::Outcome::Match: break;
+    }
+    std::span<char> path = fill(stream.arena(), captures);
+    if (path.size() > longest_path) return refuse(stream);
+    auto mark = std::find(path.begin(), path.end(), '?');
+    std::string_view query(mark == path.end() ? path.data() : &*mark + 1,
+                           mark == path.end() ? 0 : static_cast<std::size_t>(path.end() - mark - 1));
+    auto normal = http::normalise_path(path.first(static_cast<std::size_t>(mark - path.begin())));
+    if (!normal || !http::is_safe_query(query)) return refuse(stream);
+    request.path = *normal;
+    if (mark != path.end()) add_query(stream.arena(), request, query);
+    return Verdict::Continue;
+  }
+
+ private:
+  static Verdict refuse(StreamView& stream) {
+    stream.respond(500, "the path cannot be rewritten\n");
+    return Verdict::Respond;
+  }
+
+  std::span<char> fill(Arena& arena, const Captures& captures) const {
+    auto group = [&captures](std::size_t i) { return i < captures.count ? captures.group[i] : std::string_view(); };
+    std::size_t size = 0;
+    for (const Piece& piece : pieces_) size += piece.text.size() + (piece.group ? group(piece.group).size() : 0);
+    char* begin = arena.text(size);
+    char* out = begin;
+    for (const Piece& piece : pieces_) {
+      out = std::copy(piece.text.begin(), piece.text.end(), out);
+      if (piece.group) out = std::ranges::copy(group(piece.group), out).out;
+    }
+    return {begin, size};
+  }
+
+  // The query of the new path comes first, then the client's.
+  static void add_query(Arena& arena, RequestHead& request, std::string_view query) {
+    if (request.has_query && !request.query.empty()) {
+      std::size_t size = query.size() + 1 + request.query.size();
+      char* both = arena.text(size);
+      std::memcpy(both, query.data(), query.size());
+      both[query.size()] = '&';
+      std::memcpy(both + query.size() + 1, request.query.data(), request.query.size());
+      query = {both, size};
+    }
+    request.query = query;
+    request.has_query = true;
+  }
+
+  Regex pattern_;
+  std::vector<Piece> pieces_;
+};
+
+Result<std::vector<Piece>> parse_replacement(std::string_view text) {
+  std::vector<Piece> pieces(1);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '$') {
+      pieces.back().text += text[i];
+      continue;
+    }
+    if (++i == text.size() || text[i] < '1' || text[i] > '9')
+      return Error(Errc::Invalid, "in a rewrite, $ must be followed by the number of a group, 1 to 9");
+    pieces.back().group = static_cast<std::size_t>(text[i] - '0');
+    pieces.emplace_back();
+  }
+  return pieces;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FilterFactory>> make_rewrite(const Statement& statement) {
+  const auto& values = statement.values;
+  if (values.size() != 3 || values[0] != "path") return Error(Errc::Invalid, "rewrite wants: path REGEX REPLACEMENT");
+  auto pattern = Regex::compile(values[1]);
+  if (!pattern) return pattern.error().within("regular expression");
+  auto pieces = parse_replacement(values[2]);
+  if (!pieces) return pieces.error();
+  return std::unique_ptr<FilterFactory>(std::make_unique<Rewrite>(std::move(*pattern), std::move(*pieces)));
+}
+
+}  // namespace weir::filter

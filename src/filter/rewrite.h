@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `rewrite path RE TO`: the path that is forwarded.  TO may use $1 to $9.  The result is normalised
+// like any other path; what cannot be is refused, so no rewrite can smuggle one past the routes.
+#pragma once
+
+#include <weir/filter.h>
+
+namespace weir::filter {
+
+Result<std::unique_ptr<FilterFactory>> make_rewrite(const Statement& statement);
+
+}  // namespace weir::filter

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The list of filters: a word of weir.conf, a factory.  One line a filter; modules add theirs.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include <weir/filter.h>
+
+namespace weir::filter {
+
+/// The filters of weir and of the modules compiled in.
+std::span<const FilterKind> kinds();
+
+/// The filter with that word, or null.
+const FilterKind* find(std::string_view word);
+
+}  // namespace weir::filter

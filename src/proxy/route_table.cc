@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/route_table.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "http/field.h"
+#include "http/url.h"
+
+namespace weir::proxy {
+
+namespace {
+
+using config::Match;
+using config::Matcher;
+
+constexpr std::size_t deepest = 63;
+
+template <typename Slots, typename Same>
+std::int32_t find_slot(const Slots& slots, std::uint64_t hash, Same same) {
+  if (slots.empty()) return -1;
+  std::size_t mask = slots.size() - 1;
+  for (std::size_t i = hash & mask; slots[i].index >= 0; i = (i + 1) & mask)
+    if (slots[i].hash == hash && same(slots[i].index)) return slots[i].index;
+  return -1;
+}
+
+// Keeps the table at most half full, so that a miss ends soon.
+template <typename Slots>
+void insert_slot(Slots& slots, std::uint64_t hash, std::int32_t index, std::size_t count) {
+  auto place = [](Slots& into, std::uint64_t h, std::int32_t i) {
+    std::size_t mask = into.size() - 1, at = h & mask;
+    while (into[at].index >= 0) at = (at + 1) & mask;
+    into[at].hash = h;
+    into[at].index = i;
+  };
+  if (count * 2 >= slots.size()) {
+    Slots bigger(std::max<std::size_t>(16, slots.size() * 2));
+    for (const auto& slot : slots)
+      if (slot.index >= 0) place(bigger, slot.hash, slot.index);
+    slots.swap(bigger);
+  }
+  place(slots, hash, index);
+}
+
+std::uint64_t bucket_hash(std::uint32_t group, int kind, std::string_view path) {
+  return fast_hash(path, std::uint64_t{group} * 4 + static_cast<unsigned>(kind));
+}
+
+std::size_t depth_of(std::string_view path) {
+  return std::min<std::size_t>(deepest, static_cast<std::size_t>(std::count(path.begin(), path.end(), '/')));
+}
+
+bool host_matches(std::string_view pattern, std::string_view host) {
+  if (pattern.starts_with("*.")) return host.size() > pattern.size() - 1 && host.ends_with(pattern.substr(1));
+  return host == pattern;
+}
+
+bool path_matches(std::string_view pattern, std::string_view path) {
+  if (!pattern.ends_with("/*")) return path == pattern;
+  std::string_view prefix = pattern.substr(0, pattern.size() - 2);
+  return path.starts_with(prefix) && (path.size() == prefix.size() || path[prefix.size()] == '/');
+}
+
+bool header_matches(const Matcher& matcher, const Headers& headers) {
+  return std::any_of(headers.begin(), headers.end(), [&matcher](const Field& field) {
+    return field.value == matcher.value && http::iequals(field.name, matcher.name);
+  });
+}
+
+bool query_matches(const Matcher& matcher, std::string_view query) {
+  while (!query.empty()) {
+    std::size_t end = std::min(query.find('&'), query.size());
+    std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    std::size_t equals = std::min(pair.find('='), pair.size());
+    if (pair.substr(0, equals) != matcher.name) continue;
+    std::string_view raw = pair.substr(std::min(equals + 1, pair.size()));
+    std::string decoded(raw.size(), '\0');
+    if (http::percent_decode(raw, decoded.data(), true) == matcher.value) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::int32_t RouteTable::find_group(std::string_view host) const {
+  return find_slot(group_slots_, fast_hash(host),
+                   [&](std::int32_t i) { return groups_[static_cast<std::size_t>(i)].host == host; });
+}
+
+std::uint32_t RouteTable::group_for(const std::string& host) {
+  std::int32_t found = find_group(host);
+  if (found >= 0) return static_cast<std::uint32_t>(found);
+  groups_.push_back({host});
+  auto index = static_cast<std::int32_t>(groups_.size() - 1);
+  insert_slot(group_slots_, fast_hash(host), index, groups_.size());
+  return static_cast<std::uint32_t>(index);
+}
+
+std::int32_t RouteTable::find_bucket(std::uint32_t group, PathKind kind, std::string_view path) const {
+  return find_slot(bucket_slots_, bucket_hash(group, static_cast<int>(kind), path), [&](std::int32_t i) {
+    const Bucket& bucket = buckets_[static_cast<std::size_t>(i)];
+    return bucket.group == group && bucket.kind == kind && bucket.path == path;
+  });
+}
+
+RouteTable::Bucket& RouteTable::bucket_for(std::uint32_t group, PathKind kind, const std::string& path) {
+  std::int32_t found = find_bucket(group, kind, path);
+  if (found >= 0) return buckets_[static_cast<std::size_t>(found)];
+  buckets_.push_back({group, kind, path, {}});
+  auto index = static_cast<std::int32_t>(buckets_.size() - 1);
+  insert_slot(bucket_slots_, bucket_hash(group, static_cast<int>(kind), path), index, buckets_.size());
+  Group& owner = groups_[group];
+  if (kind == PathKind::Exact) owner.has_exact = true;
+  if (kind == PathKind::Prefix) owner.depths |= std::uint64_t{1} << depth_of(path);
+  if (kind == PathKind::Any) owner.any = index;
+  return buckets_.back();
+}
+
+Result<RouteTable> RouteTable::build(const config::Listener& listener) {
+  RouteTable table;
+  table.listener_ = &listener;
+  for (std::uint32_t number = 0; number < listener.routes.size(); ++number) {
+    const config::Route& route = listener.routes[number];
+    std::vector<std::string> hosts, paths;
+    bool plain = true;
+    for (const Matcher& matcher : route.matchers) {
+      bool is_key = !matcher.negated && (matcher.kind == Match::Host || matcher.kind == Match::Path);
+      plain = plain && is_key;
+      if (is_key) (matcher.kind == Match::Host ? hosts : paths).push_back(matcher.value);
+      if (matcher.kind != Match::PathRegex) continue;
+      auto regex = Regex::compile(matcher.value);
+      if (!regex) return regex.error().within("route " + route.name + ": path_regex");
+      table.regexes_.emplace_back(&matcher, std::move(*regex));
+    }
+    table.plain_.push_back(plain);
+    if (hosts.empty()) hosts.emplace_back();
+    if (paths.empty()) paths.emplace_back();
+    for (const std::string& host : hosts) {
+      bool suffix = host.starts_with("*.");
+      table.has_suffixes_ |= suffix;
+      std::uint32_t group = table.group_for(suffix ? host.substr(1) : host);
+      for (const std::string& path : paths) {
+        bool prefix = path.ends_with("/*");
+        PathKind kind = path.empty() ? PathKind::Any : prefix ? PathKind::Prefix : PathKind::Exact;
+        std::vector<std::uint32_t>& routes =
+            table.bucket_for(group, kind, prefix ? path.substr(0, path.size() - 2) : path).routes;
+        if (routes.empty() || routes.back() != number) routes.push_back(number);
+      }
+    }
+  }
+  std::sort(table.regexes_.begin(), table.regexes_.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  return table;
+}
+
+bool RouteTable::holds(const Matcher& matcher, const RequestHead& request, const net::Address& client) const {
+  switch (matcher.kind) {
+    case Match::Host: return host_matches(matcher.value, request.host);
+    case Match::Path: return path_matches(matcher.value, request.path);
+    case Match::Method: return request.method_text == matcher.value;
+    case Match::Header: return header_matches(matcher, request.headers);
+    case Match::Query: return query_matches(matcher, request.query);
+    case Match::Cookie: {
+      std::string_view value = http::cookie(request.headers, matcher.name);
+      return value.data() && value == matcher.value;
+    }
+    case Match::Client: return client.is_in(matcher.cidr);
+    case Match::PathRegex: {
+      auto at = std::lower_bound(regexes_.begin(), regexes_.end(), &matcher,
+                                 [](const auto& entry, const Matcher* wanted) { return entry.first < wanted; });
+      return at->second.match(request.path) == Regex::Outcome::Match;
+    }
+  }
+  return false;
+}
+
+const Matcher* RouteTable::failing(const config::Route& route, const RequestHead& request,
+                                   const net::Address& client) const {
+  const auto& matchers = route.matchers;
+  for (std::size_t i = 0; i < matchers.size(); ++i) {
+    const Matcher& matcher = matchers[i];
+    if (matcher.negated) {
+      if (holds(matcher, request, client)) return &matcher;
+      continue;
+    }
+    // The same kind (and name) repeated means or: judge the whole set at its first member.
+    auto same = [&matcher](const Matcher& other) {
+      return !other.negated && other.kind == matcher.kind && other.name == matcher.name;
+    };
+    auto first = std::find_if(matchers.begin(), matchers.end(), same);
+    if (&*first != &matcher) continue;
+    bool any = std::any_of(first, matchers.end(),
+                           [&](const Matcher& other) { return same(other) && holds(other, request, client); });
+    if (!any) return &matcher;
+  }
+  return nullptr;
+}
+
+void RouteTable::search_bucket(std::int32_t index, Search& search) const {
+  if (index < 0) return;
+  for (std::uint32_t number : buckets_[static_cast<std::size_t>(index)].routes) {
+    if (number >= search.best) return;
+    ++search.tried;
+    if (plain_[number] || !failing(listener_->routes[number], search.request, search.client)) {
+      search.best = number;
+      return;
+    }
+  }
+}
+
+void RouteTable::search_group(std::uint32_t number, Search& search) const {
+  const Group& group = groups_[number];
+  std::string_view path = search.request.path;
+  if (group.has_exact) search_bucket(find_bucket(number, PathKind::Exact, path), search);
+  search_bucket(group.any, search);
+  if (group.depths == 0) return;
+  // "/a/b" is tried as "/a/b", "/a", "": each ends where a segment ends.
+  std::string_view prefix = path;
+  if (prefix.ends_with('/')) prefix.remove_suffix(1);
+  std::size_t depth = depth_of(prefix);
+  while (true) {
+    if ((group.depths >> depth) & 1) search_bucket(find_bucket(number, PathKind::Prefix, prefix), search);
+    if (prefix.empty()) return;
+    prefix = prefix.substr(0, prefix.rfind('/'));
+    depth = depth == deepest ? depth_of(prefix) : depth - 1;
+  }
+}
+
+Decision RouteTable::match(const RequestHead& request, const net::Address& client) const {
+  constexpr std::uint32_t none = UINT32_MAX;
+  Search search{request, client, none, 0};
+  auto search_host = [&](std::string_view host) {
+    std::int32_t group = find_group(host);
+    if (group >= 0) search_group(static_cast<std::uint32_t>(group), search);
+  };
+  search_host("");
+  if (!request.host.empty()) {
+    search_host(request.host);
+    if (has_suffixes_)
+      for (std::size_t dot = request.host.find('.'); dot != std::string_view::npos; dot = request.host.find('.', dot + 1))
+        if (dot > 0) search_host(request.host.substr(dot));
+  }
+  if (search.best == none) return {nullptr, search.tried};
+  return {&listener_->routes[search.best], search.tried};
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// RouteTable: which Route a request takes: the first in written order whose conditions all hold.
+//
+// Hosts and paths are looked up, not tried one by one, so that ten thousand routes cost what ten cost:
+// each route stands in a bucket for every (host, path) it names, and a request looks into the few
+// buckets that can match it.
+//
+//   host   exact | *.suffix (one look-up a label) | any
+//   path   exact | prefix (one look-up a segment, of the depths in use) | any
+//
+// Within a bucket routes keep their order; of all buckets the lowest number wins.  Everything else
+// (method, header, query, cookie, client, regex, not) is a condition, tried only there.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <weir/message.h>
+#include <weir/regex.h>
+
+#include "config/config.h"
+#include "net/address.h"
+
+namespace weir::proxy {
+
+/// What `match` found, and how much it looked at.
+struct Decision {
+  const config::Route* route = nullptr;  ///< null: no route matches
+  std::uint32_t tried = 0;               ///< routes whose conditions were tried
+};
+
+class RouteTable {
+ public:
+  /// Compiles the routes of a listener, which must outlive the table.  Errors name their place.
+  static Result<RouteTable> build(const config::Listener& listener);
+
+  Decision match(const RequestHead& request, const net::Address& client) const;
+
+  /// The first matcher of a route that does not hold for the request, or null if the route matches.
+  /// Looks at all of them, also at host and path.
+  const config::Matcher* failing(const config::Route& route, const RequestHead& request,
+                                 const net::Address& client) const;
+
+ private:
+  enum class PathKind : std::uint8_t { Exact, Prefix, Any };
+
+  struct Bucket {
+    std::uint32_t group;
+    PathKind kind;
+    std::string path;
+    std::vector<std::uint32_t> routes;  ///< ascending
+  };
+  struct Group {
+    std::string host;             ///< "" = any; ".example.com" = suffix
+    std::uint64_t depths = 0;     ///< bit n: there is a prefix of n segments (63 = that or more)
+    bool has_exact = false;
+    std::int32_t any = -1;        ///< bucket for any path
+  };
+  /// One entry of an open-addressing table.
+  struct Slot {
+    std::uint64_t hash = 0;
+    std::int32_t index = -1;
+  };
+  struct Search {
+    const RequestHead& request;
+    const net::Address& client;
+    std::uint32_t best;
+    std::uint32_t tried;
+  };
+
+  std::uint32_t group_for(const std::string& host);
+  Bucket& bucket_for(std::uint32_t group, PathKind kind, const std::string& path);
+  std::int32_t find_group(std::string_view host) const;
+  std::int32_t find_bucket(std::uint32_t group, PathKind kind, std::string_view path) const;
+  void search_group(std::uint32_t group, Search& search) const;
+  void search_bucket(std::int32_t bucket, Search& search) const;
+  bool holds(const config::Matcher& matcher, const RequestHead& request, const net::Address& client) const;
+
+  const config::Listener* listener_ = nullptr;
+  std::vector<Group> groups_;
+  std::vector<Bucket> buckets_;
+  std::vector<Slot> group_slots_, bucket_slots_;
+  std::vector<std::pair<const config::Matcher*, Regex>> regexes_;  ///< sorted by matcher
+  std::vector<bool> plain_;  ///< the route has no condition but one kind of host and path
+  bool has_suffixes_ = false;
+};
+
+}  // namespace weir::proxy
