@@ -28,7 +28,8 @@ enum CharacterSet : std::uint8_t {
 constexpr std::array<std::uint8_t, 256> classify_characters() {
   std::array<std::uint8_t, 256> table{};
   auto mark = [&table](std::string_view characters, unsigned sets) {
-    for (char c : characters) table[static_cast<unsigned char>(c)] |= static_cast<std::uint8_t>(sets);
+    for (char c : characters)
+      table[static_cast<unsigned char>(c)] |= static_cast<std::uint8_t>(sets);
   };
   for (unsigned c = 0x20; c < 256; ++c)
     if (c != 0x7f) table[c] |= ValueSet;
@@ -69,7 +70,8 @@ inline const char* find_value_end(const char* at, const char* end) {
     const __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(bytes, highest_control), bytes);
     const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), controls),
                                      _mm_cmpeq_epi8(bytes, del));
-    if (const int mask = _mm_movemask_epi8(bad)) return at + __builtin_ctz(static_cast<unsigned>(mask));
+    if (const int mask = _mm_movemask_epi8(bad))
+      return at + __builtin_ctz(static_cast<unsigned>(mask));
   }
 #endif
   while (at < end && is_in(*at, ValueSet)) ++at;
@@ -84,7 +86,8 @@ inline const char* find_line_end(const char* at, const char* end) {
   for (; end - at >= 16; at += 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
     const __m128i found = _mm_or_si128(_mm_cmpeq_epi8(bytes, lf), _mm_cmpeq_epi8(bytes, nul));
-    if (const int mask = _mm_movemask_epi8(found)) return at + __builtin_ctz(static_cast<unsigned>(mask));
+    if (const int mask = _mm_movemask_epi8(found))
+      return at + __builtin_ctz(static_cast<unsigned>(mask));
   }
 #endif
   while (at < end && *at != '\n' && *at != '\0') ++at;

@@ -4,11 +4,11 @@
 // CRLF and nothing else at line ends, extensions dropped and at most 256 bytes of them per message.
 #pragma once
 
+#include "http/failure.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include "http/failure.h"
 
 namespace weir::http {
 
@@ -36,6 +36,13 @@ class ChunkDecoder {
 
  private:
   enum class Part : std::uint8_t { Size, Extension, SizeLf, Data, DataCr, DataLf };
+  State step(char c);
+  State step_size(char c);
+  State expect(Part next) {
+    part_ = next;
+    return State::More;
+  }
+
   Part part_ = Part::Size;
   std::uint8_t digits_ = 0;
   std::uint16_t extension_bytes_ = 0;

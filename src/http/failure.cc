@@ -133,8 +133,7 @@ constexpr std::array<Row, count> rows = {{
       "The server stopped in the middle of its answer."}},
 
     {FilterFailed,
-     {"filter_failed", "proxy_internal_error", 500, Blame::Weir, Again::No,
-      "A filter failed."}},
+     {"filter_failed", "proxy_internal_error", 500, Blame::Weir, Again::No, "A filter failed."}},
     {Overloaded,
      {"overloaded", "proxy_internal_response", 503, Blame::Weir, Again::No,
       "The proxy is overloaded."}},

@@ -30,31 +30,31 @@ enum class Failure : std::uint8_t {
   ClientGone,             ///< closed or reset before the answer; logged as 499
   ClientSendTimeout,      ///< the client does not read
   // Nobody to ask.
-  NoRoute,                ///< 404
-  Denied,                 ///< action `close`
-  NoServer,               ///< no server is available: 503
-  QueueFull,              ///< 503
-  QueueTimeout,           ///< 503
+  NoRoute,       ///< 404
+  Denied,        ///< action `close`
+  NoServer,      ///< no server is available: 503
+  QueueFull,     ///< 503
+  QueueTimeout,  ///< 503
   // The server failed us.
   ConnectRefused,
   ConnectTimeout,
-  ConnectFailed,          ///< unreachable, no descriptors, no ports
+  ConnectFailed,  ///< unreachable, no descriptors, no ports
   NameUnresolved,
-  ServerClosed,           ///< closed before a response byte
+  ServerClosed,  ///< closed before a response byte
   ServerReset,
   ResponseSyntax,
   ResponseFraming,
   ResponseHeadTooLarge,
-  ResponseTruncated,      ///< closed inside head or body
+  ResponseTruncated,  ///< closed inside head or body
   ResponseCodingUnknown,
-  ResponseInterimFlood,   ///< too many 1xx
-  UpgradeRefused,         ///< 101 nobody asked for
-  FirstByteTimeout,       ///< 504
-  ReadTimeout,            ///< 504, or the connection is cut when the answer has begun
+  ResponseInterimFlood,  ///< too many 1xx
+  UpgradeRefused,        ///< 101 nobody asked for
+  FirstByteTimeout,      ///< 504
+  ReadTimeout,           ///< 504, or the connection is cut when the answer has begun
   // Our own limits.
-  FilterFailed,           ///< 500
-  Overloaded,             ///< 503
-  Shutdown,               ///< 503
+  FilterFailed,  ///< 500
+  Overloaded,    ///< 503
+  Shutdown,      ///< 503
   Count
 };
 
@@ -68,12 +68,12 @@ enum class Again : std::uint8_t {
 };
 
 struct FailureTraits {
-  std::string_view name;    ///< our own word in logs: "connect_refused"
-  std::string_view error;   ///< RFC 9209 §2.3 error type: "connection_refused"
-  std::uint16_t status;     ///< what the client gets; 0 = the connection is just closed
+  std::string_view name;   ///< our own word in logs: "connect_refused"
+  std::string_view error;  ///< RFC 9209 §2.3 error type: "connection_refused"
+  std::uint16_t status;    ///< what the client gets; 0 = the connection is just closed
   Blame blame;
   Again again;
-  std::string_view words;   ///< one sentence for log and error page
+  std::string_view words;  ///< one sentence for log and error page
 };
 
 const FailureTraits& traits(Failure failure);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Small readers over views; none allocates, none fails: what is malformed is not found.
 #include "http/field.h"
 
-#include <time.h>
-
-#include <array>
-#include <cstring>
-
 #include "http/characters.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
 
 namespace weir::http {
 
@@ -14,14 +15,54 @@ namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+
 std::string_view trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
 }
 
-void two_digits(char* out, int number) {
-  out[0] = static_cast<char>('0' + number / 10);
+// Takes what stands before `separator`, or the rest.
+std::string_view take_until(std::string_view& text, char separator) {
+  const std::size_t end = std::min(text.find(separator), text.size());
+  const std::string_view taken = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return taken;
+}
+
+// A view that is empty but not null: found, and nothing in it.
+std::string_view found(std::string_view text) { return text.data() ? text : std::string_view(""); }
+
+// The q of an element of Accept in thousandths (RFC 9110 §12.4.2); malformed ones count as 0.
+int quality(std::string_view parameters) {
+  while (!parameters.empty()) {
+    std::string_view value = trim(take_until(parameters, ';'));
+    if (value.size() < 3 || lower(value[0]) != 'q' || value[1] != '=') continue;
+    value.remove_prefix(2);
+    if (value[0] == '1') return 1000;
+    int thousandths = 0;
+    int weight = 100;
+    for (std::size_t i = 2; i < value.size() && value[i] >= '0' && value[i] <= '9'; ++i) {
+      thousandths += (value[i] - '0') * weight;
+      weight /= 10;
+    }
+    return thousandths;
+  }
+  return 1000;
+}
+
+// How much a client wants a media type: by its best match, an exact one before a range.
+struct Wish {
+  int specificity = 0;
+  int quality = 0;
+  void consider(int how_specific, int q) {
+    if (how_specific > specificity) *this = {how_specific, q};
+  }
+};
+
+void two_digits(char* out, unsigned number) {
+  out[0] = static_cast<char>('0' + number / 10 % 10);
   out[1] = static_cast<char>('0' + number % 10);
 }
 
@@ -35,28 +76,25 @@ bool iequals(std::string_view a, std::string_view b) {
 }
 
 bool is_token(std::string_view text) {
-  for (char c : text)
-    if (!is_token_char(c)) return false;
-  return !text.empty();
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return is_in(c, TokenSet); });
 }
 
 bool is_field_value(std::string_view text) {
-  for (char c : text)
-    if (!is_value_char(c)) return false;
-  return true;
+  return find_value_end(text.data(), text.data() + text.size()) == text.data() + text.size();
 }
 
 std::string_view next_element(std::string_view& list) {
   while (!list.empty()) {
     // A comma inside a quoted string does not end the element (RFC 9110 §5.6.4).
-    std::size_t end = 0;
     bool quoted = false;
+    std::size_t end = 0;
     for (; end < list.size() && (quoted || list[end] != ','); ++end) {
       if (list[end] == '"') quoted = !quoted;
-      else if (quoted && list[end] == '\\' && end + 1 < list.size()) ++end;
+      if (quoted && list[end] == '\\' && end + 1 < list.size()) ++end;
     }
-    std::string_view element = trim(list.substr(0, end));
-    list.remove_prefix(end < list.size() ? end + 1 : end);
+    const std::string_view element = trim(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
     if (!element.empty()) return element;
   }
   return {};
@@ -67,25 +105,24 @@ bool list_has(const Headers& headers, FieldName id, std::string_view token) {
   for (const Field& field : headers) {
     if (field.id != id) continue;
     std::string_view list = field.value;
-    for (std::string_view element = next_element(list); !element.empty(); element = next_element(list))
-      if (iequals(element, token)) return true;
+    for (std::string_view one = next_element(list); !one.empty(); one = next_element(list))
+      if (iequals(one, token)) return true;
   }
   return false;
 }
 
 std::string_view cookie(const Headers& headers, std::string_view name) {
+  if (!headers.has(FieldName::Cookie)) return {};
   for (const Field& field : headers) {
     if (field.id != FieldName::Cookie) continue;
     std::string_view rest = field.value;
     while (!rest.empty()) {
-      std::size_t end = std::min(rest.find(';'), rest.size());
-      std::string_view pair = trim(rest.substr(0, end));
-      rest.remove_prefix(end < rest.size() ? end + 1 : end);
-      std::size_t equals = pair.find('=');
-      if (equals == std::string_view::npos || trim(pair.substr(0, equals)) != name) continue;
-      std::string_view value = trim(pair.substr(equals + 1));
-      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
-      return value.data() ? value : std::string_view("");
+      std::string_view value = trim(take_until(rest, ';'));
+      if (value.find('=') == std::string_view::npos) continue;
+      if (trim(take_until(value, '=')) != name) continue;
+      value = trim(value);
+      const bool is_quoted = value.size() >= 2 && value.front() == '"' && value.back() == '"';
+      return found(is_quoted ? value.substr(1, value.size() - 2) : value);
     }
   }
   return {};
@@ -93,41 +130,52 @@ std::string_view cookie(const Headers& headers, std::string_view name) {
 
 std::string_view query_parameter(std::string_view query, std::string_view name) {
   while (!query.empty()) {
-    std::size_t end = std::min(query.find('&'), query.size());
-    std::string_view pair = query.substr(0, end);
-    query.remove_prefix(end < query.size() ? end + 1 : end);
-    std::size_t equals = std::min(pair.find('='), pair.size());
-    if (pair.substr(0, equals) != name) continue;
-    return equals < pair.size() ? pair.substr(equals + 1) : std::string_view("");
+    std::string_view value = take_until(query, '&');
+    if (value.empty()) continue;
+    if (take_until(value, '=') == name) return found(value);
   }
   return {};
 }
 
 bool prefers_json(const Headers& headers) {
-  std::string_view list = headers.get(FieldName::Accept);
-  for (std::string_view element = next_element(list); !element.empty(); element = next_element(list)) {
-    std::string_view type = trim(element.substr(0, element.find(';')));
-    if (iequals(type, "text/html")) return false;
-    if (iequals(type, "application/json") || iequals(type, "application/problem+json")) return true;
+  Wish json;
+  Wish html;
+  for (const Field& field : headers) {
+    if (field.id != FieldName::Accept) continue;
+    std::string_view list = field.value;
+    for (std::string_view range = next_element(list); !range.empty(); range = next_element(list)) {
+      const std::string_view type = trim(take_until(range, ';'));
+      const int q = quality(range);
+      if (iequals(type, "application/json") || iequals(type, "application/problem+json"))
+        json.consider(3, q);
+      if (iequals(type, "text/html")) html.consider(3, q);
+      if (iequals(type, "application/*")) json.consider(2, q);
+      if (iequals(type, "text/*")) html.consider(2, q);
+      if (type == "*/*") json.consider(1, q), html.consider(1, q);
+    }
   }
-  return false;
+  if (json.quality != html.quality) return json.quality > html.quality;
+  return json.quality > 0 && json.specificity > html.specificity;
 }
 
 void write_date(char* out, std::int64_t seconds) {
-  static constexpr const char* days = "SunMonTueWedThuFriSat";
-  static constexpr const char* months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  time_t when = static_cast<time_t>(seconds);
-  tm parts;
-  gmtime_r(&when, &parts);
+  constexpr std::string_view weekdays = "SunMonTueWedThuFriSat";
+  constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  using namespace std::chrono;
+  const sys_seconds when{std::chrono::seconds(seconds)};
+  const sys_days day = floor<days>(when);
+  const year_month_day date(day);
+  const hh_mm_ss time(when - day);
+  const auto year = static_cast<unsigned>(static_cast<int>(date.year()));
   std::memcpy(out, "Sun, 06 Nov 1994 08:49:37 GMT", 29);
-  std::memcpy(out, days + parts.tm_wday * 3, 3);
-  two_digits(out + 5, parts.tm_mday);
-  std::memcpy(out + 8, months + parts.tm_mon * 3, 3);
-  two_digits(out + 12, (parts.tm_year + 1900) / 100);
-  two_digits(out + 14, (parts.tm_year + 1900) % 100);
-  two_digits(out + 17, parts.tm_hour);
-  two_digits(out + 20, parts.tm_min);
-  two_digits(out + 23, parts.tm_sec);
+  std::memcpy(out, weekdays.data() + weekday(day).c_encoding() * 3, 3);
+  two_digits(out + 5, static_cast<unsigned>(date.day()));
+  std::memcpy(out + 8, months.data() + (static_cast<unsigned>(date.month()) - 1) * 3, 3);
+  two_digits(out + 12, year / 100);
+  two_digits(out + 14, year);
+  two_digits(out + 17, static_cast<unsigned>(time.hours().count()));
+  two_digits(out + 20, static_cast<unsigned>(time.minutes().count()));
+  two_digits(out + 23, static_cast<unsigned>(time.seconds().count()));
 }
 
 }  // namespace weir::http

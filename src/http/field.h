@@ -4,10 +4,10 @@
 // (RFC 9110 §5.6, §8.3, §12.5.1; RFC 6265 §5.2).
 #pragma once
 
+#include <weir/headers.h>
+
 #include <cstdint>
 #include <string_view>
-
-#include <weir/headers.h>
 
 namespace weir::http {
 

@@ -1,32 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Field lines: the part that requests, responses and trailers share (RFC 9112 §5), and what the
-// Connection field does to the others (RFC 9110 §7.6.1).
+// The field lines of a head or a trailer section (RFC 9112 §5), the inner loop of the parser: one
+// pass over the bytes, no allocation, no interpretation of values.  Refused: an empty name or one
+// that is no token, a blank before the colon, obs-fold, controls in values, any line end but CRLF.
 #pragma once
 
-#include <span>
+#include <weir/headers.h>
 
-#include <weir/message.h>
+#include <cstddef>
+#include <cstdint>
+#include <span>
 
 namespace weir::http {
 
-/// Reads "Name: value" lines up to the empty one into head.headers.  Names with `_` are dropped and
-/// counted: servers behind us may take them for the same name with `-`.  False if a line is malformed:
-/// no or an invalid name, a blank before the colon, a continuation line, a control in the value.
-bool parse_field_lines(std::span<const char> bytes, Arena& arena, MessageHead& head);
+/// Room for the fields of one head, on the stack.
+class FieldLines {
+ public:
+  /// More fields than this are refused whatever the configured limit.
+  static constexpr std::size_t most = 256;
 
-/// What Connection (and Proxy-Connection) say.
-struct ConnectionOptions {
-  bool close = false;
-  bool keep_alive = false;
-  bool upgrade = false;
+  enum class Outcome : std::uint8_t { Complete, Malformed, TooMany };
+
+  /// Reads the lines up to and including the empty one, which must be the end of `bytes`.  Names
+  /// with '_' are left out and counted if `drop_underscores`.
+  Outcome read(std::span<const char> bytes, bool drop_underscores);
+
+  std::span<const Field> fields() const {
+    return {reinterpret_cast<const Field*>(storage_), count_};
+  }
+  /// Fields left out because of their name.
+  std::uint16_t dropped() const { return dropped_; }
+
+ private:
+  // Raw, because giving 256 fields their default values would cost more than reading ten of them.
+  alignas(Field) std::byte storage_[sizeof(Field) * most];
+  std::size_t count_ = 0;
+  std::uint16_t dropped_ = 0;
 };
-
-/// Reads the options and removes the fields they name, so that nobody sees them.  False if a field is
-/// named whose absence would change the meaning of the message.
-bool take_connection_options(Headers& headers, ConnectionOptions& options);
-
-/// False for fields that steer framing, routing, authentication or the connection (RFC 9110 §6.5.1).
-bool may_stand_in_trailers(const Field& field);
 
 }  // namespace weir::http

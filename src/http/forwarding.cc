@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The usual request brings none of these fields, so each is asked for by its bit before anything is
+// searched or joined.
 #include "http/forwarding.h"
 
+#include "http/field.h"
+
+#include <algorithm>
 #include <cstring>
 #include <initializer_list>
 
@@ -10,49 +16,133 @@ namespace {
 
 std::string_view join(Arena& arena, std::initializer_list<std::string_view> parts) {
   std::size_t size = 0;
-  for (std::string_view part : parts) size += part.size();
-  char* begin = arena.text(size);
+  for (const std::string_view part : parts) size += part.size();
+  char* const begin = arena.text(size);
   char* out = begin;
-  for (std::string_view part : parts) {
+  for (const std::string_view part : parts) {
     std::memcpy(out, part.data(), part.size());
     out += part.size();
   }
   return {begin, size};
 }
 
-// All values of a list field as one, or nothing.
+// All values of a list field as one (RFC 9110 §5.3).
 std::string_view whole_list(const Headers& headers, FieldName id, Arena& arena) {
-  std::string_view all;
+  std::size_t size = 0;
+  std::size_t count = 0;
   for (const Field& field : headers)
-    if (field.id == id) all = all.empty() ? field.value : join(arena, {all, ", ", field.value});
-  return all;
+    if (field.id == id) ++count, size += field.value.size() + 2;
+  if (count <= 1) return headers.get(id);
+  char* const begin = arena.text(size);
+  char* out = begin;
+  for (const Field& field : headers) {
+    if (field.id != id) continue;
+    if (out != begin) std::memcpy(out, ", ", 2), out += 2;
+    std::memcpy(out, field.value.data(), field.value.size());
+    out += field.value.size();
+  }
+  return {begin, static_cast<std::size_t>(out - begin)};
 }
 
-void continue_list(Headers& headers, Arena& arena, FieldName id, std::string_view element, bool keep) {
-  std::string_view before = keep ? whole_list(headers, id, arena) : std::string_view();
-  headers.remove(id);
-  headers.add(arena, spelling(id), before.empty() ? element : join(arena, {before, ", ", element}));
+// One field of that name with `element` at the end of the list, or alone if `keep` is false.
+void end_list_with(Headers& headers, Arena& arena, FieldName id, std::string_view element,
+                   bool keep) {
+  if (headers.has(id)) {
+    const std::string_view before = keep ? whole_list(headers, id, arena) : std::string_view();
+    headers.remove(id);
+    if (!before.empty()) element = join(arena, {before, ", ", element});
+  }
+  headers.add(arena, spelling(id), element);
+}
+
+void replace(Headers& headers, Arena& arena, FieldName id, std::string_view value, bool keep) {
+  if (headers.has(id)) {
+    if (keep) return;
+    headers.remove(id);
+  }
+  headers.add(arena, spelling(id), value);
+}
+
+// Names by which servers learn about the client and that we do not set ourselves.
+bool is_claim(const Field& field) {
+  constexpr std::string_view prefix = "x-forwarded-";
+  if (field.id != FieldName::Other || (field.name.front() | 0x20) != 'x') return false;
+  return iequals(field.name.substr(0, prefix.size()), prefix) || iequals(field.name, "x-real-ip");
+}
+
+bool is_ip(std::string_view text, std::string_view characters) {
+  return !text.empty() && text.find_first_not_of(characters) == std::string_view::npos;
+}
+
+// "for=…;host=…;proto=…": an IPv6 address and a port need quotes (RFC 7239 §4), and what is no
+// address, such as a Unix socket, is "unknown" (§6.2).
+std::string_view forwarded_element(const RequestHead& head, Arena& arena, const Forwarding& from) {
+  const bool is_v4 = is_ip(from.client, "0123456789.");
+  const bool is_v6 = !is_v4 && is_ip(from.client, "0123456789abcdefABCDEF:.");
+  const std::string_view open = is_v6 ? "for=\"[" : "for=";
+  const std::string_view close = is_v6 ? "]\"" : "";
+  const std::string_view client = is_v4 || is_v6 ? from.client : "unknown";
+  if (head.authority.empty()) return join(arena, {open, client, close, ";proto=", from.scheme});
+  return join(arena, {open, client, close, ";host=\"", head.authority, "\";proto=", from.scheme});
+}
+
+std::string_view via(const MessageHead& head) {
+  if (head.major == 2) return "2 weir";
+  return head.minor == 0 ? "1.0 weir" : "1.1 weir";
+}
+
+// "192.0.2.1:4711", "[2001:db8::1]:4711" and "[2001:db8::1]" without port and brackets.
+std::string_view bare_address(std::string_view text) {
+  if (text.starts_with('[')) return text.substr(1, std::min(text.find(']'), text.size()) - 1);
+  const std::size_t colon = text.find(':');
+  const bool has_one_colon = colon != std::string_view::npos && colon == text.rfind(':');
+  return has_one_colon ? text.substr(0, colon) : text;
+}
+
+// Takes the last element off a comma list.
+std::string_view last_element(std::string_view& list) {
+  const std::size_t comma = list.rfind(',');
+  std::string_view element = comma == std::string_view::npos ? list : list.substr(comma + 1);
+  list = list.substr(0, comma == std::string_view::npos ? 0 : comma);
+  return next_element(element);
 }
 
 }  // namespace
 
 void add_forwarding(RequestHead& head, Arena& arena, const Forwarding& from) {
   Headers& headers = head.headers;
-  continue_list(headers, arena, FieldName::XForwardedFor, from.client, from.trusted);
-  if (!from.trusted || !headers.has(FieldName::XForwardedProto))
-    headers.set(arena, spelling(FieldName::XForwardedProto), from.scheme);
-  if (!from.trusted || !headers.has(FieldName::XForwardedHost))
-    headers.set(arena, spelling(FieldName::XForwardedHost), head.authority);
-  if (headers.has(FieldName::Forwarded)) {
-    bool v6 = from.client.find(':') != std::string_view::npos;
-    std::string_view open = v6 ? "for=\"[" : "for=", close = v6 ? "]\"" : "";
-    std::string_view element = from.client == "unix:"
-                                   ? join(arena, {"for=unknown;proto=", from.scheme})
-                                   : join(arena, {open, from.client, close, ";host=\"", head.authority, "\";proto=",
-                                                  from.scheme});
-    continue_list(headers, arena, FieldName::Forwarded, element, from.trusted);
+  if (!from.trusted) headers.remove_if(is_claim);
+  end_list_with(headers, arena, FieldName::XForwardedFor, from.client, from.trusted);
+  replace(headers, arena, FieldName::XForwardedProto, from.scheme, from.trusted);
+  if (!head.authority.empty())
+    replace(headers, arena, FieldName::XForwardedHost, head.authority, from.trusted);
+  else if (!from.trusted)
+    headers.remove(FieldName::XForwardedHost);
+  if (headers.has(FieldName::Forwarded))
+    end_list_with(headers, arena, FieldName::Forwarded, forwarded_element(head, arena, from),
+                  from.trusted);
+  end_list_with(headers, arena, FieldName::Via, via(head), true);
+}
+
+std::string_view effective_client(const Headers& headers, JudgeHop judge, const void* context) {
+  std::string_view client;
+  if (!headers.has(FieldName::XForwardedFor)) return client;
+  for (const Field* field = headers.end(); field != headers.begin();) {
+    --field;
+    if (field->id != FieldName::XForwardedFor) continue;
+    std::string_view list = field->value;
+    while (!list.empty()) {
+      const std::string_view element = last_element(list);
+      if (element.empty()) continue;
+      const std::string_view address = bare_address(element);
+      switch (judge(context, address)) {
+        case Hop::Malformed: return client;
+        case Hop::Untrusted: return address;
+        case Hop::Trusted: client = address;
+      }
+    }
   }
-  continue_list(headers, arena, FieldName::Via, "1.1 weir", true);
+  return client;
 }
 
 }  // namespace weir::http

@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The answer comes from at most one Content-Length or one Transfer-Encoding; RFC 9112 §6.3 allows
+// recipients to repair more than that, and each repairs it differently.
 #include "http/framing.h"
 
-#include <optional>
-
 #include "http/field.h"
+
+#include <algorithm>
+#include <optional>
 
 namespace weir::http {
 
 namespace {
 
+// The failures of one side.
+struct Refusal {
+  Failure ambiguous;
+  Failure unknown;
+};
+
 std::optional<std::uint64_t> parse_length(std::string_view text) {
-  if (text.empty() || text.size() > 19) return std::nullopt;
+  constexpr std::size_t digits_of_2_63 = 19;
+  if (text.empty() || text.size() > digits_of_2_63) return std::nullopt;
   std::uint64_t value = 0;
-  for (char c : text) {
+  for (const char c : text) {
     if (c < '0' || c > '9') return std::nullopt;
     value = value * 10 + static_cast<unsigned>(c - '0');
   }
@@ -20,60 +31,85 @@ std::optional<std::uint64_t> parse_length(std::string_view text) {
   return value;
 }
 
-// The only field of that name, or null with `repeated` set.
-const Field* only(const Headers& headers, FieldName id, bool& repeated) {
-  const Field* found = nullptr;
-  for (const Field& field : headers) {
-    if (field.id != id) continue;
-    if (found) repeated = true;
-    found = &field;
+// Why a Transfer-Encoding other than exactly "chunked" is refused.  Well-formed codings that we do
+// not know are an honest question; but chunked anywhere except at the end, twice, or next to
+// nothing is a trick.
+Failure refuse_coding(std::string_view list, const Refusal& refusal) {
+  std::size_t end = 0;
+  while (end < list.size()) {
+    end = std::min(list.find(','), list.size());
+    std::string_view coding = list.substr(0, end);
+    while (!coding.empty() && (coding.front() == ' ' || coding.front() == '\t'))
+      coding.remove_prefix(1);
+    while (!coding.empty() && (coding.back() == ' ' || coding.back() == '\t'))
+      coding.remove_suffix(1);
+    const bool is_last = end == list.size();
+    if (!is_token(coding) || (iequals(coding, "chunked") && !is_last)) return refusal.ambiguous;
+    if (is_last) return refusal.unknown;
+    list.remove_prefix(end + 1);
+    end = 0;
   }
-  return found;
+  return refusal.ambiguous;
 }
 
-struct Kinds {
-  Failure ambiguous, unknown;
-};
-
 // Framing by the fields alone; BodyEnd::None if they say nothing.
-Failure frame_by_fields(MessageHead& head, const Kinds& kinds) {
-  if (!head.headers.has(FieldName::ContentLength) && !head.headers.has(FieldName::TransferEncoding))
-    return Failure::None;
-  bool repeated = false;
-  const Field* length = only(head.headers, FieldName::ContentLength, repeated);
-  const Field* coding = only(head.headers, FieldName::TransferEncoding, repeated);
-  if (repeated || (length && coding)) return kinds.ambiguous;
-  if (length) {
-    auto bytes = parse_length(length->value);
-    if (!bytes) return kinds.ambiguous;
-    head.framing = {BodyEnd::Length, *bytes};
+Failure frame_by_fields(MessageHead& head, const Refusal& refusal) {
+  head.framing = {};
+  const bool has_length = head.headers.has(FieldName::ContentLength);
+  const bool has_coding = head.headers.has(FieldName::TransferEncoding);
+  if (!has_length && !has_coding) return Failure::None;
+  if (has_length && has_coding) return refusal.ambiguous;
+
+  const FieldName id = has_length ? FieldName::ContentLength : FieldName::TransferEncoding;
+  const Field* field = head.headers.find(id);
+  if (std::any_of(field + 1, head.headers.end(), [id](const Field& f) { return f.id == id; }))
+    return refusal.ambiguous;
+  if (has_length) {
+    const std::optional<std::uint64_t> length = parse_length(field->value);
+    if (!length) return refusal.ambiguous;
+    head.framing = {BodyEnd::Length, *length};
     return Failure::None;
   }
-  if (head.minor == 0) return kinds.ambiguous;
-  if (!iequals(coding->value, "chunked")) {
-    // One well-formed name we do not know is an honest question; anything else is a trick.
-    return is_token(coding->value) ? kinds.unknown : kinds.ambiguous;
-  }
+  if (head.minor == 0) return refusal.ambiguous;
+  if (!iequals(field->value, "chunked")) return refuse_coding(field->value, refusal);
   head.framing = {BodyEnd::Chunked, 0};
   return Failure::None;
+}
+
+bool has_body(const Framing& framing) {
+  return framing.end == BodyEnd::Chunked || (framing.end == BodyEnd::Length && framing.length > 0);
 }
 
 }  // namespace
 
 Failure frame_request(RequestHead& head) {
-  head.framing = {};
-  return frame_by_fields(head, {Failure::RequestFraming, Failure::RequestCodingUnknown});
+  const Failure failure =
+      frame_by_fields(head, {Failure::RequestFraming, Failure::RequestCodingUnknown});
+  if (failure != Failure::None) return failure;
+  // What follows CONNECT is the tunnel; a body before it would be read as part of that by others.
+  if (head.method == Method::Connect) {
+    if (has_body(head.framing)) return Failure::RequestFraming;
+    head.framing = {};
+    head.headers.remove(FieldName::ContentLength);
+  }
+  return Failure::None;
 }
 
 Failure frame_response(ResponseHead& head, Method request) {
-  head.framing = {};
-  Failure failure = frame_by_fields(head, {Failure::ResponseFraming, Failure::ResponseCodingUnknown});
+  const Failure failure =
+      frame_by_fields(head, {Failure::ResponseFraming, Failure::ResponseCodingUnknown});
   if (failure != Failure::None) return failure;
-  bool tunnel = request == Method::Connect && head.status / 100 == 2;
-  if (request == Method::Head || head.status < 200 || head.status == 204 || head.status == 304 || tunnel) {
+  const bool is_tunnel = request == Method::Connect && head.status / 100 == 2;
+  const bool never_has_body = head.status < 200 || head.status == 204 || is_tunnel;
+  if (never_has_body || head.status == 304 || request == Method::Head) {
+    // A server that announces a body where there cannot be one may well send it: nothing that
+    // follows on this connection is a response any more.
+    if (never_has_body && has_body(head.framing)) head.keep_alive = false;
+    if (is_tunnel) head.headers.remove(FieldName::ContentLength);
     head.framing = {};
   } else if (head.framing.end == BodyEnd::None) {
     head.framing = {BodyEnd::Close, 0};
+    head.keep_alive = false;
   }
   return Failure::None;
 }

@@ -11,10 +11,13 @@
 namespace weir::http {
 
 /// Sets head.framing, or says why the byte stream cannot be trusted: both Content-Length and
-/// Transfer-Encoding, repeated or malformed lengths, a coding other than chunked, chunked in HTTP/1.0.
+/// Transfer-Encoding, repeated or malformed lengths, a coding other than chunked, chunked in HTTP/1.0,
+/// a body of CONNECT.
 Failure frame_request(RequestHead& head);
 
-/// The same for a response to `request`: HEAD, CONNECT (2xx), 1xx, 204 and 304 have no body.
+/// The same for a response to `request`: HEAD, CONNECT (2xx), 1xx, 204 and 304 have no body.  Clears
+/// head.keep_alive where the end of the connection is the end of the body, or where the server
+/// contradicts itself.
 Failure frame_response(ResponseHead& head, Method request);
 
 }  // namespace weir::http

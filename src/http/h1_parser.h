@@ -8,13 +8,13 @@
 // RFC 9112 §2.2 (bare CR and LF), §3 (request line), §5 (fields, obs-fold), §6 (lengths).
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
-#include <span>
-
 #include <weir/message.h>
 
 #include "http/failure.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
 
 namespace weir::http {
 
@@ -70,8 +70,8 @@ Failure parse_response(std::span<char> bytes, Arena& arena, Method request, Resp
 
 /// Understands the field lines of a trailer section (without start line, up to and including the
 /// empty line); drops the names that may not stand in trailers (RFC 9110 §6.5.1): framing, routing,
-/// authentication, request modifiers, and everything hop-by-hop.  Returns Failure::None or
-/// Failure::RequestSyntax, whichever side sent them.
+/// authentication, request modifiers, and everything hop-by-hop.  Returns Failure::None or one of
+/// the Request family, whichever side sent them.
 Failure parse_trailers(std::span<char> bytes, Arena& arena, Headers& trailers);
 
 }  // namespace weir::http

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Copies the fields that pass in as few pieces as they lie in memory, and adds what belongs to this
+// connection at the end.
 #include "http/h1_writer.h"
 
+#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -8,71 +12,107 @@ namespace weir::http {
 
 namespace {
 
+// Connection, Upgrade, TE, Content-Length and Expect as weir writes them, the words of the start
+// line, and the longest reason phrase; all else is counted.
+constexpr std::size_t added_size = 320;
+
 char* put(char* out, std::string_view text) {
   std::memcpy(out, text.data(), text.size());
   return out + text.size();
 }
 
-char* put_number(char* out, std::uint64_t number) { return std::to_chars(out, out + 20, number).ptr; }
+char* put_field(char* out, std::string_view name, std::string_view value) {
+  out = put(out, name);
+  out = put(out, ": ");
+  out = put(out, value);
+  return put(out, "\r\n");
+}
 
 constexpr std::uint64_t bit(FieldName id) { return std::uint64_t{1} << static_cast<unsigned>(id); }
 
 // Hop-by-hop fields, and those that are written anew.
-constexpr std::uint64_t never_pass =
-    bit(FieldName::Connection) | bit(FieldName::KeepAlive) | bit(FieldName::ProxyConnection) | bit(FieldName::Te) |
-    bit(FieldName::TransferEncoding) | bit(FieldName::Upgrade) | bit(FieldName::ContentLength) | bit(FieldName::Expect);
+constexpr std::uint64_t never_pass = bit(FieldName::Connection) | bit(FieldName::KeepAlive) |
+                                     bit(FieldName::ProxyConnection) | bit(FieldName::Te) |
+                                     bit(FieldName::TransferEncoding) | bit(FieldName::Upgrade) |
+                                     bit(FieldName::ContentLength) | bit(FieldName::Expect);
 
-// Copies the fields that pass; neighbours that are spelled canonically go as one block.
-char* put_fields(char* out, const Headers& headers, std::uint64_t not_these) {
-  const char* run = nullptr;
-  const char* run_end = nullptr;
-  auto put_run = [&] {
-    if (run) out = put(out, {run, static_cast<std::size_t>(run_end - run)});
-    run = nullptr;
-  };
-  for (const Field& field : headers) {
-    if ((not_these >> static_cast<unsigned>(field.id)) & 1) continue;
-    if (field.canonical) {
-      const char* end = field.value.data() + field.value.size() + 2;
-      if (run && run_end == field.name.data()) {
-        run_end = end;
-      } else {
-        put_run();
-        run = field.name.data();
-        run_end = end;
-      }
-      continue;
+// A decimal number as text.
+class Digits {
+ public:
+  explicit Digits(std::uint64_t number)
+      : end_(std::to_chars(text_.data(), text_.data() + text_.size(), number).ptr) {}
+  std::string_view text() const {
+    return {text_.data(), static_cast<std::size_t>(end_ - text_.data())};
+  }
+
+ private:
+  std::array<char, 20> text_;
+  char* end_;
+};
+
+// Copies fields; neighbours in memory that are spelled as we would spell them become one copy.
+class FieldWriter {
+ public:
+  explicit FieldWriter(char* out) : out_(out) {}
+
+  void pass(const Field& field) {
+    if (!field.canonical) {
+      flush();
+      out_ = put_field(out_, field.name, field.value);
+      return;
     }
-    put_run();
-    out = put(out, field.name);
-    out = put(out, ": ");
-    out = put(out, field.value);
-    out = put(out, "\r\n");
+    if (field.name.data() != run_end_) {
+      flush();
+      run_ = field.name.data();
+    }
+    run_end_ = field.value.data() + field.value.size() + 2;
   }
-  put_run();
-  return out;
-}
 
-char* put_framing(char* out, const Framing& framing) {
-  if (framing.end == BodyEnd::Length) {
-    out = put(out, "Content-Length: ");
-    out = put_number(out, framing.length);
-    out = put(out, "\r\n");
-  } else if (framing.end == BodyEnd::Chunked) {
-    out = put(out, "Transfer-Encoding: chunked\r\n");
+  char* flush() {
+    if (run_) out_ = put(out_, {run_, static_cast<std::size_t>(run_end_ - run_)});
+    run_ = run_end_ = nullptr;
+    return out_;
   }
+
+ private:
+  char* out_;
+  const char* run_ = nullptr;
+  const char* run_end_ = nullptr;
+};
+
+// Writes the fields that pass, then the framing.  A Content-Length that says what we would say may
+// stay where it is, in the middle of a run.
+char* put_fields(char* out, const Headers& headers, const Framing& framing,
+                 bool keeps_length = false) {
+  const Digits length(framing.length);
+  bool writes_length = framing.end == BodyEnd::Length;
+  FieldWriter writer(out);
+  for (const Field& field : headers) {
+    if ((never_pass >> static_cast<unsigned>(field.id)) & 1U) {
+      if (field.id != FieldName::ContentLength) continue;
+      const bool is_same = writes_length && field.value == length.text();
+      if (!is_same && !keeps_length) continue;
+      writes_length = keeps_length = false;
+    }
+    writer.pass(field);
+  }
+  out = writer.flush();
+  if (writes_length) return put_field(out, "Content-Length", length.text());
+  if (framing.end == BodyEnd::Chunked) return put(out, "Transfer-Encoding: chunked\r\n");
   return out;
 }
 
 char* put_connection(char* out, const WriteOptions& options) {
   if (!options.upgrade.empty()) {
-    out = put(out, "Connection: upgrade\r\nUpgrade: ");
-    out = put(out, options.upgrade);
-    return put(out, "\r\n");
+    out = put(out, "Connection: upgrade\r\n");
+    return put_field(out, "Upgrade", options.upgrade);
   }
-  if (options.te_trailers) out = put(out, "Connection: te\r\nTE: trailers\r\n");
-  if (options.close) out = put(out, "Connection: close\r\n");
-  if (options.keep_alive) out = put(out, "Connection: keep-alive\r\n");
+  if (options.te_trailers) {
+    out = put(out, "TE: trailers\r\n");
+    return put(out, options.close ? "Connection: close, te\r\n" : "Connection: te\r\n");
+  }
+  if (options.close) return put(out, "Connection: close\r\n");
+  if (options.keep_alive) return put(out, "Connection: keep-alive\r\n");
   return out;
 }
 
@@ -82,46 +122,40 @@ std::size_t fields_size(const Headers& headers) {
   return size;
 }
 
-constexpr std::size_t added_size = 256;  // framing, connection, version, blanks
+// Methods whose requests usually have a body: without one they say so (RFC 9110 §8.6).
+bool says_empty(Method method) {
+  return method == Method::Post || method == Method::Put || method == Method::Patch;
+}
+
+char* put_target(char* out, const RequestHead& head) {
+  if (head.method == Method::Connect) return put(out, head.target);
+  out = put(out, head.path);
+  if (!head.has_query) return out;
+  *out++ = '?';
+  return put(out, head.query);
+}
 
 }  // namespace
 
 std::size_t request_size(const RequestHead& head) {
-  return head.method_text.size() + head.target.size() + head.path.size() + head.query.size() + head.authority.size() +
-         fields_size(head.headers) + head.headers.get(FieldName::Upgrade).size() + added_size;
+  return head.method_text.size() + head.target.size() + head.path.size() + head.query.size() +
+         head.authority.size() + fields_size(head.headers) + added_size;
 }
 
 std::size_t response_size(const ResponseHead& head) {
-  return head.reason.size() + fields_size(head.headers) + head.headers.get(FieldName::Upgrade).size() + added_size;
+  return head.reason.size() + fields_size(head.headers) + added_size;
 }
 
 std::size_t write_request(char* begin, const RequestHead& head, const WriteOptions& options) {
   char* out = put(begin, head.method_text);
   *out++ = ' ';
-  if (head.method == Method::Connect) {
-    out = put(out, head.target);
-  } else {
-    out = put(out, head.path);
-    if (head.has_query) {
-      *out++ = '?';
-      out = put(out, head.query);
-    }
-  }
+  out = put_target(out, head);
   out = put(out, " HTTP/1.1\r\n");
-  // A client of HTTP/1.0 may say no Host, but we speak 1.1, which must (RFC 9112 §3.2).
-  std::uint64_t not_these = never_pass;
-  if (!head.headers.has(FieldName::Host)) {
-    out = put(out, "Host: ");
-    out = put(out, head.authority);
-    out = put(out, "\r\n");
-  }
-  out = put_fields(out, head.headers, not_these);
-  // A method that usually has a body says that there is none (RFC 9110 §8.6).
-  bool says_zero = head.method == Method::Post || head.method == Method::Put || head.method == Method::Patch;
-  if (options.framing.end == BodyEnd::None && says_zero)
-    out = put_framing(out, {BodyEnd::Length, 0});
-  else
-    out = put_framing(out, options.framing);
+  // An HTTP/1.0 client need not send Host, but we speak 1.1 and must (RFC 9112 §3.2).
+  if (!head.headers.has(FieldName::Host)) out = put_field(out, "Host", head.authority);
+  Framing framing = options.framing;
+  if (framing.end == BodyEnd::None && says_empty(head.method)) framing = {BodyEnd::Length, 0};
+  out = put_fields(out, head.headers, framing);
   if (options.expect_continue) out = put(out, "Expect: 100-continue\r\n");
   out = put_connection(out, options);
   return static_cast<std::size_t>(put(out, "\r\n") - begin);
@@ -129,71 +163,24 @@ std::size_t write_request(char* begin, const RequestHead& head, const WriteOptio
 
 std::size_t write_response(char* begin, const ResponseHead& head, const WriteOptions& options) {
   char* out = put(begin, "HTTP/1.1 ");
-  out = put_number(out, head.status);
+  out = put(out, Digits(head.status).text());
   *out++ = ' ';
   out = put(out, head.reason.empty() ? reason_phrase(head.status) : head.reason);
   out = put(out, "\r\n");
-  std::uint64_t not_these = never_pass;
-  // The length that a body would have, told about one that is not sent.
-  bool may_tell_length = options.framing.end == BodyEnd::None && head.status >= 200 && head.status != 204;
-  if (may_tell_length) not_these &= ~bit(FieldName::ContentLength);
-  out = put_fields(out, head.headers, not_these);
-  out = put_framing(out, options.framing);
+  // The length of a body that is not sent, told to HEAD and with 304.
+  const bool keeps_length =
+      options.framing.end == BodyEnd::None && head.status >= 200 && head.status != 204;
+  out = put_fields(out, head.headers, options.framing, keeps_length);
   out = put_connection(out, options);
   return static_cast<std::size_t>(put(out, "\r\n") - begin);
 }
 
-std::size_t trailers_size(const Headers& trailers) { return fields_size(trailers) + 8; }
+std::size_t trailers_size(const Headers& trailers) { return fields_size(trailers) + 5; }
 
 std::size_t write_last_chunk(char* begin, const Headers& trailers) {
   char* out = put(begin, "0\r\n");
-  out = put_fields(out, trailers, never_pass);
+  out = put_fields(out, trailers, Framing());
   return static_cast<std::size_t>(put(out, "\r\n") - begin);
-}
-
-// shape: a table
-std::string_view reason_phrase(std::uint16_t status) {
-  switch (status) {
-    case 100: return "Continue";
-    case 101: return "Switching Protocols";
-    case 103: return "Early Hints";
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 204: return "No Content";
-    case 206: return "Partial Content";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 303: return "See Other";
-    case 304: return "Not Modified";
-    case 307: return "Temporary Redirect";
-    case 308: return "Permanent Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 408: return "Request Timeout";
-    case 410: return "Gone";
-    case 411: return "Length Required";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 417: return "Expectation Failed";
-    case 418: return "I'm a teapot";
-    case 421: return "Misdirected Request";
-    case 425: return "Too Early";
-    case 426: return "Upgrade Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 451: return "Unavailable For Legal Reasons";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    default: return "";
-  }
 }
 
 }  // namespace weir::http

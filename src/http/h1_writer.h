@@ -7,10 +7,10 @@
 // Content-Length and Expect, which are written anew from the framing and the stream's state.
 #pragma once
 
+#include <weir/message.h>
+
 #include <cstddef>
 #include <string_view>
-
-#include <weir/message.h>
 
 namespace weir::http {
 

@@ -9,8 +9,8 @@ namespace weir::http {
 
 namespace {
 
-constexpr std::array<std::string_view, 10> names = {"",       "GET",     "HEAD",    "POST",  "PUT",
-                                                    "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+constexpr std::array<std::string_view, 10> names = {
+    "", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
 
 }  // namespace
 

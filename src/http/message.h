@@ -4,9 +4,9 @@
 // (<weir/message.h>).
 #pragma once
 
-#include <string_view>
-
 #include <weir/message.h>
+
+#include <string_view>
 
 namespace weir::http {
 

@@ -1,44 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Normalising goes in two passes, both in place: escapes first, so that "%2e%2e" is seen for what it
+// is, then segments.  What decoding might still change for another reader is refused.
 #include "http/url.h"
+
+#include "http/characters.h"
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
-
-#include "http/characters.h"
 
 namespace weir::http {
 
 namespace {
 
-// Nothing to do and nothing dangerous: the usual case, in one pass.
-bool is_normal(std::span<const char> path) {
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    char c = path[i];
-    if (!is_path_char(c)) return false;
-    if (c == '/' && i + 1 < path.size() && (path[i + 1] == '/' || path[i + 1] == '.')) return false;
-  }
-  return true;
-}
+constexpr std::size_t longest_host = 255;
 
-// Decodes escapes of unreserved characters, writes others with upper-case digits.  Returns the new
-// length, or nothing if an escape is malformed or stands for something that servers disagree about.
-std::optional<std::size_t> decode(std::span<char> path) {
-  static constexpr const char* digits = "0123456789ABCDEF";
+// The length after decoding, or nothing if an escape is malformed or of a byte that servers disagree
+// about.
+std::optional<std::size_t> decode_escapes(std::span<char> path) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
   std::size_t to = 0;
   for (std::size_t from = 0; from < path.size(); ++from) {
-    char c = path[from];
+    const char c = path[from];
     if (c != '%') {
-      if (!is_path_char(c)) return std::nullopt;
+      if (!is_in(c, PathSet)) return std::nullopt;
       path[to++] = c;
       continue;
     }
-    if (from + 2 >= path.size() || !is_hex(path[from + 1]) || !is_hex(path[from + 2])) return std::nullopt;
-    int value = hex_value(path[from + 1]) * 16 + hex_value(path[from + 2]);
+    if (path.size() - from < 3) return std::nullopt;
+    if (!is_in(path[from + 1], HexSet) || !is_in(path[from + 2], HexSet)) return std::nullopt;
+    const unsigned value = hex_value(path[from + 1]) * 16 + hex_value(path[from + 2]);
     from += 2;
-    if (value == 0 || value == '/' || value == '\\') return std::nullopt;
-    if (is_unreserved(static_cast<char>(value))) {
-      path[to++] = static_cast<char>(value);
+    if (value == '\0' || value == '/' || value == '\\') return std::nullopt;
+    const char decoded = static_cast<char>(value);
+    if (is_in(decoded, UnreservedSet)) {
+      path[to++] = decoded;
     } else {
       path[to++] = '%';
       path[to++] = digits[value >> 4];
@@ -48,94 +47,114 @@ std::optional<std::size_t> decode(std::span<char> path) {
   return to;
 }
 
-// "." or ".." with parameters ("..;x"): some servers strip them and then walk up.
+// "." or ".." with parameters ("..;x"): some servers take those off, and then walk up.
 bool is_disguised_dots(std::string_view segment) {
-  std::size_t semicolon = segment.find(';');
-  std::size_t escaped = segment.find("%3B");
-  std::string_view plain = segment.substr(0, std::min(semicolon, escaped));
-  return plain.size() < segment.size() && (plain == "." || plain == "..");
+  const std::size_t end = std::min(segment.find(';'), segment.find("%3B"));
+  if (end == std::string_view::npos) return false;
+  const std::string_view plain = segment.substr(0, end);
+  return plain == "." || plain == "..";
 }
 
-std::optional<std::size_t> resolve_dots(std::span<char> path) {
-  std::size_t to = 0;  // path[0, to) is resolved; it never ends with '/'
-  bool open = true;    // the path ends with '/'
+// The length without empty and dot segments.  path[0, to) is always resolved: "" or "/a/b".
+std::optional<std::size_t> resolve_segments(std::span<char> path) {
+  std::size_t to = 0;
+  bool ends_open = false;  // in "/": the last segment was empty or of dots
   for (std::size_t at = 0; at < path.size();) {
-    std::size_t end = at + 1;
-    while (end < path.size() && path[end] != '/') ++end;
-    std::string_view segment(path.data() + at + 1, end - at - 1);
+    const std::size_t end = static_cast<std::size_t>(
+        std::find(path.begin() + static_cast<std::ptrdiff_t>(at) + 1, path.end(), '/') -
+        path.begin());
+    const std::string_view segment(path.data() + at + 1, end - at - 1);
     if (is_disguised_dots(segment)) return std::nullopt;
-    open = segment.empty() || segment == "." || segment == "..";
+    ends_open = segment.empty() || segment == "." || segment == "..";
     if (segment == "..") {
-      while (to > 0 && path[to - 1] != '/') --to;
-      if (to > 0) --to;
-    } else if (!open) {
+      while (to > 0 && path[--to] != '/') {
+      }
+    } else if (!ends_open) {
       std::memmove(path.data() + to, path.data() + at, end - at);
       to += end - at;
     }
     at = end;
   }
-  if (open) path[to++] = '/';
+  if (ends_open) path[to++] = '/';
   return to;
+}
+
+bool is_ipv6(std::string_view text) {
+  std::array<char, INET6_ADDRSTRLEN> copy{};
+  in6_addr address;
+  if (text.size() >= copy.size()) return false;
+  std::copy(text.begin(), text.end(), copy.begin());
+  return text.find('\0') == std::string_view::npos &&
+         ::inet_pton(AF_INET6, copy.data(), &address) == 1;
+}
+
+bool is_reg_name(std::string_view host) {
+  if (host.empty() || host.size() > longest_host) return false;
+  return host.front() != '.' && host.back() != '.' && host.find("..") == std::string_view::npos;
+}
+
+// 1–65535 without leading zeros.
+bool is_port(std::string_view text) {
+  if (text.empty() || text.size() > 5 || text.front() == '0') return false;
+  unsigned value = 0;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return false;
+    value = value * 10 + static_cast<unsigned>(c - '0');
+  }
+  return value <= 65535;
 }
 
 }  // namespace
 
-std::optional<std::string_view> normalise_path(std::span<char> path) {
-  if (path.empty() || path[0] != '/') return std::nullopt;
-  if (is_normal(path)) {
-    std::string_view whole(path.data(), path.size());
-    if (whole.find(";") == std::string_view::npos) return whole;
+bool is_normal_path(std::string_view path) {
+  if (path.empty() || path.front() != '/') return false;
+  char before = '\0';
+  for (const char c : path) {
+    // A segment that begins with a dot may be one of dots; the other pass finds out.
+    if (!is_in(c, PathSet) || (before == '/' && (c == '/' || c == '.'))) return false;
+    before = c;
   }
-  auto decoded = decode(path);
+  return true;
+}
+
+std::optional<std::string_view> normalise_path(std::span<char> path) {
+  if (path.empty() || path.front() != '/') return std::nullopt;
+  const std::optional<std::size_t> decoded = decode_escapes(path);
   if (!decoded) return std::nullopt;
-  auto resolved = resolve_dots(path.first(*decoded));
+  const std::optional<std::size_t> resolved = resolve_segments(path.first(*decoded));
   if (!resolved) return std::nullopt;
   return std::string_view(path.data(), *resolved);
 }
 
 bool is_safe_query(std::string_view query) {
-  for (char c : query)
-    if (!is_query_char(c)) return false;
-  return true;
+  return std::all_of(query.begin(), query.end(), [](char c) { return is_in(c, QuerySet); });
 }
 
 std::optional<Authority> parse_authority(std::string_view text) {
   Authority result;
-  std::string_view rest;
-  if (!text.empty() && text[0] == '[') {
-    std::size_t end = text.find(']');
-    if (end == std::string_view::npos || end > INET6_ADDRSTRLEN) return std::nullopt;
-    char address[INET6_ADDRSTRLEN + 1] = {};
-    std::memcpy(address, text.data() + 1, end - 1);
-    in6_addr parsed;
-    if (inet_pton(AF_INET6, address, &parsed) != 1) return std::nullopt;
-    result.host = text.substr(0, end + 1);
-    rest = text.substr(end + 1);
+  std::size_t end = 0;
+  if (text.starts_with('[')) {
+    end = text.find(']');
+    if (end == std::string_view::npos || !is_ipv6(text.substr(1, end - 1))) return std::nullopt;
+    result.host = text.substr(0, ++end);
   } else {
-    std::size_t end = 0;
-    while (end < text.size() && is_unreserved(text[end])) ++end;
+    while (end < text.size() && is_in(text[end], UnreservedSet)) ++end;
     result.host = text.substr(0, end);
-    rest = text.substr(end);
-    if (result.host.size() > 1 && result.host.back() == '.') result.host.remove_suffix(1);
-    if (result.host.empty() || result.host.size() > 255 || result.host.front() == '.') return std::nullopt;
-    if (result.host.find("..") != std::string_view::npos || result.host.back() == '.') return std::nullopt;
+    if (result.host.ends_with('.')) result.host.remove_suffix(1);
+    if (!is_reg_name(result.host)) return std::nullopt;
   }
-  if (rest.empty()) return result;
-  if (rest[0] != ':' || rest.size() > 6) return std::nullopt;
-  result.port = rest.substr(1);
-  unsigned port = 0;
-  for (char c : result.port) {
-    if (c < '0' || c > '9') return std::nullopt;
-    port = port * 10 + static_cast<unsigned>(c - '0');
-  }
-  if (!result.port.empty() && (port == 0 || port > 65535)) return std::nullopt;
+  if (end == text.size()) return result;
+  result.port = text.substr(end + 1);
+  if (text[end] != ':' || !is_port(result.port)) return std::nullopt;
   return result;
 }
 
 std::string_view percent_decode(std::string_view text, char* out, bool plus_is_blank) {
   std::size_t to = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && is_hex(text[i + 1]) && is_hex(text[i + 2])) {
+    const bool is_escape = text[i] == '%' && text.size() - i >= 3 && is_in(text[i + 1], HexSet) &&
+                           is_in(text[i + 2], HexSet);
+    if (is_escape) {
       out[to++] = static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
       i += 2;
     } else {

@@ -17,7 +17,8 @@ namespace weir::http {
 /// `path` begins with '/'.
 std::optional<std::string_view> normalise_path(std::span<char> path);
 
-/// True if normalise_path would leave every byte as it is: the usual case, found out in one pass.
+/// True if normalise_path would leave every byte as it is, found out in one pass.  Some paths for
+/// which it says no are normal nevertheless ("/.well-known/x").
 bool is_normal_path(std::string_view path);
 
 /// True if a query holds only what may be forwarded as it is: no controls, blanks, '#', non-ASCII bytes.
@@ -25,7 +26,8 @@ bool is_safe_query(std::string_view query);
 
 /// An authority taken apart.
 struct Authority {
-  std::string_view host;  ///< without port and one trailing dot; IPv6 with its brackets; not lower-cased
+  std::string_view
+      host;  ///< without port and one trailing dot; IPv6 with its brackets; not lower-cased
   std::string_view port;  ///< digits, 1–65535, or empty
 };
 

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// HeadScanner: where does the head end?  Only line ends and limits are looked at.  Whether it fails,
+// and why, does not depend on how the bytes were cut into pieces: each limit is a position, and the
+// first position at which something is wrong decides.
+#include "http/characters.h"
+#include "http/h1_parser.h"
+
+#include <algorithm>
+
+namespace weir::http {
+
+HeadScanner::State HeadScanner::scan(std::span<const char> bytes, const HeadLimits& limits,
+                                     bool is_request) {
+  return scan_lines(bytes, limits, is_request ? Kind::Request : Kind::Response);
+}
+
+HeadScanner::State HeadScanner::scan_trailers(std::span<const char> bytes, const HeadLimits& limits,
+                                              bool is_request) {
+  const State state = scan_lines(bytes, limits, Kind::Trailers);
+  if (state == State::Failed && !is_request) fail(failure_, false);
+  return state;
+}
+
+HeadScanner::State HeadScanner::fail(Failure of_request, bool is_request) {
+  failure_ = of_request;
+  if (!is_request)
+    failure_ = of_request == Failure::RequestSyntax ? Failure::ResponseSyntax
+                                                    : Failure::ResponseHeadTooLarge;
+  return State::Failed;
+}
+
+HeadScanner::State HeadScanner::scan_lines(std::span<const char> bytes, const HeadLimits& limits,
+                                           Kind kind) {
+  const char* const start = bytes.data();
+  const char* const end = start + bytes.size();
+  const bool is_request = kind != Kind::Response;
+  // The start line is line 0; a trailer section begins with line 1.
+  if (kind == Kind::Trailers && lines_ == 0) lines_ = 1;
+  begun_ = begun_ || !bytes.empty();
+  for (const char* from = start + scanned_;;) {
+    const char* const found = find_line_end(from, end);
+    // The last byte that has been looked at, and the first positions that are beyond a limit.
+    const std::uint64_t last = static_cast<std::uint64_t>(found - start) - (found == end ? 1 : 0);
+    const std::uint64_t line_limit = std::uint64_t{position_} + limits.line + 2;
+    if (found != start && last >= std::min<std::uint64_t>(line_limit, limits.total))
+      return fail(line_limit <= limits.total && lines_ == 0 ? Failure::RequestLineTooLong
+                                                            : Failure::RequestHeadTooLarge,
+                  is_request);
+    if (found == end) {
+      scanned_ = static_cast<std::uint32_t>(bytes.size());
+      return State::Incomplete;
+    }
+    const char* const line = start + position_;
+    if (*found == '\0' || found == line || found[-1] != '\r')
+      return fail(Failure::RequestSyntax, is_request);
+    const bool is_empty = found - line == 1;
+    const bool is_first = position_ == 0;
+    position_ = scanned_ = static_cast<std::uint32_t>(found + 1 - start);
+    from = found + 1;
+    if (!is_empty) {
+      // Line 0 is no field.  Saturates long before it could wrap: see FieldLines::most.
+      if (lines_ > std::min<std::uint32_t>(limits.fields, 0xfff0))
+        return fail(Failure::RequestHeadTooLarge, is_request);
+      ++lines_;
+    } else if (lines_ > 0) {
+      return State::Complete;
+    } else if (kind != Kind::Request || !is_first) {
+      return fail(Failure::RequestSyntax, is_request);
+    }
+  }
+}
+
+}  // namespace weir::http

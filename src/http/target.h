@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Where a request wants to go: the four forms of its target together with Host (RFC 9112 §3.2),
+// which must not contradict each other.
+#pragma once
+
+#include <weir/arena.h>
+#include <weir/message.h>
+
+#include "http/failure.h"
+
+namespace weir::http {
+
+/// Sets authority, host, path and query from head.target and the Host field.  Returns
+/// Failure::None, RequestTarget or RequestHost.  The target and Host stay as they were received;
+/// what is rewritten is copied into the arena.
+Failure understand_target(RequestHead& head, Arena& arena);
+
+}  // namespace weir::http
