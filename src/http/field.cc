@@ -3,12 +3,11 @@
 // Small readers over views; none allocates, none fails: what is malformed is not found.
 #include "http/field.h"
 
-#include "http/characters.h"
+#include "http/search.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-
 namespace weir::http {
 
 namespace {

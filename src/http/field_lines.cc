@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A name that has a token is known to be well-formed, so that only other names are looked at byte by
-// byte; values are searched for the first control, which has to be the CR.
+// Names are skipped in blocks as long as they are of the usual characters; values are searched for
+// the first control, which has to be the CR.
 #include "http/field_lines.h"
 
-#include "http/characters.h"
+#include "http/search.h"
 
 #include <new>
 
@@ -14,21 +14,13 @@ namespace {
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-// The sets that the bytes of a name have in common, and whether there is an underscore.
-struct NameCheck {
-  bool is_token;
-  bool has_underscore;
-};
-
-NameCheck check_name(std::string_view name) {
-  unsigned all = TokenSet;
-  unsigned any = 0;
-  for (const char c : name) {
-    const unsigned sets = character_sets[static_cast<unsigned char>(c)];
-    all &= sets;
-    any |= sets;
-  }
-  return {!name.empty() && all != 0, (any & UnderscoreSet) != 0};
+// The end of a token; tells whether there is an underscore in it.
+const char* find_token_end(const char* at, const char* end, bool& has_underscore) {
+  has_underscore = false;
+  at = skip_name(at, end);
+  for (; at < end && is_in(*at, TokenSet); ++at)
+    has_underscore = has_underscore || is_in(*at, UnderscoreSet);
+  return at;
 }
 
 }  // namespace
@@ -37,16 +29,10 @@ FieldLines::Outcome FieldLines::read(std::span<const char> bytes, bool drop_unde
   const char* at = bytes.data();
   const char* const end = at + bytes.size();
   while (end - at >= 2 && *at != '\r') {
-    const char* const colon = find_colon(at, end);
-    if (colon == end) return Outcome::Malformed;
+    bool has_underscore;
+    const char* const colon = find_token_end(at, end, has_underscore);
+    if (colon == at || colon == end || *colon != ':') return Outcome::Malformed;
     const std::string_view name(at, static_cast<std::size_t>(colon - at));
-    const FieldName id = field_name(name);
-    bool keep = true;
-    if (id == FieldName::Other) {
-      const NameCheck check = check_name(name);
-      if (!check.is_token) return Outcome::Malformed;
-      keep = !(check.has_underscore && drop_underscores);
-    }
 
     const char* first = colon + 1;
     while (first < end && is_blank(*first)) ++first;
@@ -55,11 +41,11 @@ FieldLines::Outcome FieldLines::read(std::span<const char> bytes, bool drop_unde
     const char* last = line_end;
     while (last > first && is_blank(last[-1])) --last;
 
-    if (keep) {
+    if (!has_underscore || !drop_underscores) {
       if (count_ == most) return Outcome::TooMany;
       const bool canonical = first == colon + 2 && colon[1] == ' ' && last == line_end;
       new (storage_ + sizeof(Field) * count_++)
-          Field{name, {first, static_cast<std::size_t>(last - first)}, id, canonical};
+          Field{name, {first, static_cast<std::size_t>(last - first)}, field_name(name), canonical};
     } else {
       ++dropped_;
     }

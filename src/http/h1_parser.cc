@@ -4,12 +4,12 @@
 // ends, where it goes, and what it says about the connection.
 #include "http/h1_parser.h"
 
-#include "http/characters.h"
 #include "http/field.h"
 #include "http/field_lines.h"
 #include "http/framing.h"
 #include "http/hop_by_hop.h"
 #include "http/message.h"
+#include "http/search.h"
 #include "http/target.h"
 
 #include <cstring>
@@ -23,7 +23,7 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // The bytes before the first blank or control; `at` moves there.
 std::string_view take_word(const char*& at, const char* end) {
   const char* const begin = at;
-  while (at < end && *at != ' ' && is_in(*at, ValueSet) && *at != '\t') ++at;
+  at = find_word_end(at, end);
   return {begin, static_cast<std::size_t>(at - begin)};
 }
 
@@ -124,7 +124,7 @@ Failure understand_upgrade(RequestHead& head, bool is_named) {
 
 Failure understand_connection(RequestHead& head) {
   ConnectionOptions options;
-  if (head.headers.has(FieldName::Connection) || head.headers.has(FieldName::ProxyConnection)) {
+  if (head.headers.has(FieldName::Connection)) {
     switch (take_connection_options(head.headers, options)) {
       case Nomination::Fine: break;
       case Nomination::Malformed: return Failure::RequestSyntax;
@@ -175,7 +175,7 @@ Failure parse_response(std::span<char> bytes, Arena& arena, Method request, Resp
   head.headers.assign(arena, lines.fields());
 
   ConnectionOptions options;
-  if (head.headers.has(FieldName::Connection) || head.headers.has(FieldName::ProxyConnection)) {
+  if (head.headers.has(FieldName::Connection)) {
     // Some servers name Transfer-Encoding; what is protected just stays, and decides the framing.
     if (take_connection_options(head.headers, options) == Nomination::Malformed)
       return Failure::ResponseSyntax;

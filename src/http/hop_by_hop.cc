@@ -71,8 +71,6 @@ Nomination take_connection_options(Headers& headers, ConnectionOptions& options)
     if (count == lists.size()) return Nomination::Malformed;
     lists[count++] = field.value;
   }
-  headers.remove(FieldName::Connection);
-  headers.remove(FieldName::ProxyConnection);
   Nomination result = Nomination::Fine;
   for (std::size_t i = 0; i < count; ++i) {
     const Nomination one = take_list(lists[i], headers, options);

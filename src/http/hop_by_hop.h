@@ -25,9 +25,9 @@ enum class Nomination : std::uint8_t {
   Protected   ///< a field is named whose absence would change what the message means
 };
 
-/// Reads Connection into `options`, then removes from `headers` that field, Proxy-Connection, and
-/// the fields it names.  Upgrade and TE stay, though named: their values are still of interest, and
-/// the writer never passes them on.  Protected fields stay as well.
+/// Reads Connection into `options` and removes from `headers` the fields it names.  Upgrade and TE
+/// stay, though named: their values are still of interest.  So do Connection itself and whatever is
+/// protected; the writer never passes on what is hop-by-hop.
 Nomination take_connection_options(Headers& headers, ConnectionOptions& options);
 
 /// True for names that may not stand in a trailer section (RFC 9110 §6.5.1): framing, routing,

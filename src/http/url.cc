@@ -4,7 +4,7 @@
 // is, then segments.  What decoding might still change for another reader is refused.
 #include "http/url.h"
 
-#include "http/characters.h"
+#include "http/search.h"
 
 #include <arpa/inet.h>
 
@@ -88,9 +88,15 @@ bool is_ipv6(std::string_view text) {
          ::inet_pton(AF_INET6, copy.data(), &address) == 1;
 }
 
-bool is_reg_name(std::string_view host) {
-  if (host.empty() || host.size() > longest_host) return false;
-  return host.front() != '.' && host.back() != '.' && host.find("..") == std::string_view::npos;
+// The length of the reg-name that `text` begins with, or 0 if it has an empty label in the middle.
+std::size_t reg_name_length(std::string_view text) {
+  char before = '.';
+  std::size_t end = 0;
+  for (; end < text.size() && is_in(text[end], UnreservedSet); ++end) {
+    if (text[end] == '.' && before == '.') return 0;
+    before = text[end];
+  }
+  return end;
 }
 
 // 1–65535 without leading zeros.
@@ -106,13 +112,28 @@ bool is_port(std::string_view text) {
 
 }  // namespace
 
+// A segment that begins with a dot may be one of dots; normalising finds out.
 bool is_normal_path(std::string_view path) {
   if (path.empty() || path.front() != '/') return false;
-  char before = '\0';
-  for (const char c : path) {
-    // A segment that begins with a dot may be one of dots; the other pass finds out.
-    if (!is_in(c, PathSet) || (before == '/' && (c == '/' || c == '.'))) return false;
-    before = c;
+  const char* at = path.data();
+  const char* const end = at + path.size();
+  unsigned after_slash = 0;
+#if defined(__SSE2__)
+  for (; end - at >= 16; at += 16) {
+    const Sixteen sixteen(at);
+    const unsigned bad = mask_of(sixteen.equal('%')) | mask_of(sixteen.equal('\\')) |
+                         mask_of(sixteen.equal('#')) | mask_of(sixteen.equal('?')) |
+                         mask_of(sixteen.at_most(' ')) | mask_of(sixteen.at_least(0x7f));
+    const unsigned slashes = mask_of(sixteen.equal('/'));
+    const unsigned dots = mask_of(sixteen.equal('.'));
+    if (bad != 0 || ((slashes << 1 | after_slash) & (slashes | dots)) != 0) return false;
+    after_slash = slashes >> 15 & 1U;
+  }
+#endif
+  for (; at < end; ++at) {
+    if (!is_in(*at, PathSet)) return false;
+    if (after_slash != 0 && (*at == '/' || *at == '.')) return false;
+    after_slash = *at == '/' ? 1 : 0;
   }
   return true;
 }
@@ -138,10 +159,10 @@ std::optional<Authority> parse_authority(std::string_view text) {
     if (end == std::string_view::npos || !is_ipv6(text.substr(1, end - 1))) return std::nullopt;
     result.host = text.substr(0, ++end);
   } else {
-    while (end < text.size() && is_in(text[end], UnreservedSet)) ++end;
+    end = reg_name_length(text);
     result.host = text.substr(0, end);
     if (result.host.ends_with('.')) result.host.remove_suffix(1);
-    if (!is_reg_name(result.host)) return std::nullopt;
+    if (result.host.empty() || result.host.size() > longest_host) return std::nullopt;
   }
   if (end == text.size()) return result;
   result.port = text.substr(end + 1);
