@@ -25,7 +25,7 @@ class Attempt final : public upstream::ConnectionUser {
   void end(bool reusable);
 
   upstream::Server& server() { return server_; }
-  upstream::Connection* connection() { return connection_; }
+  upstream::Connection* connection() const { return connection_; }
   bool is_ready() const { return ready_ && connection_; }
   bool is_reused() const { return reused_; }
   bool has_response_begun() const { return response_begun_; }

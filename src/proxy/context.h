@@ -4,10 +4,10 @@
 #pragma once
 
 #include <memory>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "config/config.h"
 #include "net/feed.h"
 #include "proxy/access_log.h"
@@ -36,7 +36,7 @@ struct Context {
   std::vector<std::unique_ptr<upstream::Backend>>& backends;
   Journal& journal;
   AccessLog* access_log;  ///< null = off
-  std::mt19937_64 random;
+  Random random;
   std::uint64_t connections = 0;  ///< clients of this worker now
   bool draining = false;
 };

@@ -21,7 +21,7 @@ constexpr std::uint64_t pause_us = 100'000;        // without descriptors, until
 
 /// One listening socket and its watch; its events lead back here.
 struct Listener::Socket final : private event::ReadyEvents {
-  Socket(Listener& listener, int fd) : listener(listener), fd(fd) {}
+  Socket(Listener& owner, int socket) : listener(owner), fd(socket) {}
 
   void watch() {
     if (!ready.is_started()) ready.start(listener.context_.net.loop, fd, event::Watch::Edge::LevelRead, *this);

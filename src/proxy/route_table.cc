@@ -222,8 +222,9 @@ void RouteTable::search_group(std::uint32_t number, Search& search) const {
   std::size_t depth = depth_of(prefix);
   while (true) {
     if ((group.depths >> depth) & 1) search_bucket(find_bucket(number, PathKind::Prefix, prefix), search);
-    if (prefix.empty()) return;
-    prefix = prefix.substr(0, prefix.rfind('/'));
+    std::size_t slash = prefix.rfind('/');
+    if (slash == std::string_view::npos) return;
+    prefix = prefix.substr(0, slash);
     depth = depth == deepest ? depth_of(prefix) : depth - 1;
   }
 }

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/logger.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <functional>
+
+#include "base/text.h"
+
+namespace weir {
+
+namespace {
+
+constexpr int most_repeats = 5;  // of one text in one second
+constexpr std::size_t remembered = 64;
+
+struct Repeat {
+  std::size_t text = 0;
+  time_t second = 0;
+  int count = 0;
+};
+
+// The one global of the process that everybody may reach.
+struct Sink {
+  std::string name = "weir";
+  Level least = Level::Info;
+  LogSink write = nullptr;
+  Repeat repeats[remembered];
+  std::string line;
+} sink;
+
+constexpr std::string_view words[] = {"debug", "info", "notice", "warn", "error"};
+
+void write_line(Level level, std::string_view text) {
+  timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  tm parts;
+  gmtime_r(&now.tv_sec, &parts);
+  char stamp[64];
+  int size = std::snprintf(stamp, sizeof(stamp), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ ", parts.tm_year + 1900,
+                           parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                           static_cast<int>(now.tv_nsec / 1'000'000));
+  sink.line.assign(stamp, static_cast<std::size_t>(size));
+  sink.line.append(words[static_cast<std::size_t>(level)]).append(" ").append(sink.name).append(" ");
+  for (char c : text) sink.line += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+  if (sink.write) return sink.write(sink.line);
+  sink.line += '\n';
+  (void)!::write(STDERR_FILENO, sink.line.data(), sink.line.size());
+}
+
+}  // namespace
+
+void set_logger(std::string name, Level least, LogSink write) {
+  sink.name = std::move(name);
+  sink.least = least;
+  sink.write = write;
+}
+
+Level level_from(std::string_view word) {
+  for (std::size_t i = 0; i < std::size(words); ++i)
+    if (words[i] == word) return static_cast<Level>(i);
+  return Level::Info;
+}
+
+bool logs(Level level) { return level >= sink.least; }
+
+void log_line(Level level, std::string_view text) {
+  if (!logs(level)) return;
+  std::size_t hash = std::hash<std::string_view>()(text);
+  Repeat& repeat = sink.repeats[hash % remembered];
+  time_t second = time(nullptr);
+  if (repeat.text == hash && repeat.second == second) {
+    if (++repeat.count > most_repeats) return;
+  } else {
+    if (repeat.text == hash && repeat.count > most_repeats)
+      write_line(level, "(the next line came " + std::to_string(repeat.count - most_repeats) + " more times)");
+    repeat = {hash, second, 1};
+  }
+  write_line(level, text);
+}
+
+}  // namespace weir

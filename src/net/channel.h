@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Channel: typed messages, and descriptors with them, between weir's own processes over one end of a
+// socketpair (SOCK_SEQPACKET: a message arrives whole or not at all).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <weir/result.h>
+
+#include "base/fd.h"
+
+namespace weir::net {
+
+enum class MessageType : std::uint32_t {
+  Setup,   ///< master to child: what it is to be; descriptors follow in Descriptors
+  Descriptors,
+  Plan,    ///< loader to master: what to bind and open; the bundle's descriptor
+  Failed,  ///< child to master: text for the operator
+  Ready,   ///< child to master
+  Drain,   ///< master to worker: stop accepting, finish, exit
+  Drained, ///< worker to master: nothing left
+  Logs,    ///< master to writer: new log descriptors
+  Stop     ///< master to child: exit now
+};
+
+struct Message {
+  MessageType type = MessageType::Stop;
+  std::string bytes;
+  std::vector<Fd> descriptors;
+};
+
+class Channel {
+ public:
+  /// A message is at most this long; descriptors at most 200.
+  static constexpr std::size_t longest = 128 * 1024;
+  static constexpr std::size_t most_descriptors = 200;
+
+  Channel() = default;
+  explicit Channel(Fd fd) : fd_(std::move(fd)) {}
+
+  /// Two connected ends; the first one does not block.
+  static Result<std::pair<Channel, Fd>> make_pair();
+
+  int fd() const { return fd_.get(); }
+  bool is_open() const { return fd_.is_open(); }
+  void close() { fd_.reset(); }
+
+  /// Errc::System if the other side is gone or does not read.
+  Result<void> send(MessageType type, const std::string& bytes = {}, const std::vector<int>& descriptors = {});
+
+  /// The next message; Errc::NotFound if there is none now, Errc::System if the other side is gone.
+  Result<Message> receive();
+
+ private:
+  Fd fd_;
+};
+
+}  // namespace weir::net

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/log_ring.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+namespace weir::shm {
+
+namespace {
+constexpr std::size_t control_bytes = 4096;
+}
+
+std::size_t LogRing::bytes(const Layout& layout) { return (control_bytes + capacity) * layout.rings; }
+
+LogRing::LogRing(const Segment& segment, std::uint32_t ring) {
+  static_assert(sizeof(Control) <= control_bytes);
+  std::byte* begin = segment.region("rings").data() + (control_bytes + capacity) * ring;
+  control_ = reinterpret_cast<Control*>(begin);
+  bytes_ = reinterpret_cast<char*>(begin + control_bytes);
+}
+
+bool LogRing::push(Kind kind, std::string_view line) {
+  line = line.substr(0, longest_line);
+  std::uint64_t head = control_->head.load(std::memory_order_relaxed);
+  std::uint64_t tail = control_->tail.load(std::memory_order_acquire);
+  std::size_t at = head % capacity, need = padded(line.size());
+  std::size_t unused = capacity - at < need ? capacity - at : 0;  // records do not wrap
+  if (head + unused + need - tail > capacity) {
+    control_->dropped.fetch_add(1, std::memory_order_relaxed);
+    return false;
+  }
+  if (unused > 0) {
+    Record filler{skip, 0};
+    std::memcpy(bytes_ + at, &filler, sizeof(filler));
+    at = 0;
+  }
+  Record record{static_cast<std::uint32_t>(line.size()), static_cast<std::uint32_t>(kind)};
+  std::memcpy(bytes_ + at, &record, sizeof(record));
+  std::memcpy(bytes_ + at + sizeof(record), line.data(), line.size());
+  control_->head.store(head + unused + need);
+  // The writer looks once more after saying that it sleeps, so one of us sees the other.
+  return control_->sleeping.load() != 0 && control_->sleeping.exchange(0) != 0;
+}
+
+bool LogRing::peek(Line& line) {
+  while (true) {
+    std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
+    if (tail == control_->head.load(std::memory_order_acquire)) return false;
+    std::size_t at = tail % capacity;
+    Record record;
+    std::memcpy(&record, bytes_ + at, sizeof(record));
+    if (record.size == skip) {
+      control_->tail.store(tail + capacity - at, std::memory_order_release);
+      continue;
+    }
+    line = {static_cast<Kind>(record.kind), {bytes_ + at + sizeof(record), record.size}};
+    return true;
+  }
+}
+
+void LogRing::pop() {
+  std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
+  Record record;
+  std::memcpy(&record, bytes_ + tail % capacity, sizeof(record));
+  control_->tail.store(tail + padded(record.size), std::memory_order_release);
+}
+
+bool LogRing::prepare_to_sleep() {
+  control_->sleeping.store(1);
+  if (control_->tail.load() == control_->head.load()) return true;
+  control_->sleeping.store(0);
+  return false;
+}
+
+std::uint64_t LogRing::take_dropped() {
+  std::uint64_t dropped = control_->dropped.load(std::memory_order_relaxed);
+  return dropped - std::exchange(control_->reported, dropped);
+}
+
+}  // namespace weir::shm

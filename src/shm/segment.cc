@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <cstring>
+#include <string>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "shm/address_table.h"
+#include "shm/in_flight.h"
+#include "shm/log_ring.h"
+#include "shm/slot_table.h"
+#include "shm/worker_state.h"
+
+namespace weir::shm {
+
+namespace {
+
+constexpr std::uint64_t magic = 0x3130'6d68'7372'6577;  // "wershm01"
+constexpr std::size_t most_regions = 8;
+constexpr std::size_t page = 4096;
+
+struct Entry {
+  char name[16];
+  std::uint64_t offset, size;
+};
+
+struct Directory {
+  std::uint64_t magic;
+  Layout layout;
+  std::uint32_t count;
+  Entry entries[most_regions];
+};
+
+Directory plan(const Layout& layout) {
+  Directory directory{magic, layout, 0, {}};
+  std::uint64_t offset = page;
+  auto add = [&](const char* name, std::size_t size) {
+    Entry& entry = directory.entries[directory.count++];
+    std::strncpy(entry.name, name, sizeof(entry.name) - 1);
+    entry.offset = offset;
+    entry.size = (size + page - 1) / page * page;
+    offset += entry.size;
+  };
+  add("workers", WorkerState::bytes(layout));
+  add("slots", SlotTable::bytes(layout));
+  add("in_flight", InFlight::bytes(layout));
+  add("waiters", InFlight::waiter_bytes(layout));
+  add("addresses", AddressTable::bytes(layout));
+  add("rings", LogRing::bytes(layout));
+  return directory;
+}
+
+std::uint64_t total_size(const Directory& directory) {
+  const Entry& last = directory.entries[directory.count - 1];
+  return last.offset + last.size;
+}
+
+Error system_error(const char* what) { return Error(Errc::System, std::string(what) + ": " + strerror(errno)); }
+
+}  // namespace
+
+Result<Segment> Segment::create(const Layout& layout) {
+  WEIR_ASSERT(layout.workers >= 1 && layout.workers <= most_workers);
+  Directory directory = plan(layout);
+  std::uint64_t size = total_size(directory);
+  int fd = memfd_create("weir-shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return system_error("shared memory");
+  if (ftruncate(fd, static_cast<off_t>(size)) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0 ||
+      pwrite(fd, &directory, sizeof(directory), 0) != static_cast<ssize_t>(sizeof(directory))) {
+    Error error = system_error("shared memory");
+    ::close(fd);
+    return error;
+  }
+  return attach(fd);
+}
+
+Result<Segment> Segment::attach(int fd) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) return system_error("shared memory");
+  auto size = static_cast<std::size_t>(status.st_size);
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (memory == MAP_FAILED) return system_error("shared memory");
+  Segment segment(fd, static_cast<std::byte*>(memory), size);
+  const auto* directory = reinterpret_cast<const Directory*>(memory);
+  if (size < page || directory->magic != magic || total_size(*directory) != size)
+    return Error(Errc::Invalid, "shared memory has another layout");
+  return segment;
+}
+
+Segment::Segment(Segment&& other) noexcept : fd_(other.fd_), memory_(other.memory_), size_(other.size_) {
+  other.fd_ = -1;
+  other.memory_ = nullptr;
+}
+
+Segment::~Segment() {
+  if (memory_) munmap(memory_, size_);
+  if (fd_ >= 0) ::close(fd_);
+}
+
+const Layout& Segment::layout() const { return reinterpret_cast<const Directory*>(memory_)->layout; }
+
+std::span<std::byte> Segment::region(std::string_view name) const {
+  const auto* directory = reinterpret_cast<const Directory*>(memory_);
+  for (std::uint32_t i = 0; i < directory->count; ++i) {
+    const Entry& entry = directory->entries[i];
+    if (name == entry.name) return {memory_ + entry.offset, static_cast<std::size_t>(entry.size)};
+  }
+  WEIR_ASSERT(!"no such region");
+  return {};
+}
+
+}  // namespace weir::shm
