@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// weir: options, then the process they ask for.
+#include <getopt.h>
+
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include <weir/version.h>
+
+#include "config/schema.h"
+#include "process/child.h"
+#include "process/control.h"
+#include "process/loader.h"
+#include "process/master.h"
+#include "process/worker.h"
+#include "process/writer.h"
+
+namespace {
+
+using namespace weir;
+
+constexpr const char* usage =
+    "usage: weir [-c FILE] [-t | -T] [-d]\n"
+    "       weir help directive NAME\n"
+    "       weir help directives\n"
+    "       weir --version\n"
+    "\n"
+    "  -c FILE    the configuration; default /etc/weir/weir.conf\n"
+    "  -t         check it and exit: 0 if it is valid, 1 if not\n"
+    "  -T         print the effective configuration, with the place of each value\n"
+    "  -d         go into the background once everything has started\n"
+    "\n"
+    "Signals: TERM drain, then stop; INT stop now; QUIT drain without limit; USR1 open logs again.\n"
+    "See weir(8) and weir.conf(5).\n";
+
+/// The internal half of the command line: a process that the master has started.
+int run_role(const std::string& role, const std::string& argument) {
+  net::Channel channel{Fd(process::child_channel_fd)};
+  if (role == "loader") return process::run_loader(std::move(channel), argument);
+  if (role == "control") return process::run_control(std::move(channel));
+  if (role == "writer") return process::run_writer(std::move(channel));
+  if (role == "worker") return process::run_worker(std::move(channel));
+  std::fputs(usage, stderr);
+  return 2;
+}
+
+int help(int count, char** words) {
+  std::string what = count > 0 ? words[0] : "";
+  if (what == "directive" && count == 2) {
+    std::fputs(config::help_directive(words[1]).c_str(), stdout);
+  } else if (what == "directives" && count == 2 && std::strcmp(words[1], "--mdoc") == 0) {
+    std::fputs(config::help_directives_mdoc().c_str(), stdout);
+  } else if (what == "directives" && count == 1) {
+    std::fputs(config::help_directives().c_str(), stdout);
+  } else {
+    std::fputs(usage, count == 0 ? stdout : stderr);
+    return count == 0 ? 0 : 2;
+  }
+  return 0;
+}
+
+struct Options {
+  process::MasterOptions master{.path = "/etc/weir/weir.conf"};
+  char action = 0;  ///< 't', 'T', 'v', 'h', or 0 for running
+};
+
+bool parse(int argc, char** argv, Options& options) {
+  static const option names[] = {{"version", no_argument, nullptr, 'v'}, {"help", no_argument, nullptr, 'h'}, {}};
+  for (int c; (c = getopt_long(argc, argv, "c:tTdhv", names, nullptr)) != -1;) {
+    if (c == 'c') options.master.path = optarg;
+    else if (c == 'd') options.master.daemonize = true;
+    else if (c == '?') return false;
+    else options.action = static_cast<char>(c);
+  }
+  return optind == argc;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc >= 3 && std::strcmp(argv[1], "--role") == 0) return run_role(argv[2], argc > 3 ? argv[3] : "");
+  if (argc >= 2 && std::strcmp(argv[1], "help") == 0) return help(argc - 2, argv + 2);
+  Options options;
+  if (!parse(argc, argv, options)) {
+    std::fputs(usage, stderr);
+    return 2;
+  }
+  switch (options.action) {
+    case 'v': std::printf("weir %s\n", version); return 0;
+    case 'h': std::fputs(usage, stdout); return 0;
+    case 't': return process::check_configuration(options.master.path);
+    case 'T': return process::print_configuration(options.master.path);
+    default: return process::run_master(options.master);
+  }
+}

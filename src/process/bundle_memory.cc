@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/bundle_memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <string>
+
+#include "config/loader.h"
+#include "filter/table.h"
+
+namespace weir::process {
+
+Result<Fd> seal_bundle(const config::Bundle& bundle) {
+  std::string bytes = config::serialise(bundle);
+  Fd fd(memfd_create("weir-bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  std::string_view rest = bytes;
+  while (fd.is_open() && !rest.empty()) {
+    ssize_t written = ::write(fd.get(), rest.data(), rest.size());
+    if (written <= 0) break;
+    rest.remove_prefix(static_cast<std::size_t>(written));
+  }
+  constexpr int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+  if (!fd.is_open() || !rest.empty() || fcntl(fd.get(), F_ADD_SEALS, seals) != 0)
+    return Error(Errc::System, std::string("bundle: ") + strerror(errno));
+  return fd;
+}
+
+Result<std::unique_ptr<const config::Config>> load_sealed(int fd) {
+  struct stat status;
+  if (fstat(fd, &status) != 0) return Error(Errc::System, std::string("bundle: ") + strerror(errno));
+  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  if (pread(fd, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+    return Error(Errc::System, std::string("bundle: ") + strerror(errno));
+  auto bundle = config::parse_bundle(bytes);
+  if (!bundle) return bundle.error();
+  config::Diagnostics diagnostics;
+  auto config = config::load_bundle(*bundle, filter::kinds(), diagnostics);
+  if (!config) return Error(Errc::Invalid, diagnostics.text());
+  return std::unique_ptr<const config::Config>(std::make_unique<config::Config>(std::move(*config)));
+}
+
+}  // namespace weir::process

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A bundle as a sealed memfd: what the loader checked is, byte for byte, what every process runs.
+#pragma once
+
+#include <memory>
+
+#include <weir/result.h>
+
+#include "base/fd.h"
+#include "config/bundle.h"
+#include "config/config.h"
+
+namespace weir::process {
+
+/// Writes a bundle into memory that nobody can change any more.
+Result<Fd> seal_bundle(const config::Bundle& bundle);
+
+/// Loads the configuration out of it.  It was valid when it was sealed, so an error is a bug or another
+/// version's bundle.
+Result<std::unique_ptr<const config::Config>> load_sealed(int fd);
+
+}  // namespace weir::process

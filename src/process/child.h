@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Child: a process as the master sees it: started by exec of our own binary (a fresh address space each
+// time), spoken to over a channel, replaced when it dies.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "net/channel.h"
+#include "process/setup.h"
+
+namespace weir::process {
+
+/// The descriptor at which a child finds its channel.
+inline constexpr int child_channel_fd = 3;
+
+struct Child {
+  Role role = Role::Worker;
+  std::uint32_t index = 0;
+  std::uint32_t incarnation = 0;
+  pid_t pid = 0;  ///< 0 = not running
+  net::Channel channel;
+  bool ready = false;
+  std::uint64_t started_us = 0;   ///< monotonic
+  std::uint64_t back_off_us = 0;  ///< before the next start; grows while it dies young
+  std::uint64_t start_at_us = 0;  ///< 0 = not waiting
+
+  std::string name() const;
+};
+
+/// Forks and execs /proc/self/exe in that role, with `argument` behind it if there is one.
+Result<void> spawn(Child& child, const std::string& argument = {});
+
+/// Monotonic time in microseconds.
+std::uint64_t monotonic_us();
+
+}  // namespace weir::process

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/loader.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "config/loader.h"
+#include "config/print.h"
+#include "filter/table.h"
+#include "process/bundle_memory.h"
+#include "process/plan.h"
+#include "proxy/route_policy.h"
+#include "proxy/route_table.h"
+
+namespace weir::process {
+
+namespace {
+
+constexpr unsigned deadline_seconds = 30;
+constexpr rlim_t memory_cap = rlim_t{2} << 30;
+
+std::optional<config::Config> load(const std::string& path, config::Bundle* bundle) {
+  config::Diagnostics diagnostics;
+  auto config = config::load_file(path, filter::kinds(), diagnostics, bundle);
+  std::fputs(diagnostics.text().c_str(), stderr);
+  if (diagnostics.has_errors()) config.reset();
+  return config;
+}
+
+// Regular expressions and filters are compiled by the workers; a mistake in one must show here already.
+Result<void> compile(const config::Config& config) {
+  for (const config::Listener& listener : config.listeners) {
+    if (auto table = proxy::RouteTable::build(listener); !table) return table.error();
+    for (const config::Route& route : listener.routes)
+      if (auto policy = proxy::RoutePolicy::build(config, listener, route); !policy) return policy.error();
+  }
+  return {};
+}
+
+bool compiles(const config::Config& config) {
+  auto compiled = compile(config);
+  if (!compiled) std::fprintf(stderr, "%s: error: %s\n", config.files[0].c_str(), compiled.error().text().c_str());
+  return compiled.has_value();
+}
+
+void limit_myself() {
+  ::alarm(deadline_seconds);
+#if !defined(__SANITIZE_ADDRESS__)
+  rlimit memory{memory_cap, memory_cap};
+  setrlimit(RLIMIT_AS, &memory);
+#endif
+}
+
+}  // namespace
+
+int run_loader(net::Channel channel, const std::string& path) {
+  limit_myself();
+  config::Bundle bundle;
+  auto config = load(path, &bundle);
+  if (!config || !compiles(*config)) {
+    (void)channel.send(net::MessageType::Failed, path + " is not valid");
+    return 1;
+  }
+  auto plan = make_plan(*config);
+  auto sealed = seal_bundle(bundle);
+  if (!plan || !sealed) {
+    (void)channel.send(net::MessageType::Failed, plan ? sealed.error().text() : plan.error().text());
+    return 1;
+  }
+  return channel.send(net::MessageType::Plan, write_plan(*plan), {sealed->get()}) ? 0 : 1;
+}
+
+int check_configuration(const std::string& path) {
+  auto config = load(path, nullptr);
+  if (!config || !compiles(*config)) return 1;
+  std::printf("configuration %s is valid\n", path.c_str());
+  return 0;
+}
+
+int print_configuration(const std::string& path) {
+  auto config = load(path, nullptr);
+  if (!config || !compiles(*config)) return 1;
+  std::fputs(config::print_effective(*config).c_str(), stdout);
+  return 0;
+}
+
+}  // namespace weir::process

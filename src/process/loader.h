@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The loader: a throw-away child that reads the configuration's files and yields the sealed bundle and
+// the plan, or prints every diagnostic.  It ends with the load, whatever it met.
+#pragma once
+
+#include <string>
+
+#include "net/channel.h"
+
+namespace weir::process {
+
+/// Body of the loader process: sends Plan with the bundle's descriptor, or Failed.  Diagnostics go to
+/// stderr.  Returns the exit status.
+int run_loader(net::Channel channel, const std::string& path);
+
+/// `weir -t`: checks everything that can be checked without acting; prints diagnostics to stderr.
+int check_configuration(const std::string& path);
+
+/// `weir -T`: prints the effective configuration.
+int print_configuration(const std::string& path);
+
+}  // namespace weir::process

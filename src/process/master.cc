@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/master.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+
+#include "base/logger.h"
+#include "process/child.h"
+#include "process/daemon.h"
+#include "process/log_port.h"
+#include "process/start.h"
+#include "shm/in_flight.h"
+#include "shm/slot_table.h"
+
+namespace weir::process {
+
+namespace {
+
+constexpr std::uint64_t young_us = 1'000'000;          // who dies younger than this is held back
+constexpr std::uint64_t first_back_off_us = 100'000;
+constexpr std::uint64_t longest_back_off_us = 10'000'000;
+constexpr std::uint64_t stop_grace_us = 3'000'000;     // between "stop" and SIGKILL
+
+class Master {
+ public:
+  Master(Assets assets, Daemon& daemon)
+      : assets_(std::move(assets)), daemon_(daemon), slots_(*assets_.segment), in_flight_(*assets_.segment, 0) {
+    children_.reserve(assets_.plan.workers + 2);
+    add_child(Role::Writer, 0);
+    add_child(Role::Control, 0);
+    for (std::uint32_t i = 0; i < assets_.plan.workers; ++i) add_child(Role::Worker, i);
+  }
+
+  int run();
+
+ private:
+  enum class Phase { Starting, Running, Draining, Stopping };
+
+  void add_child(Role role, std::uint32_t index) {
+    children_.emplace_back();
+    children_.back().role = role;
+    children_.back().index = index;
+  }
+  void block_signals();
+  void take_signal();
+  void start_child(Child& child);
+  void take_message(Child& child);
+  void reap();
+  void buried(Child& child, int status);
+  void became_ready();
+  void assign_slots();
+  void wake_workers();
+  void drain(std::uint64_t limit_ms);
+  void stop_workers();
+  void stop_rest();
+  void reopen_logs();
+  void tell(Role role, net::MessageType type);
+  bool is_running(Role role) const;
+  void run_timers();
+  int next_timeout() const;
+
+  Assets assets_;
+  Daemon& daemon_;
+  shm::SlotTable slots_;
+  shm::InFlight in_flight_;
+  std::unique_ptr<LogPort> log_port_;
+  std::vector<Child> children_;
+  Fd signals_;
+  Phase phase_ = Phase::Starting;
+  std::uint64_t deadline_us_ = 0;  ///< of draining or stopping; 0 = none
+  int status_ = 0;
+};
+
+void Master::block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int number : {SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGQUIT}) sigaddset(&set, number);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  signals_ = Fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+int Master::run() {
+  block_signals();
+  log_port_ = std::make_unique<LogPort>("master", level_from(assets_.plan.error_log.level),
+                                        shm::LogRing(*assets_.segment, assets_.plan.workers + 1),
+                                        assets_.wakers.back().get());
+  assign_slots();
+  for (Child& child : children_) start_child(child);
+  while (std::any_of(children_.begin(), children_.end(), [](const Child& c) { return c.pid != 0; })) {
+    std::vector<pollfd> wait{{signals_.get(), POLLIN, 0}};
+    for (Child& child : children_) wait.push_back({child.channel.is_open() ? child.channel.fd() : -1, POLLIN, 0});
+    (void)::poll(wait.data(), wait.size(), next_timeout());
+    for (std::size_t i = 1; i < wait.size(); ++i)
+      if (wait[i].revents) take_message(children_[i - 1]);
+    if (wait[0].revents) take_signal();
+    run_timers();
+  }
+  if (!assets_.plan.pid_file.empty()) ::unlink(assets_.plan.pid_file.c_str());
+  return status_;
+}
+
+void Master::start_child(Child& child) {
+  child.incarnation += child.started_us != 0;
+  if (auto spawned = spawn(child); !spawned) {
+    log(Level::Error, child.name(), ": ", spawned.error().text());
+    child.start_at_us = monotonic_us() + first_back_off_us;
+    return;
+  }
+  // The child gets duplicates; what is ours stays ours.
+  Setup setup;
+  setup.role = child.role;
+  setup.index = child.index;
+  setup.incarnation = child.incarnation;
+  setup.plan = assets_.plan;
+  auto copy = [](const Fd& fd) { return Fd(fd.is_open() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1); };
+  setup.shared = Fd(::fcntl(assets_.segment->fd(), F_DUPFD_CLOEXEC, 0));
+  setup.bundle = copy(assets_.bundle);
+  for (const Fd& waker : assets_.wakers) setup.wakers.push_back(copy(waker));
+  if (child.role == Role::Worker)
+    for (const ListeningSocket& socket : assets_.sockets) setup.sockets.push_back({copy(socket.fd), socket.listener});
+  if (child.role == Role::Writer) {
+    setup.error_log = copy(assets_.error_log);
+    setup.access_log = copy(assets_.access_log);
+  }
+  if (auto sent = send_setup(child.channel, setup); !sent) log(Level::Error, child.name(), ": ", sent.error().text());
+}
+
+void Master::take_message(Child& child) {
+  auto message = child.channel.receive();
+  if (!message) {
+    if (message.error().code() != Errc::NotFound) child.channel.close();  // its death follows
+    return;
+  }
+  if (message->type == net::MessageType::Failed) {
+    log(Level::Error, child.name(), ": ", message->bytes);
+    if (phase_ == Phase::Starting) std::fprintf(stderr, "weir: %s: %s\n", child.name().c_str(), message->bytes.c_str());
+  }
+  if (message->type != net::MessageType::Ready) return;
+  child.ready = true;
+  if (child.role == Role::Worker) assign_slots();
+  if (child.incarnation > 0) log(Level::Notice, child.name(), " is back, process ", child.pid);
+  if (phase_ == Phase::Starting) became_ready();
+}
+
+void Master::became_ready() {
+  if (!std::all_of(children_.begin(), children_.end(), [](const Child& c) { return c.ready; })) return;
+  phase_ = Phase::Running;
+  log(Level::Notice, "weir ready, ", assets_.plan.workers, " workers");
+  if (assets_.plan.error_log.to != config::LogTo::Stderr || !logs(Level::Notice)) std::fputs("weir ready\n", stderr);
+  daemon_.started();
+}
+
+// A socket whose worker is not ready goes to another one, so that nothing waits for the dead.
+void Master::assign_slots() {
+  std::vector<std::uint32_t> able;
+  for (const Child& child : children_)
+    if (child.role == Role::Worker && child.ready) able.push_back(child.index);
+  if (able.empty())
+    for (std::uint32_t i = 0; i < assets_.plan.workers; ++i) able.push_back(i);
+  for (std::uint32_t i = 0; i < assets_.sockets.size(); ++i) {
+    bool all = assets_.shared_by_all[i];
+    slots_.assign(i, all ? shm::SlotTable::everybody : able[i % able.size()]);
+  }
+  wake_workers();
+}
+
+void Master::wake_workers() {
+  for (std::uint32_t i = 0; i < assets_.plan.workers; ++i) wake(assets_.wakers[i].get());
+}
+
+void Master::reap() {
+  int status;
+  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
+    auto child = std::find_if(children_.begin(), children_.end(), [pid](const Child& c) { return c.pid == pid; });
+    if (child != children_.end()) buried(*child, status);
+  }
+}
+
+void Master::buried(Child& child, int status) {
+  pid_t pid = std::exchange(child.pid, 0);
+  // What it said last may explain its death.
+  while (child.channel.is_open() && child.channel.fd() >= 0) {
+    pollfd wait{child.channel.fd(), POLLIN, 0};
+    if (::poll(&wait, 1, 0) <= 0) break;
+    take_message(child);
+  }
+  child.channel.close();
+  child.ready = false;
+  if (child.role == Role::Worker) {
+    in_flight_.clear_worker(child.index);
+    assign_slots();
+  }
+  bool wanted = phase_ == Phase::Starting || phase_ == Phase::Running || child.role != Role::Worker;
+  if (phase_ == Phase::Stopping || !wanted) {
+    if (child.role == Role::Worker && !is_running(Role::Worker)) stop_rest();
+    return;
+  }
+  std::string how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+                                        : "exit status " + std::to_string(WEXITSTATUS(status));
+  log(Level::Error, child.name(), ", process ", pid, ", ended: ", how);
+  if (phase_ == Phase::Starting) {
+    std::fprintf(stderr, "weir: %s could not start (%s)\n", child.name().c_str(), how.c_str());
+    status_ = 1;
+    return stop_workers();
+  }
+  std::uint64_t now = monotonic_us();
+  bool young = now - child.started_us < young_us;
+  child.back_off_us = !young ? 0 : std::clamp(child.back_off_us * 2, first_back_off_us, longest_back_off_us);
+  if (child.back_off_us == 0 || child.incarnation == 0) return start_child(child);
+  child.start_at_us = now + child.back_off_us;
+}
+
+void Master::tell(Role role, net::MessageType type) {
+  for (Child& child : children_)
+    if (child.role == role && child.channel.is_open()) (void)child.channel.send(type);
+}
+
+bool Master::is_running(Role role) const {
+  return std::any_of(children_.begin(), children_.end(), [role](const Child& c) { return c.role == role && c.pid; });
+}
+
+void Master::drain(std::uint64_t limit_ms) {
+  phase_ = Phase::Draining;
+  deadline_us_ = limit_ms ? monotonic_us() + limit_ms * 1000 : 0;
+  for (Child& child : children_) child.start_at_us = 0;
+  tell(Role::Worker, net::MessageType::Drain);
+  if (!is_running(Role::Worker)) stop_rest();
+}
+
+void Master::stop_workers() {
+  phase_ = Phase::Stopping;
+  deadline_us_ = monotonic_us() + stop_grace_us;
+  tell(Role::Worker, net::MessageType::Stop);
+  if (!is_running(Role::Worker)) stop_rest();
+}
+
+// The writer goes last, with everybody's last words in its rings.
+void Master::stop_rest() {
+  phase_ = Phase::Stopping;
+  deadline_us_ = monotonic_us() + stop_grace_us;
+  log(Level::Notice, "weir stops");
+  tell(Role::Control, net::MessageType::Stop);
+  tell(Role::Writer, net::MessageType::Stop);
+}
+
+void Master::reopen_logs() {
+  if (auto opened = open_logs(assets_); !opened) return log(Level::Error, opened.error().text());
+  std::string which;
+  std::vector<int> descriptors;
+  if (assets_.error_log.is_open()) which += 'e', descriptors.push_back(assets_.error_log.get());
+  if (assets_.access_log.is_open()) which += 'a', descriptors.push_back(assets_.access_log.get());
+  for (Child& child : children_)
+    if (child.role == Role::Writer && child.channel.is_open())
+      (void)child.channel.send(net::MessageType::Logs, which, descriptors);
+  log(Level::Notice, "log files opened again");
+}
+
+void Master::take_signal() {
+  signalfd_siginfo info;
+  while (::read(signals_.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
+    switch (static_cast<int>(info.ssi_signo)) {
+      case SIGCHLD: reap(); break;
+      case SIGHUP: log(Level::Notice, "SIGHUP: this version does not reload; the configuration stays"); break;
+      case SIGUSR2: log(Level::Notice, "SIGUSR2: this version does not upgrade in place; nothing changes"); break;
+      case SIGUSR1: reopen_logs(); break;
+      case SIGQUIT: drain(0); break;
+      case SIGTERM: phase_ == Phase::Draining ? stop_workers() : drain(assets_.plan.shutdown_ms); break;
+      case SIGINT: stop_workers(); break;
+      default: break;
+    }
+  }
+}
+
+int Master::next_timeout() const {
+  std::uint64_t next = deadline_us_;
+  for (const Child& child : children_)
+    if (child.start_at_us && (next == 0 || child.start_at_us < next)) next = child.start_at_us;
+  if (next == 0) return -1;
+  std::uint64_t now = monotonic_us();
+  return next <= now ? 0 : static_cast<int>((next - now) / 1000 + 1);
+}
+
+void Master::run_timers() {
+  std::uint64_t now = monotonic_us();
+  for (Child& child : children_)
+    if (child.start_at_us && child.start_at_us <= now) start_child(child);
+  if (deadline_us_ == 0 || deadline_us_ > now) return;
+  deadline_us_ = 0;
+  if (phase_ == Phase::Draining) return stop_workers();
+  for (const Child& child : children_)
+    if (child.pid) ::kill(child.pid, SIGKILL);
+}
+
+Result<void> write_pid_file(const Plan& plan) {
+  if (plan.pid_file.empty()) return {};
+  Fd fd(::open(plan.pid_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  std::string text = std::to_string(::getpid()) + "\n";
+  if (!fd.is_open() || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return Error(Errc::System, "pid_file " + plan.pid_file + ": " + strerror(errno));
+  return {};
+}
+
+}  // namespace
+
+int run_master(const MasterOptions& options) {
+  Daemon daemon;
+  if (options.daemonize && !daemon.detach()) return daemon.wait_for_start();
+  auto assets = prepare(options.path);
+  if (!assets) {
+    std::fprintf(stderr, "weir: %s\n", assets.error().text().c_str());
+    return 1;
+  }
+  if (auto written = write_pid_file(assets->plan); !written) {
+    std::fprintf(stderr, "weir: %s\n", written.error().text().c_str());
+    return 1;
+  }
+  return Master(std::move(*assets), daemon).run();
+}
+
+}  // namespace weir::process

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/plan.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "base/text.h"
+
+namespace weir::process {
+
+namespace {
+
+void put(std::string& out, std::string_view name, std::string_view value) {
+  out.append(name).append(" ").append(value).append("\n");
+}
+
+void put(std::string& out, std::string_view name, std::uint64_t value) { put(out, name, std::to_string(value)); }
+
+void put_log(std::string& out, const std::string& name, const config::LogTarget& log) {
+  put(out, name + ".to", static_cast<std::uint64_t>(log.to));
+  put(out, name + ".path", log.path);
+  put(out, name + ".level", log.level);
+}
+
+bool take_log(std::string_view item, std::string_view value, config::LogTarget& log) {
+  if (item == "to") log.to = static_cast<config::LogTo>(to_number(value).value_or(0));
+  else if (item == "path") log.path = value;
+  else if (item == "level") log.level = value;
+  else return false;
+  return true;
+}
+
+std::string_view take_word(std::string_view& text) {
+  std::size_t end = std::min(text.find(' '), text.size());
+  std::string_view word = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return word;
+}
+
+bool take_bind(std::string_view value, Plan& plan) {
+  auto number = [&value] { return static_cast<std::uint32_t>(to_number(take_word(value)).value_or(0)); };
+  BindPlan bind;
+  bind.listener = number();
+  bind.at.kind = static_cast<config::Endpoint::Kind>(number());
+  bind.at.port = static_cast<std::uint16_t>(number());
+  bind.at.host = bind.at.text = value;
+  plan.binds.push_back(std::move(bind));
+  return true;
+}
+
+bool take_item(std::string_view name, std::string_view value, Plan& plan) {
+  std::uint64_t number = to_number(value).value_or(0);
+  auto narrow = static_cast<std::uint32_t>(number);
+  if (name == "workers") plan.workers = narrow;
+  else if (name == "servers") plan.servers = narrow;
+  else if (name == "uid") plan.uid = narrow;
+  else if (name == "gid") plan.gid = narrow;
+  else if (name == "drop") plan.drop = number != 0;
+  else if (name == "jit") plan.jit = number != 0;
+  else if (name == "max_connections") plan.max_connections = number;
+  else if (name == "shutdown_ms") plan.shutdown_ms = number;
+  else if (name == "chroot") plan.chroot = value;
+  else if (name == "pid_file") plan.pid_file = value;
+  else if (name == "bind") return take_bind(value, plan);
+  else if (name.starts_with("error_log.")) return take_log(name.substr(10), value, plan.error_log);
+  else if (name.starts_with("access_log.")) return take_log(name.substr(11), value, plan.access_log);
+  else return false;
+  return true;
+}
+
+}  // namespace
+
+Result<Plan> make_plan(const config::Config& config) {
+  Plan plan;
+  plan.workers = config.workers;
+  plan.servers = config.server_count;
+  plan.jit = config.jit;
+  plan.max_connections = config.max_connections;
+  plan.shutdown_ms = static_cast<std::uint64_t>(config.shutdown_timeout.count());
+  plan.chroot = config.chroot;
+  plan.pid_file = config.pid_file;
+  plan.error_log = config.error_log;
+  plan.access_log = config.access_log;
+  for (std::uint32_t i = 0; i < config.listeners.size(); ++i)
+    for (const config::Bind& bind : config.listeners[i].binds) plan.binds.push_back({i, bind.at});
+  plan.uid = getuid();
+  plan.gid = getgid();
+  if (geteuid() != 0) return plan;
+  std::string user = config.user.empty() ? "nobody" : config.user;
+  const passwd* account = getpwnam(user.c_str());
+  if (!account) return Error(Errc::NotFound, "user \"" + user + "\" does not exist");
+  plan.drop = true;
+  plan.uid = account->pw_uid;
+  plan.gid = account->pw_gid;
+  if (!config.group.empty()) {
+    const ::group* group = getgrnam(config.group.c_str());
+    if (!group) return Error(Errc::NotFound, "group \"" + config.group + "\" does not exist");
+    plan.gid = group->gr_gid;
+  }
+  return plan;
+}
+
+std::string write_plan(const Plan& plan) {
+  std::string out;
+  put(out, "workers", plan.workers);
+  put(out, "servers", plan.servers);
+  put(out, "uid", plan.uid);
+  put(out, "gid", plan.gid);
+  put(out, "drop", plan.drop);
+  put(out, "jit", plan.jit);
+  put(out, "max_connections", plan.max_connections);
+  put(out, "shutdown_ms", plan.shutdown_ms);
+  put(out, "chroot", plan.chroot);
+  put(out, "pid_file", plan.pid_file);
+  put_log(out, "error_log", plan.error_log);
+  put_log(out, "access_log", plan.access_log);
+  for (const BindPlan& bind : plan.binds)
+    put(out, "bind", std::to_string(bind.listener) + " " + std::to_string(static_cast<int>(bind.at.kind)) + " " +
+                         std::to_string(bind.at.port) + " " + bind.at.host);
+  return out;
+}
+
+Result<Plan> read_plan(std::string_view text) {
+  Plan plan;
+  while (!text.empty()) {
+    std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    std::string_view name = take_word(line);
+    if (!take_item(name, line, plan)) return Error(Errc::Invalid, "plan: unknown item " + std::string(name));
+  }
+  return plan;
+}
+
+}  // namespace weir::process

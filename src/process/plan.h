@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Plan: the little that the master must know of a configuration: what to bind and open, how many workers,
+// who they are.  The loader writes it, one item a line, so that the master parses no configuration.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <weir/result.h>
+
+#include "config/config.h"
+
+namespace weir::process {
+
+/// One socket to listen on, and for which listener.
+struct BindPlan {
+  std::uint32_t listener = 0;
+  config::Endpoint at;
+};
+
+struct Plan {
+  std::uint32_t workers = 1;
+  std::uint32_t servers = 0;
+  std::uint32_t uid = 0, gid = 0;  ///< of everybody but the master; its own if it is not root
+  bool drop = false;               ///< uid and gid are to be taken on
+  bool jit = true;
+  std::uint64_t max_connections = 0;
+  std::uint64_t shutdown_ms = 30'000;
+  std::string chroot, pid_file;
+  config::LogTarget error_log, access_log;
+  std::vector<BindPlan> binds;
+};
+
+/// Errc::NotFound if `user` or `group` does not exist here.
+Result<Plan> make_plan(const config::Config& config);
+
+std::string write_plan(const Plan& plan);
+Result<Plan> read_plan(std::string_view text);
+
+}  // namespace weir::process

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a process gives up before it meets a peer's bytes: root, the way back (no_new_privs), every right
+// to files (Landlock), and every system call it does not need (seccomp; a denied one ends the process,
+// and the master replaces it).
+#pragma once
+
+#include <cstdint>
+
+#include <weir/result.h>
+
+#include "process/setup.h"
+
+namespace weir::process {
+
+/// Raises RLIMIT_NOFILE to at least `wanted` if the hard limit allows; returns what holds now.
+std::uint64_t raise_descriptor_limit(std::uint64_t wanted);
+
+/// Gives up what this role does not need.  Afterwards nothing can be opened (the writer apart, which
+/// gets its files from the master too).
+Result<void> lock_down(const Setup& setup);
+
+}  // namespace weir::process

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Runtime: a Config become listeners, routes and backends in one worker, and the worker's answers to
+// what comes from outside it: socket slots, addresses, free servers, draining.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "event/deadline.h"
+#include "event/loop.h"
+#include "event/watch.h"
+#include "net/outbox.h"
+#include "process/log_port.h"
+#include "process/setup.h"
+#include "proxy/listener.h"
+#include "shm/address_table.h"
+#include "shm/slot_table.h"
+#include "shm/worker_state.h"
+
+namespace weir::process {
+
+class Runtime final : public proxy::Journal, private event::ReadyEvents, private event::DeadlineEvents {
+ public:
+  Runtime(event::Loop& loop, const Setup& setup, const shm::Segment& segment, const config::Config& config,
+          LogPort& log_port);
+  ~Runtime() override;
+
+  /// Compiles everything; errors name their place.
+  Result<void> build();
+
+  /// Watches the slots that are this worker's, and its waker.
+  void start();
+
+  /// Stops accepting, lets requests end; the loop stops when no client is left.
+  void drain();
+
+ private:
+  void write_access(std::string_view line) override { log_port_.write(shm::LogRing::Kind::Access, line); }
+  void wake(std::uint64_t workers) override;
+  void count(const proxy::Record& record) override;
+  void count_connection(int change) override;
+
+  void on_ready(event::Ready) noexcept override;
+  void on_deadline() noexcept override;
+  void update_slots();
+  void update_addresses();
+
+  event::Loop& loop_;
+  const Setup& setup_;
+  const config::Config& config_;
+  LogPort& log_port_;
+  shm::SlotTable slots_;
+  shm::AddressTable addresses_;
+  shm::InFlight in_flight_;
+  shm::WorkerState state_;
+  net::Outbox outbox_;
+  std::unique_ptr<char[]> read_buffer_;
+  net::Context net_;
+  std::vector<std::unique_ptr<upstream::Backend>> backends_;
+  std::unique_ptr<proxy::AccessLog> access_log_;
+  proxy::Context context_;
+  std::vector<std::unique_ptr<proxy::Listener>> listeners_;
+  std::vector<bool> watched_;           ///< by socket
+  std::vector<std::uint32_t> versions_; ///< of addresses, by server
+  event::Watch waker_;
+  event::Deadline drain_check_;
+};
+
+}  // namespace weir::process

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Setup: what the master tells a process it has just started, and the descriptors it gives it.  Every
+// role gets the same; it takes what it needs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "net/channel.h"
+#include "process/plan.h"
+
+namespace weir::process {
+
+enum class Role : std::uint32_t { Loader, Control, Writer, Worker };
+
+/// "worker" and the like: the word on the command line, so that `ps` shows it.
+const char* role_name(Role role);
+
+/// A listening socket and whose it is.
+struct ListeningSocket {
+  Fd fd;
+  std::uint32_t listener = 0;
+};
+
+struct Setup {
+  Role role = Role::Worker;
+  std::uint32_t index = 0;        ///< of a worker
+  std::uint32_t incarnation = 0;  ///< how often it has been replaced
+  Plan plan;
+  Fd shared, bundle;
+  std::vector<Fd> wakers;  ///< an eventfd per worker, then control's, then the writer's
+  std::vector<ListeningSocket> sockets;
+  Fd error_log, access_log;  ///< writer only; closed if there is none
+};
+
+/// Sends everything over a channel, in as many messages as it takes.
+Result<void> send_setup(net::Channel& channel, const Setup& setup);
+
+/// Receives it; the descriptors are owned by the result.
+Result<Setup> receive_setup(net::Channel& channel);
+
+}  // namespace weir::process
