@@ -73,6 +73,11 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
   }
 }
 
+std::string in_quotes(std::string_view word) {
+  constexpr std::size_t most = 64;
+  return concat("\"", word.substr(0, most), word.size() > most ? "..." : "", "\"");
+}
+
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most) {
   if (a.size() > b.size()) std::swap(a, b);
   if (b.size() - a.size() > most || b.size() > longest_word) return most + 1;

@@ -51,6 +51,9 @@ std::string concat(const Parts&... parts) {
   return whole;
 }
 
+/// A word in double quotes, for messages; a very long one is cut.
+std::string in_quotes(std::string_view word);
+
 /// How many insertions, deletions, replacements and swaps of neighbours turn `a` into `b`; more
 /// than `most` is reported as most + 1.  Words beyond 64 bytes are always too far.
 std::size_t edit_distance(std::string_view a, std::string_view b, std::size_t most);

@@ -36,7 +36,8 @@ Result<Bundle> parse_bundle(std::string_view bytes);
 /// Reads out of a bundle, which must outlive the reader.
 FileReader bundle_reader(const Bundle& bundle);
 
-/// Reads through `inner`, and writes down in `bundle` all that was seen.  Both must outlive it.
+/// Reads through `inner`, each thing only once, and writes down in `bundle` all that was seen.  Both
+/// must outlive it.
 FileReader recording_reader(const FileReader& inner, Bundle& bundle);
 
 }  // namespace weir::config

@@ -7,8 +7,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::config {
@@ -25,6 +27,14 @@ struct Place {
   std::uint32_t column = 0;
 };
 
+/// Where a single value was written, by the words it was said with ("max_header", "timeout body"; static
+/// texts).  What has no origin is a default.
+struct Origin {
+  std::string_view of;
+  Place place;
+};
+using Origins = std::vector<Origin>;
+
 /// An address as written.  Numeric forms are checked here; names are looked up at run time.
 struct Endpoint {
   enum class Kind : std::uint8_t { Ip4, Ip6, Unix, Name };
@@ -40,6 +50,7 @@ struct Cidr {
   std::uint8_t bytes[16] = {};
   std::uint8_t bits = 0;
   std::string text;
+  Place place;
 };
 
 struct Bind {
@@ -67,11 +78,12 @@ struct Action {
   Act kind = Act::Close;
   std::uint32_t backend = 0;  ///< Forward: index into Config::backends
   std::uint16_t status = 0;   ///< Respond, Redirect
-  std::string text;           ///< Respond: body, may use variables; Redirect: URL with variables
+  std::string text;           ///< Respond: body; Redirect: URL; both for parse_template
   Place place;
 };
 
-/// A list policy: `header set NAME VALUE`, `rewrite path RE TO`, or a module's word.
+/// A list policy: `header set NAME VALUE`, `rewrite path RE TO`, or a module's word.  Values that are
+/// texts (those of the three words of weir itself from the third on) are ready for parse_template.
 struct Policy {
   std::string word;
   std::vector<std::string> values;
@@ -100,12 +112,13 @@ struct Route {
   Limits limits;
   std::vector<Policy> policies;  ///< all that apply, outermost (listener's) first, `none` worked in
   Place place;
+  Origins origins;
 };
 
 struct Listener {
   std::string name;
   std::vector<Bind> binds;
-  Limits limits;
+  Limits limits;  ///< complete: what nobody said is the default
   std::uint32_t max_header = 32 * 1024;  ///< bytes of one head
   std::uint32_t max_fields = 100;
   std::uint32_t max_line = 8 * 1024;
@@ -113,6 +126,7 @@ struct Listener {
   Limit max_lifetime;
   std::vector<Route> routes;
   Place place;
+  Origins origins;
 };
 
 struct Server {
@@ -135,6 +149,7 @@ struct Backend {
   std::uint32_t max_queue = 1024;  ///< requests waiting for a server, per worker
   Limits limits;
   Place place;
+  Origins origins;
 };
 
 enum class LogTo : std::uint8_t { Off, File, Stderr, Syslog };
@@ -164,6 +179,7 @@ struct Config {
   std::vector<Listener> listeners;
   std::vector<Backend> backends;
   std::uint32_t server_count = 0;
+  Origins origins;
 };
 
 /// The defaults of config.md's table, complete: every member holds a value.

@@ -41,6 +41,14 @@ void Diagnostics::add(Diagnostic diagnostic) {
   if (keep) kept_.push_back(std::move(diagnostic));
 }
 
+void Diagnostics::append(const Diagnostics& other) {
+  const std::size_t errors = errors_ + other.errors_;
+  const std::size_t warnings = warnings_ + other.warnings_;
+  for (const Diagnostic& diagnostic : other.kept_) add(diagnostic);
+  errors_ = errors;
+  warnings_ = warnings;
+}
+
 void Diagnostics::sort() {
   std::stable_sort(kept_.begin(), kept_.end(), [](const Diagnostic& a, const Diagnostic& b) {
     return std::tie(a.at.file, a.at.line, a.at.column) <

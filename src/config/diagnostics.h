@@ -35,6 +35,9 @@ class Diagnostics {
 
   void add(Diagnostic diagnostic);
 
+  /// Adds all of another one, those that it did not keep as numbers.
+  void append(const Diagnostics& other);
+
   bool has_errors() const { return errors_ > 0; }
   std::size_t count(Severity severity) const {
     return severity == Severity::Error ? errors_ : warnings_;

@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace weir::config {
@@ -68,6 +69,7 @@ class Sources {
     std::vector<std::size_t> lines;  // where each begins; empty until somebody asks
   };
   std::deque<Entry> files_;
+  std::unordered_map<std::string_view, std::uint32_t> numbers_;
 };
 
 /// Says what is wrong, at a place, with the line shown.
@@ -77,6 +79,8 @@ class Reporter {
       : sources_(sources), diagnostics_(diagnostics) {}
 
   void error(const Place& at, std::string message, std::string hint = {});
+  /// The same for a reason found elsewhere; what its text says after "; " is the hint.
+  void error(const Place& at, const Error& why);
   void warning(const Place& at, std::string message, std::string hint = {});
 
   /// An error whose hint is the candidate that was probably meant; `what` as in "balance method".

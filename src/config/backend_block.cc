@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/backend_block.h"
+
+#include "base/text.h"
+#include "config/values.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::uint64_t most_weight = 1000;
+constexpr std::uint64_t most_in_flight = 1000000;
+constexpr std::uint64_t most_idle = 1000000;
+constexpr std::uint64_t most_waiting = 1000000;
+// In the order of enum Balance.
+constexpr std::array<std::string_view, 4> balances = {"p2c", "round_robin", "least_request",
+                                                      "random"};
+constexpr std::array<std::string_view, 1> protocols = {"http/1.1"};
+constexpr std::array<std::string_view, 3> options = {"weight", "max_in_flight", "backup"};
+
+class BackendBlock {
+ public:
+  BackendBlock(const Scope& scope, Backend& backend, PolicyList& policies)
+      : scope_(scope), report_(scope.report), backend_(backend), policies_(policies) {}
+
+  void build(const Directive& directive) {
+    visit_statements(
+        directive.block, InBackend, scope_, backend_.origins,
+        [this](const DirectiveKind& kind, const Directive& inner) { take(kind, inner); });
+    if (backend_.servers.empty()) {
+      report_.error(directive.at, concat("backend ", in_quotes(backend_.name), " has no server"),
+                    "add a server: server NAME ADDRESS");
+    } else if (std::all_of(backend_.servers.begin(), backend_.servers.end(),
+                           [](const Server& server) { return server.weight == 0; })) {
+      report_.warning(directive.at, concat("backend ", in_quotes(backend_.name),
+                                           " has only servers of weight 0: none takes requests"));
+    }
+  }
+
+ private:
+  void take(const DirectiveKind& kind, const Directive& directive) {
+    if (build_policy(kind, directive, InBackend, scope_, backend_.limits, policies_,
+                     backend_.origins))
+      return;
+    const Value& value = directive.values[0];
+    switch (kind.word) {
+      case Word::Balance:
+        if (const auto which = read_choice(value, "balance method", balances, report_))
+          backend_.balance = static_cast<Balance>(*which);
+        break;
+      case Word::Keepalive:
+        if (const auto number = read_number_or_none(value, most_idle, report_))
+          backend_.keepalive = static_cast<std::uint32_t>(*number);
+        break;
+      case Word::MaxQueue:
+        if (const auto number = read_number(value, 0, most_waiting, report_))
+          backend_.max_queue = static_cast<std::uint32_t>(*number);
+        break;
+      case Word::Protocol:
+        read_choice(value, "protocol in this version", protocols, report_);
+        break;
+      default: server(directive); break;
+    }
+  }
+
+  void server(const Directive& directive) {
+    Server server;
+    server.place = directive.at;
+    server.name = read_name(directive.values[0], "server", report_);
+    if (!server.name.empty()) {
+      const auto [first, fresh] = names_.emplace(directive.values[0].text, directive.at);
+      if (!fresh)
+        report_.error(directive.at,
+                      concat("server ", in_quotes(server.name), " stands twice in backend ",
+                             in_quotes(backend_.name)),
+                      concat("the first one is at ", report_.sources().text(first->second)));
+    }
+    if (auto endpoint = read_endpoint(directive.values[1], EndpointUse::Server, report_))
+      server.at = std::move(*endpoint);
+    server_options(directive, server);
+    backend_.servers.push_back(std::move(server));
+  }
+
+  void server_options(const Directive& directive, Server& server) {
+    std::array<bool, options.size()> seen{};
+    for (std::size_t i = 2; i < directive.values.size(); ++i) {
+      const Value& word = directive.values[i];
+      const auto option = read_choice(word, "option of a server", options, report_);
+      if (!option) return;
+      if (seen[*option]) report_.error(word.at, concat(in_quotes(word.text), " stands twice"));
+      seen[*option] = true;
+      if (*option == 2) {
+        server.backup = true;
+        continue;
+      }
+      if (++i == directive.values.size()) {
+        report_.error(word.at, concat(in_quotes(word.text), " has no number"));
+        return;
+      }
+      const auto number = *option == 0
+                              ? read_number(directive.values[i], 0, most_weight, report_)
+                              : read_number_or_none(directive.values[i], most_in_flight, report_);
+      if (number)
+        (*option == 0 ? server.weight : server.max_in_flight) = static_cast<std::uint32_t>(*number);
+    }
+  }
+
+  const Scope& scope_;
+  Reporter& report_;
+  Backend& backend_;
+  PolicyList& policies_;
+  std::unordered_map<std::string_view, Place> names_;
+};
+
+}  // namespace
+
+void build_backend(const Directive& directive, const Scope& scope, Backend& backend,
+                   PolicyList& policies) {
+  BackendBlock(scope, backend, policies).build(directive);
+}
+
+}  // namespace weir::config

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/listener_block.h"
+
+#include "base/text.h"
+#include "config/reachability.h"
+#include "config/values.h"
+
+#include <arpa/inet.h>
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::uint64_t most_fields = 1000;
+constexpr std::uint64_t most_requests = 1000000000000;
+constexpr std::array<std::string_view, 1> protocols = {"http"};
+constexpr std::array<std::string_view, 1> versions = {"http/1.1"};
+
+// One spelling of an address: "[::0]:80" is "[::]:80".
+std::string canonical(const Endpoint& at) {
+  if (at.kind != Endpoint::Kind::Ip6) return concat(at.host, ":", std::to_string(at.port));
+  in6_addr bytes{};
+  std::array<char, INET6_ADDRSTRLEN> name{};
+  ::inet_pton(AF_INET6, at.host.c_str(), &bytes);
+  ::inet_ntop(AF_INET6, &bytes, name.data(), name.size());
+  return concat("[", name.data(), "]:", std::to_string(at.port));
+}
+
+// The first value that is set wins, member by member.
+void fill(Limits& limits, const Limits& defaults) {
+  for (const TimeoutKind& kind : timeout_kinds())
+    if (!(limits.*kind.member)) limits.*kind.member = defaults.*kind.member;
+  if (!limits.max_body) limits.max_body = defaults.max_body;
+  if (!limits.retry) limits.retry = defaults.retry;
+}
+
+class ListenerBlock {
+ public:
+  ListenerBlock(const Scope& scope, BackendNames& backends, BoundAddresses& bound,
+                Listener& listener)
+      : scope_(scope),
+        report_(scope.report),
+        backends_(backends),
+        bound_(bound),
+        listener_(listener) {}
+
+  void build(const Directive& directive) {
+    visit_statements(
+        directive.block, InListener, scope_, listener_.origins,
+        [this](const DirectiveKind& kind, const Directive& inner) { take(kind, inner); });
+    fill(listener_.limits, default_limits());
+    for (const Directive* route : routes_)
+      listener_.routes.push_back(build_route(*route, scope_, policies_, backends_));
+    name_routes();
+    if (listener_.binds.empty())
+      report_.error(directive.at, concat("listener ", in_quotes(listener_.name), " has no address"),
+                    "add one: bind 127.0.0.1:8080");
+    if (routes_.empty())
+      report_.warning(directive.at, concat("listener ", in_quotes(listener_.name),
+                                           " has no route: it answers everything with 404"));
+    warn_of_unreachable();
+  }
+
+ private:
+  void take(const DirectiveKind& kind, const Directive& directive) {
+    if (kind.word == Word::Route) {
+      routes_.push_back(&directive);  // when all policies of the listener are known
+      return;
+    }
+    if (build_policy(kind, directive, InListener, scope_, listener_.limits, policies_,
+                     listener_.origins))
+      return;
+    const Value& value = directive.values[0];
+    switch (kind.word) {
+      case Word::Bind: bind(value); break;
+      case Word::Protocol:
+        read_choice(value, "protocol in this version", protocols, report_);
+        break;
+      case Word::Protocols:
+        for (const Value& each : directive.values)
+          read_choice(each, "protocol in this version", versions, report_);
+        break;
+      case Word::MaxLifetime:
+        if (const auto limit = read_limit(value, report_)) listener_.max_lifetime = *limit;
+        break;
+      default: number(kind.word, value); break;
+    }
+  }
+
+  void number(Word word, const Value& value) {
+    constexpr std::uint64_t k = 1024;
+    if (word == Word::MaxRequests) {
+      if (const auto read = read_number_or_none(value, most_requests, report_))
+        listener_.max_requests = *read;
+      return;
+    }
+    const auto read = word == Word::MaxFields ? read_number(value, 1, most_fields, report_)
+                      : word == Word::MaxLine ? read_size(value, k, 64 * k, report_)
+                                              : read_size(value, k, k * k, report_);
+    if (!read) return;
+    (word == Word::MaxFields ? listener_.max_fields
+     : word == Word::MaxLine ? listener_.max_line
+                             : listener_.max_header) = static_cast<std::uint32_t>(*read);
+  }
+
+  void bind(const Value& value) {
+    auto endpoint = read_endpoint(value, EndpointUse::Bind, report_);
+    if (!endpoint) return;
+    // Port 0 is another port each time.
+    if (endpoint->port != 0 || endpoint->kind == Endpoint::Kind::Unix) {
+      const auto [first, fresh] = bound_.emplace(canonical(*endpoint), value.at);
+      if (!fresh)
+        report_.error(value.at, concat("address ", in_quotes(value.text), " is bound twice"),
+                      concat("the first time at ", report_.sources().text(first->second)));
+    }
+    listener_.binds.push_back({std::move(*endpoint), false, value.at});
+  }
+
+  // Those without a name are called after their line; nothing is called the same.
+  void name_routes() {
+    std::unordered_map<std::string_view, const Route*> names;
+    for (const Route& route : listener_.routes) {
+      if (route.name.empty()) continue;
+      const auto [first, fresh] = names.emplace(route.name, &route);
+      if (!fresh)
+        report_.error(route.place,
+                      concat("route ", in_quotes(route.name), " stands twice in listener ",
+                             in_quotes(listener_.name)),
+                      concat("the first one is at ", report_.sources().text(first->second->place)));
+    }
+    std::unordered_map<std::uint32_t, std::uint32_t> on_line;
+    for (Route& route : listener_.routes) {
+      while (route.name.empty()) {
+        const std::uint32_t nth = ++on_line[route.place.line];
+        std::string name = concat("route_", std::to_string(route.place.line));
+        if (nth > 1) name += concat("_", std::to_string(nth));
+        if (!names.contains(name)) {
+          route.name = std::move(name);
+          names.emplace(route.name, &route);
+        }
+      }
+    }
+  }
+
+  void warn_of_unreachable() {
+    if (report_.diagnostics().has_errors()) return;  // what was not understood may mean anything
+    for (const Unreachable& found : find_unreachable(listener_.routes)) {
+      const Route& route = listener_.routes[found.route];
+      const Route& cover = listener_.routes[found.cover];
+      report_.warning(route.place,
+                      concat("route ", in_quotes(route.name), " can never match: route ",
+                             in_quotes(cover.name), " comes before it and takes all of it"),
+                      concat("that one is at ", report_.sources().text(cover.place),
+                             "; the first route that matches wins"));
+    }
+  }
+
+  const Scope& scope_;
+  Reporter& report_;
+  BackendNames& backends_;
+  BoundAddresses& bound_;
+  Listener& listener_;
+  PolicyList policies_;
+  std::vector<const Directive*> routes_;
+};
+
+}  // namespace
+
+void build_listener(const Directive& directive, const Scope& scope, BackendNames& backends,
+                    BoundAddresses& bound, Listener& listener) {
+  ListenerBlock(scope, backends, bound, listener).build(directive);
+}
+
+}  // namespace weir::config

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/main_block.h"
+
+#include "base/text.h"
+#include "config/backend_block.h"
+#include "config/listener_block.h"
+#include "config/units.h"
+#include "config/values.h"
+#include "config/variables.h"
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::uint64_t most_workers = 64;
+constexpr std::uint64_t most_connections = 100000000;
+constexpr std::size_t most_nameservers = 8;
+constexpr std::uint32_t most_servers = 65536;  // as many as there is room for in shared memory
+constexpr std::array<std::string_view, 5> levels = {"debug", "info", "notice", "warn", "error"};
+constexpr std::array<std::string_view, 2> switches = {"on", "off"};
+
+class MainBlock {
+ public:
+  MainBlock(std::uint32_t cores, const Scope& scope)
+      : cores_(cores), scope_(scope), report_(scope.report) {}
+
+  Config build(const std::vector<Directive>& statements) {
+    config_.workers = cores_;
+    config_.access_log.to = LogTo::Off;
+    config_.access_log.format = "json";
+    visit_statements(
+        statements, InMain, scope_, config_.origins,
+        [this](const DirectiveKind& kind, const Directive& inner) { take(kind, inner); });
+    // References go backwards and forwards, so what is referred to comes first.
+    if (access_log_) build_access_log(*access_log_);
+    config_.backends.reserve(backends_.size());
+    for (const Directive* directive : backends_) add_backend(*directive);
+    names_.used.resize(config_.backends.size());
+    config_.listeners.reserve(listeners_.size());
+    for (const Directive* directive : listeners_) add_listener(*directive);
+    check_whole();
+    return std::move(config_);
+  }
+
+ private:
+  void take(const DirectiveKind& kind, const Directive& directive) {
+    const Value& value = directive.values[0];
+    switch (kind.word) {
+      case Word::Backend: backends_.push_back(&directive); break;
+      case Word::Listener: listeners_.push_back(&directive); break;
+      case Word::AccessLog: access_log_ = &directive; break;
+      case Word::ErrorLog: build_error_log(directive); break;
+      case Word::LogFormat: add_log_format(directive); break;
+      case Word::Workers: build_workers(value); break;
+      case Word::User: config_.user = read_name(value, "user", report_); break;
+      case Word::Group: config_.group = read_name(value, "group", report_); break;
+      case Word::PidFile: config_.pid_file = read_path(value, report_); break;
+      case Word::Chroot: build_chroot(value); break;
+      case Word::MaxConnections:
+        if (const auto number = read_number_or_none(value, most_connections, report_))
+          config_.max_connections = *number;
+        break;
+      case Word::ShutdownTimeout:
+        if (const auto duration = read_duration(value, report_))
+          config_.shutdown_timeout = *duration;
+        break;
+      case Word::TrustedProxies:
+        for (const Value& range : directive.values)
+          if (auto cidr = read_cidr(range, report_)) {
+            cidr->place = range.at;
+            config_.trusted_proxies.push_back(std::move(*cidr));
+          }
+        break;
+      case Word::Nameserver: build_nameserver(value); break;
+      default:
+        if (const auto which = read_choice(value, "switch", switches, report_))
+          config_.jit = *which == 0;
+        break;
+    }
+  }
+
+  void build_workers(const Value& value) {
+    if (value.text == "auto") return;
+    const auto number = to_number(value.text);
+    if (number && *number >= 1 && *number <= most_workers)
+      config_.workers = static_cast<std::uint32_t>(*number);
+    else
+      report_.error(value.at,
+                    concat(in_quotes(value.text), " is neither auto nor a number from 1 to 64"));
+  }
+
+  void build_chroot(const Value& value) {
+    config_.chroot = read_path(value, report_);
+    if (!config_.chroot.empty() && !config_.chroot.starts_with('/'))
+      report_.error(value.at, "chroot needs an absolute path");
+  }
+
+  // The usual port may be left out.
+  void build_nameserver(const Value& value) {
+    if (config_.nameservers.size() == most_nameservers)
+      return report_.error(value.at, "more than 8 name servers");
+    std::string text(value.text);
+    for (const std::string& whole : {text, text + ":53", "[" + text + "]:53"}) {
+      auto endpoint = parse_endpoint(whole);
+      if (!endpoint || endpoint->port == 0 ||
+          (endpoint->kind != Endpoint::Kind::Ip4 && endpoint->kind != Endpoint::Kind::Ip6))
+        continue;
+      endpoint->text = whole;
+      config_.nameservers.push_back(std::move(*endpoint));
+      config_.origins.push_back({"nameserver", value.at});
+      return;
+    }
+    report_.error(value.at, concat(in_quotes(value.text), " is not the address of a name server"),
+                  "write IP or IP:PORT; an IPv6 address with a port stands in brackets");
+  }
+
+  void add_log_format(const Directive& directive) {
+    const Value& name = directive.values[0];
+    if (read_name(name, "log format", report_).empty()) return;
+    const std::string text = read_template(directive.values[1], report_);
+    const auto parsed = parse_template(text);
+    if (parsed && !parsed->has_variables())
+      report_.error(directive.values[1].at, "a log format without a variable says nothing");
+    if (name.text == "json" || name.text == "combined")
+      report_.error(name.at, concat("the log format ", in_quotes(name.text), " is built in"),
+                    "choose another name");
+    const auto [first, fresh] = formats_.emplace(name.text, Format{text, name.at});
+    if (!fresh)
+      report_.error(name.at, concat("log format ", in_quotes(name.text), " stands twice"),
+                    concat("the first one is at ", report_.sources().text(first->second.at)));
+  }
+
+  void build_target(const Value& value, LogTarget& target) {
+    target.place = value.at;
+    target.to = value.text == "off"      ? LogTo::Off
+                : value.text == "stderr" ? LogTo::Stderr
+                : value.text == "syslog" ? LogTo::Syslog
+                                         : LogTo::File;
+    if (target.to == LogTo::File) target.path = read_path(value, report_);
+  }
+
+  // The value after `word`, or null if there is none.
+  const Value* option(const Directive& directive, std::string_view word) {
+    const auto& values = directive.values;
+    if (values.size() == 3 && values[1].text == word) return &values[2];
+    if (values.size() > 1)
+      report_.error(values[1].at, concat(in_quotes(values[1].text), " is not understood here"),
+                    concat("write ", word, " and one value"));
+    return nullptr;
+  }
+
+  void build_error_log(const Directive& directive) {
+    build_target(directive.values[0], config_.error_log);
+    if (config_.error_log.to == LogTo::Off)
+      report_.error(directive.values[0].at, "the error log cannot be off",
+                    "level error says least");
+    const Value* level = option(directive, "level");
+    if (level && read_choice(*level, "level", levels, report_))
+      config_.error_log.level = level->text;
+  }
+
+  void build_access_log(const Directive& directive) {
+    build_target(directive.values[0], config_.access_log);
+    const Value* format = option(directive, "format");
+    if (!format) return;
+    config_.access_log.format = format->text;
+    if (format->text == "json" || format->text == "combined") return;
+    const auto found = formats_.find(format->text);
+    if (found != formats_.end()) {
+      config_.access_log.format = found->second.text;
+      return;
+    }
+    std::vector<std::string_view> names = {"json", "combined"};
+    for (const auto& [name, ignored] : formats_) names.push_back(name);
+    report_.unknown(format->at, "log format", format->text, names);
+  }
+
+  void add_backend(const Directive& directive) {
+    Backend backend;
+    backend.place = directive.at;
+    backend.name = read_name(directive.values[0], "backend", report_);
+    backend.first_server = config_.server_count;
+    const auto number = static_cast<std::uint32_t>(config_.backends.size());
+    if (!backend.name.empty()) check_twice(directive, "backend", names_.numbers, number);
+    build_backend(directive, scope_, backend, names_.policies.emplace_back());
+    config_.server_count += static_cast<std::uint32_t>(backend.servers.size());
+    config_.backends.push_back(std::move(backend));
+  }
+
+  void add_listener(const Directive& directive) {
+    Listener listener;
+    listener.place = directive.at;
+    listener.name = read_name(directive.values[0], "listener", report_);
+    const auto number = static_cast<std::uint32_t>(config_.listeners.size());
+    if (!listener.name.empty()) check_twice(directive, "listener", listener_names_, number);
+    build_listener(directive, scope_, names_, bound_, listener);
+    config_.listeners.push_back(std::move(listener));
+  }
+
+  using Numbers = std::unordered_map<std::string_view, std::uint32_t>;
+
+  void check_twice(const Directive& directive, std::string_view what, Numbers& numbers,
+                   std::uint32_t number) {
+    const auto [first, fresh] = numbers.emplace(directive.values[0].text, number);
+    if (fresh) return;
+    const auto& block = (what == "backend" ? backends_ : listeners_)[first->second];
+    report_.error(directive.values[0].at,
+                  concat(what, " ", in_quotes(directive.values[0].text), " stands twice"),
+                  concat("the first one is at ", report_.sources().text(block->at)));
+  }
+
+  void check_whole() {
+    if (listeners_.empty())
+      report_.error({0, 1, 1}, "there is no listener",
+                    "the smallest: listener web { bind 127.0.0.1:8080; route respond 200 hello }");
+    if (config_.server_count > most_servers)
+      report_.error(config_.backends.back().place, "more than 65536 servers");
+    if (report_.diagnostics().has_errors()) return;  // a route that was not understood may use it
+    for (std::size_t i = 0; i < config_.backends.size(); ++i)
+      if (!names_.used[i])
+        report_.warning(config_.backends[i].place,
+                        concat("backend ", in_quotes(config_.backends[i].name), " is not used"),
+                        "no route forwards to it");
+  }
+
+  struct Format {
+    std::string text;
+    Place at;
+  };
+
+  std::uint32_t cores_;
+  const Scope& scope_;
+  Reporter& report_;
+  Config config_;
+  std::vector<const Directive*> listeners_, backends_;
+  const Directive* access_log_ = nullptr;
+  std::unordered_map<std::string_view, Format> formats_;
+  Numbers listener_names_;
+  BackendNames names_;
+  BoundAddresses bound_;
+};
+
+}  // namespace
+
+Config build_config(const std::vector<Directive>& statements, std::uint32_t cores,
+                    const Scope& scope) {
+  return MainBlock(cores, scope).build(statements);
+}
+
+}  // namespace weir::config

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/matchers.h"
+
+#include "base/text.h"
+#include "config/units.h"
+#include "config/values.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::array<MatcherKind, 8> kinds = {{{"host", Match::Host, 1},
+                                               {"path", Match::Path, 1},
+                                               {"path_regex", Match::PathRegex, 1},
+                                               {"method", Match::Method, 1},
+                                               {"header", Match::Header, 2},
+                                               {"query", Match::Query, 2},
+                                               {"cookie", Match::Cookie, 2},
+                                               {"client", Match::Client, 1}}};
+constexpr std::array<std::string_view, 13> words = {
+    "host",   "path", "path_regex", "method",   "header",  "query", "cookie",
+    "client", "not",  "forward",    "redirect", "respond", "close"};
+constexpr std::array<std::string_view, 9> later_words = {
+    "sni", "protocol", "lua", "split", "ready", "metrics", "dashboard", "tarpit", "lua_respond"};
+constexpr std::array<std::string_view, 9> methods = {
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+
+std::string upper(std::string_view text) {
+  std::string result(text);
+  for (char& c : result)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 0x20);
+  return result;
+}
+
+// Lower case, without the trailing dot: the form in which requests are matched.
+void build_host(const Value& value, Reporter& report, Matcher& matcher) {
+  std::string_view host = value.text;
+  if (host.ends_with('.')) host.remove_suffix(1);
+  matcher.value = to_lower(host);
+  const bool suffix = host.starts_with("*.");
+  const auto address = parse_endpoint(concat(host, ":0"));
+  if (is_host_name(suffix ? host.substr(2) : host)) return;
+  if (address && !suffix && address->kind != Endpoint::Kind::Name) return;
+  std::string hint = "write a name, or *.SUFFIX for all names below one";
+  if (host == "*") hint = "leave the matcher out to match every host";
+  if (parse_endpoint(host)) hint = concat("without the port: ", host.substr(0, host.rfind(':')));
+  report.error(value.at, concat(in_quotes(value.text), " is not a host name"), hint);
+}
+
+// Why a path can never be equal to a normalised one, or nothing.
+std::string_view never_matches(std::string_view path) {
+  if (!path.starts_with('/')) return "a path begins with \"/\"";
+  if (path.find_first_of("?#") != std::string_view::npos)
+    return "a path has no query and no fragment";
+  if (path.find('\\') != std::string_view::npos) return "a backslash is never in a path";
+  if (path.find("//") != std::string_view::npos)
+    return "empty segments are removed before matching";
+  for (const char c : path)
+    if (c <= ' ' || c == '\x7f')
+      return "blanks, controls and bytes that are not ASCII are written %20";
+  for (const std::string_view segment : split(path.substr(1), '/'))
+    if (segment == "." || segment == "..") return "dot segments are resolved before matching";
+  for (std::size_t at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {
+    const std::string_view digits = path.substr(at + 1, 2);
+    const bool good = digits.size() == 2 &&
+                      digits.find_first_not_of("0123456789ABCDEF") == std::string_view::npos;
+    if (!good) return "\"%\" is followed by two hex digits in capitals";
+    if (digits == "00" || digits == "2F" || digits == "5C")
+      return "requests with such an escape are refused";
+    const auto hex = [](char c) { return is_digit(c) ? c - '0' : c - 'A' + 10; };
+    const char c = static_cast<char>(hex(digits[0]) * 16 + hex(digits[1]));
+    if (is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~')
+      return "letters, digits and - . _ ~ are decoded before matching";
+  }
+  return {};
+}
+
+void build_path(const Value& value, Reporter& report, Matcher& matcher) {
+  matcher.value = value.text;
+  std::string_view path = value.text;
+  if (path.ends_with("/*")) path.remove_suffix(path.size() > 2 ? 2 : 1);
+  std::string_view why = never_matches(path);
+  if (path.find('*') != std::string_view::npos) why = "\"*\" stands only at the end, after \"/\"";
+  if (path != value.text && path.size() > 1 && path.ends_with('/'))
+    why = "empty segments are removed before matching";
+  if (!why.empty())
+    report.error(value.at, concat("path ", in_quotes(value.text), " cannot match"),
+                 std::string(why));
+}
+
+void build_method(const Value& value, Reporter& report, Matcher& matcher) {
+  matcher.value = value.text;
+  const std::string capitals = upper(value.text);
+  if (!is_token(value.text))
+    report.error(value.at, concat(in_quotes(value.text), " is not a method"));
+  else if (capitals != value.text &&
+           std::find(methods.begin(), methods.end(), capitals) != methods.end())
+    report.error(value.at,
+                 concat("method ", in_quotes(value.text), " never comes: methods keep their case"),
+                 concat("write ", capitals));
+}
+
+void build_named(const MatcherKind& kind, std::span<const Value> values, Reporter& report,
+                 Matcher& matcher) {
+  const std::string_view name = values[0].text;
+  matcher.name = name;
+  matcher.value = values[1].text;
+  if (kind.match == Match::Query) return;
+  if (!is_token(name))
+    report.error(values[0].at, concat(in_quotes(name), " is not the name of a ", kind.word));
+  if (kind.match != Match::Header) return;
+  matcher.name = to_lower(name);
+  if (name.find('_') != std::string_view::npos)
+    report.error(values[0].at, concat("header ", in_quotes(name), " never comes"),
+                 "weir drops fields with \"_\" in their name");
+}
+
+}  // namespace
+
+const MatcherKind* find_matcher(std::string_view word) {
+  const auto found = std::find_if(kinds.begin(), kinds.end(),
+                                  [word](const MatcherKind& kind) { return kind.word == word; });
+  return found == kinds.end() ? nullptr : &*found;
+}
+
+// The rows stand in the order of enum Match.
+const MatcherKind& matcher_kind(Match match) { return kinds[static_cast<std::size_t>(match)]; }
+
+bool is_route_word(std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end() ||
+         std::find(later_words.begin(), later_words.end(), word) != later_words.end();
+}
+
+std::span<const std::string_view> route_words() { return words; }
+
+Matcher build_matcher(const MatcherKind& kind, std::span<const Value> values, Reporter& report) {
+  Matcher matcher;
+  matcher.kind = kind.match;
+  switch (kind.match) {
+    case Match::Host: build_host(values[0], report, matcher); break;
+    case Match::Path: build_path(values[0], report, matcher); break;
+    case Match::Method: build_method(values[0], report, matcher); break;
+    case Match::PathRegex: matcher.value = values[0].text; break;
+    case Match::Header:
+    case Match::Query:
+    case Match::Cookie: build_named(kind, values, report, matcher); break;
+    case Match::Client:
+      matcher.value = values[0].text;
+      if (const auto cidr = read_cidr(values[0], report)) matcher.cidr = *cidr;
+      break;
+  }
+  return matcher;
+}
+
+}  // namespace weir::config

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/policies.h"
+
+#include "base/text.h"
+#include "config/units.h"
+#include "config/values.h"
+
+#include <algorithm>
+#include <string>
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::uint64_t most_attempts = 10;
+constexpr std::size_t most_policies = 100;  // each route gets a copy of its listener's
+
+const TimeoutKind* find_timeout(std::string_view name, Context context) {
+  for (const TimeoutKind& kind : timeout_kinds())
+    if (kind.name() == name && (kind.contexts & context)) return &kind;
+  return nullptr;
+}
+
+void report_unknown_timeout(const Value& value, Context context, Reporter& report) {
+  std::vector<std::string_view> names;
+  for (const TimeoutKind& kind : timeout_kinds()) {
+    if (kind.contexts & context) names.push_back(kind.name());
+    if (kind.name() != value.text) continue;
+    report.error(value.at, concat("timeout ", in_quotes(value.text), " cannot stand here"),
+                 kind.contexts & InListener
+                     ? "it belongs in a listener: it runs before a route is known"
+                     : "it belongs in a backend");
+    return;
+  }
+  report.unknown(value.at, "timeout", value.text, names);
+}
+
+void build_timeout(const Directive& directive, Context context, Reporter& report, Limits& limits,
+                   Origins& origins) {
+  for (std::size_t i = 0; i < directive.values.size(); i += 2) {
+    const Value& name = directive.values[i];
+    const TimeoutKind* kind = find_timeout(name.text, context);
+    if (!kind) {
+      report_unknown_timeout(name, context, report);
+    } else if (i + 1 == directive.values.size()) {
+      report.error(name.at, concat("timeout ", in_quotes(name.text), " has no time"),
+                   concat("write timeout ", name.text, " ", kind->otherwise));
+    } else if (const Place* first = find_origin(origins, kind->statement)) {
+      report.error(name.at, concat("timeout ", in_quotes(name.text), " stands twice"),
+                   concat("the first one is at ", report.sources().text(*first)));
+    } else {
+      origins.push_back({kind->statement, name.at});
+      if (const auto limit = read_limit(directive.values[i + 1], report))
+        limits.*kind->member = *limit;
+    }
+  }
+}
+
+void build_max_body(const Directive& directive, Reporter& report, Limits& limits) {
+  constexpr std::uint64_t most = std::uint64_t{1} << 50;
+  const Value& value = directive.values[0];
+  if (value.text == "none")
+    limits.max_body.emplace(std::nullopt);
+  else if (const auto size = read_size(value, 1024, most, report))
+    limits.max_body = std::optional<std::uint64_t>(*size);
+}
+
+void build_conditions(const Value& value, Reporter& report, Retry& retry) {
+  retry.on_connect_error = false;
+  for (const std::string_view word : split(value.text, ',')) {
+    const auto status = to_number<std::uint16_t>(word);
+    if (word == "connect_error")
+      retry.on_connect_error = true;
+    else if (!status || *status < 400 || *status > 599)
+      report.error(value.at, concat(in_quotes(word), " is not a reason to try again"),
+                   "write connect_error and statuses from 400 to 599, with commas between them");
+    else if (std::find(retry.on_status.begin(), retry.on_status.end(), *status) ==
+             retry.on_status.end())
+      retry.on_status.push_back(*status);
+  }
+}
+
+void build_retry(const Directive& directive, Reporter& report, Limits& limits) {
+  const auto& values = directive.values;
+  Retry retry;
+  if (values[0].text == "none") {
+    retry.attempts = 0;
+    if (values.size() > 1) report.error(values[1].at, "retry none takes no more values");
+  } else {
+    const auto attempts = read_number_or_none(values[0], most_attempts, report);
+    retry.attempts = static_cast<std::uint32_t>(attempts.value_or(1));
+  }
+  if (values.size() > 1 && retry.attempts > 0) {
+    if (values[1].text != "on" || values.size() != 3)
+      report.error(values[1].at, "retry needs \"on\" and conditions after its number",
+                   "write retry 2 on connect_error,503");
+    else
+      build_conditions(values[2], report, retry);
+  }
+  limits.retry = std::move(retry);
+}
+
+// Words that weir itself has are in the table of directives; their texts are marked.
+void build_filter(const Directive& directive, const Scope& scope, PolicyList& list) {
+  const auto kind =
+      std::find_if(scope.filters.begin(), scope.filters.end(),
+                   [&](const FilterKind& filter) { return directive.word == filter.word; });
+  if (kind == scope.filters.end()) {
+    scope.report.error(directive.at,
+                       concat(in_quotes(directive.word), " is not part of this weir"));
+    return;
+  }
+  if (directive.values.size() == 1 && directive.values[0].text == "none") {
+    if (std::find(list.cleared.begin(), list.cleared.end(), kind->word) == list.cleared.end())
+      list.cleared.push_back(kind->word);
+    return;
+  }
+  if (list.own.size() == most_policies) {
+    scope.report.error(directive.at, "more than 100 policies in one block");
+    return;
+  }
+  const bool own_word = find_directive(directive.word, 0xFF) != nullptr;
+  Statement statement{kind->word, {}, scope.report.sources().text(directive.at)};
+  for (std::size_t i = 0; i < directive.values.size(); ++i) {
+    const Value& value = directive.values[i];
+    statement.values.emplace_back(own_word && i >= first_text_of_policy ? value.marked
+                                                                        : value.text);
+  }
+  const auto made = kind->make(statement);
+  if (!made) scope.report.error(directive.at, made.error());
+  list.own.push_back({kind->word, std::move(statement.values), directive.at});
+}
+
+}  // namespace
+
+void PolicyList::add_to(std::vector<Policy>& outer) const {
+  std::erase_if(outer, [this](const Policy& policy) {
+    return std::find(cleared.begin(), cleared.end(), policy.word) != cleared.end();
+  });
+  outer.insert(outer.end(), own.begin(), own.end());
+}
+
+bool build_policy(const DirectiveKind& kind, const Directive& directive, Context context,
+                  const Scope& scope, Limits& limits, PolicyList& list, Origins& origins) {
+  switch (kind.word) {
+    case Word::Timeout: build_timeout(directive, context, scope.report, limits, origins); break;
+    case Word::MaxBody: build_max_body(directive, scope.report, limits); break;
+    case Word::Retry: build_retry(directive, scope.report, limits); break;
+    case Word::Policy: build_filter(directive, scope, list); break;
+    default: return false;
+  }
+  return true;
+}
+
+}  // namespace weir::config

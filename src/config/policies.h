@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Policies: what may stand in a listener, a backend or a route alike.  Single values (times, limits,
+// retry) stay where they were said and are looked up later; lists are put together here.
+#pragma once
+
+#include "config/config.h"
+#include "config/parser.h"
+#include "config/schema.h"
+#include "config/statements.h"
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+namespace weir::config {
+
+/// In the policy words of weir itself, texts with variables begin with the third value:
+/// `header set NAME TEXT`, `rewrite path REGEX TEXT`.
+inline constexpr std::size_t first_text_of_policy = 2;
+
+/// The list policies of one block.
+struct PolicyList {
+  std::vector<Policy> own;
+  std::vector<std::string_view> cleared;  ///< words with `none`: what came from outside is dropped
+
+  /// Adds what an inner block says to what came from outside.
+  void add_to(std::vector<Policy>& outer) const;
+};
+
+/// Takes a statement apart that is a policy: Word::Timeout, MaxBody, Retry or Policy; false if it is
+/// none of these.
+bool build_policy(const DirectiveKind& kind, const Directive& directive, Context context,
+                  const Scope& scope, Limits& limits, PolicyList& list, Origins& origins);
+
+}  // namespace weir::config

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/route_block.h"
+
+#include "base/text.h"
+#include "config/matchers.h"
+#include "config/values.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::array<std::uint16_t, 5> redirects = {301, 302, 303, 307, 308};
+constexpr std::string_view no_action = "write forward, respond, redirect or close";
+
+class RouteBlock {
+ public:
+  RouteBlock(const Directive& directive, const Scope& scope, BackendNames& backends)
+      : directive_(directive),
+        values_(directive.values),
+        scope_(scope),
+        report_(scope.report),
+        backends_(backends) {}
+
+  Route build(const PolicyList& outer) {
+    route_.place = directive_.at;
+    const bool understood = name() && matchers();
+    if (understood && next_ < values_.size()) inline_action();
+    visit_statements(
+        directive_.block, InRoute, scope_, route_.origins,
+        [this](const DirectiveKind& kind, const Directive& inner) { take(kind, inner); });
+    if (understood && !has_action_)
+      report_.error(directive_.at, "the route has no action", std::string(no_action));
+    outer.add_to(route_.policies);
+    if (forwards_to_) backends_.policies[*forwards_to_].add_to(route_.policies);
+    policies_.add_to(route_.policies);
+    return std::move(route_);
+  }
+
+ private:
+  static bool is_word(const Value& value) { return value.bare && is_route_word(value.text); }
+
+  // A first value that is no matcher and no action is the name; unless what follows is none either,
+  // then it was probably meant to be one.
+  bool name() {
+    if (values_.empty() || is_word(values_[0])) return true;
+    if (values_.size() > 1 && !is_word(values_[1])) return unknown(values_[0]);
+    route_.name = read_name(values_[0], "route", report_);
+    ++next_;
+    return !route_.name.empty();
+  }
+
+  bool unknown(const Value& value) {
+    if (is_word(value))
+      report_.error(value.at, concat(in_quotes(value.text), " does not exist in this version"));
+    else
+      report_.unknown(value.at, "matcher or action", value.text, route_words());
+    return false;
+  }
+
+  bool matchers() {
+    while (next_ < values_.size()) {
+      const Value& word = values_[next_];
+      const bool negated = word.bare && word.text == "not";
+      if (negated && ++next_ == values_.size()) {
+        report_.error(word.at, "\"not\" without a matcher");
+        return false;
+      }
+      const Value& subject = values_[next_];
+      const MatcherKind* kind = subject.bare ? find_matcher(subject.text) : nullptr;
+      if (!kind && negated) {
+        report_.error(subject.at, "\"not\" stands before a matcher");
+        return false;
+      }
+      if (!kind) return true;
+      if (values_.size() - next_ - 1 < kind->values) {
+        report_.error(
+            subject.at,
+            concat(kind->word, kind->values == 1 ? " needs a value" : " needs a name and a value"));
+        return false;
+      }
+      Matcher matcher = build_matcher(*kind, values_.subspan(next_ + 1, kind->values), report_);
+      matcher.negated = negated;
+      matcher.place = word.at;
+      route_.matchers.push_back(std::move(matcher));
+      next_ += 1U + kind->values;
+    }
+    return true;
+  }
+
+  void inline_action() {
+    const Value& word = values_[next_];
+    const DirectiveKind* kind = word.bare ? find_directive(word.text, InRoute) : nullptr;
+    const bool is_action = kind && kind->contexts == InRoute;
+    if (!is_action) {
+      unknown(word);
+      has_action_ = true;  // whatever it was meant to be, it is not missing
+      return;
+    }
+    const auto rest = values_.subspan(next_ + 1);
+    if (rest.size() < kind->least)
+      report_.error(word.at, concat(kind->name, " has too few values"),
+                    concat("write ", kind->name, " ", kind->arguments));
+    else if (rest.size() > kind->most)
+      report_.error(rest[kind->most].at, "nothing may follow the action but a block");
+    else
+      action(kind->word, word.at, rest);
+    has_action_ = true;
+  }
+
+  void take(const DirectiveKind& kind, const Directive& directive) {
+    if (build_policy(kind, directive, InRoute, scope_, route_.limits, policies_, route_.origins))
+      return;
+    if (has_action_) {
+      report_.error(directive.at, "the route has an action already",
+                    concat("a route has exactly one: ", no_action));
+      return;
+    }
+    action(kind.word, directive.at, directive.values);
+    has_action_ = true;
+  }
+
+  void action(Word word, const Place& at, std::span<const Value> values) {
+    route_.action.place = at;
+    switch (word) {
+      case Word::Forward: forward(values[0]); break;
+      case Word::Respond: respond(values); break;
+      case Word::Redirect: redirect(values); break;
+      default: route_.action.kind = Act::Close; break;
+    }
+  }
+
+  void forward(const Value& value) {
+    route_.action.kind = Act::Forward;
+    const auto found = backends_.numbers.find(value.text);
+    if (found != backends_.numbers.end()) {
+      route_.action.backend = found->second;
+      forwards_to_ = found->second;
+      backends_.used[found->second] = true;
+      return;
+    }
+    std::vector<std::string_view> names;
+    if (report_.diagnostics().keeps(Severity::Error))
+      for (const auto& [name, number] : backends_.numbers) names.push_back(name);
+    std::sort(names.begin(), names.end());
+    report_.unknown(value.at, "backend", value.text, names);
+  }
+
+  void respond(std::span<const Value> values) {
+    route_.action.kind = Act::Respond;
+    const auto status = read_number(values[0], 200, 599, report_);
+    if (status) route_.action.status = static_cast<std::uint16_t>(*status);
+    if (values.size() < 2) return;
+    route_.action.text = read_template(values[1], report_);
+    if (status && (*status == 204 || *status == 304))
+      report_.error(values[1].at, concat("an answer with status ", values[0].text, " has no text"));
+  }
+
+  void redirect(std::span<const Value> values) {
+    route_.action.kind = Act::Redirect;
+    const auto status = to_number<std::uint16_t>(values[0].text);
+    if (!status || std::find(redirects.begin(), redirects.end(), *status) == redirects.end())
+      report_.error(values[0].at,
+                    concat(in_quotes(values[0].text), " is not a status of a redirect"),
+                    "one of 301 302 303 307 308");
+    else
+      route_.action.status = *status;
+    route_.action.text = read_template(values[1], report_);
+    const std::string_view url = values[1].text;
+    if (url.empty() || url.find_first_of("\r\n\t ") != std::string_view::npos)
+      report_.error(values[1].at, "a URL is not empty and has no blanks");
+  }
+
+  const Directive& directive_;
+  std::span<const Value> values_;
+  const Scope& scope_;
+  Reporter& report_;
+  BackendNames& backends_;
+  Route route_;
+  PolicyList policies_;
+  std::optional<std::uint32_t> forwards_to_;
+  std::size_t next_ = 0;
+  bool has_action_ = false;
+};
+
+}  // namespace
+
+Route build_route(const Directive& directive, const Scope& scope, const PolicyList& outer,
+                  BackendNames& backends) {
+  return RouteBlock(directive, scope, backends).build(outer);
+}
+
+}  // namespace weir::config

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/schema.h"
+
+#include <array>
+
+namespace weir::config {
+
+namespace {
+
+constexpr std::uint8_t everywhere = InMain | InListener | InBackend | InRoute;
+constexpr std::uint8_t in_policies = InListener | InBackend | InRoute;
+constexpr std::uint8_t any = DirectiveKind::any;
+
+// clang-format off
+constexpr DirectiveKind kinds[] = {
+    {Word::AccessLog, "access_log", InMain, Times::Once, Block::Never, 1, 3,
+     "off | PATH | stderr | syslog [format json | combined | NAME]", "off",
+     "Where a line for each finished request goes, and in which form (json without a format)."},
+    {Word::Backend, "backend", InMain, Times::Many, Block::Must, 1, 1, "NAME", "",
+     "A named set of servers and how requests are spread over them."},
+    {Word::Balance, "balance", InBackend, Times::Once, Block::Never, 1, 1,
+     "p2c | round_robin | least_request | random", "p2c",
+     "How a server is chosen: the better of two random ones, in turn, the least busy, or any."},
+    {Word::Bind, "bind", InListener, Times::Many, Block::Never, 1, 1, "ADDRESS", "",
+     "An address to listen on: IP:PORT, [IPv6]:PORT or unix:/path."},
+    {Word::Chroot, "chroot", InMain, Times::Once, Block::Never, 1, 1, "DIRECTORY", "",
+     "The directory that becomes the root of unprivileged processes."},
+    {Word::Close, "close", InRoute, Times::Once, Block::Never, 0, 0, "", "",
+     "Action: closes the connection without an answer."},
+    {Word::ErrorLog, "error_log", InMain, Times::Once, Block::Never, 1, 3,
+     "PATH | stderr | syslog [level debug | info | notice | warn | error]", "stderr level info",
+     "Where messages of weir itself go, and from which level on."},
+    {Word::Forward, "forward", InRoute, Times::Once, Block::Never, 1, 1, "BACKEND", "",
+     "Action: sends the request to a server of that backend."},
+    {Word::Group, "group", InMain, Times::Once, Block::Never, 1, 1, "NAME", "",
+     "The group of unprivileged processes; without it the user's."},
+    {Word::Policy, "header", in_policies, Times::Many, Block::Never, 1, any,
+     "set NAME TEXT | add NAME TEXT | remove NAME | none", "",
+     "Changes a field of the request before it is forwarded; none clears what came from outside."},
+    {Word::Include, "include", everywhere, Times::Many, Block::Never, 1, 2, "PATTERN [isolated]", "",
+     "Reads other files here, sorted bytewise; an isolated one with errors is left out with a warning."},
+    {Word::Jit, "jit", InMain, Times::Once, Block::Never, 1, 1, "on | off", "on",
+     "Whether regular expressions may become machine code; off denies executable memory."},
+    {Word::Keepalive, "keepalive", InBackend, Times::Once, Block::Never, 1, 1, "N | none", "128",
+     "Idle connections kept per server, over all workers; none closes each after its answer."},
+    {Word::Listener, "listener", InMain, Times::Many, Block::Must, 1, 1, "NAME", "",
+     "Addresses to listen on, and the routes of what arrives there."},
+    {Word::LogFormat, "log_format", InMain, Times::Many, Block::Never, 2, 2, "NAME TEXT", "",
+     "A form for lines of the access log, a text with variables."},
+    {Word::MaxBody, "max_body", in_policies, Times::Once, Block::Never, 1, 1, "SIZE | none", "none",
+     "The largest request body; more is answered with 413."},
+    {Word::MaxConnections, "max_connections", InMain, Times::Once, Block::Never, 1, 1, "N | none", "none",
+     "Client connections over all workers; with none, as many as there are descriptors for."},
+    {Word::MaxFields, "max_fields", InListener, Times::Once, Block::Never, 1, 1, "N", "100",
+     "Header fields of one request; more is answered with 431."},
+    {Word::MaxHeader, "max_header", InListener, Times::Once, Block::Never, 1, 1, "SIZE", "32k",
+     "Bytes of a request's head, 1k to 1m; more is answered with 431."},
+    {Word::MaxLifetime, "max_lifetime", InListener, Times::Once, Block::Never, 1, 1, "TIME | none", "none",
+     "How long a client connection may live; it ends after the answer then under way."},
+    {Word::MaxLine, "max_line", InListener, Times::Once, Block::Never, 1, 1, "SIZE", "8k",
+     "Bytes of a request line or one field, 1k to 64k; more is answered with 414 or 431."},
+    {Word::MaxQueue, "max_queue", InBackend, Times::Once, Block::Never, 1, 1, "N", "1024",
+     "Requests of one worker that may wait for a free server; more are answered with 503."},
+    {Word::MaxRequests, "max_requests", InListener, Times::Once, Block::Never, 1, 1, "N | none", "none",
+     "Requests on one client connection."},
+    {Word::Nameserver, "nameserver", InMain, Times::Many, Block::Never, 1, 1, "IP[:PORT]", "/etc/resolv.conf",
+     "A DNS server to ask for the names of servers."},
+    {Word::PidFile, "pid_file", InMain, Times::Once, Block::Never, 1, 1, "PATH", "",
+     "A file for the process id of the master process."},
+    {Word::Protocol, "protocol", InBackend, Times::Once, Block::Never, 1, 1, "http/1.1", "http/1.1",
+     "What is spoken to the servers."},
+    {Word::Protocol, "protocol", InListener, Times::Once, Block::Never, 1, 1, "http", "http",
+     "What kind of listener it is."},
+    {Word::Protocols, "protocols", InListener, Times::Once, Block::Never, 1, any, "http/1.1", "http/1.1",
+     "The versions of HTTP spoken with clients."},
+    {Word::Redirect, "redirect", InRoute, Times::Once, Block::Never, 2, 2, "STATUS URL", "",
+     "Action: answers with 301, 302, 303, 307 or 308 and a Location, a text with variables."},
+    {Word::Respond, "respond", InRoute, Times::Once, Block::Never, 1, 2, "STATUS [TEXT]", "",
+     "Action: answers with this status, 200 to 599, and a text with variables."},
+    {Word::Policy, "response_header", in_policies, Times::Many, Block::Never, 1, any,
+     "set NAME TEXT | add NAME TEXT | remove NAME | none", "",
+     "Changes a field of the answer; none clears what came from outside."},
+    {Word::Retry, "retry", in_policies, Times::Once, Block::Never, 1, 3,
+     "N [on CONDITION,...] | none", "2 on connect_error",
+     "How often a request may be tried again, up to 10, and after what: connect_error or a status."},
+    {Word::Policy, "rewrite", in_policies, Times::Many, Block::Never, 1, any,
+     "path REGEX TEXT | none", "",
+     "Replaces the path where the expression matches; $1 to $9 in the text are what its groups caught."},
+    {Word::Route, "route", InListener, Times::Many, Block::May, 0, any,
+     "[NAME] [[not] MATCHER VALUE ...] [ACTION]", "",
+     "What to do with requests that match; the first route that does wins."},
+    {Word::Server, "server", InBackend, Times::Many, Block::Never, 2, any,
+     "NAME ADDRESS [weight N] [max_in_flight N | none] [backup]", "",
+     "A server: IP:PORT, NAME:PORT or unix:/path; weight 0 to 1000; a backup serves when no other can."},
+    {Word::ShutdownTimeout, "shutdown_timeout", InMain, Times::Once, Block::Never, 1, 1, "TIME", "30s",
+     "How long requests under way may take to end after a TERM signal."},
+    {Word::Timeout, "timeout", in_policies, Times::Many, Block::Never, 2, any,
+     "NAME TIME | none [NAME TIME | none ...]", "",
+     "Limits of time, by name."},
+    {Word::TrustedProxies, "trusted_proxies", InMain, Times::Many, Block::Never, 1, any, "CIDR ...", "",
+     "Peers whose X-Forwarded-For, -Proto, -Host and Forwarded are believed and kept."},
+    {Word::User, "user", InMain, Times::Once, Block::Never, 1, 1, "NAME", "nobody when started as root",
+     "The user of unprivileged processes."},
+    {Word::Workers, "workers", InMain, Times::Once, Block::Never, 1, 1, "auto | N", "auto",
+     "Processes that serve traffic, 1 to 64; auto means one per processor core."},
+};
+
+constexpr TimeoutKind timeouts[] = {
+    {"timeout body", in_policies, &Limits::body, "30s", "between two reads of a request body"},
+    {"timeout connect", in_policies, &Limits::connect, "3s", "to connect to a server"},
+    {"timeout first_byte", in_policies, &Limits::first_byte, "60s",
+     "from the request sent to the first byte of the answer"},
+    {"timeout header", InListener, &Limits::header, "10s",
+     "from the first byte of a request to the end of its head"},
+    {"timeout idle", InListener, &Limits::idle, "60s", "between two requests of a client connection"},
+    {"timeout idle", InBackend, &Limits::server_idle, "60s", "an idle pooled connection to a server"},
+    {"timeout queue", in_policies, &Limits::queue, "5s", "waiting for a free server"},
+    {"timeout read", in_policies, &Limits::read, "60s", "between two reads of an answer"},
+    {"timeout request", in_policies, &Limits::request, "none", "the whole exchange; tunnels are exempt"},
+    {"timeout send", in_policies, &Limits::send, "30s", "without progress in writing to the client"},
+    {"timeout tunnel", in_policies, &Limits::tunnel, "1h", "idle time of an upgraded connection"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const DirectiveKind> directive_kinds() { return kinds; }
+
+std::span<const TimeoutKind> timeout_kinds() { return timeouts; }
+
+const DirectiveKind* find_directive(std::string_view name, std::uint8_t contexts) {
+  for (const DirectiveKind& kind : kinds)
+    if (kind.name == name && (kind.contexts & contexts) != 0) return &kind;
+  return nullptr;
+}
+
+Limits default_limits() {
+  Limits limits;
+  limits.header = std::chrono::seconds(10);
+  limits.body = std::chrono::seconds(30);
+  limits.send = std::chrono::seconds(30);
+  limits.idle = std::chrono::seconds(60);
+  limits.request.emplace(std::nullopt);
+  limits.tunnel = std::chrono::hours(1);
+  limits.connect = std::chrono::seconds(3);
+  limits.first_byte = std::chrono::seconds(60);
+  limits.read = std::chrono::seconds(60);
+  limits.server_idle = std::chrono::seconds(60);
+  limits.queue = std::chrono::seconds(5);
+  limits.max_body.emplace(std::nullopt);
+  limits.retry = Retry{};
+  return limits;
+}
+
+}  // namespace weir::config

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Values with a meaning: durations, sizes, addresses, ranges, names.  Each function takes exactly
+// what the manual says, and its error is the sentence the operator reads, with advice after "; ".
+#pragma once
+
+#include <weir/result.h>
+
+#include "config/config.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weir::config {
+
+/// "250ms", "2s", "5m", "1h", "7d"; at most ten years.
+Result<Milliseconds> parse_duration(std::string_view text);
+
+/// "4k", "100m", "2g": powers of 1024, in bytes.
+Result<std::uint64_t> parse_size(std::string_view text);
+
+/// "10.0.0.1:80", "[::1]:80", "unix:/path", "name:80".
+Result<Endpoint> parse_endpoint(std::string_view text);
+
+/// "10.0.0.0/8", "2001:db8::/32", or a single address.
+Result<Cidr> parse_cidr(std::string_view text);
+
+/// The same back as text; each reads again to the same value.
+std::string duration_text(Milliseconds duration);
+std::string size_text(std::uint64_t bytes);
+
+/// [A-Za-z_][A-Za-z0-9_.-]*, at most 128 bytes.
+bool is_name(std::string_view text);
+
+/// A token of RFC 9110 §5.6.2: names of header fields, methods, cookies.
+bool is_token(std::string_view text);
+
+/// A host name: letters, digits, `-`, `_` and dots in the right places, and not all digits at the end
+/// (that would be an IPv4 address).
+bool is_host_name(std::string_view text);
+
+}  // namespace weir::config
