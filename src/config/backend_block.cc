@@ -93,14 +93,17 @@ class BackendBlock {
       const Value& word = directive.values[i];
       const auto option = read_choice(word, "option of a server", options, report_);
       if (!option) return;
-      if (seen[*option]) report_.error(word.at, concat(in_quotes(word.text), " stands twice"));
+      if (seen[*option])
+        report_.error(word.at, concat(in_quotes(word.text), " stands twice"),
+                      "leave one of them out");
       seen[*option] = true;
       if (*option == 2) {
         server.backup = true;
         continue;
       }
       if (++i == directive.values.size()) {
-        report_.error(word.at, concat(in_quotes(word.text), " has no number"));
+        report_.error(word.at, concat(in_quotes(word.text), " has no number"),
+                      concat("write ", word.text, " N"));
         return;
       }
       const auto number = *option == 0

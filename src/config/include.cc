@@ -38,12 +38,15 @@ class TreeReader {
  private:
   bool may_include(const std::string& name, const Directive& from) {
     if (std::find(open_.begin(), open_.end(), name) != open_.end()) {
-      reporter_.error(from.at, concat(in_quotes(name), " includes itself"));
+      reporter_.error(from.at, concat(in_quotes(name), " includes itself"),
+                      concat("it is being read already, since ", open_.front()));
     } else if (open_.size() > deepest_include) {
-      reporter_.error(from.at, "files included by files, more than 16 deep");
+      reporter_.error(from.at, "files included by files, more than 16 deep",
+                      "a file that includes itself by another name?");
     } else if (++includes_ > most_includes) {
       if (includes_ == most_includes + 1)
-        reporter_.error(from.at, "more than 16384 files included");
+        reporter_.error(from.at, "more than 16384 files included",
+                        "each time a file is included counts");
     } else {
       return true;
     }
@@ -63,7 +66,9 @@ class TreeReader {
     }
     bytes_ += sources.file(*number).text.size();
     if (bytes_ > most_source_bytes) {
-      if (from) reporter_.error(from->at, "the files included are larger than 64 MiB in all");
+      if (from)
+        reporter_.error(from->at, "the files included are larger than 64 MiB in all",
+                        "each time a file is included counts");
       return std::nullopt;
     }
     return number;
@@ -75,7 +80,9 @@ class TreeReader {
     if (isolated)
       reporter_.warning(from->at, concat(message, "; it is left out"));
     else
-      reporter_.error(from ? from->at : Place{}, message);
+      reporter_.error(
+          from ? from->at : Place{}, message,
+          from ? "paths are relative to the file that includes" : "weir -c FILE names another");
     return std::nullopt;
   }
 
@@ -88,7 +95,7 @@ class TreeReader {
     const std::size_t begin = before.rfind('\n') + 1;  // npos + 1 = 0
     reporter_.error({number, static_cast<std::uint32_t>(lines + 1),
                      static_cast<std::uint32_t>(bad - begin + 1)},
-                    "not UTF-8");
+                    "not UTF-8", "save the file as UTF-8");
   }
 
   // Puts included statements in the place of each `include`, in all blocks.

@@ -91,20 +91,20 @@ class MainBlock {
     if (number && *number >= 1 && *number <= most_workers)
       config_.workers = static_cast<std::uint32_t>(*number);
     else
-      report_.error(value.at,
-                    concat(in_quotes(value.text), " is neither auto nor a number from 1 to 64"));
+      report_.error(value.at, concat(in_quotes(value.text), " is not a number of workers"),
+                    "write auto, or a number from 1 to 64");
   }
 
   void build_chroot(const Value& value) {
     config_.chroot = read_path(value, report_);
     if (!config_.chroot.empty() && !config_.chroot.starts_with('/'))
-      report_.error(value.at, "chroot needs an absolute path");
+      report_.error(value.at, "chroot needs an absolute path", "it begins with \"/\"");
   }
 
   // The usual port may be left out.
   void build_nameserver(const Value& value) {
     if (config_.nameservers.size() == most_nameservers)
-      return report_.error(value.at, "more than 8 name servers");
+      return report_.error(value.at, "more than 8 name servers", "two or three are plenty");
     std::string text(value.text);
     for (const std::string& whole : {text, text + ":53", "[" + text + "]:53"}) {
       auto endpoint = parse_endpoint(whole);
@@ -126,7 +126,8 @@ class MainBlock {
     const std::string text = read_template(directive.values[1], report_);
     const auto parsed = parse_template(text);
     if (parsed && !parsed->has_variables())
-      report_.error(directive.values[1].at, "a log format without a variable says nothing");
+      report_.error(directive.values[1].at, "a log format without a variable says nothing",
+                    "variables begin with \"$\": $status, $path; weir.conf(5) has them all");
     if (name.text == "json" || name.text == "combined")
       report_.error(name.at, concat("the log format ", in_quotes(name.text), " is built in"),
                     "choose another name");
@@ -220,7 +221,8 @@ class MainBlock {
       report_.error({0, 1, 1}, "there is no listener",
                     "the smallest: listener web { bind 127.0.0.1:8080; route respond 200 hello }");
     if (config_.server_count > most_servers)
-      report_.error(config_.backends.back().place, "more than 65536 servers");
+      report_.error(config_.backends.back().place, "more than 65536 servers",
+                    "that is how many there is room for");
     if (report_.diagnostics().has_errors()) return;  // a route that was not understood may use it
     for (std::size_t i = 0; i < config_.backends.size(); ++i)
       if (!names_.used[i])

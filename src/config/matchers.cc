@@ -96,7 +96,8 @@ void build_method(const Value& value, Reporter& report, Matcher& matcher) {
   matcher.value = value.text;
   const std::string capitals = upper(value.text);
   if (!is_token(value.text))
-    report.error(value.at, concat(in_quotes(value.text), " is not a method"));
+    report.error(value.at, concat(in_quotes(value.text), " is not a method"),
+                 "one word in capitals, such as GET");
   else if (capitals != value.text &&
            std::find(methods.begin(), methods.end(), capitals) != methods.end())
     report.error(value.at,
@@ -111,7 +112,8 @@ void build_named(const MatcherKind& kind, std::span<const Value> values, Reporte
   matcher.value = values[1].text;
   if (kind.match == Match::Query) return;
   if (!is_token(name))
-    report.error(values[0].at, concat(in_quotes(name), " is not the name of a ", kind.word));
+    report.error(values[0].at, concat(in_quotes(name), " is not the name of a ", kind.word),
+                 concat("write ", kind.word, " NAME VALUE"));
   if (kind.match != Match::Header) return;
   matcher.name = to_lower(name);
   if (name.find('_') != std::string_view::npos)

@@ -21,7 +21,8 @@ class Parser {
     for (;;) {
       statements(all, 0);
       if (token_.kind == TokenKind::End) return all;
-      reporter_.error(token_.value.at, "\"}\" without a \"{\"");
+      reporter_.error(token_.value.at, "\"}\" without a \"{\"",
+                      "perhaps an earlier \"}\" is one too many");
       advance();
     }
   }
@@ -50,7 +51,8 @@ class Parser {
     directive.word = token_.value.text;
     directive.at = token_.value.at;
     if (!token_.value.bare)
-      reporter_.error(token_.value.at, "the name of a directive stands without quotes");
+      reporter_.error(token_.value.at, "the name of a directive stands without quotes",
+                      "take the quotes off");
     for (advance(); token_.kind == TokenKind::Word; advance())
       directive.values.push_back(token_.value);
     if (token_.kind == TokenKind::Open) block(directive, depth);
@@ -61,7 +63,7 @@ class Parser {
     const Place open = token_.value.at;
     directive.has_block = true;
     if (depth + 1 > deepest_block) {
-      reporter_.error(open, "blocks in blocks, too deep");
+      reporter_.error(open, "blocks in blocks, too deep", "no directive needs more than three");
       skip_block();
       return;
     }

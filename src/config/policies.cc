@@ -85,7 +85,9 @@ void build_retry(const Directive& directive, Reporter& report, Limits& limits) {
   Retry retry;
   if (values[0].text == "none") {
     retry.attempts = 0;
-    if (values.size() > 1) report.error(values[1].at, "retry none takes no more values");
+    if (values.size() > 1)
+      report.error(values[1].at, "retry none takes no more values",
+                   "write retry none, or retry 2 on connect_error,503");
   } else {
     const auto attempts = read_number_or_none(values[0], most_attempts, report);
     retry.attempts = static_cast<std::uint32_t>(attempts.value_or(1));
@@ -100,14 +102,25 @@ void build_retry(const Directive& directive, Reporter& report, Limits& limits) {
   limits.retry = std::move(retry);
 }
 
+void report_refused(const Directive& directive, const Error& why, Reporter& report) {
+  const DirectiveKind* kind = find_directive(directive.word, 0xFF);
+  if (why.text().find("; ") != std::string::npos)
+    report.error(directive.at, why);
+  else
+    report.error(directive.at, why.text(),
+                 kind
+                     ? concat("write ", kind->name, " ", kind->arguments)
+                     : concat("the words of ", in_quotes(directive.word), " are its module's own"));
+}
+
 // Words that weir itself has are in the table of directives; their texts are marked.
 void build_filter(const Directive& directive, const Scope& scope, PolicyList& list) {
   const auto kind =
       std::find_if(scope.filters.begin(), scope.filters.end(),
                    [&](const FilterKind& filter) { return directive.word == filter.word; });
   if (kind == scope.filters.end()) {
-    scope.report.error(directive.at,
-                       concat(in_quotes(directive.word), " is not part of this weir"));
+    scope.report.error(directive.at, concat(in_quotes(directive.word), " is not part of this weir"),
+                       "it was compiled without it");
     return;
   }
   if (directive.values.size() == 1 && directive.values[0].text == "none") {
@@ -116,7 +129,8 @@ void build_filter(const Directive& directive, const Scope& scope, PolicyList& li
     return;
   }
   if (list.own.size() == most_policies) {
-    scope.report.error(directive.at, "more than 100 policies in one block");
+    scope.report.error(directive.at, "more than 100 policies in one block",
+                       "each route would carry all of them");
     return;
   }
   const bool own_word = find_directive(directive.word, 0xFF) != nullptr;
@@ -127,7 +141,7 @@ void build_filter(const Directive& directive, const Scope& scope, PolicyList& li
                                                                         : value.text);
   }
   const auto made = kind->make(statement);
-  if (!made) scope.report.error(directive.at, made.error());
+  if (!made) report_refused(directive, made.error(), scope.report);
   list.own.push_back({kind->word, std::move(statement.values), directive.at});
 }
 

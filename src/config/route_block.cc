@@ -56,7 +56,8 @@ class RouteBlock {
 
   bool unknown(const Value& value) {
     if (is_word(value))
-      report_.error(value.at, concat(in_quotes(value.text), " does not exist in this version"));
+      report_.error(value.at, concat(in_quotes(value.text), " does not exist in this version"),
+                    "the word is reserved for a later one");
     else
       report_.unknown(value.at, "matcher or action", value.text, route_words());
     return false;
@@ -67,20 +68,21 @@ class RouteBlock {
       const Value& word = values_[next_];
       const bool negated = word.bare && word.text == "not";
       if (negated && ++next_ == values_.size()) {
-        report_.error(word.at, "\"not\" without a matcher");
+        report_.error(word.at, "\"not\" without a matcher", "write not MATCHER VALUE");
         return false;
       }
       const Value& subject = values_[next_];
       const MatcherKind* kind = subject.bare ? find_matcher(subject.text) : nullptr;
       if (!kind && negated) {
-        report_.error(subject.at, "\"not\" stands before a matcher");
+        report_.error(subject.at, "\"not\" stands before a matcher", "write not MATCHER VALUE");
         return false;
       }
       if (!kind) return true;
       if (values_.size() - next_ - 1 < kind->values) {
         report_.error(
             subject.at,
-            concat(kind->word, kind->values == 1 ? " needs a value" : " needs a name and a value"));
+            concat(kind->word, kind->values == 1 ? " needs a value" : " needs a name and a value"),
+            concat("write ", kind->word, kind->values == 1 ? " VALUE" : " NAME VALUE"));
         return false;
       }
       Matcher matcher = build_matcher(*kind, values_.subspan(next_ + 1, kind->values), report_);
@@ -106,7 +108,8 @@ class RouteBlock {
       report_.error(word.at, concat(kind->name, " has too few values"),
                     concat("write ", kind->name, " ", kind->arguments));
     else if (rest.size() > kind->most)
-      report_.error(rest[kind->most].at, "nothing may follow the action but a block");
+      report_.error(rest[kind->most].at, "nothing may follow the action but a block",
+                    "matchers stand before the action; quote a text of several words");
     else
       action(kind->word, word.at, rest);
     has_action_ = true;
@@ -157,7 +160,8 @@ class RouteBlock {
     if (values.size() < 2) return;
     route_.action.text = read_template(values[1], report_);
     if (status && (*status == 204 || *status == 304))
-      report_.error(values[1].at, concat("an answer with status ", values[0].text, " has no text"));
+      report_.error(values[1].at, concat("an answer with status ", values[0].text, " has no text"),
+                    "leave the text out");
   }
 
   void redirect(std::span<const Value> values) {
@@ -172,7 +176,8 @@ class RouteBlock {
     route_.action.text = read_template(values[1], report_);
     const std::string_view url = values[1].text;
     if (url.empty() || url.find_first_of("\r\n\t ") != std::string_view::npos)
-      report_.error(values[1].at, "a URL is not empty and has no blanks");
+      report_.error(values[1].at, "a URL is not empty and has no blanks",
+                    "write https://$host$request_uri, or a path");
   }
 
   const Directive& directive_;

@@ -126,8 +126,10 @@ void Reporter::unknown(const Place& at, std::string_view what, std::string_view 
   if (diagnostics_.keeps(Severity::Error)) {
     if (const auto near = nearest(word, candidates)) hint = concat("did you mean \"", *near, "\"?");
   }
-  if (hint.empty() && !candidates.empty() && candidates.size() <= 16) {
-    hint = "one of";
+  if (hint.empty() && candidates.size() > 16)
+    hint = concat("none of the ", std::to_string(candidates.size()), " has a name like it");
+  if (hint.empty()) {
+    hint = candidates.empty() ? "there is none" : "one of";
     for (const std::string_view candidate : candidates) hint.append(" ").append(candidate);
   }
   error(at, concat("unknown ", what, " ", in_quotes(word)), hint);

@@ -78,7 +78,7 @@ class Reporter {
   Reporter(Sources& sources, Diagnostics& diagnostics)
       : sources_(sources), diagnostics_(diagnostics) {}
 
-  void error(const Place& at, std::string message, std::string hint = {});
+  void error(const Place& at, std::string message, std::string hint);
   /// The same for a reason found elsewhere; what its text says after "; " is the hint.
   void error(const Place& at, const Error& why);
   void warning(const Place& at, std::string message, std::string hint = {});

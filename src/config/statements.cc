@@ -66,7 +66,7 @@ bool has_right_shape(const DirectiveKind& kind, const Directive& directive, Repo
                                 : concat(kind.name, " has too many values"),
                  synopsis(kind));
   } else if (kind.block == Block::Never && directive.has_block) {
-    report.error(directive.at, concat(kind.name, " takes no block"));
+    report.error(directive.at, concat(kind.name, " takes no block"), synopsis(kind));
   } else if (kind.block == Block::Must && !directive.has_block) {
     report.error(directive.at, concat(kind.name, " needs a block"),
                  concat("write ", kind.name, " ", kind.arguments, " { ... }"));

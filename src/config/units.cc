@@ -31,15 +31,15 @@ Error invalid(std::string text) { return Error(Errc::Invalid, std::move(text)); 
 // A number and one of the units; `names` tells which ones there are.
 template <std::size_t N>
 Result<std::uint64_t> parse_quantity(std::string_view text, const std::array<Unit, N>& units,
-                                     std::string_view what, std::string_view names) {
+                                     std::string_view what, std::string_view names,
+                                     std::string_view suggested) {
   const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
   const auto number = to_number(text.substr(0, digits));
   const std::string_view suffix = text.substr(digits);
   if (digits == 0 || (!number && suffix.empty()))
     return invalid(concat(in_quotes(text), " is not ", what, "; a number and a unit: ", names));
   if (suffix.empty())
-    return invalid(
-        concat(what, " needs a unit: ", names, "; write ", text, units[units.size() / 2].name));
+    return invalid(concat(what, " needs a unit: ", names, "; write ", text, suggested));
   for (const Unit& unit : units) {
     if (unit.name != suffix) continue;
     if (!number || *number > std::numeric_limits<std::uint64_t>::max() / 2 / unit.factor)
@@ -77,7 +77,7 @@ Result<Endpoint> parse_unix(std::string_view text) {
 }  // namespace
 
 Result<Milliseconds> parse_duration(std::string_view text) {
-  const auto value = parse_quantity(text, time_units, "a duration", "ms, s, m, h or d");
+  const auto value = parse_quantity(text, time_units, "a duration", "ms, s, m, h or d", "s");
   if (!value) return value.error();
   if (*value > ten_years)
     return invalid(concat(in_quotes(text), " is more than ten years; write none for no limit"));
@@ -85,7 +85,7 @@ Result<Milliseconds> parse_duration(std::string_view text) {
 }
 
 Result<std::uint64_t> parse_size(std::string_view text) {
-  return parse_quantity(text, size_units, "a size", "k, m or g (powers of 1024)");
+  return parse_quantity(text, size_units, "a size", "k, m or g", "k");
 }
 
 std::string duration_text(Milliseconds duration) {

@@ -23,7 +23,8 @@ std::optional<std::uint64_t> read_number(const Value& value, std::uint64_t least
                                          std::uint64_t most, Reporter& report) {
   const auto number = to_number(value.text);
   if (number && *number >= least && *number <= most) return number;
-  report.error(value.at, concat(in_quotes(value.text), " is not ", range_text(least, most)));
+  report.error(value.at, concat(in_quotes(value.text), " cannot stand here"),
+               concat("write ", range_text(least, most)));
   return std::nullopt;
 }
 
@@ -32,9 +33,9 @@ std::optional<std::uint64_t> read_number_or_none(const Value& value, std::uint64
   if (value.text == "none") return 0;
   const auto number = to_number(value.text);
   if (number && *number >= 1 && *number <= most) return number;
-  report.error(value.at,
-               concat(in_quotes(value.text), " is neither ", range_text(1, most), " nor none"),
-               number && *number == 0 ? std::string(write_none) : "");
+  report.error(value.at, concat(in_quotes(value.text), " cannot stand here"),
+               number && *number == 0 ? std::string(write_none)
+                                      : concat("write ", range_text(1, most), ", or none"));
   return std::nullopt;
 }
 
@@ -44,8 +45,9 @@ std::optional<std::uint64_t> read_size(const Value& value, std::uint64_t least, 
   if (!size) {
     report.error(value.at, size.error());
   } else if (*size < least || *size > most) {
-    report.error(value.at, concat(in_quotes(value.text), " is not between ", size_text(least),
-                                  " and ", size_text(most)));
+    report.error(value.at,
+                 concat(in_quotes(value.text), *size < least ? " is too small" : " is too large"),
+                 concat("write a size from ", size_text(least), " to ", size_text(most)));
   } else {
     return *size;
   }
@@ -100,7 +102,7 @@ std::optional<Endpoint> read_endpoint(const Value& value, EndpointUse use, Repor
                  "weir binds to IP addresses and Unix sockets, not to names");
   } else if (use == EndpointUse::Server && endpoint->kind != Endpoint::Kind::Unix &&
              endpoint->port == 0) {
-    report.error(value.at, "a server's port cannot be 0");
+    report.error(value.at, "a server's port cannot be 0", "write a number from 1 to 65535");
   } else {
     return *endpoint;
   }
@@ -117,7 +119,7 @@ std::optional<Cidr> read_cidr(const Value& value, Reporter& report) {
 std::string read_path(const Value& value, Reporter& report) {
   if (!value.text.empty() && value.text.find('\0') == std::string_view::npos)
     return std::string(value.text);
-  report.error(value.at, "not a path");
+  report.error(value.at, "not a path", "write the name of a file");
   return {};
 }
 

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What is refused: for each rule a text, and the place and the sentence that the operator gets.
+#include <string>
+
+#include "config/loading.h"
+
+#include <gtest/gtest.h>
+
+namespace weir::config {
+namespace {
+
+struct Case {
+  const char* text;
+  const char* place;    ///< "line:column"
+  const char* message;  ///< part of it
+  const char* hint;     ///< part of it
+};
+
+void expect_error(const Loaded& loaded, const Case& expected) {
+  EXPECT_FALSE(loaded.config) << expected.text;
+  ASSERT_TRUE(loaded.diagnostics.has_errors()) << expected.text;
+  bool found = false;
+  for (const Diagnostic& diagnostic : loaded.diagnostics.all())
+    found = found || (diagnostic.severity == Severity::Error &&
+                      diagnostic.place == std::string("weir.conf:") + expected.place &&
+                      diagnostic.message.find(expected.message) != std::string::npos &&
+                      diagnostic.hint.find(expected.hint) != std::string::npos);
+  EXPECT_TRUE(found) << expected.text << "\nwanted: " << expected.place << ": " << expected.message
+                     << "\ngot:\n"
+                     << loaded.diagnostics.text();
+  for (const Diagnostic& diagnostic : loaded.diagnostics.all())
+    if (diagnostic.severity == Severity::Error) {
+      EXPECT_NE(diagnostic.hint, "") << diagnostic.message;
+      EXPECT_NE(diagnostic.line, "") << diagnostic.message;
+    }
+}
+
+const Case main_cases[] = {
+    {"workrs 2", "1:1", "unknown directive \"workrs\"", "did you mean \"workers\"?"},
+    {"xyzzy", "1:1", "unknown directive \"xyzzy\"", "one of access_log"},
+    {"listener a { workers 1 }", "1:14", "\"workers\" cannot stand in a listener", "the main level"},
+    {"bind 127.0.0.1:1", "1:1", "\"bind\" cannot stand in the main level", "it belongs in a listener"},
+    {"workers", "1:1", "workers has no value", "write workers auto | N"},
+    {"workers 1 2", "1:11", "workers has too many values", "write workers auto | N"},
+    {"workers 1 { }", "1:1", "workers takes no block", "write workers"},
+    {"listener a", "1:1", "listener needs a block", "write listener NAME { ... }"},
+    {"workers 1\nworkers 2", "2:1", "\"workers\" stands twice", "weir.conf:1:1"},
+    {"workers 0", "1:9", "\"0\" is not a number of workers", "1 to 64"},
+    {"workers 65", "1:9", "\"65\" is not a number of workers", "auto"},
+    {"workers 1x", "1:9", "\"1x\" is not a number of workers", "auto"},
+    {"user 1a", "1:6", "\"1a\" cannot be the name of a user", "a letter or _"},
+    {"chroot srv", "1:8", "chroot needs an absolute path", "/"},
+    {"pid_file ''", "1:10", "not a path", "name of a file"},
+    {"jit yes", "1:5", "unknown switch \"yes\"", "one of on off"},
+    {"max_connections 0", "1:17", "\"0\" cannot stand here", "write none"},
+    {"max_connections many", "1:17", "\"many\" cannot stand here", "or none"},
+    {"shutdown_timeout 30", "1:18", "a duration needs a unit: ms, s, m, h or d", "write 30s"},
+    {"shutdown_timeout 30x", "1:18", "unknown unit in \"30x\"", "ms, s, m, h or d"},
+    {"shutdown_timeout 0s", "1:18", "a time of 0", "write none"},
+    {"shutdown_timeout none", "1:18", "\"none\" is not a duration", "ms, s, m, h or d"},
+    {"shutdown_timeout 99999d", "1:18", "more than ten years", "none"},
+    {"shutdown_timeout 99999999999999999999s", "1:18", "is too large", "none"},
+    {"error_log off", "1:11", "the error log cannot be off", "level error"},
+    {"error_log stderr level loud", "1:24", "unknown level \"loud\"", "one of debug"},
+    {"error_log stderr info", "1:18", "\"info\" is not understood here", "write level"},
+    {"error_log stderr level", "1:18", "\"level\" is not understood here", "one value"},
+    {"access_log stderr format jsn", "1:26", "unknown log format \"jsn\"", "\"json\"?"},
+    {"log_format json '$status'", "1:12", "\"json\" is built in", "another name"},
+    {"log_format a '$status'\nlog_format a '$host'", "2:12", "log format \"a\" stands twice", "1:12"},
+    {"log_format a constant", "1:14", "without a variable", "$status"},
+    {"log_format a '$statos'", "1:14", "unknown variable \"$statos\"", "\"$status\"?"},
+    {"log_format a '5 $ $status'", "1:14", "a \"$\" without a variable's name", "\"$$\""},
+    {"trusted_proxies 10.0.0.0/33", "1:17", "not a number from 0 to 32", "10.0.0.0/8"},
+    {"trusted_proxies 10.0.0.1/8", "1:17", "has bits set behind its length", "write 10.0.0.0/8"},
+    {"trusted_proxies ::1 2001:db8::1/32", "1:21", "has bits set", "write 2001:db8::/32"},
+    {"trusted_proxies proxy", "1:17", "\"proxy\" is not an address range", "10.0.0.0/8"},
+    {"nameserver dns.example.com", "1:12", "is not the address of a name server", "IP:PORT"},
+    {"nameserver 1.1.1.1:0", "1:12", "is not the address of a name server", "IP:PORT"},
+    {"workers 1", "1:1", "there is no listener", "the smallest"},
+    {"", "1:1", "there is no listener", "the smallest"},
+    {"admin unix:/run/a.sock", "1:1", "unknown directive \"admin\"", "one of"},
+    {"shine 1", "1:1", "unknown directive \"shine\"", "one of"},
+};
+
+TEST(ConfigErrors, MainLevel) {
+  for (const Case& each : main_cases) {
+    const Loaded loaded = load_text(each.text);
+    const std::string first = each.text;
+    if (!first.empty()) {
+      expect_error(loaded, each);
+    } else {
+      EXPECT_FALSE(loaded.config);
+      EXPECT_EQ(loaded.messages(), "1:1: error: there is no listener\n");
+    }
+  }
+}
+
+const Case grammar_cases[] = {
+    {"listener a {\n", "1:12", "\"{\" is never closed", "}"},
+    {"}", "1:1", "\"}\" without a \"{\"", "one too many"},
+    {"workers 1 }", "1:11", "\"}\" without a \"{\"", "one too many"},
+    {"listener a\n{ }", "2:1", "a block without a directive", "same line"},
+    {"\"workers\" 1", "1:1", "the name of a directive stands without quotes", "quotes off"},
+    {"user \"weir", "1:6", "a quote is not closed on its line", "\\n"},
+    {"user 'weir\n'", "1:6", "a quote is not closed on its line", "\\n"},
+    {"user we\"ir\"", "1:8", "a quote inside a word", "quote the whole value"},
+    {"user \"we\"ir", "1:10", "a blank is missing after the closing quote", "whole values"},
+    {"user \"a\\x\"", "1:8", "unknown escape \"\\x\"", "single quotes are raw"},
+    {"user a\x01", "1:7", "control character", "\\t"},
+    {"user 'a\rb'", "1:8", "control character", "\\t"},
+    {"user \xff", "1:6", "not UTF-8", "save the file"},
+    {"# x\n# \xc0\x80", "2:3", "not UTF-8", "save the file"},
+    {"user ${NOBODY}", "1:6", "environment variable \"NOBODY\" is not set", "${NOBODY:-default}"},
+    {"user a${1X}", "1:7", "names no environment variable", "${NAME}"},
+    {"user ${NOBODY", "1:6", "\"${\" is not closed", "${NAME}"},
+    {"user \"x ${NOBODY\"", "1:9", "\"${\" is not closed", "${NAME}"},
+    {"include", "1:1", "include takes a file or a pattern", "conf.d/*.conf"},
+    {"include a b", "1:1", "include takes a file or a pattern", "isolated"},
+    {"include a.conf", "1:1", "\"a.conf\" cannot be opened", "relative to the file"},
+    {"include weir.conf", "1:1", "\"weir.conf\" includes itself", "being read already"},
+};
+
+TEST(ConfigErrors, Grammar) {
+  for (const Case& each : grammar_cases) expect_error(load_text(each.text), each);
+}
+
+const Case listener_cases[] = {
+    {"bind 10.0.0.1", "4:6", "\"10.0.0.1\" has no port", "ADDRESS:PORT"},
+    {"bind [::1]", "4:6", "\"[::1]\" has no port", "ADDRESS:PORT"},
+    {"bind *:80", "4:6", "\"*\" is not an address", "0.0.0.0 means"},
+    {"bind localhost:80", "4:6", "\"localhost\" is not an IP address", "not to names"},
+    {"bind 10.0.0.1:65536", "4:6", "not a number from 0 to 65535", "PORT"},
+    {"bind ::1:80", "4:6", "IPv6 address without brackets", "write [::1]:80"},
+    {"bind [::g]:80", "4:6", "\"::g\" is not an IPv6 address", "[2001"},
+    {"bind 10.0.0.300:80", "4:6", "neither an IP address nor a host name", "IP:PORT"},
+    {"bind unix:run/a", "4:6", "is not absolute", "unix:/path"},
+    {"bind 127.0.0.1:80", "4:6", "address \"127.0.0.1:80\" is bound twice", "2:6"},
+    {"bind [::1]:82\nbind [0::1]:82", "5:6", "is bound twice", "4:6"},
+    {"bind 127.0.0.1:443 tls", "4:20", "bind has too many values", "write bind ADDRESS"},
+    {"tls { }", "4:1", "unknown directive \"tls\"", "none of the"},
+    {"protocol tcp", "4:10", "unknown protocol in this version \"tcp\"", "one of http"},
+    {"protocols h2 http/1.1", "4:11", "unknown protocol in this version \"h2\"", "one of http/1.1"},
+    {"max_header 512", "4:12", "a size needs a unit: k, m or g", "write 512k"},
+    {"max_header 2m", "4:12", "\"2m\" is too large", "from 1k to 1m"},
+    {"max_line 0k", "4:10", "\"0k\" is too small", "from 1k to 64k"},
+    {"max_fields 0", "4:12", "\"0\" cannot stand here", "from 1 to 1000"},
+    {"max_requests 0", "4:14", "\"0\" cannot stand here", "write none"},
+    {"max_lifetime 0s", "4:14", "a time of 0", "write none"},
+    {"max_body 5", "4:10", "a size needs a unit", "write 5k"},
+    {"timeout header", "4:1", "timeout has too few values", "NAME TIME"},
+    {"timeout header 1s idle", "4:19", "timeout \"idle\" has no time", "write timeout idle 60s"},
+    {"timeout body 1s\ntimeout body 2s", "5:9", "timeout \"body\" stands twice", "4:9"},
+    {"timeout haeder 1s", "4:9", "unknown timeout \"haeder\"", "\"header\"?"},
+    {"timeout handshake 1s", "4:9", "unknown timeout \"handshake\"", "one of body"},
+    {"timeout body 10", "4:14", "a duration needs a unit", "write 10s"},
+    {"retry 0", "4:7", "\"0\" cannot stand here", "write none"},
+    {"retry 11", "4:7", "\"11\" cannot stand here", "from 1 to 10"},
+    {"retry 2 503", "4:9", "retry needs \"on\"", "connect_error,503"},
+    {"retry 2 on 200", "4:12", "\"200\" is not a reason to try again", "400 to 599"},
+    {"retry none on 503", "4:12", "retry none takes no more values", "retry none"},
+    {"retry 2 on 503 { budget 20% }", "4:1", "retry takes no block", "write retry"},
+    {"header bad", "4:1", "bad is not good", "write good"},
+    {"header", "4:1", "header has no value", "set NAME TEXT"},
+    {"shine bad", "4:1", "bad is not good", "write good"},
+    {"forward b", "4:1", "\"forward\" cannot stand in a listener", "it belongs in a route"},
+};
+
+TEST(ConfigErrors, Listener) {
+  for (const Case& each : listener_cases) expect_error(load_in_listener(each.text), each);
+}
+
+TEST(ConfigErrors, ListenerAsAWhole) {
+  expect_error(load_text("listener a { route close }"),
+               {"", "1:1", "listener \"a\" has no address", "bind 127.0.0.1:8080"});
+  expect_error(load_text("listener a { bind 127.0.0.1:1 }\nlistener a { bind 127.0.0.1:2 }"),
+               {"", "2:10", "listener \"a\" stands twice", "1:1"});
+  expect_error(load_text("listener 1a { bind 127.0.0.1:1 }"),
+               {"", "1:10", "\"1a\" cannot be the name of a listener", "a letter"});
+}
+
+const Case backend_cases[] = {
+    {"", "2:1", "backend \"b\" has no server", "server NAME ADDRESS"},
+    {"balance leastconn", "3:9", "unknown balance method \"leastconn\"", "\"least_request\"?"},
+    {"server s", "3:1", "server has too few values", "NAME ADDRESS"},
+    {"server s 127.0.0.1:0", "3:10", "port cannot be 0", "1 to 65535"},
+    {"server s -x:80", "3:10", "neither an IP address nor a host name", "NAME:PORT"},
+    {"server 9 127.0.0.1:1", "3:8", "\"9\" cannot be the name of a server", "a letter"},
+    {"server s 127.0.0.1:1\nserver s 127.0.0.1:2", "4:1", "server \"s\" stands twice", "3:1"},
+    {"server s 127.0.0.1:1 wieght 3", "3:22", "unknown option of a server \"wieght\"", "\"weight\"?"},
+    {"server s 127.0.0.1:1 weight", "3:22", "\"weight\" has no number", "weight N"},
+    {"server s 127.0.0.1:1 weight 1001", "3:29", "\"1001\" cannot stand here", "0 to 1000"},
+    {"server s 127.0.0.1:1 weight 1 weight 2", "3:31", "\"weight\" stands twice", "one of them"},
+    {"server s 127.0.0.1:1 max_in_flight 0", "3:36", "\"0\" cannot stand here", "write none"},
+    {"keepalive 0", "3:11", "\"0\" cannot stand here", "write none"},
+    {"max_queue none", "3:11", "\"none\" cannot stand here", "0 to"},
+    {"protocol h2", "3:10", "unknown protocol in this version \"h2\"", "http/1.1"},
+    {"timeout header 1s", "3:9", "timeout \"header\" cannot stand here", "in a listener"},
+    {"check http GET /", "3:1", "unknown directive \"check\"", "one of"},
+};
+
+TEST(ConfigErrors, Backend) {
+  for (const Case& each : backend_cases) expect_error(load_in_backend(each.text), each);
+  expect_error(load_text("listener a { bind 127.0.0.1:1; route forward b }\n"
+                         "backend b { server s 127.0.0.1:2 }\nbackend b { server s 127.0.0.1:2 }"),
+               {"", "3:9", "backend \"b\" stands twice", "2:1"});
+}
+
+const Case route_cases[] = {
+    {"route", "3:1", "the route has no action", "write forward"},
+    {"route path /x", "3:1", "the route has no action", "write forward"},
+    {"route name { header set a b }", "3:1", "the route has no action", "write forward"},
+    {"route hst example.com forward a", "3:7", "unknown matcher or action \"hst\"", "\"host\"?"},
+    {"route fowrard a", "3:7", "unknown matcher or action \"fowrard\"", "\"forward\"?"},
+    {"route path /x fwd a", "3:15", "unknown matcher or action \"fwd\"", "one of host"},
+    {"route sni x forward a", "3:7", "\"sni\" does not exist in this version", "reserved"},
+    {"route split a 1 b 2", "3:7", "\"split\" does not exist in this version", "reserved"},
+    {"route a.b/c close", "3:7", "\"a.b/c\" cannot be the name of a route", "a letter"},
+    {"route \"path\" /x close", "3:7", "unknown matcher or action \"path\"", "path"},
+    {"route not", "3:7", "\"not\" without a matcher", "not MATCHER"},
+    {"route not close", "3:11", "\"not\" stands before a matcher", "not MATCHER"},
+    {"route header X", "3:7", "header needs a name and a value", "header NAME VALUE"},
+    {"route host", "3:7", "host needs a value", "host VALUE"},
+    {"route close now", "3:13", "nothing may follow the action", "before the action"},
+    {"route forward", "3:7", "forward has too few values", "write forward BACKEND"},
+    {"route forward c", "3:15", "unknown backend \"c\"", "one of a b"},
+    {"route forward a { close }", "3:19", "the route has an action already", "exactly one"},
+    {"route { close; forward a }", "3:16", "the route has an action already", "exactly one"},
+    {"route respond 199", "3:15", "\"199\" cannot stand here", "200 to 599"},
+    {"route respond 204 text", "3:19", "an answer with status 204 has no text", "leave the text out"},
+    {"route respond 200 $hst", "3:19", "unknown variable \"$hst\"", "\"$host\"?"},
+    {"route redirect 200 /x", "3:16", "\"200\" is not a status of a redirect", "301"},
+    {"route redirect 301", "3:7", "redirect has too few values", "STATUS URL"},
+    {"route redirect 301 'a b'", "3:20", "a URL is not empty", "https"},
+    {"route host example.com:80 close", "3:12", "\"example.com:80\" is not a host name", "without the port: example.com"},
+    {"route host * close", "3:12", "\"*\" is not a host name", "leave the matcher out"},
+    {"route host a.*.b close", "3:12", "is not a host name", "*.SUFFIX"},
+    {"route path x close", "3:12", "path \"x\" cannot match", "begins with \"/\""},
+    {"route path /a//b close", "3:12", "cannot match", "empty segments"},
+    {"route path /a/../b close", "3:12", "cannot match", "dot segments"},
+    {"route path /a?b close", "3:12", "cannot match", "no query"},
+    {"route path /%61 close", "3:12", "cannot match", "decoded before"},
+    {"route path /%2a close", "3:12", "cannot match", "capitals"},
+    {"route path /%2F close", "3:12", "cannot match", "refused"},
+    {"route path /a*b close", "3:12", "cannot match", "only at the end"},
+    {"route path /a//* close", "3:12", "cannot match", "empty segments"},
+    {"route method get close", "3:14", "method \"get\" never comes", "write GET"},
+    {"route method 'G T' close", "3:14", "\"G T\" is not a method", "GET"},
+    {"route header X_A 1 close", "3:14", "header \"X_A\" never comes", "drops fields"},
+    {"route header 'X:' 1 close", "3:14", "is not the name of a header", "NAME VALUE"},
+    {"route client 10.0.0.0/99 close", "3:14", "not a number from 0 to 32", "10.0.0.0/8"},
+    {"route close { timeout idle 1s }", "3:23", "timeout \"idle\" cannot stand here", "listener"},
+    {"route close { balance p2c }", "3:15", "\"balance\" cannot stand in a route", "backend"},
+    {"route x close\nroute x path /b close", "4:1", "route \"x\" stands twice", "3:1"},
+};
+
+TEST(ConfigErrors, Route) {
+  for (const Case& each : route_cases) expect_error(load_route(each.text), each);
+}
+
+TEST(ConfigErrors, AllAtOnceInOrder) {
+  const Loaded loaded = load_text(
+      "workers 0\nlistener a {\n  bind x:1\n  route forward c\n}\nbackend b { balance x; server s 1.1.1.1:1 }\n");
+  EXPECT_EQ(loaded.messages(),
+            "1:9: error: \"0\" is not a number of workers\n"
+            "2:1: error: listener \"a\" has no address\n"
+            "3:8: error: \"x\" is not an IP address\n"
+            "4:17: error: unknown backend \"c\"\n"
+            "6:21: error: unknown balance method \"x\"\n");
+}
+
+TEST(ConfigErrors, LookLikeThis) {
+  const Loaded loaded = load_in_backend("\tbalance leastconn; server s 1.1.1.1:1");
+  EXPECT_EQ(loaded.diagnostics.text(),
+            "weir.conf:3:10: error: unknown balance method \"leastconn\"\n"
+            "\tbalance leastconn; server s 1.1.1.1:1\n"
+            "\t        ^\n"
+            "hint: did you mean \"least_request\"?\n");
+}
+
+TEST(ConfigErrors, LongLinesAreCutAndManyErrorsCounted) {
+  std::string text = "user ";
+  for (int i = 0; i < 2000; ++i) text += "\x01";
+  const Loaded loaded = load_text(text);
+  EXPECT_EQ(loaded.diagnostics.all().size(), Diagnostics::most_kept);
+  EXPECT_GT(loaded.diagnostics.count(Severity::Error), 2000U);
+  for (const Diagnostic& diagnostic : loaded.diagnostics.all()) EXPECT_LE(diagnostic.line.size(), 160U);
+  EXPECT_NE(loaded.diagnostics.text().find("more errors"), std::string::npos);
+}
+
+TEST(ConfigErrors, CaretCountsCharactersNotBytes) {
+  const Loaded loaded = load_text("user \"\xc3\xa4\" x");
+  EXPECT_NE(loaded.diagnostics.text().find("\n         ^\n"), std::string::npos)
+      << loaded.diagnostics.text();
+}
+
+}  // namespace
+}  // namespace weir::config
