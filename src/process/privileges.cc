@@ -10,6 +10,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <weir/log.h>
@@ -108,6 +109,8 @@ std::uint64_t raise_descriptor_limit(std::uint64_t wanted) {
 }
 
 Result<void> lock_down(const Setup& setup) {
+  ::tzset();  // reads /etc/localtime, once
+  prctl(PR_SET_NAME, "weir", 0, 0, 0);
   if (auto changed = change_user(setup.plan); !changed) return changed;
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failed("no_new_privs");
   rlimit no_core{0, 0};
