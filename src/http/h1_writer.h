@@ -16,7 +16,7 @@ namespace weir::http {
 
 /// What the writer adds of its own.
 struct WriteOptions {
-  Framing framing;               ///< how the body will be delimited on this connection
+  Framing framing{};             ///< how the body will be delimited on this connection
   bool close = false;            ///< say Connection: close
   bool keep_alive = false;       ///< say Connection: keep-alive (to an HTTP/1.0 client)
   std::string_view upgrade{};    ///< say Connection: upgrade and Upgrade: this
