@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // weir: options, then the process they ask for.
-#include <getopt.h>
-
-#include <cstdio>
-#include <cstring>
-#include <string>
-
 #include <weir/version.h>
 
 #include "config/schema.h"
@@ -16,6 +10,12 @@
 #include "process/master.h"
 #include "process/worker.h"
 #include "process/writer.h"
+
+#include <getopt.h>
+
+#include <cstdio>
+#include <cstring>
+#include <string>
 
 namespace {
 
@@ -32,7 +32,8 @@ constexpr const char* usage =
     "  -T         print the effective configuration, with the place of each value\n"
     "  -d         go into the background once everything has started\n"
     "\n"
-    "Signals: TERM drain, then stop; INT stop now; QUIT drain without limit; USR1 open logs again.\n"
+    "Signals: TERM drain, then stop; INT stop now; QUIT drain without limit; USR1 open logs "
+    "again.\n"
     "See weir(8) and weir.conf(5).\n";
 
 /// The internal half of the command line: a process that the master has started.
@@ -67,12 +68,17 @@ struct Options {
 };
 
 bool parse(int argc, char** argv, Options& options) {
-  static const option names[] = {{"version", no_argument, nullptr, 'v'}, {"help", no_argument, nullptr, 'h'}, {}};
+  static const option names[] = {
+      {"version", no_argument, nullptr, 'v'}, {"help", no_argument, nullptr, 'h'}, {}};
   for (int c; (c = getopt_long(argc, argv, "c:tTdhv", names, nullptr)) != -1;) {
-    if (c == 'c') options.master.path = optarg;
-    else if (c == 'd') options.master.daemonize = true;
-    else if (c == '?') return false;
-    else options.action = static_cast<char>(c);
+    if (c == 'c')
+      options.master.path = optarg;
+    else if (c == 'd')
+      options.master.daemonize = true;
+    else if (c == '?')
+      return false;
+    else
+      options.action = static_cast<char>(c);
   }
   return optind == argc;
 }
@@ -80,7 +86,8 @@ bool parse(int argc, char** argv, Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc >= 3 && std::strcmp(argv[1], "--role") == 0) return run_role(argv[2], argc > 3 ? argv[3] : "");
+  if (argc >= 3 && std::strcmp(argv[1], "--role") == 0)
+    return run_role(argv[2], argc > 3 ? argv[3] : "");
   if (argc >= 2 && std::strcmp(argv[1], "help") == 0) return help(argc - 2, argv + 2);
   Options options;
   if (!parse(argc, argv, options)) {

@@ -6,15 +6,15 @@
 // and shared by all streams; a Filter belongs to one stream and dies with it.
 #pragma once
 
+#include <weir/arena.h>
+#include <weir/message.h>
+#include <weir/result.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <weir/arena.h>
-#include <weir/message.h>
-#include <weir/result.h>
 
 namespace weir {
 

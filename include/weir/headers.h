@@ -8,12 +8,12 @@
 // a Host?" is one comparison of bytes, and "is there no Upgrade?" one test of a bit.
 #pragma once
 
+#include <weir/arena.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
-
-#include <weir/arena.h>
 
 namespace weir {
 

@@ -5,14 +5,25 @@
 // stream's arena and live as long as the stream.
 #pragma once
 
+#include <weir/headers.h>
+
 #include <cstdint>
 #include <string_view>
 
-#include <weir/headers.h>
-
 namespace weir {
 
-enum class Method : std::uint8_t { Other, Get, Head, Post, Put, Delete, Connect, Options, Trace, Patch };
+enum class Method : std::uint8_t {
+  Other,
+  Get,
+  Head,
+  Post,
+  Put,
+  Delete,
+  Connect,
+  Options,
+  Trace,
+  Patch
+};
 
 /// How the end of a body is known (RFC 9112 §6.3).
 enum class BodyEnd : std::uint8_t {
@@ -32,8 +43,8 @@ struct MessageHead {
   Headers headers;
   Framing framing;
   std::uint8_t major = 1, minor = 1;  ///< HTTP version as received
-  std::uint16_t dropped_fields = 0;  ///< fields with `_` in their name, which are not passed on
-  bool keep_alive = true;  ///< the sender allows another message after this one
+  std::uint16_t dropped_fields = 0;   ///< fields with `_` in their name, which are not passed on
+  bool keep_alive = true;             ///< the sender allows another message after this one
 };
 
 struct RequestHead : MessageHead {
@@ -50,8 +61,8 @@ struct RequestHead : MessageHead {
 };
 
 struct ResponseHead : MessageHead {
-  std::uint16_t status = 0;     ///< 100–599
-  std::string_view reason;      ///< as received; may be empty
+  std::uint16_t status = 0;  ///< 100–599
+  std::string_view reason;   ///< as received; may be empty
   bool is_interim() const { return status < 200 && status != 101; }
 };
 

@@ -5,10 +5,10 @@
 // configure writes the table of all of them; there is no registration at run time.
 #pragma once
 
+#include <weir/filter.h>
+
 #include <cstddef>
 #include <span>
-
-#include <weir/filter.h>
 
 namespace weir {
 

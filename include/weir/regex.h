@@ -4,12 +4,12 @@
 // a bounded amount of work.  Compile at load, match many times; one thread.
 #pragma once
 
+#include <weir/result.h>
+
 #include <array>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include <weir/result.h>
 
 namespace weir {
 

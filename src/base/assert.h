@@ -7,10 +7,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define WEIR_ASSERT(condition)                                                                        \
-  do {                                                                                                \
-    if (!(condition)) [[unlikely]] {                                                                  \
-      std::fprintf(stderr, "weir: %s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition);    \
-      std::abort();                                                                                   \
-    }                                                                                                 \
+#define WEIR_ASSERT(condition)                                                                     \
+  do {                                                                                             \
+    if (!(condition)) [[unlikely]] {                                                               \
+      std::fprintf(stderr, "weir: %s:%d: assertion failed: %s\n", __FILE__, __LINE__, #condition); \
+      std::abort();                                                                                \
+    }                                                                                              \
   } while (false)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/logger.h"
 
+#include "base/text.h"
+
 #include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <functional>
-
-#include "base/text.h"
 
 namespace weir {
 
@@ -39,11 +39,14 @@ void write_line(Level level, std::string_view text) {
   tm parts;
   gmtime_r(&now.tv_sec, &parts);
   char stamp[64];
-  int size = std::snprintf(stamp, sizeof(stamp), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ ", parts.tm_year + 1900,
-                           parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                           static_cast<int>(now.tv_nsec / 1'000'000));
+  int size = std::snprintf(stamp, sizeof(stamp), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ ",
+                           parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+                           parts.tm_min, parts.tm_sec, static_cast<int>(now.tv_nsec / 1'000'000));
   sink.line.assign(stamp, static_cast<std::size_t>(size));
-  sink.line.append(words[static_cast<std::size_t>(level)]).append(" ").append(sink.name).append(" ");
+  sink.line.append(words[static_cast<std::size_t>(level)])
+      .append(" ")
+      .append(sink.name)
+      .append(" ");
   for (char c : text) sink.line += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
   if (sink.write) return sink.write(sink.line);
   sink.line += '\n';
@@ -75,7 +78,8 @@ void log_line(Level level, std::string_view text) {
     if (++repeat.count > most_repeats) return;
   } else {
     if (repeat.text == hash && repeat.count > most_repeats)
-      write_line(level, "(the next line came " + std::to_string(repeat.count - most_repeats) + " more times)");
+      write_line(level, "(the next line came " + std::to_string(repeat.count - most_repeats) +
+                            " more times)");
     repeat = {hash, second, 1};
   }
   write_line(level, text);

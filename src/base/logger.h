@@ -7,10 +7,10 @@
 // The same text more than five times a second is written once more with the number of repeats.
 #pragma once
 
+#include <weir/log.h>
+
 #include <string>
 #include <string_view>
-
-#include <weir/log.h>
 
 namespace weir {
 

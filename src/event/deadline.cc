@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/deadline.h"
 
+#include "base/assert.h"
+
 #include <event2/event.h>
 
 #include <algorithm>
 #include <bit>
-
-#include "base/assert.h"
 
 namespace weir::event {
 
@@ -28,7 +28,8 @@ void Wheel::place(Deadline& deadline) {
   std::uint64_t tick = std::max(deadline.at_ / tick_us + 1, served_ + 1);
   std::uint64_t away = tick - served_;
   int level = away < slots ? 0 : away < slots * slots ? 1 : 2;
-  if (away >= std::uint64_t{slots} * slots * slots) tick = served_ + std::uint64_t{slots} * slots * slots - 1;
+  if (away >= std::uint64_t{slots} * slots * slots)
+    tick = served_ + std::uint64_t{slots} * slots * slots - 1;
   int shift = level * slot_bits;
   // On the upper levels a slot is looked at when it begins, so take the one that holds the tick.
   deadline.due_ = tick >> shift << shift;
@@ -60,7 +61,8 @@ void Wheel::arm() {
   }
   std::uint64_t at = armed_ * tick_us, now = Loop::read_clock();
   std::uint64_t wait = at > now ? at - now : 0;
-  timeval interval{static_cast<time_t>(wait / 1'000'000), static_cast<suseconds_t>(wait % 1'000'000)};
+  timeval interval{static_cast<time_t>(wait / 1'000'000),
+                   static_cast<suseconds_t>(wait % 1'000'000)};
   event_add(timer_, &interval);
 }
 

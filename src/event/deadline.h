@@ -11,10 +11,10 @@
 // The one timer behind it sleeps until the first slot in use: an idle process is never woken.
 #pragma once
 
-#include <cstdint>
-
 #include "base/list.h"
 #include "event/loop.h"
+
+#include <cstdint>
 
 struct event;
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/dns.h"
 
-#include <arpa/inet.h>
+#include "base/assert.h"
+
 #include <event2/dns.h>
 #include <event2/event.h>
 
+#include <arpa/inet.h>
+
 #include <fstream>
 #include <sstream>
-
-#include "base/assert.h"
 
 namespace weir::event {
 
@@ -47,7 +48,8 @@ struct Dns::Query {
 };
 
 Dns::Dns(Loop& loop, const std::vector<std::string>& nameservers)
-    : base_(evdns_base_new(loop.base(), nameservers.empty() ? EVDNS_BASE_INITIALIZE_NAMESERVERS : 0)),
+    : base_(
+          evdns_base_new(loop.base(), nameservers.empty() ? EVDNS_BASE_INITIALIZE_NAMESERVERS : 0)),
       hosts_(read_hosts()) {
   if (!base_) base_ = evdns_base_new(loop.base(), 0);  // no resolv.conf: every look-up will say so
   WEIR_ASSERT(base_);
@@ -62,18 +64,22 @@ void Dns::resolve(const std::string& name, std::uint32_t token, DnsEvents& event
   if (auto known = hosts_.find(name); known != hosts_.end())
     return events.on_resolved(token, {known->second, hosts_ttl, {}});
   auto* query = new Query{base_, name, token, events};
-  if (evdns_base_resolve_ipv4(base_, name.c_str(), DNS_QUERY_NO_SEARCH, &Dns::answered, query)) return;
+  if (evdns_base_resolve_ipv4(base_, name.c_str(), DNS_QUERY_NO_SEARCH, &Dns::answered, query))
+    return;
   delete query;
   events.on_resolved(token, {{}, 0, "no name server"});
 }
 
-void Dns::answered(int result, char type, int count, int ttl, void* addresses, void* argument) noexcept {
+void Dns::answered(int result, char type, int count, int ttl, void* addresses,
+                   void* argument) noexcept {
   std::unique_ptr<Query> query(static_cast<Query*>(argument));
   if (result == DNS_ERR_SHUTDOWN) return;
   bool none = result != DNS_ERR_NONE || count == 0;
   if (none && type != DNS_IPv6_AAAA && result != DNS_ERR_TIMEOUT) {
     Query* again = query.release();
-    if (evdns_base_resolve_ipv6(again->base, again->name.c_str(), DNS_QUERY_NO_SEARCH, &Dns::answered, again)) return;
+    if (evdns_base_resolve_ipv6(again->base, again->name.c_str(), DNS_QUERY_NO_SEARCH,
+                                &Dns::answered, again))
+      return;
     query.reset(again);
   }
   DnsAnswer answer;
@@ -82,7 +88,8 @@ void Dns::answered(int result, char type, int count, int ttl, void* addresses, v
   } else {
     std::size_t size = type == DNS_IPv6_AAAA ? 16 : 4;
     const char* bytes = static_cast<const char*>(addresses);
-    for (int i = 0; i < count; ++i) answer.addresses.emplace_back(bytes + static_cast<std::size_t>(i) * size, size);
+    for (int i = 0; i < count; ++i)
+      answer.addresses.emplace_back(bytes + static_cast<std::size_t>(i) * size, size);
     answer.ttl_seconds = static_cast<std::uint32_t>(ttl);
   }
   query->events.on_resolved(query->token, answer);

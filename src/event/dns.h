@@ -4,13 +4,13 @@
 // /etc/hosts is read once, when a Dns is made.
 #pragma once
 
+#include "event/loop.h"
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "event/loop.h"
 
 struct evdns_base;
 
@@ -45,7 +45,8 @@ class Dns {
 
  private:
   struct Query;
-  static void answered(int result, char type, int count, int ttl, void* addresses, void* query) noexcept;
+  static void answered(int result, char type, int count, int ttl, void* addresses,
+                       void* query) noexcept;
 
   evdns_base* base_;
   std::map<std::string, std::vector<std::string>> hosts_;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/loop.h"
 
-#include <event2/event.h>
-#include <time.h>
-
 #include "base/assert.h"
 #include "event/deadline.h"
+
+#include <event2/event.h>
+
+#include <time.h>
 
 namespace weir::event {
 
@@ -30,7 +31,8 @@ void Loop::run() {
   while (!stopping_) {
     now_ = 0;
     int flags = EVLOOP_ONCE | (tasks_.empty() ? 0 : EVLOOP_NONBLOCK);
-    if (event_base_loop(base_, flags) == 1 && tasks_.empty()) break;  // nothing can ever happen again
+    if (event_base_loop(base_, flags) == 1 && tasks_.empty())
+      break;  // nothing can ever happen again
     run_tasks();
     if (end_of_turn_) end_of_turn_->on_task();
     destroy_the_dead();
@@ -61,7 +63,8 @@ void Loop::destroy_the_dead() {
 std::uint64_t Loop::read_clock() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec) / 1000;
 }
 
 }  // namespace weir::event

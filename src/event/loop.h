@@ -8,9 +8,9 @@
 // the end of the turn.  Every callback is noexcept: what escapes ends the process.
 #pragma once
 
-#include <cstdint>
-
 #include "base/list.h"
+
+#include <cstdint>
 
 struct event_base;
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/watch.h"
 
-#include <event2/event.h>
-
 #include "base/assert.h"
+
+#include <event2/event.h>
 
 namespace weir::event {
 
@@ -16,7 +16,8 @@ void tell(evutil_socket_t, short what, void* object) noexcept {
 
 void Watch::start(Loop& loop, int fd, Edge edge, ReadyEvents& events) {
   WEIR_ASSERT(!event_);
-  int what = edge == Edge::Both ? EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST : EV_READ | EV_PERSIST;
+  int what = edge == Edge::Both ? EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST
+                                : EV_READ | EV_PERSIST;
   event_ = event_new(loop.base(), fd, static_cast<short>(what), tell, &events);
   WEIR_ASSERT(event_ && event_add(event_, nullptr) == 0);
 }

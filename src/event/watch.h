@@ -44,5 +44,4 @@ class Watch {
   ::event* event_ = nullptr;
 };
 
-
 }  // namespace weir::event

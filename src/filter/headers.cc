@@ -13,7 +13,10 @@ enum class Change { Set, Add, Remove };
 class HeaderFilter final : public Filter, public FilterFactory {
  public:
   HeaderFilter(bool on_request, Change change, std::string name, std::string value)
-      : change_(change), name_(std::move(name)), value_(std::move(value)), on_request_(on_request) {}
+      : change_(change),
+        name_(std::move(name)),
+        value_(std::move(value)),
+        on_request_(on_request) {}
 
   Filter& filter() const override { return const_cast<HeaderFilter&>(*this); }
 
@@ -63,20 +66,29 @@ bool is_ours(std::string_view name) {
 Result<std::unique_ptr<FilterFactory>> make(const Statement& statement, bool on_request) {
   const auto& values = statement.values;
   std::string word(statement.word);
-  if (values.empty()) return Error(Errc::Invalid, word + " wants: set NAME VALUE, add NAME VALUE or remove NAME");
+  if (values.empty())
+    return Error(Errc::Invalid, word + " wants: set NAME VALUE, add NAME VALUE or remove NAME");
   Change change;
-  if (values[0] == "set") change = Change::Set;
-  else if (values[0] == "add") change = Change::Add;
-  else if (values[0] == "remove") change = Change::Remove;
-  else return Error(Errc::Invalid, "unknown action \"" + values[0] + "\"; known: set, add, remove");
+  if (values[0] == "set")
+    change = Change::Set;
+  else if (values[0] == "add")
+    change = Change::Add;
+  else if (values[0] == "remove")
+    change = Change::Remove;
+  else
+    return Error(Errc::Invalid, "unknown action \"" + values[0] + "\"; known: set, add, remove");
   std::size_t wanted = change == Change::Remove ? 2 : 3;
   if (values.size() != wanted)
-    return Error(Errc::Invalid, word + " " + values[0] + " wants " + (wanted == 2 ? "a name" : "a name and a value"));
-  if (!http::is_token(values[1])) return Error(Errc::Invalid, "\"" + values[1] + "\" is not a field name");
+    return Error(Errc::Invalid, word + " " + values[0] + " wants " +
+                                    (wanted == 2 ? "a name" : "a name and a value"));
+  if (!http::is_token(values[1]))
+    return Error(Errc::Invalid, "\"" + values[1] + "\" is not a field name");
   if (is_ours(values[1]))
-    return Error(Errc::Invalid, "\"" + values[1] + "\" belongs to the connection and is set by weir itself");
+    return Error(Errc::Invalid,
+                 "\"" + values[1] + "\" belongs to the connection and is set by weir itself");
   if (change != Change::Remove) {
-    if (!http::is_field_value(values[2])) return Error(Errc::Invalid, "the value holds a control character");
+    if (!http::is_field_value(values[2]))
+      return Error(Errc::Invalid, "the value holds a control character");
     if (auto text = config::parse_template(values[2]); !text) return text.error();
   }
   std::string value = change == Change::Remove ? std::string() : values[2];
@@ -86,7 +98,9 @@ Result<std::unique_ptr<FilterFactory>> make(const Statement& statement, bool on_
 
 }  // namespace
 
-Result<std::unique_ptr<FilterFactory>> make_request_header(const Statement& statement) { return make(statement, true); }
+Result<std::unique_ptr<FilterFactory>> make_request_header(const Statement& statement) {
+  return make(statement, true);
+}
 Result<std::unique_ptr<FilterFactory>> make_response_header(const Statement& statement) {
   return make(statement, false);
 }

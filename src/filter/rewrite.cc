@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "filter/rewrite.h"
 
-#include <algorithm>
-#include <cstring>
-#include <vector>
-
 #include <weir/regex.h>
 
 #include "http/url.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
 
 namespace weir::filter {
 
@@ -23,7 +23,8 @@ struct Piece {
 
 class Rewrite final : public Filter, public FilterFactory {
  public:
-  Rewrite(Regex pattern, std::vector<Piece> pieces) : pattern_(std::move(pattern)), pieces_(std::move(pieces)) {}
+  Rewrite(Regex pattern, std::vector<Piece> pieces)
+      : pattern_(std::move(pattern)), pieces_(std::move(pieces)) {}
 
   Filter& filter() const override { return const_cast<Rewrite&>(*this); }
 
@@ -38,8 +39,9 @@ class Rewrite final : public Filter, public FilterFactory {
     std::span<char> path = fill(stream.arena(), captures);
     if (path.size() > longest_path) return refuse(stream);
     auto mark = std::find(path.begin(), path.end(), '?');
-    std::string_view query(mark == path.end() ? path.data() : &*mark + 1,
-                           mark == path.end() ? 0 : static_cast<std::size_t>(path.end() - mark - 1));
+    std::string_view query(
+        mark == path.end() ? path.data() : &*mark + 1,
+        mark == path.end() ? 0 : static_cast<std::size_t>(path.end() - mark - 1));
     auto normal = http::normalise_path(path.first(static_cast<std::size_t>(mark - path.begin())));
     if (!normal || !http::is_safe_query(query)) return refuse(stream);
     request.path = *normal;
@@ -54,9 +56,12 @@ class Rewrite final : public Filter, public FilterFactory {
   }
 
   std::span<char> fill(Arena& arena, const Captures& captures) const {
-    auto group = [&captures](std::size_t i) { return i < captures.count ? captures.group[i] : std::string_view(); };
+    auto group = [&captures](std::size_t i) {
+      return i < captures.count ? captures.group[i] : std::string_view();
+    };
     std::size_t size = 0;
-    for (const Piece& piece : pieces_) size += piece.text.size() + (piece.group ? group(piece.group).size() : 0);
+    for (const Piece& piece : pieces_)
+      size += piece.text.size() + (piece.group ? group(piece.group).size() : 0);
     char* begin = arena.text(size);
     char* out = begin;
     for (const Piece& piece : pieces_) {
@@ -92,7 +97,8 @@ Result<std::vector<Piece>> parse_replacement(std::string_view text) {
       continue;
     }
     if (++i == text.size() || text[i] < '1' || text[i] > '9')
-      return Error(Errc::Invalid, "in a rewrite, $ must be followed by the number of a group, 1 to 9");
+      return Error(Errc::Invalid,
+                   "in a rewrite, $ must be followed by the number of a group, 1 to 9");
     pieces.back().group = static_cast<std::size_t>(text[i] - '0');
     pieces.emplace_back();
   }
@@ -103,12 +109,14 @@ Result<std::vector<Piece>> parse_replacement(std::string_view text) {
 
 Result<std::unique_ptr<FilterFactory>> make_rewrite(const Statement& statement) {
   const auto& values = statement.values;
-  if (values.size() != 3 || values[0] != "path") return Error(Errc::Invalid, "rewrite wants: path REGEX REPLACEMENT");
+  if (values.size() != 3 || values[0] != "path")
+    return Error(Errc::Invalid, "rewrite wants: path REGEX REPLACEMENT");
   auto pattern = Regex::compile(values[1]);
   if (!pattern) return pattern.error().within("regular expression");
   auto pieces = parse_replacement(values[2]);
   if (!pieces) return pieces.error();
-  return std::unique_ptr<FilterFactory>(std::make_unique<Rewrite>(std::move(*pattern), std::move(*pieces)));
+  return std::unique_ptr<FilterFactory>(
+      std::make_unique<Rewrite>(std::move(*pattern), std::move(*pieces)));
 }
 
 }  // namespace weir::filter

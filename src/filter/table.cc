@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "filter/table.h"
 
-#include <vector>
-
 #include <weir/module.h>
 
 #include "filter/headers.h"
 #include "filter/rewrite.h"
+
+#include <vector>
 
 namespace weir::filter {
 

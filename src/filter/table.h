@@ -3,10 +3,10 @@
 // The list of filters: a word of weir.conf, a factory.  One line a filter; modules add theirs.
 #pragma once
 
+#include <weir/filter.h>
+
 #include <span>
 #include <string_view>
-
-#include <weir/filter.h>
 
 namespace weir::filter {
 

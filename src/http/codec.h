@@ -7,14 +7,14 @@
 // A codec has no socket and no clock: its owner feeds it what was read and sends what it wrote.
 #pragma once
 
-#include <cstdint>
-#include <span>
-
 #include <weir/message.h>
 
 #include "base/gather.h"
 #include "http/failure.h"
 #include "http/h1_writer.h"
+
+#include <cstdint>
+#include <span>
 
 namespace weir::http {
 
@@ -66,8 +66,10 @@ class Codec {
   /// The peer has ended its direction, and all bytes before that have been fed.
   virtual void feed_end() = 0;
 
-  virtual void write_request(StreamId stream, const RequestHead& head, const WriteOptions& options, Gather& out) = 0;
-  virtual void write_response(StreamId stream, const ResponseHead& head, const WriteOptions& options, Gather& out) = 0;
+  virtual void write_request(StreamId stream, const RequestHead& head, const WriteOptions& options,
+                             Gather& out) = 0;
+  virtual void write_response(StreamId stream, const ResponseHead& head,
+                              const WriteOptions& options, Gather& out) = 0;
   virtual void write_body(StreamId stream, std::span<const char> bytes, Gather& out) = 0;
   virtual void write_end(StreamId stream, const Headers& trailers, Gather& out) = 0;
 

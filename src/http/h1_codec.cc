@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/h1_codec.h"
 
+#include "base/assert.h"
+
 #include <algorithm>
 #include <cstring>
-
-#include "base/assert.h"
 
 namespace weir::http {
 
@@ -98,7 +98,8 @@ void H1Codec::begin_body(const Framing& framing) {
 std::size_t H1Codec::read_body(std::span<char> bytes) {
   if (!sink_->wants_body()) return 0;
   std::size_t count = bytes.size();
-  if (state_ == State::Length) count = static_cast<std::size_t>(std::min<std::uint64_t>(count, left_));
+  if (state_ == State::Length)
+    count = static_cast<std::size_t>(std::min<std::uint64_t>(count, left_));
   if (state_ == State::Length) left_ -= count;
   sink_->on_body(bytes.first(count));
   if (state_ == State::Length && left_ == 0) end_message(Headers());
@@ -176,12 +177,14 @@ void H1Codec::skip_body(std::uint64_t bytes) {
   if (left_ == 0) end_message(Headers());
 }
 
-void H1Codec::write_request(StreamId, const RequestHead& head, const WriteOptions& options, Gather& out) {
+void H1Codec::write_request(StreamId, const RequestHead& head, const WriteOptions& options,
+                            Gather& out) {
   writing_ = options.framing.end;
   out.commit(http::write_request(out.reserve(request_size(head)), head, options));
 }
 
-void H1Codec::write_response(StreamId, const ResponseHead& head, const WriteOptions& options, Gather& out) {
+void H1Codec::write_response(StreamId, const ResponseHead& head, const WriteOptions& options,
+                             Gather& out) {
   writing_ = options.framing.end;
   out.commit(http::write_response(out.reserve(response_size(head)), head, options));
 }
@@ -196,7 +199,8 @@ void H1Codec::write_body(StreamId, std::span<const char> bytes, Gather& out) {
 }
 
 void H1Codec::write_end(StreamId, const Headers& trailers, Gather& out) {
-  if (writing_ == BodyEnd::Chunked) out.commit(write_last_chunk(out.reserve(trailers_size(trailers)), trailers));
+  if (writing_ == BodyEnd::Chunked)
+    out.commit(write_last_chunk(out.reserve(trailers_size(trailers)), trailers));
   writing_ = BodyEnd::None;
 }
 

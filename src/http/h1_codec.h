@@ -15,17 +15,22 @@ class H1Codec final : public Codec {
  public:
   enum class Role : std::uint8_t { Server, Client };
 
-  H1Codec(Role role, const HeadLimits& limits, CodecEvents& events) : events_(events), limits_(limits), role_(role) {}
+  H1Codec(Role role, const HeadLimits& limits, CodecEvents& events)
+      : events_(events), limits_(limits), role_(role) {}
 
   std::size_t feed(std::span<char> bytes) override;
   void feed_end() override;
-  void write_request(StreamId, const RequestHead& head, const WriteOptions& options, Gather& out) override;
-  void write_response(StreamId, const ResponseHead& head, const WriteOptions& options, Gather& out) override;
+  void write_request(StreamId, const RequestHead& head, const WriteOptions& options,
+                     Gather& out) override;
+  void write_response(StreamId, const ResponseHead& head, const WriteOptions& options,
+                      Gather& out) override;
   void write_body(StreamId, std::span<const char> bytes, Gather& out) override;
   void write_end(StreamId, const Headers& trailers, Gather& out) override;
   void next() override;
   void stop() override { sink_ = nullptr, state_ = State::Broken; }
-  bool is_mid_message() const override { return state_ != State::Head && state_ != State::Done ? true : begun_; }
+  bool is_mid_message() const override {
+    return state_ != State::Head && state_ != State::Done ? true : begun_;
+  }
   std::uint64_t plain_body() const override;
   void skip_body(std::uint64_t bytes) override;
 
@@ -43,7 +48,9 @@ class H1Codec final : public Codec {
   void begin_body(const Framing& framing);
   void end_message(const Headers& trailers);
   void give_up(Failure failure);
-  Failure bad_framing() const { return role_ == Role::Server ? Failure::RequestFraming : Failure::ResponseFraming; }
+  Failure bad_framing() const {
+    return role_ == Role::Server ? Failure::RequestFraming : Failure::ResponseFraming;
+  }
 
   CodecEvents& events_;
   const HeadLimits& limits_;

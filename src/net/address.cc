@@ -81,7 +81,8 @@ std::string_view Address::host(char* out) const {
   }
   std::string_view path;
   if (family() == AF_UNIX && size_ > offsetof(sockaddr_un, sun_path))
-    path = {storage_.local.sun_path, strnlen(storage_.local.sun_path, size_ - offsetof(sockaddr_un, sun_path))};
+    path = {storage_.local.sun_path,
+            strnlen(storage_.local.sun_path, size_ - offsetof(sockaddr_un, sun_path))};
   if (path.empty()) path = "unix:";
   std::memcpy(out, path.data(), path.size());
   return {out, path.size()};

@@ -3,6 +3,10 @@
 // Address: an IPv4, IPv6 or Unix socket address as a plain value.
 #pragma once
 
+#include <weir/result.h>
+
+#include "config/config.h"
+
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -10,10 +14,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include <weir/result.h>
-
-#include "config/config.h"
 
 namespace weir::net {
 

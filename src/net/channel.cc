@@ -28,7 +28,8 @@ Result<std::pair<Channel, Fd>> Channel::make_pair() {
   return std::pair(Channel(Fd(ends[0])), Fd(ends[1]));
 }
 
-Result<void> Channel::send(MessageType type, const std::string& bytes, const std::vector<int>& descriptors) {
+Result<void> Channel::send(MessageType type, const std::string& bytes,
+                           const std::vector<int>& descriptors) {
   if (bytes.size() > longest || descriptors.size() > most_descriptors)
     return Error(Errc::Limit, "message too large");
   auto word = static_cast<std::uint32_t>(type);
@@ -67,7 +68,8 @@ Result<Message> Channel::receive() {
   do size = recvmsg(fd_.get(), &header, MSG_CMSG_CLOEXEC);
   while (size < 0 && errno == EINTR);
   if (size < 0 && errno == EAGAIN) return Error(Errc::NotFound, "no message");
-  if (size < static_cast<ssize_t>(sizeof(word))) return Error(Errc::System, "channel: the other side is gone");
+  if (size < static_cast<ssize_t>(sizeof(word)))
+    return Error(Errc::System, "channel: the other side is gone");
   Message message;
   message.type = static_cast<MessageType>(word);
   bytes.resize(static_cast<std::size_t>(size) - sizeof(word));
@@ -81,7 +83,8 @@ Result<Message> Channel::receive() {
       message.descriptors.emplace_back(fd);
     }
   }
-  if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) return Error(Errc::System, "channel: message cut off");
+  if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+    return Error(Errc::System, "channel: message cut off");
   return message;
 }
 

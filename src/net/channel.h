@@ -4,26 +4,26 @@
 // socketpair (SOCK_SEQPACKET: a message arrives whole or not at all).
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include <weir/result.h>
 
 #include "base/fd.h"
 
+#include <cstdint>
+#include <string>
+#include <vector>
+
 namespace weir::net {
 
 enum class MessageType : std::uint32_t {
-  Setup,   ///< master to child: what it is to be; descriptors follow in Descriptors
+  Setup,  ///< master to child: what it is to be; descriptors follow in Descriptors
   Descriptors,
-  Plan,    ///< loader to master: what to bind and open; the bundle's descriptor
-  Failed,  ///< child to master: text for the operator
-  Ready,   ///< child to master
-  Drain,   ///< master to worker: stop accepting, finish, exit
-  Drained, ///< worker to master: nothing left
-  Logs,    ///< master to writer: new log descriptors
-  Stop     ///< master to child: exit now
+  Plan,     ///< loader to master: what to bind and open; the bundle's descriptor
+  Failed,   ///< child to master: text for the operator
+  Ready,    ///< child to master
+  Drain,    ///< master to worker: stop accepting, finish, exit
+  Drained,  ///< worker to master: nothing left
+  Logs,     ///< master to writer: new log descriptors
+  Stop      ///< master to child: exit now
 };
 
 struct Message {
@@ -49,7 +49,8 @@ class Channel {
   void close() { fd_.reset(); }
 
   /// Errc::System if the other side is gone or does not read.
-  Result<void> send(MessageType type, const std::string& bytes = {}, const std::vector<int>& descriptors = {});
+  Result<void> send(MessageType type, const std::string& bytes = {},
+                    const std::vector<int>& descriptors = {});
 
   /// The next message; Errc::NotFound if there is none now, Errc::System if the other side is gone.
   Result<Message> receive();

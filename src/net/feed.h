@@ -4,12 +4,12 @@
 // one buffer of the worker and understood there; only what the codec does not use yet is kept.
 #pragma once
 
-#include <span>
-
 #include "base/buffer.h"
 #include "event/loop.h"
 #include "http/codec.h"
 #include "net/outbox.h"
+
+#include <span>
 
 namespace weir::net {
 
@@ -17,7 +17,8 @@ namespace weir::net {
 struct Context {
   event::Loop& loop;
   Outbox& outbox;
-  std::span<char> read_buffer;  ///< shared by all connections; its content lasts until the next read
+  std::span<char>
+      read_buffer;  ///< shared by all connections; its content lasts until the next read
 };
 
 /// Bytes a first read asks for.  A head fits; of a large body most is left in the kernel, where it
@@ -30,6 +31,7 @@ inline constexpr std::uint64_t worth_moving = 32 * 1024;
 /// Feeds what is kept, else reads at most `most` bytes and feeds those.  Done says that bytes were
 /// read or used, so it is worth calling again; `bytes` counts what was read from the transport.
 /// Again also when the codec uses nothing of what it has and wants no more.
-IoResult feed_once(const Context& context, Transport& transport, http::Codec& codec, Inbox& inbox, std::size_t most);
+IoResult feed_once(const Context& context, Transport& transport, http::Codec& codec, Inbox& inbox,
+                   std::size_t most);
 
 }  // namespace weir::net

@@ -7,12 +7,12 @@
 // their owner calls `flush` (as every reader does before it reuses the read buffer).
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include "base/gather.h"
 #include "event/loop.h"
 #include "net/transport.h"
+
+#include <memory>
+#include <vector>
 
 namespace weir::net {
 

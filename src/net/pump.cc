@@ -56,7 +56,8 @@ void Pump::give_pipe() {
 
 IoResult Pump::move(const Context& context, Transport& from, Transport& to, std::uint64_t most) {
   if (to.queued() > 0) return {to.has_failed() ? Io::Failed : Io::Again};
-  if (from.can_splice() && to.can_splice() && (in_pipe_ > 0 || take_pipe())) return move_in_kernel(from, to, most);
+  if (from.can_splice() && to.can_splice() && (in_pipe_ > 0 || take_pipe()))
+    return move_in_kernel(from, to, most);
   return move_by_copy(context, from, to, most);
 }
 
@@ -92,8 +93,10 @@ IoResult Pump::move_in_kernel(Transport& from, Transport& to, std::uint64_t most
   return {Io::Again};
 }
 
-IoResult Pump::move_by_copy(const Context& context, Transport& from, Transport& to, std::uint64_t most) {
-  std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(most, context.read_buffer.size()));
+IoResult Pump::move_by_copy(const Context& context, Transport& from, Transport& to,
+                            std::uint64_t most) {
+  std::size_t room =
+      static_cast<std::size_t>(std::min<std::uint64_t>(most, context.read_buffer.size()));
   std::span<char> buffer = context.read_buffer.first(room);
   IoResult result = from.read(buffer);
   if (result.io != Io::Done) return result;

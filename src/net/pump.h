@@ -5,9 +5,9 @@
 // worker's read buffer.  Back-pressure is inherent: nothing is read while the other side holds any.
 #pragma once
 
-#include <cstdint>
-
 #include "net/feed.h"
+
+#include <cstdint>
 
 namespace weir::net {
 

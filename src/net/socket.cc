@@ -21,7 +21,8 @@ Result<void> remove_stale(const Address& address) {
   const char* path = reinterpret_cast<const sockaddr_un*>(address.get())->sun_path;
   struct stat status;
   if (lstat(path, &status) != 0) return {};
-  if (!S_ISSOCK(status.st_mode)) return Error(Errc::Exists, std::string(path) + " exists and is not a socket");
+  if (!S_ISSOCK(status.st_mode))
+    return Error(Errc::Exists, std::string(path) + " exists and is not a socket");
   Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (::connect(probe.get(), address.get(), address.size()) == 0 || errno == EAGAIN)
     return Error(Errc::Exists, std::string(path) + " is in use by another process");
@@ -41,7 +42,8 @@ Result<Fd> listen_on(const Address& address, const ListenOptions& options) {
   if (!local) {
     setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     if (options.reuse_port) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
-    if (address.family() == AF_INET6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (address.family() == AF_INET6)
+      setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (options.defer_accept) setsockopt(fd.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
   }
   if (::bind(fd.get(), address.get(), address.size()) != 0) return failed(address, "bind");

@@ -12,8 +12,8 @@ namespace weir::net {
 
 /// Options of a listening TCP socket.
 struct ListenOptions {
-  bool reuse_port = true;     ///< several sockets share the address
-  bool defer_accept = true;   ///< wake us with the first bytes, not with the handshake
+  bool reuse_port = true;    ///< several sockets share the address
+  bool defer_accept = true;  ///< wake us with the first bytes, not with the handshake
 };
 
 /// A bound, listening, non-blocking socket.  For a Unix address, a socket file that nobody answers on is

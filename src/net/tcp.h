@@ -58,9 +58,9 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
   event::Watch watch_;
   Buffer queue_;
   int fd_ = -1;
-  bool readable_ = true;   ///< a read may succeed
-  bool writable_ = true;   ///< a write may succeed
-  bool closed_ = false;    ///< the peer's end was reported
+  bool readable_ = true;  ///< a read may succeed
+  bool writable_ = true;  ///< a write may succeed
+  bool closed_ = false;   ///< the peer's end was reported
   bool failed_ = false;
   bool connecting_ = false;
   bool shut_down_ = false;

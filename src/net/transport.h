@@ -8,11 +8,11 @@
 // The sender watches `queued()` and stops producing while it is not zero; that is back-pressure.
 #pragma once
 
+#include "base/gather.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
-
-#include "base/gather.h"
 
 namespace weir::net {
 

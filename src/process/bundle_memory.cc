@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/bundle_memory.h"
 
+#include "config/loader.h"
+#include "filter/table.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -8,9 +11,6 @@
 #include <sys/stat.h>
 
 #include <string>
-
-#include "config/loader.h"
-#include "filter/table.h"
 
 namespace weir::process {
 
@@ -31,7 +31,8 @@ Result<Fd> seal_bundle(const config::Bundle& bundle) {
 
 Result<std::unique_ptr<const config::Config>> load_sealed(int fd) {
   struct stat status;
-  if (fstat(fd, &status) != 0) return Error(Errc::System, std::string("bundle: ") + strerror(errno));
+  if (fstat(fd, &status) != 0)
+    return Error(Errc::System, std::string("bundle: ") + strerror(errno));
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
   if (pread(fd, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
     return Error(Errc::System, std::string("bundle: ") + strerror(errno));
@@ -40,7 +41,8 @@ Result<std::unique_ptr<const config::Config>> load_sealed(int fd) {
   config::Diagnostics diagnostics;
   auto config = config::load_bundle(*bundle, filter::kinds(), diagnostics);
   if (!config) return Error(Errc::Invalid, diagnostics.text());
-  return std::unique_ptr<const config::Config>(std::make_unique<config::Config>(std::move(*config)));
+  return std::unique_ptr<const config::Config>(
+      std::make_unique<config::Config>(std::move(*config)));
 }
 
 }  // namespace weir::process

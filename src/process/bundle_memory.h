@@ -3,13 +3,13 @@
 // A bundle as a sealed memfd: what the loader checked is, byte for byte, what every process runs.
 #pragma once
 
-#include <memory>
-
 #include <weir/result.h>
 
 #include "base/fd.h"
 #include "config/bundle.h"
 #include "config/config.h"
+
+#include <memory>
 
 namespace weir::process {
 

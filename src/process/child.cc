@@ -36,8 +36,8 @@ std::string Child::name() const {
 Result<void> spawn(Child& child, const std::string& argument) {
   auto pair = net::Channel::make_pair();
   if (!pair) return pair.error();
-  const char* arguments[] = {"weir", "--role", role_name(child.role), argument.empty() ? nullptr : argument.c_str(),
-                             nullptr};
+  const char* arguments[] = {"weir", "--role", role_name(child.role),
+                             argument.empty() ? nullptr : argument.c_str(), nullptr};
   pid_t pid = fork();
   if (pid < 0) return Error(Errc::System, std::string("fork: ") + strerror(errno));
   if (pid == 0) exec_child(pair->second.get(), arguments);
@@ -52,7 +52,8 @@ Result<void> spawn(Child& child, const std::string& argument) {
 std::uint64_t monotonic_us() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 + static_cast<std::uint64_t>(now.tv_nsec) / 1000;
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
+         static_cast<std::uint64_t>(now.tv_nsec) / 1000;
 }
 
 }  // namespace weir::process

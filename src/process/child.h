@@ -4,13 +4,13 @@
 // time), spoken to over a channel, replaced when it dies.
 #pragma once
 
+#include "net/channel.h"
+#include "process/setup.h"
+
 #include <sys/types.h>
 
 #include <cstdint>
 #include <string>
-
-#include "net/channel.h"
-#include "process/setup.h"
 
 namespace weir::process {
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/control.h"
 
-#include <signal.h>
-
 #include "event/watch.h"
 #include "process/bundle_memory.h"
 #include "process/log_port.h"
 #include "process/names.h"
 #include "process/privileges.h"
+
+#include <signal.h>
 
 namespace weir::process {
 

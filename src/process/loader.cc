@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/loader.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <cstdio>
-
 #include "config/loader.h"
 #include "config/print.h"
 #include "filter/table.h"
@@ -13,6 +8,11 @@
 #include "process/plan.h"
 #include "proxy/route_policy.h"
 #include "proxy/route_table.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
 
 namespace weir::process {
 
@@ -34,14 +34,17 @@ Result<void> compile(const config::Config& config) {
   for (const config::Listener& listener : config.listeners) {
     if (auto table = proxy::RouteTable::build(listener); !table) return table.error();
     for (const config::Route& route : listener.routes)
-      if (auto policy = proxy::RoutePolicy::build(config, listener, route); !policy) return policy.error();
+      if (auto policy = proxy::RoutePolicy::build(config, listener, route); !policy)
+        return policy.error();
   }
   return {};
 }
 
 bool compiles(const config::Config& config) {
   auto compiled = compile(config);
-  if (!compiled) std::fprintf(stderr, "%s: error: %s\n", config.files[0].c_str(), compiled.error().text().c_str());
+  if (!compiled)
+    std::fprintf(stderr, "%s: error: %s\n", config.files[0].c_str(),
+                 compiled.error().text().c_str());
   return compiled.has_value();
 }
 
@@ -66,7 +69,8 @@ int run_loader(net::Channel channel, const std::string& path) {
   auto plan = make_plan(*config);
   auto sealed = seal_bundle(bundle);
   if (!plan || !sealed) {
-    (void)channel.send(net::MessageType::Failed, plan ? sealed.error().text() : plan.error().text());
+    (void)channel.send(net::MessageType::Failed,
+                       plan ? sealed.error().text() : plan.error().text());
     return 1;
   }
   return channel.send(net::MessageType::Plan, write_plan(*plan), {sealed->get()}) ? 0 : 1;

@@ -4,9 +4,9 @@
 // the plan, or prints every diagnostic.  It ends with the load, whatever it met.
 #pragma once
 
-#include <string>
-
 #include "net/channel.h"
+
+#include <string>
 
 namespace weir::process {
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/log_port.h"
 
-#include <unistd.h>
-
 #include "base/logger.h"
+
+#include <unistd.h>
 
 namespace weir::process {
 
@@ -13,7 +13,9 @@ LogPort* port = nullptr;  // weir::log's sink is a plain function: this is whose
 
 void write_error(std::string_view line) { port->write(shm::LogRing::Kind::Error, line); }
 
-std::uint32_t ring_of(const Setup& setup) { return setup.role == Role::Worker ? setup.index : setup.plan.workers; }
+std::uint32_t ring_of(const Setup& setup) {
+  return setup.role == Role::Worker ? setup.index : setup.plan.workers;
+}
 
 std::string name_of(const Setup& setup) {
   std::string name = role_name(setup.role);
@@ -29,8 +31,8 @@ LogPort::LogPort(std::string name, Level least, shm::LogRing ring, int writer_wa
 }
 
 LogPort::LogPort(const Setup& setup, const shm::Segment& segment)
-    : LogPort(name_of(setup), level_from(setup.plan.error_log.level), shm::LogRing(segment, ring_of(setup)),
-              setup.wakers.back().get()) {}
+    : LogPort(name_of(setup), level_from(setup.plan.error_log.level),
+              shm::LogRing(segment, ring_of(setup)), setup.wakers.back().get()) {}
 
 void LogPort::write(shm::LogRing::Kind kind, std::string_view line) {
   if (ring_.push(kind, line)) wake(writer_waker_);

@@ -4,13 +4,13 @@
 // the writer.
 #pragma once
 
-#include <string>
-#include <string_view>
-
 #include <weir/log.h>
 
 #include "process/setup.h"
 #include "shm/log_ring.h"
+
+#include <string>
+#include <string_view>
 
 namespace weir::process {
 

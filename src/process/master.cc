@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/master.h"
 
+#include "base/logger.h"
+#include "process/child.h"
+#include "process/daemon.h"
+#include "process/log_port.h"
+#include "process/start.h"
+#include "shm/in_flight.h"
+#include "shm/slot_table.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,27 +21,22 @@
 #include <cstdio>
 #include <memory>
 
-#include "base/logger.h"
-#include "process/child.h"
-#include "process/daemon.h"
-#include "process/log_port.h"
-#include "process/start.h"
-#include "shm/in_flight.h"
-#include "shm/slot_table.h"
-
 namespace weir::process {
 
 namespace {
 
-constexpr std::uint64_t young_us = 1'000'000;          // who dies younger than this is held back
+constexpr std::uint64_t young_us = 1'000'000;  // who dies younger than this is held back
 constexpr std::uint64_t first_back_off_us = 100'000;
 constexpr std::uint64_t longest_back_off_us = 10'000'000;
-constexpr std::uint64_t stop_grace_us = 3'000'000;     // between "stop" and SIGKILL
+constexpr std::uint64_t stop_grace_us = 3'000'000;  // between "stop" and SIGKILL
 
 class Master {
  public:
   Master(Assets assets, Daemon& daemon)
-      : assets_(std::move(assets)), daemon_(daemon), slots_(*assets_.segment), in_flight_(*assets_.segment, 0) {
+      : assets_(std::move(assets)),
+        daemon_(daemon),
+        slots_(*assets_.segment),
+        in_flight_(*assets_.segment, 0) {
     children_.reserve(assets_.plan.workers + 2);
     add_child(Role::Writer, 0);
     add_child(Role::Control, 0);
@@ -83,7 +86,8 @@ class Master {
 void Master::block_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (int number : {SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGQUIT}) sigaddset(&set, number);
+  for (int number : {SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGQUIT})
+    sigaddset(&set, number);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   signals_ = Fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
 }
@@ -95,9 +99,11 @@ int Master::run() {
                                         assets_.wakers.back().get());
   assign_slots();
   for (Child& child : children_) start_child(child);
-  while (std::any_of(children_.begin(), children_.end(), [](const Child& c) { return c.pid != 0; })) {
+  while (
+      std::any_of(children_.begin(), children_.end(), [](const Child& c) { return c.pid != 0; })) {
     std::vector<pollfd> wait{{signals_.get(), POLLIN, 0}};
-    for (Child& child : children_) wait.push_back({child.channel.is_open() ? child.channel.fd() : -1, POLLIN, 0});
+    for (Child& child : children_)
+      wait.push_back({child.channel.is_open() ? child.channel.fd() : -1, POLLIN, 0});
     (void)::poll(wait.data(), wait.size(), next_timeout());
     for (std::size_t i = 1; i < wait.size(); ++i)
       if (wait[i].revents) take_message(children_[i - 1]);
@@ -121,17 +127,21 @@ void Master::start_child(Child& child) {
   setup.index = child.index;
   setup.incarnation = child.incarnation;
   setup.plan = assets_.plan;
-  auto copy = [](const Fd& fd) { return Fd(fd.is_open() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1); };
+  auto copy = [](const Fd& fd) {
+    return Fd(fd.is_open() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
+  };
   setup.shared = Fd(::fcntl(assets_.segment->fd(), F_DUPFD_CLOEXEC, 0));
   setup.bundle = copy(assets_.bundle);
   for (const Fd& waker : assets_.wakers) setup.wakers.push_back(copy(waker));
   if (child.role == Role::Worker)
-    for (const ListeningSocket& socket : assets_.sockets) setup.sockets.push_back({copy(socket.fd), socket.listener});
+    for (const ListeningSocket& socket : assets_.sockets)
+      setup.sockets.push_back({copy(socket.fd), socket.listener});
   if (child.role == Role::Writer) {
     setup.error_log = copy(assets_.error_log);
     setup.access_log = copy(assets_.access_log);
   }
-  if (auto sent = send_setup(child.channel, setup); !sent) log(Level::Error, child.name(), ": ", sent.error().text());
+  if (auto sent = send_setup(child.channel, setup); !sent)
+    log(Level::Error, child.name(), ": ", sent.error().text());
 }
 
 void Master::take_message(Child& child) {
@@ -142,7 +152,8 @@ void Master::take_message(Child& child) {
   }
   if (message->type == net::MessageType::Failed) {
     log(Level::Error, child.name(), ": ", message->bytes);
-    if (phase_ == Phase::Starting) std::fprintf(stderr, "weir: %s: %s\n", child.name().c_str(), message->bytes.c_str());
+    if (phase_ == Phase::Starting)
+      std::fprintf(stderr, "weir: %s: %s\n", child.name().c_str(), message->bytes.c_str());
   }
   if (message->type != net::MessageType::Ready) return;
   child.ready = true;
@@ -152,10 +163,12 @@ void Master::take_message(Child& child) {
 }
 
 void Master::became_ready() {
-  if (!std::all_of(children_.begin(), children_.end(), [](const Child& c) { return c.ready; })) return;
+  if (!std::all_of(children_.begin(), children_.end(), [](const Child& c) { return c.ready; }))
+    return;
   phase_ = Phase::Running;
   log(Level::Notice, "weir ready, ", assets_.plan.workers, " workers");
-  if (assets_.plan.error_log.to != config::LogTo::Stderr || !logs(Level::Notice)) std::fputs("weir ready\n", stderr);
+  if (assets_.plan.error_log.to != config::LogTo::Stderr || !logs(Level::Notice))
+    std::fputs("weir ready\n", stderr);
   daemon_.started();
 }
 
@@ -179,8 +192,10 @@ void Master::wake_workers() {
 
 void Master::reap() {
   int status;
-  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
-    auto child = std::find_if(children_.begin(), children_.end(), [pid](const Child& c) { return c.pid == pid; });
+  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
+       pid = ::waitpid(-1, &status, WNOHANG)) {
+    auto child = std::find_if(children_.begin(), children_.end(),
+                              [pid](const Child& c) { return c.pid == pid; });
     if (child != children_.end()) buried(*child, status);
   }
 }
@@ -214,7 +229,8 @@ void Master::buried(Child& child, int status) {
   }
   std::uint64_t now = monotonic_us();
   bool young = now - child.started_us < young_us;
-  child.back_off_us = !young ? 0 : std::clamp(child.back_off_us * 2, first_back_off_us, longest_back_off_us);
+  child.back_off_us =
+      !young ? 0 : std::clamp(child.back_off_us * 2, first_back_off_us, longest_back_off_us);
   if (child.back_off_us == 0 || child.incarnation == 0) return start_child(child);
   child.start_at_us = now + child.back_off_us;
 }
@@ -225,7 +241,8 @@ void Master::tell(Role role, net::MessageType type) {
 }
 
 bool Master::is_running(Role role) const {
-  return std::any_of(children_.begin(), children_.end(), [role](const Child& c) { return c.role == role && c.pid; });
+  return std::any_of(children_.begin(), children_.end(),
+                     [role](const Child& c) { return c.role == role && c.pid; });
 }
 
 void Master::drain(std::uint64_t limit_ms) {
@@ -269,11 +286,17 @@ void Master::take_signal() {
   while (::read(signals_.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
     switch (static_cast<int>(info.ssi_signo)) {
       case SIGCHLD: reap(); break;
-      case SIGHUP: log(Level::Notice, "SIGHUP: this version does not reload; the configuration stays"); break;
-      case SIGUSR2: log(Level::Notice, "SIGUSR2: this version does not upgrade in place; nothing changes"); break;
+      case SIGHUP:
+        log(Level::Notice, "SIGHUP: this version does not reload; the configuration stays");
+        break;
+      case SIGUSR2:
+        log(Level::Notice, "SIGUSR2: this version does not upgrade in place; nothing changes");
+        break;
       case SIGUSR1: reopen_logs(); break;
       case SIGQUIT: drain(0); break;
-      case SIGTERM: phase_ == Phase::Draining ? stop_workers() : drain(assets_.plan.shutdown_ms); break;
+      case SIGTERM:
+        phase_ == Phase::Draining ? stop_workers() : drain(assets_.plan.shutdown_ms);
+        break;
       case SIGINT: stop_workers(); break;
       default: break;
     }
@@ -304,7 +327,8 @@ Result<void> write_pid_file(const Plan& plan) {
   if (plan.pid_file.empty()) return {};
   Fd fd(::open(plan.pid_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   std::string text = std::to_string(::getpid()) + "\n";
-  if (!fd.is_open() || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+  if (!fd.is_open() ||
+      ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     return Error(Errc::System, "pid_file " + plan.pid_file + ": " + strerror(errno));
   return {};
 }

@@ -5,14 +5,14 @@
 // little it must know (process/plan.h).  It owns every listening socket for ever.
 #pragma once
 
-#include <string>
-
 #include <weir/result.h>
+
+#include <string>
 
 namespace weir::process {
 
 struct MasterOptions {
-  std::string path;       ///< of the configuration
+  std::string path;  ///< of the configuration
   bool daemonize = false;
 };
 

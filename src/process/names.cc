@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/names.h"
 
-#include <netinet/in.h>
-
-#include <algorithm>
-#include <cstring>
-
 #include <weir/log.h>
 
 #include "net/address.h"
 #include "process/log_port.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cstring>
 
 namespace weir::process {
 
@@ -32,7 +32,8 @@ struct Names::Entry final : event::DeadlineEvents {
   event::Deadline due;
 };
 
-Names::Names(event::Loop& loop, const config::Config& config, shm::AddressTable table, std::vector<int> worker_wakers)
+Names::Names(event::Loop& loop, const config::Config& config, shm::AddressTable table,
+             std::vector<int> worker_wakers)
     : loop_(loop), table_(table), worker_wakers_(std::move(worker_wakers)) {
   for (const config::Backend& backend : config.backends) {
     std::uint32_t number = backend.first_server;
@@ -56,9 +57,10 @@ void Names::start() {
 }
 
 void Names::look_up(Entry& entry) {
-  auto token = static_cast<std::uint32_t>(
-      std::find_if(entries_.begin(), entries_.end(), [&](const auto& e) { return e.get() == &entry; }) -
-      entries_.begin());
+  auto token =
+      static_cast<std::uint32_t>(std::find_if(entries_.begin(), entries_.end(),
+                                              [&](const auto& e) { return e.get() == &entry; }) -
+                                 entries_.begin());
   dns_->resolve(entry.server.at.host, token, *this);
 }
 
@@ -66,12 +68,14 @@ void Names::on_resolved(std::uint32_t token, const event::DnsAnswer& answer) noe
   Entry& entry = *entries_[token];
   std::uint64_t seconds = retry_seconds;
   if (answer.addresses.empty()) {
-    log(Level::Warn, "server ", entry.backend.name, "/", entry.server.name, ": ", entry.server.at.host, ": ",
-        answer.error, entry.address.empty() ? "" : "; the last address is kept");
+    log(Level::Warn, "server ", entry.backend.name, "/", entry.server.name, ": ",
+        entry.server.at.host, ": ", answer.error,
+        entry.address.empty() ? "" : "; the last address is kept");
   } else {
     seconds = std::clamp<std::uint64_t>(answer.ttl_seconds, least_ttl, most_ttl);
     // Stay with an address as long as it is among the answers, whatever order they come in.
-    bool still = std::find(answer.addresses.begin(), answer.addresses.end(), entry.address) != answer.addresses.end();
+    bool still = std::find(answer.addresses.begin(), answer.addresses.end(), entry.address) !=
+                 answer.addresses.end();
     if (!still) publish(entry, answer.addresses.front());
   }
   entry.due.set(loop_, loop_.now() + seconds * second_us);
@@ -97,7 +101,8 @@ void Names::publish(Entry& entry, const std::string& address) {
   std::memcpy(row.bytes, &storage, row.size);
   table_.publish(entry.number, row);
   for (int waker : worker_wakers_) wake(waker);
-  log(Level::Info, "server ", entry.backend.name, "/", entry.server.name, ": ", entry.server.at.host, " is ",
+  log(Level::Info, "server ", entry.backend.name, "/", entry.server.name, ": ",
+      entry.server.at.host, " is ",
       net::Address::from(reinterpret_cast<sockaddr*>(&storage), row.size).text());
 }
 

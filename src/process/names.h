@@ -4,20 +4,21 @@
 // their time to live has passed, publishes changes to the workers, keeps the last good answer.
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include "config/config.h"
 #include "event/deadline.h"
 #include "event/dns.h"
 #include "shm/address_table.h"
+
+#include <memory>
+#include <vector>
 
 namespace weir::process {
 
 class Names final : private event::DnsEvents {
  public:
   /// `wake_workers` is called after every change.
-  Names(event::Loop& loop, const config::Config& config, shm::AddressTable table, std::vector<int> worker_wakers);
+  Names(event::Loop& loop, const config::Config& config, shm::AddressTable table,
+        std::vector<int> worker_wakers);
   ~Names();
 
   /// Looks up everything that is a name.

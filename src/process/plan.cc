@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/plan.h"
 
+#include "base/text.h"
+
 #include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
 #include <string>
-
-#include "base/text.h"
 
 namespace weir::process {
 
@@ -17,7 +17,9 @@ void put(std::string& out, std::string_view name, std::string_view value) {
   out.append(name).append(" ").append(value).append("\n");
 }
 
-void put(std::string& out, std::string_view name, std::uint64_t value) { put(out, name, std::to_string(value)); }
+void put(std::string& out, std::string_view name, std::uint64_t value) {
+  put(out, name, std::to_string(value));
+}
 
 void put_log(std::string& out, const std::string& name, const config::LogTarget& log) {
   put(out, name + ".to", static_cast<std::uint64_t>(log.to));
@@ -26,10 +28,14 @@ void put_log(std::string& out, const std::string& name, const config::LogTarget&
 }
 
 bool take_log(std::string_view item, std::string_view value, config::LogTarget& log) {
-  if (item == "to") log.to = static_cast<config::LogTo>(to_number(value).value_or(0));
-  else if (item == "path") log.path = value;
-  else if (item == "level") log.level = value;
-  else return false;
+  if (item == "to")
+    log.to = static_cast<config::LogTo>(to_number(value).value_or(0));
+  else if (item == "path")
+    log.path = value;
+  else if (item == "level")
+    log.level = value;
+  else
+    return false;
   return true;
 }
 
@@ -41,7 +47,9 @@ std::string_view take_word(std::string_view& text) {
 }
 
 bool take_bind(std::string_view value, Plan& plan) {
-  auto number = [&value] { return static_cast<std::uint32_t>(to_number(take_word(value)).value_or(0)); };
+  auto number = [&value] {
+    return static_cast<std::uint32_t>(to_number(take_word(value)).value_or(0));
+  };
   BindPlan bind;
   bind.listener = number();
   bind.at.kind = static_cast<config::Endpoint::Kind>(number());
@@ -54,20 +62,34 @@ bool take_bind(std::string_view value, Plan& plan) {
 bool take_item(std::string_view name, std::string_view value, Plan& plan) {
   std::uint64_t number = to_number(value).value_or(0);
   auto narrow = static_cast<std::uint32_t>(number);
-  if (name == "workers") plan.workers = narrow;
-  else if (name == "servers") plan.servers = narrow;
-  else if (name == "uid") plan.uid = narrow;
-  else if (name == "gid") plan.gid = narrow;
-  else if (name == "drop") plan.drop = number != 0;
-  else if (name == "jit") plan.jit = number != 0;
-  else if (name == "max_connections") plan.max_connections = number;
-  else if (name == "shutdown_ms") plan.shutdown_ms = number;
-  else if (name == "chroot") plan.chroot = value;
-  else if (name == "pid_file") plan.pid_file = value;
-  else if (name == "bind") return take_bind(value, plan);
-  else if (name.starts_with("error_log.")) return take_log(name.substr(10), value, plan.error_log);
-  else if (name.starts_with("access_log.")) return take_log(name.substr(11), value, plan.access_log);
-  else return false;
+  if (name == "workers")
+    plan.workers = narrow;
+  else if (name == "servers")
+    plan.servers = narrow;
+  else if (name == "uid")
+    plan.uid = narrow;
+  else if (name == "gid")
+    plan.gid = narrow;
+  else if (name == "drop")
+    plan.drop = number != 0;
+  else if (name == "jit")
+    plan.jit = number != 0;
+  else if (name == "max_connections")
+    plan.max_connections = number;
+  else if (name == "shutdown_ms")
+    plan.shutdown_ms = number;
+  else if (name == "chroot")
+    plan.chroot = value;
+  else if (name == "pid_file")
+    plan.pid_file = value;
+  else if (name == "bind")
+    return take_bind(value, plan);
+  else if (name.starts_with("error_log."))
+    return take_log(name.substr(10), value, plan.error_log);
+  else if (name.starts_with("access_log."))
+    return take_log(name.substr(11), value, plan.access_log);
+  else
+    return false;
   return true;
 }
 
@@ -118,8 +140,9 @@ std::string write_plan(const Plan& plan) {
   put_log(out, "error_log", plan.error_log);
   put_log(out, "access_log", plan.access_log);
   for (const BindPlan& bind : plan.binds)
-    put(out, "bind", std::to_string(bind.listener) + " " + std::to_string(static_cast<int>(bind.at.kind)) + " " +
-                         std::to_string(bind.at.port) + " " + bind.at.host);
+    put(out, "bind",
+        std::to_string(bind.listener) + " " + std::to_string(static_cast<int>(bind.at.kind)) + " " +
+            std::to_string(bind.at.port) + " " + bind.at.host);
   return out;
 }
 
@@ -130,7 +153,8 @@ Result<Plan> read_plan(std::string_view text) {
     std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     std::string_view name = take_word(line);
-    if (!take_item(name, line, plan)) return Error(Errc::Invalid, "plan: unknown item " + std::string(name));
+    if (!take_item(name, line, plan))
+      return Error(Errc::Invalid, "plan: unknown item " + std::string(name));
   }
   return plan;
 }

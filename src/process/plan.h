@@ -4,14 +4,14 @@
 // who they are.  The loader writes it, one item a line, so that the master parses no configuration.
 #pragma once
 
+#include <weir/result.h>
+
+#include "config/config.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <weir/result.h>
-
-#include "config/config.h"
 
 namespace weir::process {
 

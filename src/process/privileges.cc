@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/privileges.h"
 
+#include <weir/log.h>
+
+#include <seccomp.h>
+
 #include <errno.h>
 #include <grp.h>
 #include <linux/landlock.h>
-#include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -13,18 +16,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <weir/log.h>
-
 namespace weir::process {
 
 namespace {
 
-Error failed(const char* what) { return Error(Errc::System, std::string(what) + ": " + strerror(errno)); }
+Error failed(const char* what) {
+  return Error(Errc::System, std::string(what) + ": " + strerror(errno));
+}
 
 Result<void> change_user(const Plan& plan) {
-  if (!plan.chroot.empty() && (::chroot(plan.chroot.c_str()) != 0 || ::chdir("/") != 0)) return failed("chroot");
+  if (!plan.chroot.empty() && (::chroot(plan.chroot.c_str()) != 0 || ::chdir("/") != 0))
+    return failed("chroot");
   if (!plan.drop) return {};
-  if (::setgroups(0, nullptr) != 0 || ::setgid(plan.gid) != 0 || ::setuid(plan.uid) != 0) return failed("setuid");
+  if (::setgroups(0, nullptr) != 0 || ::setgid(plan.gid) != 0 || ::setuid(plan.uid) != 0)
+    return failed("setuid");
   return {};
 }
 
@@ -37,35 +42,81 @@ void deny_files() {
     log(Level::Info, "this kernel has no Landlock: files are kept away by user and seccomp alone");
     return;
   }
-  if (syscall(SYS_landlock_restrict_self, fd, 0) != 0) log(Level::Warn, "Landlock refused the rules");
+  if (syscall(SYS_landlock_restrict_self, fd, 0) != 0)
+    log(Level::Warn, "Landlock refused the rules");
   ::close(static_cast<int>(fd));
 }
 
 constexpr int everybody[] = {
-    SCMP_SYS(accept4),       SCMP_SYS(bind),         SCMP_SYS(brk),            SCMP_SYS(clock_gettime),
-    SCMP_SYS(clock_nanosleep), SCMP_SYS(close),      SCMP_SYS(connect),        SCMP_SYS(epoll_create1),
-    SCMP_SYS(epoll_ctl),     SCMP_SYS(epoll_pwait),  SCMP_SYS(epoll_pwait2),   SCMP_SYS(epoll_wait),
-    SCMP_SYS(eventfd2),      SCMP_SYS(exit),         SCMP_SYS(exit_group),     SCMP_SYS(fcntl),
-    SCMP_SYS(fstat),         SCMP_SYS(futex),        SCMP_SYS(getpeername),    SCMP_SYS(getpid),
-    SCMP_SYS(getrandom),     SCMP_SYS(getrusage),    SCMP_SYS(getsockname),    SCMP_SYS(getsockopt),
-    SCMP_SYS(gettid),        SCMP_SYS(gettimeofday), SCMP_SYS(ioctl),          SCMP_SYS(lseek),
-    SCMP_SYS(madvise),       SCMP_SYS(membarrier),   SCMP_SYS(mremap),         SCMP_SYS(munmap),
-    SCMP_SYS(newfstatat),    SCMP_SYS(pipe2),        SCMP_SYS(poll),           SCMP_SYS(ppoll),
-    SCMP_SYS(prlimit64),     SCMP_SYS(read),         SCMP_SYS(readv),          SCMP_SYS(recvfrom),
-    SCMP_SYS(recvmsg),       SCMP_SYS(restart_syscall), SCMP_SYS(rseq),        SCMP_SYS(rt_sigaction),
-    SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sched_yield),   SCMP_SYS(sendmsg),
-    SCMP_SYS(sendto),        SCMP_SYS(setsockopt),   SCMP_SYS(shutdown),       SCMP_SYS(sigaltstack),
-    SCMP_SYS(socket),        SCMP_SYS(splice),       SCMP_SYS(tgkill),         SCMP_SYS(timerfd_create),
-    SCMP_SYS(timerfd_settime), SCMP_SYS(write),      SCMP_SYS(writev),
+    SCMP_SYS(accept4),
+    SCMP_SYS(bind),
+    SCMP_SYS(brk),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(close),
+    SCMP_SYS(connect),
+    SCMP_SYS(epoll_create1),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(epoll_pwait2),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(eventfd2),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(fstat),
+    SCMP_SYS(futex),
+    SCMP_SYS(getpeername),
+    SCMP_SYS(getpid),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(gettid),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(ioctl),
+    SCMP_SYS(lseek),
+    SCMP_SYS(madvise),
+    SCMP_SYS(membarrier),
+    SCMP_SYS(mremap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(pipe2),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(prlimit64),
+    SCMP_SYS(read),
+    SCMP_SYS(readv),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(rseq),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(setsockopt),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(socket),
+    SCMP_SYS(splice),
+    SCMP_SYS(tgkill),
+    SCMP_SYS(timerfd_create),
+    SCMP_SYS(timerfd_settime),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
 };
 
 constexpr int writer_only[] = {SCMP_SYS(fsync), SCMP_SYS(fdatasync)};
 
 #if defined(__SANITIZE_ADDRESS__)
 // The sanitizers look at their own memory map, and report through files.
-constexpr int sanitizers[] = {SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(sched_getaffinity), SCMP_SYS(clone),
-                              SCMP_SYS(wait4),  SCMP_SYS(prctl),    SCMP_SYS(ptrace),   SCMP_SYS(getppid),
-                              SCMP_SYS(process_vm_readv), SCMP_SYS(getdents64), SCMP_SYS(kill), SCMP_SYS(dup)};
+constexpr int sanitizers[] = {SCMP_SYS(openat),     SCMP_SYS(readlink), SCMP_SYS(sched_getaffinity),
+                              SCMP_SYS(clone),      SCMP_SYS(wait4),    SCMP_SYS(prctl),
+                              SCMP_SYS(ptrace),     SCMP_SYS(getppid),  SCMP_SYS(process_vm_readv),
+                              SCMP_SYS(getdents64), SCMP_SYS(kill),     SCMP_SYS(dup)};
 #else
 constexpr int sanitizers[] = {SCMP_SYS(sched_yield)};
 #endif

@@ -5,11 +5,11 @@
 // and the master replaces it).
 #pragma once
 
-#include <cstdint>
-
 #include <weir/result.h>
 
 #include "process/setup.h"
+
+#include <cstdint>
 
 namespace weir::process {
 

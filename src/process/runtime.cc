@@ -18,8 +18,8 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
-Runtime::Runtime(event::Loop& loop, const Setup& setup, const shm::Segment& segment, const config::Config& config,
-                 LogPort& log_port)
+Runtime::Runtime(event::Loop& loop, const Setup& setup, const shm::Segment& segment,
+                 const config::Config& config, LogPort& log_port)
     : loop_(loop),
       setup_(setup),
       config_(config),
@@ -47,8 +47,8 @@ Runtime::~Runtime() {
 Result<void> Runtime::build() {
   std::uint64_t seed = random_seed();
   for (const config::Backend& backend : config_.backends)
-    backends_.push_back(
-        std::make_unique<upstream::Backend>(net_, in_flight_, backend, config_.workers, seed + setup_.index));
+    backends_.push_back(std::make_unique<upstream::Backend>(net_, in_flight_, backend,
+                                                            config_.workers, seed + setup_.index));
   for (const config::Listener& listener : config_.listeners) {
     auto built = proxy::Listener::build(context_, listener);
     if (!built) return built.error().within("listener " + listener.name);
@@ -85,7 +85,8 @@ void Runtime::update_addresses() {
       if (version == versions_[server->number()]) continue;
       versions_[server->number()] = version;
       shm::ResolvedAddress found = addresses_.read(server->number());
-      server->set_address(net::Address::from(reinterpret_cast<const sockaddr*>(found.bytes), found.size));
+      server->set_address(
+          net::Address::from(reinterpret_cast<const sockaddr*>(found.bytes), found.size));
     }
 }
 

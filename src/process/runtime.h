@@ -4,9 +4,6 @@
 // what comes from outside it: socket slots, addresses, free servers, draining.
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include "event/deadline.h"
 #include "event/loop.h"
 #include "event/watch.h"
@@ -18,12 +15,17 @@
 #include "shm/slot_table.h"
 #include "shm/worker_state.h"
 
+#include <memory>
+#include <vector>
+
 namespace weir::process {
 
-class Runtime final : public proxy::Journal, private event::ReadyEvents, private event::DeadlineEvents {
+class Runtime final : public proxy::Journal,
+                      private event::ReadyEvents,
+                      private event::DeadlineEvents {
  public:
-  Runtime(event::Loop& loop, const Setup& setup, const shm::Segment& segment, const config::Config& config,
-          LogPort& log_port);
+  Runtime(event::Loop& loop, const Setup& setup, const shm::Segment& segment,
+          const config::Config& config, LogPort& log_port);
   ~Runtime() override;
 
   /// Compiles everything; errors name their place.
@@ -36,7 +38,9 @@ class Runtime final : public proxy::Journal, private event::ReadyEvents, private
   void drain();
 
  private:
-  void write_access(std::string_view line) override { log_port_.write(shm::LogRing::Kind::Access, line); }
+  void write_access(std::string_view line) override {
+    log_port_.write(shm::LogRing::Kind::Access, line);
+  }
   void wake(std::uint64_t workers) override;
   void count(const proxy::Record& record) override;
   void count_connection(int change) override;
@@ -61,8 +65,8 @@ class Runtime final : public proxy::Journal, private event::ReadyEvents, private
   std::unique_ptr<proxy::AccessLog> access_log_;
   proxy::Context context_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
-  std::vector<bool> watched_;           ///< by socket
-  std::vector<std::uint32_t> versions_; ///< of addresses, by server
+  std::vector<bool> watched_;            ///< by socket
+  std::vector<std::uint32_t> versions_;  ///< of addresses, by server
   event::Watch waker_;
   event::Deadline drain_check_;
 };

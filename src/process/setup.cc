@@ -47,7 +47,8 @@ Result<void> send_setup(net::Channel& channel, const Setup& setup) {
   if (auto sent = channel.send(net::MessageType::Setup, bytes); !sent) return sent;
   for (std::size_t at = 0; at < all.size(); at += net::Channel::most_descriptors) {
     std::size_t end = std::min(all.size(), at + net::Channel::most_descriptors);
-    std::vector<int> part(all.begin() + static_cast<std::ptrdiff_t>(at), all.begin() + static_cast<std::ptrdiff_t>(end));
+    std::vector<int> part(all.begin() + static_cast<std::ptrdiff_t>(at),
+                          all.begin() + static_cast<std::ptrdiff_t>(end));
     if (auto sent = channel.send(net::MessageType::Descriptors, {}, part); !sent) return sent;
   }
   return {};
@@ -71,7 +72,8 @@ Result<Setup> receive_setup(net::Channel& channel) {
     if (!more) return more.error();
     for (Fd& fd : more->descriptors) all.push_back(std::move(fd));
   }
-  Setup setup{header.role, header.index, header.incarnation, std::move(*plan), {}, {}, {}, {}, {}, {}};
+  Setup setup{header.role, header.index, header.incarnation, std::move(*plan), {}, {}, {}, {}, {},
+              {}};
   std::size_t next = 0;
   setup.shared = std::move(all[next++]);
   setup.bundle = std::move(all[next++]);

@@ -4,13 +4,13 @@
 // role gets the same; it takes what it needs.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
 #include "base/fd.h"
 #include "net/channel.h"
 #include "process/plan.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
 
 namespace weir::process {
 

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/start.h"
 
+#include <weir/log.h>
+
+#include "net/socket.h"
+#include "process/child.h"
+#include "process/log_port.h"
+#include "process/privileges.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,13 +16,6 @@
 #include <sys/wait.h>
 
 #include <algorithm>
-
-#include <weir/log.h>
-
-#include "net/socket.h"
-#include "process/child.h"
-#include "process/log_port.h"
-#include "process/privileges.h"
 
 namespace weir::process {
 
@@ -81,7 +81,8 @@ Result<void> share(Assets& assets) {
   assets.segment = std::make_unique<shm::Segment>(std::move(*segment));
   for (std::uint32_t i = 0; i < assets.plan.workers + 2; ++i) {
     assets.wakers.emplace_back(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-    if (!assets.wakers.back().is_open()) return Error(Errc::System, std::string("eventfd: ") + strerror(errno));
+    if (!assets.wakers.back().is_open())
+      return Error(Errc::System, std::string("eventfd: ") + strerror(errno));
   }
   return {};
 }
@@ -99,9 +100,11 @@ Result<void> limit_connections(Assets& assets) {
   }
   if (plan.max_connections > 0)
     return Error(Errc::Limit, "max_connections " + std::to_string(wanted) + " needs " +
-                                  std::to_string(each * 2 + fixed) + " descriptors a worker, but the limit is " +
+                                  std::to_string(each * 2 + fixed) +
+                                  " descriptors a worker, but the limit is " +
                                   std::to_string(limit) + " (raise it: ulimit -n, LimitNOFILE=)");
-  if (limit <= fixed + 2) return Error(Errc::Limit, "only " + std::to_string(limit) + " descriptors are allowed");
+  if (limit <= fixed + 2)
+    return Error(Errc::Limit, "only " + std::to_string(limit) + " descriptors are allowed");
   plan.max_connections = (limit - fixed) / 2 * plan.workers;
   return {};
 }

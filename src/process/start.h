@@ -4,10 +4,10 @@
 // here, before a single client has been accepted.
 #pragma once
 
-#include <memory>
-
 #include "process/setup.h"
 #include "shm/segment.h"
+
+#include <memory>
 
 namespace weir::process {
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/worker.h"
 
-#include <signal.h>
-
 #include "process/bundle_memory.h"
 #include "process/privileges.h"
 #include "process/runtime.h"
+
+#include <signal.h>
 
 namespace weir::process {
 

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/writer.h"
 
+#include "base/logger.h"
+#include "process/log_port.h"
+#include "process/privileges.h"
+#include "process/setup.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -9,11 +14,6 @@
 #include <time.h>
 
 #include <string>
-
-#include "base/logger.h"
-#include "process/log_port.h"
-#include "process/privileges.h"
-#include "process/setup.h"
 
 namespace weir::process {
 
@@ -25,7 +25,8 @@ constexpr time_t report_seconds = 10;
 // Where one kind of line goes.
 class Target {
  public:
-  Target(const config::LogTarget& target, Fd file, int priority) : to_(target.to), priority_(priority) {
+  Target(const config::LogTarget& target, Fd file, int priority)
+      : to_(target.to), priority_(priority) {
     if (to_ == config::LogTo::File) file_ = std::move(file);
     if (to_ == config::LogTo::Stderr) file_ = Fd(::dup(STDERR_FILENO));
     if (to_ == config::LogTo::Syslog) connect_syslog();
@@ -45,9 +46,12 @@ class Target {
     std::string_view rest = batch_;
     while (!rest.empty() && file_.is_open()) {
       ssize_t written = ::write(file_.get(), rest.data(), rest.size());
-      if (written > 0) rest.remove_prefix(static_cast<std::size_t>(written));
-      else if (written < 0 && errno == EAGAIN) wait_writable();
-      else if (written >= 0 || errno != EINTR) break;
+      if (written > 0)
+        rest.remove_prefix(static_cast<std::size_t>(written));
+      else if (written < 0 && errno == EAGAIN)
+        wait_writable();
+      else if (written >= 0 || errno != EINTR)
+        break;
     }
     // A full disk: these lines are lost, and counted, so that others are not held up for ever.
     for (char c : rest) lost_ += c == '\n';
@@ -66,7 +70,7 @@ class Target {
     file_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    strcpy(address.sun_path, "/dev/log");
+    std::string_view("/dev/log").copy(address.sun_path, sizeof(address.sun_path) - 1);
     if (::connect(file_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
       log(Level::Warn, "syslog: /dev/log: ", std::string_view(strerror(errno)));
   }

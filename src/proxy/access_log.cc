@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/access_log.h"
 
-#include <time.h>
-
 #include "base/text.h"
 #include "proxy/variables.h"
+
+#include <time.h>
 
 namespace weir::proxy {
 
@@ -44,18 +44,30 @@ void AccessLog::write_json(const Record& record) {
     bool is_number;
   };
   static constexpr Item items[] = {
-      {"{\"time\":", Variable::Time, false},          {",\"client\":", Variable::ClientAddr, false},
-      {",\"client_port\":", Variable::ClientPort, true}, {",\"listener\":", Variable::Listener, false},
-      {",\"route\":", Variable::Route, false},        {",\"backend\":", Variable::Backend, false},
-      {",\"server\":", Variable::Server, false},      {",\"method\":", Variable::Method, false},
-      {",\"host\":", Variable::Host, false},          {",\"path\":", Variable::Path, false},
-      {",\"query\":", Variable::Query, false},        {",\"protocol\":", Variable::Protocol, false},
-      {",\"status\":", Variable::Status, true},       {",\"failure\":", Variable::Reason, false},
-      {",\"bytes_in\":", Variable::BytesIn, true},    {",\"bytes_out\":", Variable::BytesOut, true},
-      {",\"attempts\":", Variable::Attempts, true},   {",\"queue_ms\":", Variable::TimeQueue, true},
-      {",\"connect_ms\":", Variable::TimeConnect, true}, {",\"first_byte_ms\":", Variable::TimeFirstByte, true},
-      {",\"total_ms\":", Variable::TimeTotal, true},  {",\"user_agent\":", Variable::UserAgent, false},
-      {",\"referer\":", Variable::Referer, false},    {",\"request_id\":", Variable::RequestId, false},
+      {"{\"time\":", Variable::Time, false},
+      {",\"client\":", Variable::ClientAddr, false},
+      {",\"client_port\":", Variable::ClientPort, true},
+      {",\"listener\":", Variable::Listener, false},
+      {",\"route\":", Variable::Route, false},
+      {",\"backend\":", Variable::Backend, false},
+      {",\"server\":", Variable::Server, false},
+      {",\"method\":", Variable::Method, false},
+      {",\"host\":", Variable::Host, false},
+      {",\"path\":", Variable::Path, false},
+      {",\"query\":", Variable::Query, false},
+      {",\"protocol\":", Variable::Protocol, false},
+      {",\"status\":", Variable::Status, true},
+      {",\"failure\":", Variable::Reason, false},
+      {",\"bytes_in\":", Variable::BytesIn, true},
+      {",\"bytes_out\":", Variable::BytesOut, true},
+      {",\"attempts\":", Variable::Attempts, true},
+      {",\"queue_ms\":", Variable::TimeQueue, true},
+      {",\"connect_ms\":", Variable::TimeConnect, true},
+      {",\"first_byte_ms\":", Variable::TimeFirstByte, true},
+      {",\"total_ms\":", Variable::TimeTotal, true},
+      {",\"user_agent\":", Variable::UserAgent, false},
+      {",\"referer\":", Variable::Referer, false},
+      {",\"request_id\":", Variable::RequestId, false},
   };
   for (const Item& item : items) {
     line_ += item.name;

@@ -4,12 +4,12 @@
 // always one valid object, whatever bytes a peer has sent.
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include "config/config.h"
 #include "config/variables.h"
 #include "proxy/record.h"
+
+#include <memory>
+#include <string>
 
 namespace weir::proxy {
 

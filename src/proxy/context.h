@@ -3,16 +3,16 @@
 // Context: what every Session and Stream of a worker works with, and what they report to.
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "base/random.h"
 #include "config/config.h"
 #include "net/feed.h"
 #include "proxy/access_log.h"
 #include "proxy/record.h"
 #include "upstream/backend.h"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace weir::proxy {
 

@@ -3,12 +3,12 @@
 // FilterChain: the filters of one route, in order for requests, reversed for responses.
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include <weir/filter.h>
 
 #include "config/config.h"
+
+#include <memory>
+#include <vector>
 
 namespace weir::proxy {
 

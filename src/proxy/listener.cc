@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/listener.h"
 
+#include <weir/log.h>
+
+#include "proxy/session.h"
+
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <weir/log.h>
-
-#include "proxy/session.h"
-
 namespace weir::proxy {
 
 namespace {
 
-constexpr int accepts_in_a_row = 32;               // before others get their share
-constexpr std::uint64_t pause_us = 100'000;        // without descriptors, until we try again
+constexpr int accepts_in_a_row = 32;         // before others get their share
+constexpr std::uint64_t pause_us = 100'000;  // without descriptors, until we try again
 
 }  // namespace
 
@@ -24,7 +24,8 @@ struct Listener::Socket final : private event::ReadyEvents {
   Socket(Listener& owner, int socket) : listener(owner), fd(socket) {}
 
   void watch() {
-    if (!ready.is_started()) ready.start(listener.context_.net.loop, fd, event::Watch::Edge::LevelRead, *this);
+    if (!ready.is_started())
+      ready.start(listener.context_.net.loop, fd, event::Watch::Edge::LevelRead, *this);
   }
   void on_ready(event::Ready) noexcept override { listener.accept_from(*this); }
 
@@ -45,7 +46,8 @@ Listener::~Listener() {
   while (Session* session = all_.pop_front()) delete session;
 }
 
-Result<std::unique_ptr<Listener>> Listener::build(Context& context, const config::Listener& config) {
+Result<std::unique_ptr<Listener>> Listener::build(Context& context,
+                                                  const config::Listener& config) {
   auto routes = RouteTable::build(config);
   if (!routes) return routes.error();
   std::unique_ptr<Listener> listener(new Listener(context, config, std::move(*routes)));
@@ -72,7 +74,8 @@ void Listener::accept_from(Socket& socket) {
     if (context_.connections >= most_clients_) return pause_accepting();
     sockaddr_un peer;
     socklen_t size = sizeof(peer);
-    int fd = ::accept4(socket.fd, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = ::accept4(socket.fd, reinterpret_cast<sockaddr*>(&peer), &size,
+                       SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       start_session(fd, net::Address::from(reinterpret_cast<sockaddr*>(&peer), size));
       continue;
@@ -80,8 +83,8 @@ void Listener::accept_from(Socket& socket) {
     if (errno == EAGAIN) return;
     // The peer gave up meanwhile, or a signal came: the next one may be fine.
     if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) continue;
-    log(Level::Warn, "listener ", config_.name, ": cannot accept: ", std::string_view(strerror(errno)),
-        "; trying again in 100 ms");
+    log(Level::Warn, "listener ", config_.name,
+        ": cannot accept: ", std::string_view(strerror(errno)), "; trying again in 100 ms");
     return pause_accepting();
   }
 }

@@ -4,15 +4,15 @@
 // the socket slots assigned to it, starts Sessions, and holds the compiled routes they look up.
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include "event/deadline.h"
 #include "event/watch.h"
 #include "http/h1_parser.h"
 #include "proxy/context.h"
 #include "proxy/route_policy.h"
 #include "proxy/route_table.h"
+
+#include <memory>
+#include <vector>
 
 namespace weir::proxy {
 

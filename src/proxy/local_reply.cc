@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/local_reply.h"
 
-#include <time.h>
-
-#include <string>
-
 #include "base/text.h"
 #include "config/variables.h"
 #include "http/field.h"
 #include "http/h1_writer.h"
 #include "proxy/variables.h"
+
+#include <time.h>
+
+#include <string>
 
 namespace weir::proxy {
 
@@ -25,7 +25,8 @@ LocalReply make(std::uint16_t status, std::string_view type, std::string_view bo
   return {head, body};
 }
 
-std::string json_page(std::uint16_t status, std::string_view title, std::string_view words, std::string_view id) {
+std::string json_page(std::uint16_t status, std::string_view title, std::string_view words,
+                      std::string_view id) {
   std::string page = "{\"status\":";
   append_number(page, status);
   page.append(",\"title\":\"").append(title).append("\",\"detail\":\"");
@@ -34,7 +35,8 @@ std::string json_page(std::uint16_t status, std::string_view title, std::string_
   return page;
 }
 
-std::string html_page(std::uint16_t status, std::string_view title, std::string_view words, std::string_view id) {
+std::string html_page(std::uint16_t status, std::string_view title, std::string_view words,
+                      std::string_view id) {
   std::string page = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>";
   append_number(page, status);
   page.append(" ").append(title).append("</title></head>\n<body><h1>");

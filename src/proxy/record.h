@@ -4,13 +4,13 @@
 // it while it walks the phases; whoever wants to tell the story reads it and nothing else.
 #pragma once
 
-#include <cstdint>
-#include <string_view>
-
 #include <weir/message.h>
 
 #include "config/config.h"
 #include "http/failure.h"
+
+#include <cstdint>
+#include <string_view>
 
 namespace weir::proxy {
 
@@ -28,22 +28,22 @@ struct Times {
 
 struct Record {
   const config::Listener* listener = nullptr;
-  const config::Route* route = nullptr;      ///< null before routing and when no route matched
+  const config::Route* route = nullptr;  ///< null before routing and when no route matched
   const config::Backend* backend = nullptr;
-  const config::Server* server = nullptr;    ///< of the last attempt
-  std::string_view client_addr{};            ///< "192.0.2.1", "2001:db8::1", "unix:"
+  const config::Server* server = nullptr;  ///< of the last attempt
+  std::string_view client_addr{};          ///< "192.0.2.1", "2001:db8::1", "unix:"
   std::uint16_t client_port = 0;
   std::string_view scheme = "http";
-  const RequestHead* request = nullptr;      ///< null if no head could be understood
-  const ResponseHead* response = nullptr;    ///< what the client got; null before there is one
-  std::uint64_t request_id[2] = {0, 0};      ///< random; printed as 32 hex digits
-  std::uint64_t bytes_in = 0;                ///< head and body received from the client
-  std::uint64_t bytes_out = 0;               ///< sent towards the client
+  const RequestHead* request = nullptr;    ///< null if no head could be understood
+  const ResponseHead* response = nullptr;  ///< what the client got; null before there is one
+  std::uint64_t request_id[2] = {0, 0};    ///< random; printed as 32 hex digits
+  std::uint64_t bytes_in = 0;              ///< head and body received from the client
+  std::uint64_t bytes_out = 0;             ///< sent towards the client
   std::uint32_t attempts = 0;
-  std::uint16_t status = 0;                  ///< sent to the client; 499 if it left before; 0 = closed without
-  bool reused = false;                       ///< the last attempt took a pooled connection
+  std::uint16_t status = 0;  ///< sent to the client; 499 if it left before; 0 = closed without
+  bool reused = false;       ///< the last attempt took a pooled connection
   http::Failure failure = http::Failure::None;
-  std::int64_t wall_us = 0;                  ///< wall clock at `begun`, microseconds since the epoch
+  std::int64_t wall_us = 0;  ///< wall clock at `begun`, microseconds since the epoch
   Times times;
 };
 

@@ -26,7 +26,8 @@ ClientTimeouts client_timeouts(const config::Listener& listener) {
   return client_limits(listener.limits, config::default_limits());
 }
 
-Result<std::unique_ptr<RoutePolicy>> RoutePolicy::build(const config::Config& config, const config::Listener& listener,
+Result<std::unique_ptr<RoutePolicy>> RoutePolicy::build(const config::Config& config,
+                                                        const config::Listener& listener,
                                                         const config::Route& route) {
   auto policy = std::make_unique<RoutePolicy>();
   static const Limits nothing;
@@ -34,8 +35,11 @@ Result<std::unique_ptr<RoutePolicy>> RoutePolicy::build(const config::Config& co
   const Limits& backend = forwards ? config.backends[route.action.backend].limits : nothing;
   const Limits& last = config::default_limits();
   policy->client = client_limits(route.limits, backend, listener.limits, last);
-  auto of = [&](auto member) { return us(config::pick(member, route.limits, backend, listener.limits, last)); };
-  policy->server = {of(&Limits::connect), of(&Limits::first_byte), of(&Limits::read), of(&Limits::server_idle)};
+  auto of = [&](auto member) {
+    return us(config::pick(member, route.limits, backend, listener.limits, last));
+  };
+  policy->server = {of(&Limits::connect), of(&Limits::first_byte), of(&Limits::read),
+                    of(&Limits::server_idle)};
   policy->queue = of(&Limits::queue);
   policy->max_body = config::pick(&Limits::max_body, route.limits, backend, listener.limits, last);
   policy->retry = config::pick(&Limits::retry, route.limits, backend, listener.limits, last);

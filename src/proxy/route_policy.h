@@ -4,13 +4,13 @@
 // (route, backend, listener, defaults: the first that says something wins), its filters, its texts.
 #pragma once
 
-#include <memory>
-#include <optional>
-
 #include "config/config.h"
 #include "config/variables.h"
 #include "proxy/filter_chain.h"
 #include "upstream/connection.h"
+
+#include <memory>
+#include <optional>
 
 namespace weir::proxy {
 
@@ -20,7 +20,8 @@ struct ClientTimeouts {
 };
 
 struct RoutePolicy {
-  static Result<std::unique_ptr<RoutePolicy>> build(const config::Config& config, const config::Listener& listener,
+  static Result<std::unique_ptr<RoutePolicy>> build(const config::Config& config,
+                                                    const config::Listener& listener,
                                                     const config::Route& route);
 
   ClientTimeouts client;

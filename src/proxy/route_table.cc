@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/route_table.h"
 
-#include <algorithm>
-
 #include "base/hash.h"
 #include "http/field.h"
 #include "http/url.h"
+
+#include <algorithm>
 
 namespace weir::proxy {
 
@@ -48,11 +48,13 @@ std::uint64_t bucket_hash(std::uint32_t group, int kind, std::string_view path) 
 }
 
 std::size_t depth_of(std::string_view path) {
-  return std::min<std::size_t>(deepest, static_cast<std::size_t>(std::count(path.begin(), path.end(), '/')));
+  return std::min<std::size_t>(deepest,
+                               static_cast<std::size_t>(std::count(path.begin(), path.end(), '/')));
 }
 
 bool host_matches(std::string_view pattern, std::string_view host) {
-  if (pattern.starts_with("*.")) return host.size() > pattern.size() - 1 && host.ends_with(pattern.substr(1));
+  if (pattern.starts_with("*."))
+    return host.size() > pattern.size() - 1 && host.ends_with(pattern.substr(1));
   return host == pattern;
 }
 
@@ -85,8 +87,9 @@ bool query_matches(const Matcher& matcher, std::string_view query) {
 }  // namespace
 
 std::int32_t RouteTable::find_group(std::string_view host) const {
-  return find_slot(group_slots_, fast_hash(host),
-                   [&](std::int32_t i) { return groups_[static_cast<std::size_t>(i)].host == host; });
+  return find_slot(group_slots_, fast_hash(host), [&](std::int32_t i) {
+    return groups_[static_cast<std::size_t>(i)].host == host;
+  });
 }
 
 std::uint32_t RouteTable::group_for(const std::string& host) {
@@ -98,19 +101,23 @@ std::uint32_t RouteTable::group_for(const std::string& host) {
   return static_cast<std::uint32_t>(index);
 }
 
-std::int32_t RouteTable::find_bucket(std::uint32_t group, PathKind kind, std::string_view path) const {
-  return find_slot(bucket_slots_, bucket_hash(group, static_cast<int>(kind), path), [&](std::int32_t i) {
-    const Bucket& bucket = buckets_[static_cast<std::size_t>(i)];
-    return bucket.group == group && bucket.kind == kind && bucket.path == path;
-  });
+std::int32_t RouteTable::find_bucket(std::uint32_t group, PathKind kind,
+                                     std::string_view path) const {
+  return find_slot(bucket_slots_, bucket_hash(group, static_cast<int>(kind), path),
+                   [&](std::int32_t i) {
+                     const Bucket& bucket = buckets_[static_cast<std::size_t>(i)];
+                     return bucket.group == group && bucket.kind == kind && bucket.path == path;
+                   });
 }
 
-RouteTable::Bucket& RouteTable::bucket_for(std::uint32_t group, PathKind kind, const std::string& path) {
+RouteTable::Bucket& RouteTable::bucket_for(std::uint32_t group, PathKind kind,
+                                           const std::string& path) {
   std::int32_t found = find_bucket(group, kind, path);
   if (found >= 0) return buckets_[static_cast<std::size_t>(found)];
   buckets_.push_back({group, kind, path, {}});
   auto index = static_cast<std::int32_t>(buckets_.size() - 1);
-  insert_slot(bucket_slots_, bucket_hash(group, static_cast<int>(kind), path), index, buckets_.size());
+  insert_slot(bucket_slots_, bucket_hash(group, static_cast<int>(kind), path), index,
+              buckets_.size());
   Group& owner = groups_[group];
   if (kind == PathKind::Exact) owner.has_exact = true;
   if (kind == PathKind::Prefix) owner.depths |= std::uint64_t{1} << depth_of(path);
@@ -126,7 +133,8 @@ Result<RouteTable> RouteTable::build(const config::Listener& listener) {
     std::vector<std::string> hosts, paths;
     bool plain = true;
     for (const Matcher& matcher : route.matchers) {
-      bool is_key = !matcher.negated && (matcher.kind == Match::Host || matcher.kind == Match::Path);
+      bool is_key =
+          !matcher.negated && (matcher.kind == Match::Host || matcher.kind == Match::Path);
       plain = plain && is_key;
       if (is_key) (matcher.kind == Match::Host ? hosts : paths).push_back(matcher.value);
       if (matcher.kind != Match::PathRegex) continue;
@@ -155,7 +163,8 @@ Result<RouteTable> RouteTable::build(const config::Listener& listener) {
   return table;
 }
 
-bool RouteTable::holds(const Matcher& matcher, const RequestHead& request, const net::Address& client) const {
+bool RouteTable::holds(const Matcher& matcher, const RequestHead& request,
+                       const net::Address& client) const {
   switch (matcher.kind) {
     case Match::Host: return host_matches(matcher.value, request.host);
     case Match::Path: return path_matches(matcher.value, request.path);
@@ -168,8 +177,9 @@ bool RouteTable::holds(const Matcher& matcher, const RequestHead& request, const
     }
     case Match::Client: return client.is_in(matcher.cidr);
     case Match::PathRegex: {
-      auto at = std::lower_bound(regexes_.begin(), regexes_.end(), &matcher,
-                                 [](const auto& entry, const Matcher* wanted) { return entry.first < wanted; });
+      auto at = std::lower_bound(
+          regexes_.begin(), regexes_.end(), &matcher,
+          [](const auto& entry, const Matcher* wanted) { return entry.first < wanted; });
       return at->second.match(request.path) == Regex::Outcome::Match;
     }
   }
@@ -191,8 +201,9 @@ const Matcher* RouteTable::failing(const config::Route& route, const RequestHead
     };
     auto first = std::find_if(matchers.begin(), matchers.end(), same);
     if (&*first != &matcher) continue;
-    bool any = std::any_of(first, matchers.end(),
-                           [&](const Matcher& other) { return same(other) && holds(other, request, client); });
+    bool any = std::any_of(first, matchers.end(), [&](const Matcher& other) {
+      return same(other) && holds(other, request, client);
+    });
     if (!any) return &matcher;
   }
   return nullptr;
@@ -221,7 +232,8 @@ void RouteTable::search_group(std::uint32_t number, Search& search) const {
   if (prefix.ends_with('/')) prefix.remove_suffix(1);
   std::size_t depth = depth_of(prefix);
   while (true) {
-    if ((group.depths >> depth) & 1) search_bucket(find_bucket(number, PathKind::Prefix, prefix), search);
+    if ((group.depths >> depth) & 1)
+      search_bucket(find_bucket(number, PathKind::Prefix, prefix), search);
     std::size_t slash = prefix.rfind('/');
     if (slash == std::string_view::npos) return;
     prefix = prefix.substr(0, slash);
@@ -240,7 +252,8 @@ Decision RouteTable::match(const RequestHead& request, const net::Address& clien
   if (!request.host.empty()) {
     search_host(request.host);
     if (has_suffixes_)
-      for (std::size_t dot = request.host.find('.'); dot != std::string_view::npos; dot = request.host.find('.', dot + 1))
+      for (std::size_t dot = request.host.find('.'); dot != std::string_view::npos;
+           dot = request.host.find('.', dot + 1))
         if (dot > 0) search_host(request.host.substr(dot));
   }
   if (search.best == none) return {nullptr, search.tried};

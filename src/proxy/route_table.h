@@ -13,16 +13,16 @@
 // (method, header, query, cookie, client, regex, not) is a condition, tried only there.
 #pragma once
 
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
-
 #include <weir/message.h>
 #include <weir/regex.h>
 
 #include "config/config.h"
 #include "net/address.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace weir::proxy {
 
@@ -54,10 +54,10 @@ class RouteTable {
     std::vector<std::uint32_t> routes;  ///< ascending
   };
   struct Group {
-    std::string host;             ///< "" = any; ".example.com" = suffix
-    std::uint64_t depths = 0;     ///< bit n: there is a prefix of n segments (63 = that or more)
+    std::string host;          ///< "" = any; ".example.com" = suffix
+    std::uint64_t depths = 0;  ///< bit n: there is a prefix of n segments (63 = that or more)
     bool has_exact = false;
-    std::int32_t any = -1;        ///< bucket for any path
+    std::int32_t any = -1;  ///< bucket for any path
   };
   /// One entry of an open-addressing table.
   struct Slot {
@@ -77,7 +77,8 @@ class RouteTable {
   std::int32_t find_bucket(std::uint32_t group, PathKind kind, std::string_view path) const;
   void search_group(std::uint32_t group, Search& search) const;
   void search_bucket(std::int32_t bucket, Search& search) const;
-  bool holds(const config::Matcher& matcher, const RequestHead& request, const net::Address& client) const;
+  bool holds(const config::Matcher& matcher, const RequestHead& request,
+             const net::Address& client) const;
 
   const config::Listener* listener_ = nullptr;
   std::vector<Group> groups_;

@@ -7,15 +7,20 @@ namespace weir::proxy {
 
 namespace {
 
-constexpr int most_steps = 8;                        // in one turn, before others get their share
-constexpr std::uint64_t linger_us = 5'000'000;       // for the client to read the answer and close
-constexpr std::uint64_t unwatched_us = 1'000'000;    // a request may last this long before we watch its client
+constexpr int most_steps = 8;                   // in one turn, before others get their share
+constexpr std::uint64_t linger_us = 5'000'000;  // for the client to read the answer and close
+constexpr std::uint64_t unwatched_us =
+    1'000'000;  // a request may last this long before we watch its client
 
 // The moment `limit` after `from`, or 0 if there is no limit.
-std::uint64_t after(std::uint64_t from, std::uint64_t limit) { return limit == 0 ? 0 : from + limit; }
+std::uint64_t after(std::uint64_t from, std::uint64_t limit) {
+  return limit == 0 ? 0 : from + limit;
+}
 
 // The earlier of two moments, where 0 is never.
-std::uint64_t earlier(std::uint64_t a, std::uint64_t b) { return a == 0 ? b : b == 0 ? a : std::min(a, b); }
+std::uint64_t earlier(std::uint64_t a, std::uint64_t b) {
+  return a == 0 ? b : b == 0 ? a : std::min(a, b);
+}
 
 }  // namespace
 
@@ -71,9 +76,11 @@ void Session::on_broken(http::StreamId, http::Failure failure) {
 
 bool Session::may_keep() const {
   const config::Listener& config = listener_.config();
-  if (context_.draining || (config.max_requests > 0 && requests_ >= config.max_requests)) return false;
+  if (context_.draining || (config.max_requests > 0 && requests_ >= config.max_requests))
+    return false;
   if (!config.max_lifetime) return true;
-  return context_.net.loop.now() - opened_ < static_cast<std::uint64_t>(config.max_lifetime->count()) * 1000;
+  return context_.net.loop.now() - opened_ <
+         static_cast<std::uint64_t>(config.max_lifetime->count()) * 1000;
 }
 
 bool Session::wants_input() const {
@@ -106,7 +113,8 @@ void Session::pump() {
 net::IoResult Session::step() {
   if (phase_ == Phase::Request && inbox_.empty() && codec_.plain_body() >= net::worth_moving)
     return stream_->move_body();
-  std::size_t most = phase_ == Phase::Request ? context_.net.read_buffer.size() : 2 * net::first_read;
+  std::size_t most =
+      phase_ == Phase::Request ? context_.net.read_buffer.size() : 2 * net::first_read;
   return net::feed_once(context_.net, transport_, codec_, inbox_, most);
 }
 
@@ -246,7 +254,8 @@ void Session::arm() {
       if (!transport_.is_watched()) at = earlier(at, begun_ + unwatched_us);
       [[fallthrough]];
     case Phase::Ending:
-      if (transport_.queued() > 0 || stream_->has_unsent()) at = earlier(at, after(progress_, timeouts_->send));
+      if (transport_.queued() > 0 || stream_->has_unsent())
+        at = earlier(at, after(progress_, timeouts_->send));
       break;
     case Phase::Dead: break;
   }
@@ -255,7 +264,9 @@ void Session::arm() {
 
 void Session::on_deadline() noexcept {
   std::uint64_t now = context_.net.loop.now();
-  auto passed = [now](std::uint64_t from, std::uint64_t limit) { return limit > 0 && now >= from + limit; };
+  auto passed = [now](std::uint64_t from, std::uint64_t limit) {
+    return limit > 0 && now >= from + limit;
+  };
   switch (phase_) {
     case Phase::Dead: return;
     case Phase::Idle:
@@ -271,7 +282,8 @@ void Session::on_deadline() noexcept {
     case Phase::Ending: break;
   }
   bool sending = transport_.queued() > 0 || stream_->has_unsent();
-  if (sending && passed(progress_, timeouts_->send)) return stream_->fail(http::Failure::ClientSendTimeout);
+  if (sending && passed(progress_, timeouts_->send))
+    return stream_->fail(http::Failure::ClientSendTimeout);
   arm();
 }
 

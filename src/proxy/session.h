@@ -6,13 +6,13 @@
 // An idle session holds no buffer and no stream, only itself.
 #pragma once
 
-#include <memory>
-
 #include "event/deadline.h"
 #include "http/h1_codec.h"
 #include "net/feed.h"
 #include "net/tcp.h"
 #include "proxy/listener.h"
+
+#include <memory>
 
 namespace weir::proxy {
 
@@ -92,9 +92,9 @@ class Session final : public Hook,
   std::unique_ptr<Stream> stream_;
   const ClientTimeouts* timeouts_;
   net::Address peer_;
-  std::uint64_t opened_ = 0;     ///< when the client was accepted
-  std::uint64_t begun_ = 0;      ///< first byte of the present request
-  std::uint64_t progress_ = 0;   ///< last byte in or out that counts as progress
+  std::uint64_t opened_ = 0;    ///< when the client was accepted
+  std::uint64_t begun_ = 0;     ///< first byte of the present request
+  std::uint64_t progress_ = 0;  ///< last byte in or out that counts as progress
   std::uint32_t requests_ = 0;
   Phase phase_ = Phase::Idle;
   bool pumping_ = false;

@@ -3,8 +3,6 @@
 // The request's half of a stream: from the head to a server, again if need be.
 #include "proxy/stream.h"
 
-#include <algorithm>
-
 #include "http/field.h"
 #include "http/forwarding.h"
 #include "http/message.h"
@@ -12,13 +10,16 @@
 #include "proxy/session.h"
 #include "proxy/variables.h"
 
+#include <algorithm>
+
 namespace weir::proxy {
 
 namespace {
 
 constexpr int most_reroutes = 5;
-constexpr std::size_t replay_bytes = 16 * 1024;       // of a body that may have to be sent twice
-constexpr std::uint64_t discard_bytes = 64 * 1024;    // of a body nobody wants, to keep the connection
+constexpr std::size_t replay_bytes = 16 * 1024;  // of a body that may have to be sent twice
+constexpr std::uint64_t discard_bytes =
+    64 * 1024;  // of a body nobody wants, to keep the connection
 
 std::int64_t wall_clock_us() {
   timespec now;
@@ -34,7 +35,11 @@ bool is_trusted(const config::Config& config, const net::Address& peer) {
 }  // namespace
 
 Stream::Stream(Context& context, Session& session, std::uint64_t begun)
-    : context_(context), session_(session), policy_(nullptr), deadline_(*this), tunnel_start_(*this) {
+    : context_(context),
+      session_(session),
+      policy_(nullptr),
+      deadline_(*this),
+      tunnel_start_(*this) {
   record_.listener = &session.listener().config();
   record_.client_addr = session.peer().host(arena_.text(112));
   record_.client_port = session.peer().port();
@@ -61,7 +66,8 @@ void Stream::route() {
     if (!decision.route) return fail(http::Failure::NoRoute);
     policy_ = &session_.listener().policy(*decision.route);
     session_.set_timeouts(policy_->client);
-    if (request_->framing.end == BodyEnd::Length && policy_->max_body && request_->framing.length > *policy_->max_body)
+    if (request_->framing.end == BodyEnd::Length && policy_->max_body &&
+        request_->framing.length > *policy_->max_body)
       return fail(http::Failure::RequestBodyTooLarge);
     phase_ = Phase::Request;
     switch (policy_->filters.run_request(*this)) {
@@ -79,11 +85,13 @@ void Stream::act() {
     case config::Act::Forward: return forward();
     case config::Act::Close: return fail(http::Failure::Denied);
     case config::Act::Respond: {
-      LocalReply reply = make_text_reply(action.status, proxy::expand(policy_->text, record_, arena_), arena_);
+      LocalReply reply =
+          make_text_reply(action.status, proxy::expand(policy_->text, record_, arena_), arena_);
       return answer(*reply.head, reply.body);
     }
     case config::Act::Redirect: {
-      LocalReply reply = make_redirect(action.status, expand_url(policy_->text, record_, arena_), arena_);
+      LocalReply reply =
+          make_redirect(action.status, expand_url(policy_->text, record_, arena_), arena_);
       return answer(*reply.head, reply.body);
     }
   }
@@ -92,7 +100,8 @@ void Stream::act() {
 void Stream::forward() {
   backend_ = context_.backends[record_.route->action.backend].get();
   record_.backend = &backend_->config();
-  http::Forwarding from{record_.client_addr, record_.scheme, is_trusted(context_.config, session_.peer())};
+  http::Forwarding from{record_.client_addr, record_.scheme,
+                        is_trusted(context_.config, session_.peer())};
   http::add_forwarding(*request_, arena_, from);
   choose();
 }
@@ -141,14 +150,16 @@ void Stream::on_attempt_ready() {
 
 bool Stream::wants_body() const {
   if (discarding_) return true;
-  return attempt_ && attempt_->is_ready() && !response_done_ && attempt_->connection()->queued() == 0;
+  return attempt_ && attempt_->is_ready() && !response_done_ &&
+         attempt_->connection()->queued() == 0;
 }
 
 void Stream::on_body(std::span<const char> bytes) {
   record_.bytes_in += bytes.size();
   body_seen_ += bytes.size();
   if (discarding_) return;
-  if (policy_->max_body && body_seen_ > *policy_->max_body) return fail(http::Failure::RequestBodyTooLarge);
+  if (policy_->max_body && body_seen_ > *policy_->max_body)
+    return fail(http::Failure::RequestBodyTooLarge);
   if (resendable_) {
     resendable_ = http::is_idempotent(request_->method) && body_seen_ <= replay_bytes;
     if (resendable_)
@@ -164,7 +175,8 @@ net::IoResult Stream::move_body() {
   resendable_ = false;
   replay_.clear();
   upstream::Connection& connection = *attempt_->connection();
-  net::IoResult result = up_.move(context_.net, session_.transport(), connection.transport(), session_.codec().plain_body());
+  net::IoResult result = up_.move(context_.net, session_.transport(), connection.transport(),
+                                  session_.codec().plain_body());
   if (result.io == net::Io::Failed && connection.has_failed()) {
     // The server takes no more: perhaps it has answered, which its own side will show.
     discarding_ = true;
@@ -191,11 +203,14 @@ void Stream::on_end(const Headers& trailers) {
 
 void Stream::on_attempt_sent() {
   if (tunnel_) return run_tunnel();
-  if (up_.held() > 0) (void)up_.move(context_.net, session_.transport(), attempt_->connection()->transport(), 0);
+  if (up_.held() > 0)
+    (void)up_.move(context_.net, session_.transport(), attempt_->connection()->transport(), 0);
   if (!request_done_) session_.resume();
 }
 
-bool Stream::may_resend() const { return resendable_ && !response_begun_ && !request_->wants_upgrade; }
+bool Stream::may_resend() const {
+  return resendable_ && !response_begun_ && !request_->wants_upgrade;
+}
 
 bool Stream::try_again(http::Failure failure) {
   upstream::Server& server = attempt_->server();
@@ -203,7 +218,8 @@ bool Stream::try_again(http::Failure failure) {
   switch (http::traits(failure).again) {
     case http::Again::No: return false;
     case http::Again::Safe:
-      if (!policy_->retry.on_connect_error || record_.attempts > policy_->retry.attempts) return false;
+      if (!policy_->retry.on_connect_error || record_.attempts > policy_->retry.attempts)
+        return false;
       tried_.push_back(&server);
       break;
     case http::Again::IfIdempotent:
@@ -228,7 +244,8 @@ void Stream::on_attempt_failed(http::Failure failure) {
 void Stream::client_gone() { fail(http::Failure::ClientGone); }
 
 void Stream::fail(http::Failure failure) {
-  if (phase_ == Phase::Finish && response_done_ && failure == http::Failure::None) return session_.abort();
+  if (phase_ == Phase::Finish && response_done_ && failure == http::Failure::None)
+    return session_.abort();
   if (failure != http::Failure::None) record_.failure = failure;
   bool silent = failure == http::Failure::ClientGone || failure == http::Failure::None;
   if (failure == http::Failure::ClientGone && !response_done_) record_.status = 499;
@@ -257,7 +274,8 @@ void Stream::answer(ResponseHead& head, std::string_view body) {
   bool small_rest = understood && request_->framing.end == BodyEnd::Length &&
                     request_->framing.length <= discard_bytes && !request_->expects_continue;
   http::Blame blame = http::traits(record_.failure).blame;
-  keep_ = understood && blame != http::Blame::Client && (request_done_ || request_->framing.end == BodyEnd::None || small_rest);
+  keep_ = understood && blame != http::Blame::Client &&
+          (request_done_ || request_->framing.end == BodyEnd::None || small_rest);
   discarding_ = true;
   start_response(head, {BodyEnd::Length, body.size()}, keep_);
   bool is_head = understood && request_->method == Method::Head;

@@ -18,9 +18,6 @@
 // in the server's place, or, if the answer has begun, break the connection.
 #pragma once
 
-#include <optional>
-#include <vector>
-
 #include <weir/filter.h>
 
 #include "event/deadline.h"
@@ -30,11 +27,25 @@
 #include "proxy/listener.h"
 #include "proxy/local_reply.h"
 
+#include <optional>
+#include <vector>
+
 namespace weir::proxy {
 
 class Session;
 
-enum class Phase : std::uint8_t { Receive, Route, Request, Choose, Connect, Send, Await, Respond, Relay, Finish };
+enum class Phase : std::uint8_t {
+  Receive,
+  Route,
+  Request,
+  Choose,
+  Connect,
+  Send,
+  Await,
+  Respond,
+  Relay,
+  Finish
+};
 
 class Stream final : public http::MessageSink,
                      public StreamView,
@@ -103,7 +114,8 @@ class Stream final : public http::MessageSink,
   bool may_resend() const;
   void start_response(ResponseHead& head, const Framing& framing, bool keep);
   void start_tunnel(ResponseHead& head);
-  bool move_direction(net::Pump& pump, net::Transport& from, net::Transport& to, Inbox& early, bool& ended);
+  bool move_direction(net::Pump& pump, net::Transport& from, net::Transport& to, Inbox& early,
+                      bool& ended);
   void finish(bool keep);
   void on_slot() override { choose(); }
   void on_deadline() noexcept override;
@@ -122,7 +134,7 @@ class Stream final : public http::MessageSink,
   LocalReply local_;
   event::Deadline deadline_;
   event::Task tunnel_start_;
-  Buffer replay_;          ///< body bytes already sent, while they may have to be sent again
+  Buffer replay_;  ///< body bytes already sent, while they may have to be sent again
   net::Pump up_, down_;
   std::uint64_t body_seen_ = 0;
   Phase phase_ = Phase::Receive;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The response's half of a stream: from a server's head to the client's last byte, and tunnels.
-#include <algorithm>
-
 #include "http/field.h"
 #include "proxy/session.h"
 #include "proxy/stream.h"
+
+#include <algorithm>
 
 namespace weir::proxy {
 
@@ -17,7 +17,8 @@ void Stream::on_interim(ResponseHead& head) {
 
 void Stream::on_response(ResponseHead& head) {
   record_.times.first_byte = context_.net.loop.now();
-  if (head.status == 101 || (request_->method == Method::Connect && head.status / 100 == 2)) return start_tunnel(head);
+  if (head.status == 101 || (request_->method == Method::Connect && head.status / 100 == 2))
+    return start_tunnel(head);
   const auto& again = policy_->retry.on_status;
   if (!again.empty() && record_.attempts <= policy_->retry.attempts && may_resend() &&
       std::find(again.begin(), again.end(), head.status) != again.end()) {
@@ -55,7 +56,9 @@ void Stream::start_response(ResponseHead& head, const Framing& framing, bool kee
   record_.bytes_out += out.size() - before;
 }
 
-bool Stream::wants_response() const { return session_.transport().queued() == 0 && down_.held() == 0; }
+bool Stream::wants_response() const {
+  return session_.transport().queued() == 0 && down_.held() == 0;
+}
 
 void Stream::on_response_body(std::span<const char> bytes) {
   Gather& out = session_.out();
@@ -66,8 +69,8 @@ void Stream::on_response_body(std::span<const char> bytes) {
 
 net::IoResult Stream::move_response() {
   upstream::Connection& connection = *attempt_->connection();
-  net::IoResult result =
-      down_.move(context_.net, connection.transport(), session_.transport(), connection.codec().plain_body());
+  net::IoResult result = down_.move(context_.net, connection.transport(), session_.transport(),
+                                    connection.codec().plain_body());
   if (result.io == net::Io::Failed && session_.transport().has_failed()) {
     client_gone();
     return {net::Io::Again};
@@ -133,7 +136,8 @@ void Stream::start_tunnel(ResponseHead& head) {
 }
 
 // Moves one direction as far as it goes now; false if it broke.
-bool Stream::move_direction(net::Pump& pump, net::Transport& from, net::Transport& to, Inbox& early, bool& ended) {
+bool Stream::move_direction(net::Pump& pump, net::Transport& from, net::Transport& to, Inbox& early,
+                            bool& ended) {
   if (ended) return true;
   if (!early.empty()) {
     Gather& out = context_.net.outbox.to(to);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/variables.h"
 
+#include <weir/version.h>
+
+#include "http/characters.h"
+#include "http/field.h"
+
 #include <time.h>
 
 #include <charconv>
 #include <cstdio>
 #include <cstring>
-
-#include <weir/version.h>
-
-#include "http/characters.h"
-#include "http/field.h"
 
 namespace weir::proxy {
 
@@ -26,7 +26,8 @@ std::string_view number(std::uint64_t value, Arena& arena) {
 std::string_view hex_id(const Record& record, Arena& arena) {
   static constexpr const char* digits = "0123456789abcdef";
   char* out = arena.text(32);
-  for (int i = 0; i < 32; ++i) out[i] = digits[record.request_id[i / 16] >> (4 * (15 - i % 16)) & 15];
+  for (int i = 0; i < 32; ++i)
+    out[i] = digits[record.request_id[i / 16] >> (4 * (15 - i % 16)) & 15];
   return {out, 32};
 }
 
@@ -45,7 +46,8 @@ std::string_view field_value(const MessageHead* head, std::string_view name) {
   return field ? field->value : std::string_view();
 }
 
-std::string_view of_request(Variable variable, std::string_view name, const RequestHead& request, Arena& arena) {
+std::string_view of_request(Variable variable, std::string_view name, const RequestHead& request,
+                            Arena& arena) {
   switch (variable) {
     case Variable::Host: return request.host;
     case Variable::Method: return request.method_text;
@@ -96,7 +98,8 @@ enum class Safety { None, Field, Url };
 void append_safe(char*& out, std::string_view value, Safety safety) {
   static constexpr const char* digits = "0123456789ABCDEF";
   for (char c : value) {
-    bool fine = safety == Safety::None || http::is_in(c, safety == Safety::Field ? http::ValueSet : http::QuerySet);
+    bool fine = safety == Safety::None ||
+                http::is_in(c, safety == Safety::Field ? http::ValueSet : http::QuerySet);
     bool quote = safety == Safety::Url && (c == '"' || c == '<' || c == '>' || c == '\\');
     if (fine && !quote) {
       *out++ = c;
@@ -108,7 +111,8 @@ void append_safe(char*& out, std::string_view value, Safety safety) {
   }
 }
 
-std::string_view fill(const config::Template& text, const Record& record, Arena& arena, Safety safety) {
+std::string_view fill(const config::Template& text, const Record& record, Arena& arena,
+                      Safety safety) {
   if (text.parts.empty()) return {};
   if (!text.has_variables()) return text.parts[0].text;
   std::size_t count = text.parts.size(), size = 0;
@@ -133,9 +137,9 @@ std::string_view iso_time(std::int64_t wall_us, Arena& arena) {
   tm parts;
   gmtime_r(&seconds, &parts);
   char* out = arena.text(40);
-  int size = std::snprintf(out, 40, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900, parts.tm_mon + 1,
-                           parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                           static_cast<int>(wall_us / 1000 % 1000));
+  int size = std::snprintf(out, 40, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
+                           parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+                           parts.tm_sec, static_cast<int>(wall_us / 1000 % 1000));
   return {out, static_cast<std::size_t>(size)};
 }
 
@@ -150,9 +154,11 @@ std::string_view milliseconds(std::uint64_t from, std::uint64_t to, Arena& arena
   return {out, static_cast<std::size_t>(at - out)};
 }
 
-std::string_view evaluate(Variable variable, std::string_view name, const Record& record, Arena& arena) {
+std::string_view evaluate(Variable variable, std::string_view name, const Record& record,
+                          Arena& arena) {
   if (variable == Variable::ResponseHeader) return field_value(record.response, name);
-  std::string_view value = record.request ? of_request(variable, name, *record.request, arena) : std::string_view();
+  std::string_view value =
+      record.request ? of_request(variable, name, *record.request, arena) : std::string_view();
   return value.empty() ? of_exchange(variable, record, arena) : value;
 }
 

@@ -9,7 +9,8 @@
 namespace weir::proxy {
 
 /// The value of a variable; empty if there is none (yet).  Lives in `arena` or longer.
-std::string_view evaluate(config::Variable variable, std::string_view name, const Record& record, Arena& arena);
+std::string_view evaluate(config::Variable variable, std::string_view name, const Record& record,
+                          Arena& arena);
 
 /// A template filled in.
 std::string_view expand(const config::Template& text, const Record& record, Arena& arena);

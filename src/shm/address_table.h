@@ -5,11 +5,11 @@
 // two changes fall into one copy's reading, which the index tells and it reads again.
 #pragma once
 
+#include "shm/segment.h"
+
 #include <atomic>
 #include <cstdint>
 #include <cstring>
-
-#include "shm/segment.h"
 
 namespace weir::shm {
 
@@ -35,7 +35,9 @@ class AddressTable {
   }
 
   /// Changes with every publication; 0 = never published.
-  std::uint32_t version(std::uint32_t server) const { return rows_[server].version.load(std::memory_order_acquire); }
+  std::uint32_t version(std::uint32_t server) const {
+    return rows_[server].version.load(std::memory_order_acquire);
+  }
 
   ResolvedAddress read(std::uint32_t server) const {
     const Row& row = rows_[server];

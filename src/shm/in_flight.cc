@@ -8,8 +8,12 @@ namespace {
 std::uint32_t stride_of(const Layout& layout) { return (layout.workers + 15) / 16 * 16; }
 }  // namespace
 
-std::size_t InFlight::bytes(const Layout& layout) { return std::size_t{layout.servers} * stride_of(layout) * sizeof(Cell); }
-std::size_t InFlight::waiter_bytes(const Layout& layout) { return std::size_t{layout.servers} * sizeof(std::uint64_t); }
+std::size_t InFlight::bytes(const Layout& layout) {
+  return std::size_t{layout.servers} * stride_of(layout) * sizeof(Cell);
+}
+std::size_t InFlight::waiter_bytes(const Layout& layout) {
+  return std::size_t{layout.servers} * sizeof(std::uint64_t);
+}
 
 InFlight::InFlight(const Segment& segment, std::uint32_t worker)
     : cells_(reinterpret_cast<Cell*>(segment.region("in_flight").data())),
@@ -43,7 +47,8 @@ void InFlight::clear_worker(std::uint32_t worker) {
   for (std::uint32_t server = 0; server < servers_; ++server) {
     // Most are untouched: reading keeps their pages unallocated.
     if (cell(server, worker).load() != 0) cell(server, worker).store(0);
-    if ((waiters_[server].load() >> worker) & 1) waiters_[server].fetch_and(~(std::uint64_t{1} << worker));
+    if ((waiters_[server].load() >> worker) & 1)
+      waiters_[server].fetch_and(~(std::uint64_t{1} << worker));
   }
 }
 

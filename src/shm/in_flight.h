@@ -9,10 +9,10 @@
 // sequentially consistent, so one of both sees the other.
 #pragma once
 
+#include "shm/segment.h"
+
 #include <atomic>
 #include <cstdint>
-
-#include "shm/segment.h"
 
 namespace weir::shm {
 
@@ -46,7 +46,9 @@ class InFlight {
  private:
   using Cell = std::atomic<std::uint32_t>;
 
-  Cell& cell(std::uint32_t server, std::uint32_t worker) const { return cells_[std::size_t{server} * stride_ + worker]; }
+  Cell& cell(std::uint32_t server, std::uint32_t worker) const {
+    return cells_[std::size_t{server} * stride_ + worker];
+  }
   std::uint64_t bit() const { return std::uint64_t{1} << worker_; }
 
   Cell* cells_;

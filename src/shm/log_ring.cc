@@ -11,7 +11,9 @@ namespace {
 constexpr std::size_t control_bytes = 4096;
 }
 
-std::size_t LogRing::bytes(const Layout& layout) { return (control_bytes + capacity) * layout.rings; }
+std::size_t LogRing::bytes(const Layout& layout) {
+  return (control_bytes + capacity) * layout.rings;
+}
 
 LogRing::LogRing(const Segment& segment, std::uint32_t ring) {
   static_assert(sizeof(Control) <= control_bytes);

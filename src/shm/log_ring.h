@@ -6,12 +6,12 @@
 // never waits: when the ring is full the line is dropped and counted.
 #pragma once
 
+#include "shm/segment.h"
+
 #include <atomic>
 #include <cstdint>
 #include <span>
 #include <string_view>
-
-#include "shm/segment.h"
 
 namespace weir::shm {
 

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/segment.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <cstring>
-#include <string>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "base/assert.h"
 #include "shm/address_table.h"
 #include "shm/in_flight.h"
 #include "shm/log_ring.h"
 #include "shm/slot_table.h"
 #include "shm/worker_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <string>
 
 namespace weir::shm {
 
@@ -61,7 +62,9 @@ std::uint64_t total_size(const Directory& directory) {
   return last.offset + last.size;
 }
 
-Error system_error(const char* what) { return Error(Errc::System, std::string(what) + ": " + strerror(errno)); }
+Error system_error(const char* what) {
+  return Error(Errc::System, std::string(what) + ": " + strerror(errno));
+}
 
 }  // namespace
 
@@ -71,7 +74,8 @@ Result<Segment> Segment::create(const Layout& layout) {
   std::uint64_t size = total_size(directory);
   int fd = memfd_create("weir-shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return system_error("shared memory");
-  if (ftruncate(fd, static_cast<off_t>(size)) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0 ||
+  if (ftruncate(fd, static_cast<off_t>(size)) != 0 ||
+      fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0 ||
       pwrite(fd, &directory, sizeof(directory), 0) != static_cast<ssize_t>(sizeof(directory))) {
     Error error = system_error("shared memory");
     ::close(fd);
@@ -93,7 +97,8 @@ Result<Segment> Segment::attach(int fd) {
   return segment;
 }
 
-Segment::Segment(Segment&& other) noexcept : fd_(other.fd_), memory_(other.memory_), size_(other.size_) {
+Segment::Segment(Segment&& other) noexcept
+    : fd_(other.fd_), memory_(other.memory_), size_(other.size_) {
   other.fd_ = -1;
   other.memory_ = nullptr;
 }
@@ -103,7 +108,9 @@ Segment::~Segment() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-const Layout& Segment::layout() const { return reinterpret_cast<const Directory*>(memory_)->layout; }
+const Layout& Segment::layout() const {
+  return reinterpret_cast<const Directory*>(memory_)->layout;
+}
 
 std::span<std::byte> Segment::region(std::string_view name) const {
   const auto* directory = reinterpret_cast<const Directory*>(memory_);

@@ -7,21 +7,21 @@
 //   directory | workers | slots | in-flight | waiters | addresses | rings
 #pragma once
 
+#include <weir/result.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
-#include <weir/result.h>
-
 namespace weir::shm {
 
 /// How much of everything there is; fixed for the life of a segment.
 struct Layout {
-  std::uint32_t workers = 1;   ///< 1–64
-  std::uint32_t servers = 0;   ///< room for so many
-  std::uint32_t sockets = 0;   ///< listening sockets
-  std::uint32_t rings = 0;     ///< log rings: one a worker, and one for control
+  std::uint32_t workers = 1;  ///< 1–64
+  std::uint32_t servers = 0;  ///< room for so many
+  std::uint32_t sockets = 0;  ///< listening sockets
+  std::uint32_t rings = 0;    ///< log rings: one a worker, and one for control
 };
 
 /// Most workers: their sets are kept as bits of one word.

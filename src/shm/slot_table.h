@@ -4,10 +4,10 @@
 // compares with what it watches.  Unix sockets belong to everybody.
 #pragma once
 
+#include "shm/segment.h"
+
 #include <atomic>
 #include <cstdint>
-
-#include "shm/segment.h"
 
 namespace weir::shm {
 
@@ -18,7 +18,9 @@ class SlotTable {
   explicit SlotTable(const Segment& segment)
       : owners_(reinterpret_cast<std::atomic<std::uint32_t>*>(segment.region("slots").data())) {}
 
-  static std::size_t bytes(const Layout& layout) { return std::size_t{layout.sockets} * sizeof(std::uint32_t); }
+  static std::size_t bytes(const Layout& layout) {
+    return std::size_t{layout.sockets} * sizeof(std::uint32_t);
+  }
 
   void assign(std::uint32_t socket, std::uint32_t worker) { owners_[socket].store(worker); }
   bool belongs(std::uint32_t socket, std::uint32_t worker) const {

@@ -4,16 +4,27 @@
 // stores and survive its death: the next incarnation goes on counting where it stopped.
 #pragma once
 
+#include "shm/segment.h"
+
 #include <atomic>
 #include <cstdint>
-
-#include "shm/segment.h"
 
 namespace weir::shm {
 
 enum class Count : std::uint32_t {
-  ClientsAccepted, ClientsOpen, Requests, Responses1xx, Responses2xx, Responses3xx, Responses4xx, Responses5xx,
-  BytesIn, BytesOut, Attempts, FieldsDropped, Last
+  ClientsAccepted,
+  ClientsOpen,
+  Requests,
+  Responses1xx,
+  Responses2xx,
+  Responses3xx,
+  Responses4xx,
+  Responses5xx,
+  BytesIn,
+  BytesOut,
+  Attempts,
+  FieldsDropped,
+  Last
 };
 
 class WorkerState {

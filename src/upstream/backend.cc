@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/backend.h"
 
-#include <algorithm>
-
 #include "upstream/balancers.h"
+
+#include <algorithm>
 
 namespace weir::upstream {
 
-Backend::Backend(const net::Context& context, shm::InFlight& in_flight, const config::Backend& config,
-                 std::uint32_t workers, std::uint64_t seed)
+Backend::Backend(const net::Context& context, shm::InFlight& in_flight,
+                 const config::Backend& config, std::uint32_t workers, std::uint64_t seed)
     : config_(config) {
   std::uint32_t idle_most = (config.keepalive + workers - 1) / workers;
   std::uint32_t number = config.first_server;
   for (const config::Server& server : config.servers) {
-    servers_.push_back(std::make_unique<Server>(context, in_flight, config, server, number++, idle_most));
+    servers_.push_back(
+        std::make_unique<Server>(context, in_flight, config, server, number++, idle_most));
     (server.backup ? backup_ : primary_).servers.push_back(servers_.back().get());
   }
   for (Part* part : {&primary_, &backup_})
@@ -22,7 +23,8 @@ Backend::Backend(const net::Context& context, shm::InFlight& in_flight, const co
 
 bool Backend::Part::is_usable(std::uint32_t i) const {
   Server* server = servers[i];
-  return server->can_take() && (tried.empty() || std::find(tried.begin(), tried.end(), server) == tried.end());
+  return server->can_take() &&
+         (tried.empty() || std::find(tried.begin(), tried.end(), server) == tried.end());
 }
 
 Server* Backend::choose_from(Part& part, std::span<Server* const> tried) {
@@ -41,7 +43,8 @@ Chosen Backend::choose(std::span<Server* const> tried) {
   if (Server* server = choose_from(primary_, tried)) return {server};
   if (Server* server = choose_from(backup_, tried)) return {server};
   bool some_full = std::any_of(servers_.begin(), servers_.end(), [&](const auto& server) {
-    return server->config().weight > 0 && server->address().is_set() && server->config().max_in_flight > 0 &&
+    return server->config().weight > 0 && server->address().is_set() &&
+           server->config().max_in_flight > 0 &&
            std::find(tried.begin(), tried.end(), server.get()) == tried.end();
   });
   return {nullptr, some_full};

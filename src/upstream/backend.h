@@ -4,15 +4,15 @@
 // because every server is at its limit.  Backup servers are asked only when no other can take one.
 #pragma once
 
-#include <memory>
-#include <span>
-#include <vector>
-
 #include <weir/balancer.h>
 
 #include "base/list.h"
 #include "config/config.h"
 #include "upstream/server.h"
+
+#include <memory>
+#include <span>
+#include <vector>
 
 namespace weir::upstream {
 
@@ -35,8 +35,8 @@ struct Chosen {
 class Backend {
  public:
   /// `workers` share the idle connections that the configuration allows.
-  Backend(const net::Context& context, shm::InFlight& in_flight, const config::Backend& config, std::uint32_t workers,
-          std::uint64_t seed);
+  Backend(const net::Context& context, shm::InFlight& in_flight, const config::Backend& config,
+          std::uint32_t workers, std::uint64_t seed);
 
   const config::Backend& config() const { return config_; }
   std::span<const std::unique_ptr<Server>> servers() const { return servers_; }

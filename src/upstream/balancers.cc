@@ -7,7 +7,8 @@
 
 namespace weir::upstream {
 
-std::unique_ptr<Balancer> make_balancer(config::Balance policy, const ServerSet& servers, std::uint64_t seed) {
+std::unique_ptr<Balancer> make_balancer(config::Balance policy, const ServerSet& servers,
+                                        std::uint64_t seed) {
   switch (policy) {
     case config::Balance::RoundRobin: return std::make_unique<RoundRobin>(servers, seed);
     case config::Balance::LeastRequest: return std::make_unique<LeastRequest>(seed);

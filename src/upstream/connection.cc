@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/connection.h"
 
-#include <errno.h>
-
 #include "upstream/server.h"
+
+#include <errno.h>
 
 namespace weir::upstream {
 
@@ -107,7 +107,9 @@ void Connection::resume() { pump(); }
 void Connection::pump() {
   if (pumping_) return;
   pumping_ = true;
-  for (int steps = 0; user_ && phase_ >= Phase::Sending && phase_ <= Phase::Reading && user_->wants_body(); ++steps) {
+  for (int steps = 0;
+       user_ && phase_ >= Phase::Sending && phase_ <= Phase::Reading && user_->wants_body();
+       ++steps) {
     if (steps == most_steps) {
       context_.loop.post(again_);
       break;
@@ -186,7 +188,8 @@ void Connection::give_back(bool reusable) {
 }
 
 void Connection::settle() {
-  bool clean = !codec_.is_mid_message() && inbox_.empty() && transport_.queued() == 0 && !transport_.is_closing();
+  bool clean = !codec_.is_mid_message() && inbox_.empty() && transport_.queued() == 0 &&
+               !transport_.is_closing();
   if (!reusable_ || !clean) return die();
   codec_.next();
   ++served_;

@@ -5,12 +5,12 @@
 // the end) makes it useless and removes it.
 #pragma once
 
-#include <memory>
-
 #include "event/deadline.h"
 #include "http/h1_codec.h"
 #include "net/feed.h"
 #include "net/tcp.h"
+
+#include <memory>
 
 namespace weir::upstream {
 
@@ -102,7 +102,16 @@ class Connection final : public Hook,
   void die();
   void arm(std::uint64_t limit);
 
-  enum class Phase : std::uint8_t { Connecting, Sending, Awaiting, Reading, Raw, Returned, Idle, Dead };
+  enum class Phase : std::uint8_t {
+    Connecting,
+    Sending,
+    Awaiting,
+    Reading,
+    Raw,
+    Returned,
+    Idle,
+    Dead
+  };
 
   const net::Context& context_;
   Server& server_;

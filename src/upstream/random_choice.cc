@@ -7,7 +7,8 @@ namespace {
 constexpr int most_draws = 8;  // before all servers are looked at in turn
 }
 
-RandomChoice::RandomChoice(const ServerSet& servers, std::uint64_t seed, int draws) : random_(seed), draws_(draws) {
+RandomChoice::RandomChoice(const ServerSet& servers, std::uint64_t seed, int draws)
+    : random_(seed), draws_(draws) {
   std::uint32_t count = servers.size();
   std::uint64_t total = 0;
   for (std::uint32_t i = 0; i < count; ++i) total += servers.weight(i);

@@ -7,11 +7,11 @@
 // Drawing by weight is O(1): Vose's alias table, one column a server.
 #pragma once
 
-#include <vector>
-
 #include <weir/balancer.h>
 
 #include "base/random.h"
+
+#include <vector>
 
 namespace weir::upstream {
 

@@ -24,7 +24,8 @@ std::vector<std::uint64_t> reduced_weights(const ServerSet& servers) {
   bool too_long = total / divisor > longest_order;
   for (std::uint64_t& weight : weights) {
     if (weight == 0) continue;
-    weight = too_long ? std::max<std::uint64_t>(1, weight * (longest_order / 2) / total) : weight / divisor;
+    weight = too_long ? std::max<std::uint64_t>(1, weight * (longest_order / 2) / total)
+                      : weight / divisor;
   }
   return weights;
 }
@@ -41,7 +42,8 @@ RoundRobin::RoundRobin(const ServerSet& servers, std::uint64_t seed) {
   } else {
     std::vector<std::int64_t> credit(weights.size());
     for (std::uint64_t n = 0; n < total; ++n) {
-      for (std::size_t i = 0; i < weights.size(); ++i) credit[i] += static_cast<std::int64_t>(weights[i]);
+      for (std::size_t i = 0; i < weights.size(); ++i)
+        credit[i] += static_cast<std::int64_t>(weights[i]);
       auto best = std::max_element(credit.begin(), credit.end());
       *best -= static_cast<std::int64_t>(total);
       order_.push_back(static_cast<std::uint32_t>(best - credit.begin()));

@@ -4,9 +4,9 @@
 // The order (the greedy one that nginx made known) is worked out once; a choice is one step in it.
 #pragma once
 
-#include <vector>
-
 #include <weir/balancer.h>
+
+#include <vector>
 
 namespace weir::upstream {
 

@@ -3,8 +3,9 @@
 
 namespace weir::upstream {
 
-Server::Server(const net::Context& context, shm::InFlight& in_flight, const config::Backend& backend,
-               const config::Server& config, std::uint32_t number, std::uint32_t idle_most)
+Server::Server(const net::Context& context, shm::InFlight& in_flight,
+               const config::Backend& backend, const config::Server& config, std::uint32_t number,
+               std::uint32_t idle_most)
     : context_(context),
       in_flight_(in_flight),
       backend_(backend),

@@ -5,15 +5,15 @@
 // is the least likely to be closed by the other side at this moment).
 #pragma once
 
-#include <cstdint>
-#include <memory>
-
 #include "base/list.h"
 #include "config/config.h"
 #include "net/address.h"
 #include "net/feed.h"
 #include "shm/in_flight.h"
 #include "upstream/connection.h"
+
+#include <cstdint>
+#include <memory>
 
 namespace weir::upstream {
 
