@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What is refused: for each rule a text, and the place and the sentence that the operator gets.
-#include <string>
-
 #include "config/loading.h"
 
 #include <gtest/gtest.h>
+
+#include <string>
 
 namespace weir::config {
 namespace {
@@ -39,8 +39,10 @@ void expect_error(const Loaded& loaded, const Case& expected) {
 const Case main_cases[] = {
     {"workrs 2", "1:1", "unknown directive \"workrs\"", "did you mean \"workers\"?"},
     {"xyzzy", "1:1", "unknown directive \"xyzzy\"", "one of access_log"},
-    {"listener a { workers 1 }", "1:14", "\"workers\" cannot stand in a listener", "the main level"},
-    {"bind 127.0.0.1:1", "1:1", "\"bind\" cannot stand in the main level", "it belongs in a listener"},
+    {"listener a { workers 1 }", "1:14", "\"workers\" cannot stand in a listener",
+     "the main level"},
+    {"bind 127.0.0.1:1", "1:1", "\"bind\" cannot stand in the main level",
+     "it belongs in a listener"},
     {"workers", "1:1", "workers has no value", "write workers auto | N"},
     {"workers 1 2", "1:11", "workers has too many values", "write workers auto | N"},
     {"workers 1 { }", "1:1", "workers takes no block", "write workers"},
@@ -67,7 +69,8 @@ const Case main_cases[] = {
     {"error_log stderr level", "1:18", "\"level\" is not understood here", "one value"},
     {"access_log stderr format jsn", "1:26", "unknown log format \"jsn\"", "\"json\"?"},
     {"log_format json '$status'", "1:12", "\"json\" is built in", "another name"},
-    {"log_format a '$status'\nlog_format a '$host'", "2:12", "log format \"a\" stands twice", "1:12"},
+    {"log_format a '$status'\nlog_format a '$host'", "2:12", "log format \"a\" stands twice",
+     "1:12"},
     {"log_format a constant", "1:14", "without a variable", "$status"},
     {"log_format a '$statos'", "1:14", "unknown variable \"$statos\"", "\"$status\"?"},
     {"log_format a '5 $ $status'", "1:14", "a \"$\" without a variable's name", "\"$$\""},
@@ -116,7 +119,7 @@ const Case grammar_cases[] = {
     {"user ${NOBODY", "1:6", "\"${\" is not closed", "${NAME}"},
     {"user \"x ${NOBODY\"", "1:9", "\"${\" is not closed", "${NAME}"},
     {"include", "1:1", "include takes a file or a pattern", "conf.d/*.conf"},
-    {"include a b", "1:1", "include takes a file or a pattern", "isolated"},
+    {"include a b", "1:1", "and perhaps \"isolated\"", "conf.d/*.conf"},
     {"include a.conf", "1:1", "\"a.conf\" cannot be opened", "relative to the file"},
     {"include weir.conf", "1:1", "\"weir.conf\" includes itself", "being read already"},
 };
@@ -187,7 +190,8 @@ const Case backend_cases[] = {
     {"server s -x:80", "3:10", "neither an IP address nor a host name", "NAME:PORT"},
     {"server 9 127.0.0.1:1", "3:8", "\"9\" cannot be the name of a server", "a letter"},
     {"server s 127.0.0.1:1\nserver s 127.0.0.1:2", "4:1", "server \"s\" stands twice", "3:1"},
-    {"server s 127.0.0.1:1 wieght 3", "3:22", "unknown option of a server \"wieght\"", "\"weight\"?"},
+    {"server s 127.0.0.1:1 wieght 3", "3:22", "unknown option of a server \"wieght\"",
+     "\"weight\"?"},
     {"server s 127.0.0.1:1 weight", "3:22", "\"weight\" has no number", "weight N"},
     {"server s 127.0.0.1:1 weight 1001", "3:29", "\"1001\" cannot stand here", "0 to 1000"},
     {"server s 127.0.0.1:1 weight 1 weight 2", "3:31", "\"weight\" stands twice", "one of them"},
@@ -227,12 +231,14 @@ const Case route_cases[] = {
     {"route forward a { close }", "3:19", "the route has an action already", "exactly one"},
     {"route { close; forward a }", "3:16", "the route has an action already", "exactly one"},
     {"route respond 199", "3:15", "\"199\" cannot stand here", "200 to 599"},
-    {"route respond 204 text", "3:19", "an answer with status 204 has no text", "leave the text out"},
+    {"route respond 204 text", "3:19", "an answer with status 204 has no text",
+     "leave the text out"},
     {"route respond 200 $hst", "3:19", "unknown variable \"$hst\"", "\"$host\"?"},
     {"route redirect 200 /x", "3:16", "\"200\" is not a status of a redirect", "301"},
     {"route redirect 301", "3:7", "redirect has too few values", "STATUS URL"},
     {"route redirect 301 'a b'", "3:20", "a URL is not empty", "https"},
-    {"route host example.com:80 close", "3:12", "\"example.com:80\" is not a host name", "without the port: example.com"},
+    {"route host example.com:80 close", "3:12", "\"example.com:80\" is not a host name",
+     "without the port: example.com"},
     {"route host * close", "3:12", "\"*\" is not a host name", "leave the matcher out"},
     {"route host a.*.b close", "3:12", "is not a host name", "*.SUFFIX"},
     {"route path x close", "3:12", "path \"x\" cannot match", "begins with \"/\""},
@@ -260,7 +266,8 @@ TEST(ConfigErrors, Route) {
 
 TEST(ConfigErrors, AllAtOnceInOrder) {
   const Loaded loaded = load_text(
-      "workers 0\nlistener a {\n  bind x:1\n  route forward c\n}\nbackend b { balance x; server s 1.1.1.1:1 }\n");
+      "workers 0\nlistener a {\n  bind x:1\n  route forward c\n}\nbackend b { balance x; server s "
+      "1.1.1.1:1 }\n");
   EXPECT_EQ(loaded.messages(),
             "1:9: error: \"0\" is not a number of workers\n"
             "2:1: error: listener \"a\" has no address\n"
@@ -284,7 +291,8 @@ TEST(ConfigErrors, LongLinesAreCutAndManyErrorsCounted) {
   const Loaded loaded = load_text(text);
   EXPECT_EQ(loaded.diagnostics.all().size(), Diagnostics::most_kept);
   EXPECT_GT(loaded.diagnostics.count(Severity::Error), 2000U);
-  for (const Diagnostic& diagnostic : loaded.diagnostics.all()) EXPECT_LE(diagnostic.line.size(), 160U);
+  for (const Diagnostic& diagnostic : loaded.diagnostics.all())
+    EXPECT_LE(diagnostic.line.size(), 160U);
   EXPECT_NE(loaded.diagnostics.text().find("more errors"), std::string::npos);
 }
 

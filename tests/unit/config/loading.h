@@ -4,16 +4,16 @@
 // policy words are a recording stand-in for the filters.
 #pragma once
 
+#include <weir/filter.h>
+
+#include "config/loader.h"
+
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <weir/filter.h>
-
-#include "config/loader.h"
 
 namespace weir::config {
 
@@ -106,8 +106,8 @@ inline Loaded load_route(const std::string& route) {
 
 /// In a backend, from line 3 on.
 inline Loaded load_in_backend(const std::string& statements) {
-  return load_text("listener web { bind 127.0.0.1:80; route forward b }\nbackend b {\n" + statements +
-                   "\n}\n");
+  return load_text("listener web { bind 127.0.0.1:80; route forward b }\nbackend b {\n" +
+                   statements + "\n}\n");
 }
 
 }  // namespace weir::config

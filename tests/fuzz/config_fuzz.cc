@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Any bytes as a configuration.  Whatever loads must also print, and what was printed must load to
+// the same; a bundle of it must survive being serialised.
+#include <weir/filter.h>
+
+#include "base/assert.h"
+#include "config/loader.h"
+#include "config/print.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+namespace {
+
+using namespace weir;
+
+class AnyFactory final : public FilterFactory {
+ public:
+  Filter& filter() const override { return filter_; }
+
+ private:
+  mutable Filter filter_;
+};
+
+Result<std::unique_ptr<FilterFactory>> make_any(const Statement&) {
+  return std::unique_ptr<FilterFactory>(std::make_unique<AnyFactory>());
+}
+
+constexpr FilterKind filters[] = {
+    {"header", "", make_any}, {"response_header", "", make_any}, {"rewrite", "", make_any}};
+
+// The configuration as text, without what says where it stands.
+std::string without_comments(const std::string& text) {
+  std::string out;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    std::string line = text.substr(begin, end - begin);
+    if (const std::size_t comment = line.rfind(" # "); comment != std::string::npos)
+      line.erase(line.find_last_not_of(' ', comment) + 1);
+    out += line + "\n";
+    begin = end + 1;
+  }
+  return out;
+}
+
+config::Bundle bundle_of(std::string text) {
+  config::Bundle bundle;
+  bundle.files.push_back({"weir.conf", std::move(text)});
+  bundle.listings["weir.conf"] = {"weir.conf"};
+  bundle.environment["HOME"] = "/ho$me";
+  return bundle;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const config::Bundle bundle = bundle_of(std::string(reinterpret_cast<const char*>(data), size));
+  config::Diagnostics diagnostics;
+  const auto loaded = config::load_bundle(bundle, filters, diagnostics);
+  WEIR_ASSERT(loaded.has_value() != diagnostics.has_errors());
+  WEIR_ASSERT(diagnostics.text().empty() == diagnostics.all().empty());
+  if (!loaded) return 0;
+
+  const std::string printed = config::print_effective(*loaded);
+  config::Diagnostics none;
+  const auto again = config::load_bundle(bundle_of(printed), filters, none);
+  WEIR_ASSERT(again.has_value());
+  WEIR_ASSERT(without_comments(config::print_effective(*again)) == without_comments(printed));
+
+  const auto copy = config::parse_bundle(config::serialise(bundle));
+  WEIR_ASSERT(copy && config::hash(*copy) == config::hash(bundle));
+  return 0;
+}
