@@ -56,7 +56,7 @@ std::string mdoc_synopsis(std::string_view arguments) {
     if (word == "|")
       out += " |";
     else if (word == "...")
-      out += " ...";
+      out += " No ...";
     else if (!word.empty())
       out += concat(argument ? " Ar " : " Cm ", word);
     out += tail;
@@ -64,12 +64,23 @@ std::string mdoc_synopsis(std::string_view arguments) {
   return out;
 }
 
-// mdoc takes a line that begins with a dot or a quote, and a backslash, for itself.
+// Lines of at most 78 bytes.  mdoc takes a line that begins with a dot or a quote, and a backslash,
+// for itself.
 std::string mdoc_text(std::string_view text) {
-  std::string out;
-  if (text.starts_with('.') || text.starts_with('\'')) out += "\\&";
-  for (const char c : text) c == '\\' ? out.append("\\e") : out.append(1, c);
-  return out;
+  constexpr std::size_t widest = 78;
+  std::string out, line;
+  for (const std::string_view word : split(text, ' ')) {
+    if (!line.empty() && line.size() + 1 + word.size() > widest) {
+      out.append(line).append("\n");
+      line.clear();
+    }
+    if (!line.empty())
+      line += ' ';
+    else if (word.starts_with('.') || word.starts_with('\''))
+      line += "\\&";
+    for (const char c : word) c == '\\' ? line.append("\\e") : line.append(1, c);
+  }
+  return out + line;
 }
 
 void mdoc_entry(std::string& out, const DirectiveKind& kind) {
@@ -121,8 +132,10 @@ std::string help_directives_mdoc() {
   for (const DirectiveKind& kind : directive_kinds()) mdoc_entry(out, kind);
   out += ".El\n.Ss Timeouts\n.Bl -tag -width first_byte\n";
   for (const TimeoutKind& kind : timeout_kinds())
-    out += concat(".It Cm ", kind.name(), "\n", mdoc_text(kind.help),
-                  "; in: ", context_names(kind.contexts), "; default ", kind.otherwise, ".\n");
+    out += concat(".It Cm ", kind.name(), "\n",
+                  mdoc_text(concat(kind.help, "; in: ", context_names(kind.contexts), "; default ",
+                                   kind.otherwise, ".")),
+                  "\n");
   out += ".El\n.Ss Variables\n.Bl -tag -width Ds\n";
   for (const VariableKind& kind : variable_kinds())
     out += concat(".It Li $", kind.name, kind.name.ends_with('_') ? "NAME" : "", "\n",
