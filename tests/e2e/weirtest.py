@@ -13,7 +13,7 @@ Weir(text, ports=["port"])  writes the text into a directory of its own and runs
     `{name}` of `ports` becomes a free port, `{dir}` that directory, and other names come from keyword
     arguments.  The port stays reserved by a bound socket that does not listen, so no two cases that
     run at the same time get the same.  Inside: .port(name), .log (lines of the error log so far),
-    .wait_log(text), .pids(role), .access() (lines of the access log), .signal(), .stop().
+    .wait_log(text), .pids(role), .access() (lines of the access log), .send_signal(), .stop().
 Origin(*handlers)  is a server in threads.  The n-th request goes to the n-th handler, the last one
     serves the rest.  A handler is bytes to send, or a function (connection, request); closing is its
     own business (connection.close()), else the connection is kept.  .requests has every request.
@@ -451,7 +451,7 @@ class Weir:
             assert not found, "\n".join(self.log)
         self.directory.cleanup()
 
-    def signal(self, number):
+    def send_signal(self, number):
         os.kill(self.process.pid, number)
 
     def wait(self):
@@ -461,7 +461,7 @@ class Weir:
     def stop(self, number=signal.SIGINT):
         if self.process and self.process.poll() is None:
             family = children(self.process.pid)
-            self.signal(number)
+            self.send_signal(number)
             try:
                 self.process.wait(DEADLINE)
             except subprocess.TimeoutExpired:
