@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/buffer.h"
+
+#include "base/gather.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+#include <string>
+
+namespace weir {
+namespace {
+
+std::string contents(const Buffer& buffer) {
+  iovec pieces[64];
+  std::string all;
+  int count = buffer.peek(pieces, 64);
+  for (int i = 0; i < count; ++i)
+    all.append(static_cast<char*>(pieces[i].iov_base), pieces[i].iov_len);
+  return all;
+}
+
+TEST(Buffer, KeepsBytesInOrderOverManyBlocks) {
+  std::mt19937 random(7);
+  Buffer buffer;
+  std::string expected;
+  for (int step = 0; step < 500; ++step) {
+    std::string part(random() % 5000, static_cast<char>('a' + step % 26));
+    buffer.append(part.data(), part.size());
+    expected += part;
+    std::size_t drop = random() % (expected.size() + 1);
+    buffer.consume(drop);
+    expected.erase(0, drop);
+    ASSERT_EQ(buffer.size(), expected.size());
+    ASSERT_EQ(contents(buffer), expected);
+  }
+}
+
+TEST(Inbox, GrowsAndLetsGoOfItsMemory) {
+  Inbox inbox;
+  std::string text(10'000, 'x');
+  inbox.append("abc", 3);
+  inbox.consume(2);
+  inbox.append(text.data(), text.size());
+  EXPECT_EQ(std::string(inbox.bytes().data(), inbox.size()), "c" + text);
+  inbox.consume(inbox.size());
+  EXPECT_TRUE(inbox.empty());
+}
+
+TEST(Gather, MergesWhatIsWrittenAndPointsAtWhatIsLong) {
+  Gather gather;
+  std::memcpy(gather.reserve(5), "head ", 5);
+  gather.commit(5);
+  gather.refer({"short", 5});
+  std::string body(5000, 'b');
+  gather.refer({body.data(), body.size()});
+  ASSERT_EQ(gather.pieces().size(), 2U);
+  EXPECT_EQ(gather.pieces()[1].iov_base, body.data());
+  EXPECT_EQ(gather.size(), 10 + body.size());
+  EXPECT_EQ(std::string(static_cast<char*>(gather.pieces()[0].iov_base), 10), "head short");
+  gather.clear();
+  EXPECT_TRUE(gather.empty());
+}
+
+TEST(Gather, TakesMoreThanItsOwnMemory) {
+  Gather gather;
+  for (int i = 0; i < 3; ++i) {
+    char* room = gather.reserve(50'000);
+    std::memset(room, 'a' + i, 50'000);
+    gather.commit(50'000);
+  }
+  EXPECT_EQ(gather.size(), 150'000U);
+  std::string all;
+  for (const iovec& piece : gather.pieces())
+    all.append(static_cast<char*>(piece.iov_base), piece.iov_len);
+  EXPECT_EQ(all, std::string(50'000, 'a') + std::string(50'000, 'b') + std::string(50'000, 'c'));
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shm/address_table.h"
+#include "shm/in_flight.h"
+#include "shm/log_ring.h"
+#include "shm/segment.h"
+#include "shm/slot_table.h"
+#include "shm/worker_state.h"
+
+#include <gtest/gtest.h>
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <random>
+#include <string>
+#include <vector>
+
+namespace weir::shm {
+namespace {
+
+Segment make_segment(std::uint32_t workers = 4, std::uint32_t servers = 8) {
+  auto segment =
+      Segment::create({.workers = workers, .servers = servers, .sockets = 16, .rings = 2});
+  EXPECT_TRUE(segment);
+  return std::move(*segment);
+}
+
+TEST(Segment, AnotherMappingSeesTheSameAndForeignMemoryIsRefused) {
+  Segment segment = make_segment();
+  auto other = Segment::attach(dup(segment.fd()));
+  ASSERT_TRUE(other);
+  SlotTable(segment).assign(3, 2);
+  EXPECT_TRUE(SlotTable(*other).belongs(3, 2));
+  EXPECT_FALSE(SlotTable(*other).belongs(3, 1));
+  EXPECT_EQ(other->layout().servers, 8U);
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_FALSE(Segment::attach(ends[0]));
+  close(ends[0]);
+  close(ends[1]);
+}
+
+TEST(InFlight, SumsOverWorkersAndForgetsTheDead) {
+  Segment segment = make_segment();
+  InFlight a(segment, 0), b(segment, 3);
+  for (int i = 0; i < 5; ++i) a.add(7);
+  b.add(7);
+  b.want(7);
+  EXPECT_EQ(a.load(7), 6U);
+  EXPECT_EQ(a.release(7), std::uint64_t{1} << 3);
+  a.clear_worker(3);
+  EXPECT_EQ(b.load(7), 4U);
+  EXPECT_EQ(a.release(7), 0U);
+}
+
+TEST(InFlight, NeverExceedsItsLimitOverProcesses) {
+  Segment segment = make_segment();
+  constexpr std::uint32_t limit = 3;
+  std::vector<pid_t> children;
+  for (std::uint32_t worker = 0; worker < 4; ++worker) {
+    pid_t pid = fork();
+    if (pid == 0) {
+      InFlight mine(segment, worker);
+      // What is seen while a slot is held may count tries that will back out, so only own counts are sure.
+      for (int i = 0; i < 100'000; ++i) {
+        if (!mine.try_take(0, limit)) continue;
+        mine.release(0);
+      }
+      _exit(0);
+    }
+    children.push_back(pid);
+  }
+  for (pid_t pid : children) waitpid(pid, nullptr, 0);
+  InFlight all(segment, 0);
+  EXPECT_EQ(all.load(0), 0U);
+  for (std::uint32_t i = 0; i < limit; ++i)
+    EXPECT_TRUE(InFlight(segment, i % 4).try_take(0, limit));
+  EXPECT_FALSE(all.try_take(0, limit));
+  EXPECT_EQ(all.load(0), limit);
+}
+
+TEST(LogRing, KeepsLinesInOrderAndCountsWhatItDrops) {
+  Segment segment = make_segment();
+  LogRing writer(segment, 1), reader(segment, 1);
+  std::string big(60'000, 'x');
+  std::size_t pushed = 0;
+  while (reader.take_dropped() == 0) {
+    writer.push(LogRing::Kind::Access, std::to_string(pushed) + big);
+    ++pushed;
+    ASSERT_LT(pushed, 1000U);
+  }
+  LogRing::Line line;
+  std::size_t read = 0;
+  for (; reader.peek(line); reader.pop(), ++read) EXPECT_EQ(line.text, std::to_string(read) + big);
+  EXPECT_EQ(read, pushed - 1);
+  EXPECT_TRUE(reader.prepare_to_sleep());
+  EXPECT_TRUE(writer.push(LogRing::Kind::Error, "wake"));
+  EXPECT_FALSE(writer.push(LogRing::Kind::Error, "awake"));
+}
+
+// A producer is killed at some instruction, again and again; what the reader sees is whole and in order.
+TEST(LogRing, SurvivesTheDeathOfItsProducer) {
+  Segment segment = make_segment();
+  std::mt19937 random(11);
+  LogRing reader(segment, 0);
+  for (int round = 0; round < 200; ++round) {
+    pid_t pid = fork();
+    if (pid == 0) {
+      LogRing mine(segment, 0);
+      for (unsigned i = 0;; ++i)
+        mine.push(LogRing::Kind::Access, std::string(i % 300, static_cast<char>('a' + i % 26)));
+    }
+    std::uint32_t wanted = random() % 2000 + 1, seen = 0;
+    LogRing::Line line;
+    auto check = [&] {
+      ASSERT_LT(line.text.size(), 300U);
+      for (char c : line.text) ASSERT_EQ(c, line.text[0]);
+    };
+    while (seen < wanted)
+      if (reader.peek(line)) check(), reader.pop(), ++seen;
+    kill(pid, SIGKILL);
+    waitpid(pid, nullptr, 0);
+    for (; reader.peek(line); reader.pop()) check();
+  }
+}
+
+TEST(AddressTable, ReaderNeverSeesAMixture) {
+  Segment segment = make_segment();
+  pid_t pid = fork();
+  if (pid == 0) {
+    AddressTable table(segment);
+    for (unsigned i = 0;; ++i) {
+      ResolvedAddress address;
+      address.size = 28;
+      std::memset(address.bytes, static_cast<int>(i % 251), 28);
+      table.publish(2, address);
+    }
+  }
+  AddressTable table(segment);
+  for (int i = 0; i < 300'000; ++i) {
+    ResolvedAddress address = table.read(2);
+    for (std::byte byte : address.bytes) ASSERT_EQ(byte, address.bytes[0]);
+  }
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+}
+
+TEST(WorkerState, CountsSurviveTheirOwner) {
+  Segment segment = make_segment();
+  pid_t pid = fork();
+  if (pid == 0) {
+    WorkerState(segment, 2).add(Count::Requests, 41);
+    _exit(0);
+  }
+  waitpid(pid, nullptr, 0);
+  WorkerState next(segment, 2);
+  next.add(Count::Requests, 1);
+  EXPECT_EQ(next.get(Count::Requests), 42U);
+  EXPECT_EQ(WorkerState(segment, 1).get(Count::Requests), 0U);
+}
+
+}  // namespace
+}  // namespace weir::shm
