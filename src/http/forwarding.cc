@@ -20,8 +20,7 @@ std::string_view join(Arena& arena, std::initializer_list<std::string_view> part
   char* const begin = arena.text(size);
   char* out = begin;
   for (const std::string_view part : parts) {
-    std::memcpy(out, part.data(), part.size());
-    out += part.size();
+    out += part.copy(out, part.size());
   }
   return {begin, size};
 }
@@ -38,8 +37,7 @@ std::string_view whole_list(const Headers& headers, FieldName id, Arena& arena) 
   for (const Field& field : headers) {
     if (field.id != id) continue;
     if (out != begin) std::memcpy(out, ", ", 2), out += 2;
-    std::memcpy(out, field.value.data(), field.value.size());
-    out += field.value.size();
+    out += field.value.copy(out, field.value.size());
   }
   return {begin, static_cast<std::size_t>(out - begin)};
 }

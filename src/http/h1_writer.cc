@@ -6,7 +6,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstring>
 
 namespace weir::http {
 
@@ -16,10 +15,7 @@ namespace {
 // line, and the longest reason phrase; all else is counted.
 constexpr std::size_t added_size = 320;
 
-char* put(char* out, std::string_view text) {
-  std::memcpy(out, text.data(), text.size());
-  return out + text.size();
-}
+char* put(char* out, std::string_view text) { return out + text.copy(out, text.size()); }
 
 char* put_field(char* out, std::string_view name, std::string_view value) {
   out = put(out, name);

@@ -8,7 +8,6 @@
 #include "http/h1_writer.h"
 
 #include <cstdint>
-#include <cstring>
 #include <string>
 
 namespace {
@@ -18,7 +17,7 @@ using namespace weir::http;
 
 std::span<char> copied(Arena& arena, std::string_view text) {
   char* const copy = arena.text(text.size());
-  if (!text.empty()) std::memcpy(copy, text.data(), text.size());
+  text.copy(copy, text.size());
   return {copy, text.size()};
 }
 

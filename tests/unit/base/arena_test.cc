@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The arena: alignment, blocks, and giving back.
 #include <weir/arena.h>
 
 #include <gtest/gtest.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Regular expressions: matches, captures, and the limits that hostile subjects meet.
 #include <weir/regex.h>
 
 #include <gtest/gtest.h>

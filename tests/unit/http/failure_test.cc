@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The table of failures: every row is whole, and only what a server did is tried again.
 #include "http/failure.h"
 
 #include "http/h1_writer.h"

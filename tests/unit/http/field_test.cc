@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The small grammars inside field values, with what clients really send and what they should not.
 #include "http/field.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// What servers are told about clients, and which of their claims are believed.
 #include "http/forwarding.h"
 
 #include "http/messages.h"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Heads as they leave: untouched ones byte for byte, the rest anew, nothing hop-by-hop.
 #include "http/h1_writer.h"
 
 #include "http/message.h"

@@ -7,7 +7,6 @@
 #include "http/message.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
 
 namespace weir::http::test {
@@ -16,7 +15,7 @@ namespace {
 
 std::span<char> copied(Arena& arena, std::string_view text) {
   char* const copy = arena.text(text.size());
-  std::memcpy(copy, text.data(), text.size());
+  text.copy(copy, text.size());
   return {copy, text.size()};
 }
 

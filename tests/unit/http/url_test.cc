@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Paths and authorities: what they become, and what is refused.
 #include "http/url.h"
 
 #include <gtest/gtest.h>
