@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whoever dies is replaced, and takes nothing with it but its own work."""
+import os
+import signal
+import socket
+import threading
+
+import pytest
+from weirtest import Client, Origin, Weir, answer, ask, forward_to, get, status_of, wait_until
+
+
+def replaced(weir, role, old):
+    return wait_until(lambda: [p for p in weir.pids(role) if p not in old], f"a new {role}")
+
+
+class Load(threading.Thread):
+    """Asks one request after the other on new connections, until told to stop."""
+
+    def __init__(self, weir):
+        super().__init__()
+        self.weir, self.done, self.good, self.refused, self.broken = weir, threading.Event(), 0, 0, 0
+
+    def run(self):
+        while not self.done.is_set():
+            try:
+                assert ask(self.weir).status == 200
+                self.good += 1
+            except ConnectionRefusedError:
+                self.refused += 1
+            except (OSError, EOFError, AssertionError):
+                self.broken += 1
+
+    def stop(self):
+        self.done.set()
+        self.join()
+
+
+def test_a_killed_worker_under_load():
+    with Origin() as origin, Weir(forward_to(origin), workers=2) as weir:
+        loads = [Load(weir) for _ in range(4)]
+        for load in loads:
+            load.start()
+        for kills in range(1, 4):
+            goal = sum(load.good for load in loads) + 50
+            wait_until(lambda: sum(load.good for load in loads) >= goal, "progress")
+            old = weir.pids()
+            os.kill(old[0], signal.SIGKILL)
+            replaced(weir, "worker", old)
+        for load in loads:
+            load.stop()
+        assert sum(load.refused for load in loads) == 0
+        assert sum(load.broken for load in loads) <= 3 * len(loads)  # those in flight
+        assert ask(weir).status == 200
+
+
+def test_in_flight_counts_survive_a_killed_worker():
+    hold = threading.Event()
+
+    def handler(connection, request):
+        if request.target == "/hold":
+            hold.wait(30)
+        connection.send(answer("ok"))
+
+    text = forward_to("{o} max_in_flight 1")
+    with Origin(handler) as origin, Weir(text, o=origin.address) as weir, Client(weir) as client:
+        client.send(get("/hold"))
+        origin.wait()
+        old = weir.pids()
+        os.kill(old[0], signal.SIGKILL)
+        replaced(weir, "worker", old)
+        assert ask(weir, get("/next")).status == 200
+        hold.set()
+
+
+@pytest.mark.parametrize("role", ["control", "writer"])
+def test_traffic_does_not_need(role):
+    with Origin() as origin, Weir(forward_to(origin)) as weir, Client(weir) as client:
+        for round_number in range(3):
+            old = weir.pids(role)
+            os.kill(old[0], signal.SIGKILL)
+            assert client.ask(get()).status == 200
+            replaced(weir, role, old)
+            weir.wait_log(f"{role} is back", round_number + 1)
+        assert len(weir.access(3)) == 3
+
+
+def test_a_forbidden_system_call_ends_a_worker():
+    with Origin() as origin, Weir(forward_to(origin)) as weir:
+        old = weir.pids()
+        os.kill(old[0], signal.SIGSYS)
+        weir.wait_log("signal 31")
+        replaced(weir, "worker", old)
+        assert ask(weir).status == 200
+
+
+def test_workers_have_no_privileges():
+    with Origin() as origin, Weir(forward_to(origin)) as weir:
+        for role in ("worker", "control", "writer"):
+            pid = weir.pids(role)[0]
+            if os.geteuid() == 0:
+                assert "0" not in status_of(pid, "Uid").split(), role
+                assert "0" not in status_of(pid, "Gid").split(), role
+            assert int(status_of(pid, "CapEff"), 16) == 0 or os.geteuid() != 0
+            assert status_of(pid, "NoNewPrivs") == "1", role
+        assert status_of(weir.pids()[0], "Seccomp") == "2"

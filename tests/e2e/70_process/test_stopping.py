@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signals, the pid file, the background."""
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+
+import pytest
+from weirtest import (DEADLINE, WEIR, Client, Origin, Weir, answer, ask, children, forward_to, get, is_running,
+                      wait_until)
+
+
+class Held:
+    """A handler that answers once it is released."""
+
+    def __init__(self):
+        self.go = threading.Event()
+
+    def __call__(self, connection, request):
+        self.go.wait(30)
+        connection.send(answer("finished"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_drain_lets_requests_finish(number):
+    held = Held()
+    with Origin(held) as origin, Weir(forward_to(origin)) as weir:
+        with Client(weir) as busy, Client(weir) as idle:
+            busy.send(get())
+            origin.wait()
+            weir.send_signal(number)
+            assert idle.is_closed()
+
+            def refused():
+                try:
+                    Client(weir).close()
+                except OSError:
+                    return True
+
+            held.go.set()
+            response = busy.receive()
+            assert (response.body, response.get("Connection")) == (b"finished", "close")
+        assert weir.wait() == 0
+        wait_until(refused, "a closed port")
+
+
+def test_drain_has_a_limit():
+    with Origin(Held()) as origin, Weir(forward_to(origin, top="shutdown_timeout 200ms")) as weir:
+        with Client(weir) as busy:
+            busy.send(get())
+            origin.wait()
+            weir.send_signal(signal.SIGTERM)
+            assert weir.wait() == 0
+            assert busy.is_closed()
+
+
+def test_int_stops_now():
+    with Origin(Held()) as origin, Weir(forward_to(origin)) as weir, Client(weir) as busy:
+        busy.send(get())
+        origin.wait()
+        weir.send_signal(signal.SIGINT)
+        assert weir.wait() == 0
+
+
+def test_a_second_term_stops_now():
+    with Origin(Held()) as origin, Weir(forward_to(origin)) as weir, Client(weir) as busy:
+        busy.send(get())
+        origin.wait()
+        idle = Client(weir)
+        weir.send_signal(signal.SIGTERM)
+        assert idle.is_closed()
+        weir.send_signal(signal.SIGTERM)
+        assert weir.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])
+def test_signals_of_later_versions_change_nothing(number):
+    with Origin() as origin, Weir(forward_to(origin)) as weir:
+        before = weir.pids()
+        weir.send_signal(number)
+        weir.wait_log(signal.Signals(number).name)
+        assert ask(weir).status == 200
+        assert weir.pids() == before
+
+
+def test_pid_file():
+    with Weir("pid_file {dir}/pid\nlistener web { bind 127.0.0.1:{port}; route respond 200 }") as weir:
+        path = weir.dir / "pid"
+        assert int(path.read_text()) == weir.process.pid
+        weir.stop(signal.SIGTERM)
+        assert not path.exists()
+
+
+def test_in_the_background():
+    text = "pid_file {dir}/pid\nerror_log {dir}/error.log\nlistener web { bind 127.0.0.1:{port}; route respond 200 yes }"
+    weir = Weir(text, start=False)
+    done = subprocess.run([WEIR, "-d", "-c", str(weir.config)], timeout=DEADLINE, check=False)
+    assert done.returncode == 0
+    pid = int((weir.dir / "pid").read_text())
+    try:
+        assert ask(weir).body == b"yes"  # it was ready before the command came back
+        assert os.getsid(pid) != os.getsid(0)
+        family = children(pid)
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    wait_until(lambda: not is_running(pid) and not any(map(is_running, family)), "the end")
+    weir.__exit__(None)
+
+
+def test_in_the_background_with_a_mistake():
+    weir = Weir("listener web { bind 127.0.0.1:{port}; route forward nowhere }", start=False)
+    done = subprocess.run([WEIR, "-d", "-c", str(weir.config)], timeout=DEADLINE, capture_output=True, text=True)
+    assert done.returncode == 1 and "nowhere" in done.stderr
+    weir.__exit__(None)
+
+
+def test_no_process_outlives_a_killed_master():
+    weir = Weir("listener web { bind 127.0.0.1:{port}; route respond 200 }")
+    family = children(weir.process.pid)
+    assert len(family) >= 3 and all(pathlib.Path(f"/proc/{p}").exists() for p in family)
+    weir.send_signal(signal.SIGKILL)
+    wait_until(lambda: not any(map(is_running, family)), "the end of its children")
+    weir.__exit__(None)
