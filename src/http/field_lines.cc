@@ -18,6 +18,7 @@ bool is_blank(char c) { return c == ' ' || c == '\t'; }
 const char* find_token_end(const char* at, const char* end, bool& has_underscore) {
   has_underscore = false;
   at = skip_name(at, end);
+  if (at < end && *at == ':') return at;
   for (; at < end && is_in(*at, TokenSet); ++at)
     has_underscore = has_underscore || is_in(*at, UnderscoreSet);
   return at;
