@@ -143,7 +143,8 @@ Token Lexer::quoted_word(char quote) {
   }
   ++next_;
   if (quote == '"') expand(token.value.text, token.value, true);
-  if (next_ < text_.size() && !ends_bare_word(text_[next_]) && !at_continuation())
+  if (next_ < text_.size() && !at_continuation() &&
+      (!ends_bare_word(text_[next_]) || text_[next_] == '"' || text_[next_] == '\''))
     reporter_.error(place(next_), "a blank is missing after the closing quote",
                     "one value ends here; quotes stand around whole values");
   return token;

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/print.h"
+
+#include "config/loading.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+namespace weir::config {
+namespace {
+
+std::string without_comments(const std::string& text) {
+  std::string out;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = text.find('\n', begin);
+    std::string line = text.substr(begin, end - begin);
+    if (const std::size_t comment = line.rfind(" # "); comment != std::string::npos)
+      line.erase(line.find_last_not_of(' ', comment) + 1);
+    out += line + "\n";
+    begin = end + 1;
+  }
+  return out;
+}
+
+// What is printed loads again, to something that prints the same but for the places.
+void expect_round_trip(const Config& config) {
+  const std::string printed = print_effective(config);
+  const Loaded again = load_text(printed);
+  ASSERT_TRUE(again.config) << again.diagnostics.text() << printed;
+  EXPECT_EQ(without_comments(print_effective(*again.config)), without_comments(printed));
+}
+
+TEST(Print, TellsWhereEachValueIsFrom) {
+  const Loaded loaded = load_text(
+      "listener web { bind 127.0.0.1:8080\n max_header 16k\n route path /a redirect 301 /b }\n");
+  ASSERT_TRUE(loaded.config) << loaded.diagnostics.text();
+  const std::string printed = print_effective(*loaded.config);
+  for (const char* line :
+       {"workers 4                                               # default\n",
+        "listener web {                                          # weir.conf:1\n",
+        "    max_header 16k                                      # weir.conf:2\n",
+        "    max_fields 100                                      # default\n",
+        "    timeout header 10s                                  # default\n",
+        "    route route_3 path /a {                             # weir.conf:3\n",
+        "        redirect 301 \"/b\"                               # weir.conf:3\n"})
+    EXPECT_NE(printed.find(line), std::string::npos) << line << printed;
+  expect_round_trip(*loaded.config);
+}
+
+TEST(Print, EveryDirectiveSurvives) {
+  const Loaded loaded = load_text(R"weir(
+workers 3; user weir; group web; chroot /srv; pid_file "/run/a b.pid"; jit off
+error_log syslog level debug; access_log '/var/log/${x}.log' format own
+log_format own "\"$status\" \$5 \\ $header_x_y\n"
+max_connections 5; shutdown_timeout 90s; trusted_proxies 10.0.0.0/8 ::1; nameserver 1.1.1.1; nameserver ::1
+listener a { bind [::1]:80; bind unix:/run/a.sock; bind 127.0.0.1:0; protocol http; protocols http/1.1
+  max_header 64k; max_fields 7; max_line 1k; max_requests 3; max_lifetime 1h; max_body 1m; retry 3 on 503,500
+  timeout header 1s body 2s send 3s idle 4s request 5s tunnel none connect 6s first_byte 7s read 8s queue 9s
+  header set X "a $host \$"; shine a 'b c' '$d' "" '#'
+  route host *.x path /a/* path_regex '^/(a|b)$' method GET not header Accept 'a "b" \' query 'q q' v cookie c d \
+        close
+  route host *.x path "/\"\"" not client 10.0.0.0/8 respond 200 "x\t\"$path\" \${HOME} $$"
+  route r path /r { timeout read none; max_body none; retry none; header none; rewrite path '^/(\d+)$' '/$1'; forward b }
+}
+backend b { balance random; keepalive none; max_queue 0; timeout idle 3s connect 1s; retry 1 on connect_error
+  server s1 unix:/run/b.sock weight 0; server s2 name:1 weight 5 max_in_flight 6 backup }
+)weir");
+  ASSERT_TRUE(loaded.config) << loaded.diagnostics.text();
+  EXPECT_EQ(loaded.messages(), "");
+  const Config& first = *loaded.config;
+  EXPECT_EQ(first.listeners[0].routes[1].action.text, "x\t\"$path\" $${HOME} $$");
+  EXPECT_EQ(first.access_log.path, "/var/log/${x}.log");
+  expect_round_trip(first);
+  const Loaded again = load_text(print_effective(first));
+  ASSERT_TRUE(again.config);
+  const Config& second = *again.config;
+  EXPECT_EQ(second.access_log.format, first.access_log.format);
+  EXPECT_EQ(second.access_log.path, first.access_log.path);
+  EXPECT_EQ(second.pid_file, first.pid_file);
+  EXPECT_EQ(second.listeners[0].routes[1].action.text, first.listeners[0].routes[1].action.text);
+  const auto& policies = first.listeners[0].routes[0].policies;
+  ASSERT_EQ(policies.size(), 2U);
+  for (std::size_t i = 0; i < policies.size(); ++i)
+    EXPECT_EQ(second.listeners[0].routes[0].policies[i].values, policies[i].values);
+}
+
+TEST(Print, Examples) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("conf/examples")) {
+    Diagnostics diagnostics;
+    const auto config = load_file(entry.path().string(), test_filters, diagnostics);
+    ASSERT_TRUE(config) << diagnostics.text();
+    EXPECT_EQ(diagnostics.text(), "");
+    expect_round_trip(*config);
+    ++count;
+  }
+  EXPECT_GE(count, 8);
+}
+
+}  // namespace
+}  // namespace weir::config

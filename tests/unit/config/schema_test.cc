@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/schema.h"
+
+#include "config/loading.h"
+#include "config/units.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <sstream>
+#include <string>
+
+namespace weir::config {
+namespace {
+
+TEST(Schema, RowsAreSortedAndComplete) {
+  const auto kinds = directive_kinds();
+  EXPECT_TRUE(
+      std::is_sorted(kinds.begin(), kinds.end(), [](auto& a, auto& b) { return a.name < b.name; }));
+  for (const DirectiveKind& kind : kinds) {
+    EXPECT_NE(kind.contexts, 0) << kind.name;
+    EXPECT_TRUE(kind.help.ends_with('.')) << kind.name;
+    EXPECT_LE(kind.least, kind.most) << kind.name;
+    for (const DirectiveKind& other : kinds)
+      if (&other != &kind && other.name == kind.name) {
+        EXPECT_EQ(other.contexts & kind.contexts, 0) << kind.name;
+      }
+  }
+}
+
+TEST(Schema, TimeoutsInTheTableAreTheDefaults) {
+  const Limits limits = default_limits();
+  for (const TimeoutKind& kind : timeout_kinds()) {
+    const auto& limit = limits.*kind.member;
+    ASSERT_TRUE(limit) << kind.statement;
+    if (kind.otherwise == "none")
+      EXPECT_EQ(*limit, std::nullopt) << kind.statement;
+    else
+      EXPECT_EQ(**limit, *parse_duration(kind.otherwise)) << kind.statement;
+  }
+}
+
+TEST(Schema, Help) {
+  EXPECT_EQ(help_directive("balance"),
+            "balance p2c | round_robin | least_request | random\n"
+            "    How a server is chosen: the better of two random ones, in turn, the least busy, "
+            "or any.\n"
+            "    in: backend\n"
+            "    default: p2c\n");
+  EXPECT_NE(help_directive("protocol").find("in: listener"), std::string::npos);
+  EXPECT_NE(help_directive("protocol").find("in: backend"), std::string::npos);
+  EXPECT_NE(help_directive("timeout").find("first_byte"), std::string::npos);
+  EXPECT_EQ(help_directive("ballance"),
+            "unknown directive \"ballance\"; did you mean \"balance\"?\n");
+  EXPECT_NE(help_directive("shine", test_filters).find("a module's word"), std::string::npos);
+  const std::string all = help_directives(test_filters);
+  for (const DirectiveKind& kind : directive_kinds())
+    EXPECT_NE(all.find(kind.name), std::string::npos);
+  EXPECT_NE(all.find("shine"), std::string::npos);
+}
+
+TEST(Schema, ManualListsEverythingInLinesThatMandocTakes) {
+  const std::string mdoc = help_directives_mdoc();
+  for (const DirectiveKind& kind : directive_kinds())
+    EXPECT_NE(mdoc.find(".It Ic " + std::string(kind.name)), std::string::npos) << kind.name;
+  std::istringstream lines(mdoc);
+  for (std::string line; std::getline(lines, line);) {
+    const bool macro = line.starts_with(".");
+    EXPECT_LE(line.size(), macro ? 120U : 80U) << line;
+    if (macro) {
+      EXPECT_TRUE(line.starts_with(".It ") || line.starts_with(".Bl ") || line == ".El" ||
+                  line == ".br" || line.starts_with(".Ss "))
+          << line;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace weir::config
