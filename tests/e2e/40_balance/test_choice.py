@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which server gets a request."""
+import os
+import socket
 from collections import Counter
 
 import pytest
-from weirtest import Client, Origin, Weir, answer, ask, forward_to, get, reserve_port
+from weirtest import DEADLINE, Client, Connection, Origin, Weir, answer, ask, forward_to, get, reserve_port
 
 THREE = "backend origin {{\n balance {method}\n server a {a}{wa}\n server b {b}{wb}\n server c {c}{wc}\n}}\n"
 
@@ -51,20 +53,15 @@ def test_a_backup_serves_only_when_no_other_can():
             assert [ask(weir, get("/down")).body for _ in range(5)] == [b"spare"] * 5
 
 
-def test_a_unix_server(tmp_path):
-    import os
-    import socket
-
-    os.chmod(tmp_path.parent, 0o755), os.chmod(tmp_path, 0o755)
-    server = socket.socket(socket.AF_UNIX)
-    server.bind(str(tmp_path / "sock"))
-    os.chmod(tmp_path / "sock", 0o777)
-    server.listen()
-    with Weir(forward_to(f"unix:{tmp_path}/sock")) as weir, Client(weir) as client, server:
-        client.send(get("/u"))
-        from weirtest import Connection
-
-        with Connection(server.accept()[0]) as connection:
-            assert connection.read_head().target == "/u"
-            connection.send(answer("by file"))
-            assert client.receive().body == b"by file"
+def test_a_unix_server():
+    with socket.socket(socket.AF_UNIX) as server, Weir(forward_to("unix:{dir}/server")) as weir:
+        server.settimeout(DEADLINE)
+        server.bind(str(weir.dir / "server"))
+        os.chmod(weir.dir / "server", 0o777)
+        server.listen()
+        with Client(weir) as client:
+            client.send(get("/u"))
+            with Connection(server.accept()[0]) as connection:
+                assert connection.read_head().target == "/u"
+                connection.send(answer("by file"))
+                assert client.receive().body == b"by file"

@@ -12,13 +12,14 @@ from weirtest import (DEADLINE, WEIR, Client, Origin, Weir, answer, ask, childre
 
 
 class Held:
-    """A handler that answers once it is released."""
+    """A handler that answers once it is released; requests for /idle at once."""
 
     def __init__(self):
         self.go = threading.Event()
 
     def __call__(self, connection, request):
-        self.go.wait(30)
+        if request.target != "/idle":
+            self.go.wait(30)
         connection.send(answer("finished"))
 
 
@@ -27,8 +28,9 @@ def test_drain_lets_requests_finish(number):
     held = Held()
     with Origin(held) as origin, Weir(forward_to(origin)) as weir:
         with Client(weir) as busy, Client(weir) as idle:
+            assert idle.ask(get("/idle")).status == 200
             busy.send(get())
-            origin.wait()
+            origin.wait(2)
             weir.send_signal(number)
             assert idle.is_closed()
 
@@ -65,9 +67,10 @@ def test_int_stops_now():
 
 def test_a_second_term_stops_now():
     with Origin(Held()) as origin, Weir(forward_to(origin)) as weir, Client(weir) as busy:
-        busy.send(get())
-        origin.wait()
         idle = Client(weir)
+        assert idle.ask(get("/idle")).status == 200
+        busy.send(get())
+        origin.wait(2)
         weir.send_signal(signal.SIGTERM)
         assert idle.is_closed()
         weir.send_signal(signal.SIGTERM)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: -t, -T, help, --version, mistakes; and the examples."""
+import pathlib
+import re
+
+import pytest
+from weirtest import ROOT, Weir, ask, get, run_weir
+
+GOOD = "listener web {\n    bind 127.0.0.1:8080\n    route forward origin\n}\nbackend origin { server s1 127.0.0.1:9000 }\n"
+EXAMPLES = sorted((ROOT / "conf" / "examples").glob("*.conf"))
+
+
+def check(tmp_path, text, option="-t"):
+    path = tmp_path / "weir.conf"
+    path.write_text(text)
+    return run_weir(option, "-c", path)
+
+
+def test_a_good_file(tmp_path):
+    done = check(tmp_path, GOOD)
+    assert done.returncode == 0, done.stderr
+
+
+def test_all_mistakes_at_once_with_place_and_hint(tmp_path):
+    text = GOOD.replace("}\nbackend", "    timeout heder 10s\n}\nbackend") + "backend b {\n    balance leastconn\n}\nworkrs 4\n"
+    done = check(tmp_path, text)
+    assert done.returncode == 1
+    assert re.search(r'weir\.conf:\d+:\d+: error: .*"?leastconn"?', done.stderr), done.stderr
+    assert 'did you mean "workers"' in done.stderr
+    assert done.stderr.count(" error: ") >= 3
+    lines = done.stderr.splitlines()
+    caret = next(i for i, line in enumerate(lines) if line.strip().strip("~") == "^" or re.fullmatch(r"[\s|]*\^~*", line))
+    assert lines[caret - 1].strip()
+
+
+@pytest.mark.parametrize("text", ["listener web { bind 127.0.0.1:8080; route forward nowhere }", "timeout idle 5", "}", "listener {",
+                                  "workers 1\nworkers 2", "include \"missing.conf\"", "max_connections 0", "error_log \"${NO_SUCH_NAME}\""])
+def test_mistakes(tmp_path, text):
+    done = check(tmp_path, text)
+    assert done.returncode == 1
+    assert re.search(r"weir\.conf:\d+:\d+: error: ", done.stderr), done.stderr
+
+
+def test_warnings_do_not_stop_it(tmp_path):
+    text = GOOD + "backend unused { server s1 127.0.0.1:9001 }\n"
+    done = check(tmp_path, text)
+    assert done.returncode == 0
+    assert "warning" in done.stderr and "unused" in done.stderr
+
+
+def test_what_is_printed_loads_again(tmp_path):
+    first = check(tmp_path, GOOD, "-T")
+    assert first.returncode == 0, first.stderr
+    assert re.search(r"weir\.conf:\d+", first.stdout)
+    again = tmp_path / "again"
+    again.mkdir()
+    assert check(again, first.stdout).returncode == 0
+    plain = lambda text: [line.split("#")[0].rstrip() for line in text.splitlines() if line.split("#")[0].strip()]
+    assert plain(check(again, first.stdout, "-T").stdout) == plain(first.stdout)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    done = run_weir("-t", "-c", tmp_path / "none.conf")
+    assert done.returncode == 1 and "none.conf" in done.stderr
+
+
+def test_it_does_not_start_with_a_mistake(tmp_path):
+    (tmp_path / "weir.conf").write_text("nonsense\n")
+    done = run_weir("-c", tmp_path / "weir.conf")
+    assert done.returncode == 1 and "nonsense" in done.stderr
+
+
+def test_words_of_the_command_line():
+    assert re.fullmatch(r"weir \d+\.\d+\.\d+\S*\n", run_weir("--version").stdout)
+    done = run_weir("help", "directive", "timeout")
+    assert done.returncode == 0 and "first_byte" in done.stdout
+    assert "balance" in run_weir("help", "directives").stdout
+    for wrong in (["--no-such-option"], ["-x"], ["surplus"], ["-c"]):
+        done = run_weir(*wrong)
+        assert done.returncode == 2 and "usage: weir" in done.stderr, wrong
+
+
+def test_a_port_in_use():
+    text = "listener web { bind 127.0.0.1:{port}; route respond 200 }"
+    import socket
+
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        weir = Weir(text, ports=(), start=False, port=other.getsockname()[1])
+        done = run_weir("-c", weir.config)
+        assert done.returncode == 1 and "in use" in done.stderr
+        weir.__exit__(None)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.name)
+def test_examples_load(path):
+    done = run_weir("-t", "-c", path)
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr
+
+
+def test_the_quick_start_runs():
+    text = (ROOT / "conf" / "examples" / "quickstart.conf").read_text()
+    ports = sorted(set(re.findall(r"(?:127\.0\.0\.1|0\.0\.0\.0|\[::\]|\[::1\]):(\d+)", text)))
+    assert "8080" in ports
+    for port in ports:
+        text = text.replace(f":{port}", f":{{p{port}}}")
+    with Weir(text, ports=[f"p{port}" for port in ports]) as weir:
+        assert ask(weir, get("/"), port="p8080").status == 200
+
+
+def test_every_example_has_a_purpose():
+    assert EXAMPLES
+    for path in EXAMPLES:
+        assert pathlib.Path(path).read_text().startswith("#"), path
