@@ -53,8 +53,10 @@ void check_meaning(const RequestHead& head) {
   Arena arena;
   RequestHead again;
   const Failure failure = parse_request(copied(arena, once), arena, again);
+  // A missing Host is allowed in HTTP/1.0 only, and forwarding may add one field too many.
   WEIR_ASSERT(failure == Failure::None ||
-              (failure == Failure::RequestHost && head.authority.empty()));
+              (failure == Failure::RequestHost && head.authority.empty()) ||
+              (failure == Failure::RequestHeadTooLarge && head.headers.size() > 250));
   if (failure != Failure::None) return;
   WEIR_ASSERT(again.method_text == head.method_text && again.path == head.path);
   WEIR_ASSERT(again.query == head.query && again.host == head.host);
