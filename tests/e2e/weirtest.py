@@ -202,11 +202,13 @@ class Connection:
         return Message(line, [(n, v.strip()) for n, v in (f.split(":", 1) for f in rest)], raw, connection=self.number)
 
     def read_body(self, message):
+        if message.line.startswith("HTTP/") and message.status in (204, 304):
+            return message
         if message.get("Transfer-Encoding") == "chunked":
             message.body, message.trailers = self.read_chunks()
         elif message.get("Content-Length") is not None:
             message.body = self.read_exact(int(message.get("Content-Length")))
-        elif message.line.startswith("HTTP/") and message.status not in (204, 304) and message.status >= 200:
+        elif message.line.startswith("HTTP/") and message.status >= 200:
             message.body = self.read_to_end()
         return message
 
@@ -383,7 +385,7 @@ def run_weir(*arguments, **options):
 
 
 class Weir:
-    def __init__(self, text, ports=("port",), arguments=(), workers=1, start=True, environment=None, **values):
+    def __init__(self, text, ports=("port",), arguments=(), workers=1, start=True, before_exec=None, **values):
         self.directory = tempfile.TemporaryDirectory(prefix="weir-e2e-")
         self.dir = pathlib.Path(self.directory.name)
         os.chmod(self.dir, 0o755)  # workers may run as somebody else
@@ -397,7 +399,7 @@ class Weir:
             text = text.replace("{" + name + "}", str(value))
         self.config = self.dir / "weir.conf"
         self.config.write_text(text, encoding="latin-1")
-        self.arguments, self.environment = arguments, environment
+        self.arguments, self.before_exec = arguments, before_exec
         self.process, self.log, self.reader = None, [], None
         if start:
             self.start()
@@ -407,8 +409,9 @@ class Weir:
 
     def start(self):
         command = [WEIR, "-c", str(self.config), *self.arguments]
-        environment = {**os.environ, **(self.environment or {})}
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment)
+        self.process = subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, preexec_fn=self.before_exec
+        )
         self.reader = threading.Thread(target=self.read_log, daemon=True)
         self.reader.start()
         try:

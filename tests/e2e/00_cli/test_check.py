@@ -60,7 +60,7 @@ def test_what_is_printed_loads_again(tmp_path):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    done = run_weir("-t", "-c", tmp_path / "none.conf")
+    done = run_weir("-t", "-c", "none.conf", cwd=tmp_path)
     assert done.returncode == 1 and "none.conf" in done.stderr
 
 

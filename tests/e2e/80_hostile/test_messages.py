@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every message of tests/hostile against the running daemon."""
-import functools
 import re
 
 import pytest
@@ -10,15 +9,18 @@ ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "\\": "\\"}
 
 
 def unescape(text):
-    text = re.sub(r"\\\{(\d+)\*([^}]*)\}", lambda m: m[2] * int(m[1]), text)
-    return re.sub(r"\\(?:x([0-9a-fA-F]{2})|(.))", lambda m: chr(int(m[1], 16)) if m[1] else ESCAPES[m[2]], text).encode("latin-1")
+    repeated = re.compile(r"\\\{(\d+)\*((?:\\[^{]|[^\\}])*)\}")
+    while repeated.search(text):  # the innermost first
+        text = repeated.sub(lambda m: m[2] * int(m[1]), text)
+    byte = lambda m: chr(int(m[1], 16)) if m[1] else ESCAPES[m[2]]
+    return re.sub(r"\\(?:x([0-9a-fA-F]{2})|(.))", byte, text).encode("latin-1")
 
 
-def messages(name):
+def messages(name, columns):
     for line in (ROOT / "tests" / "hostile" / name).read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
-            title, outcome, message = line.split(" | ", 2)
-            yield pytest.param(outcome.strip(), unescape(message), id=title.strip())
+            title, *words, message = line.split(" | ", columns - 1)
+            yield pytest.param(*words, unescape(message), id=title)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def swallow(connection, request):
     connection.send(answer("ok"))
 
 
-@pytest.mark.parametrize("outcome,message", messages("requests.txt"))
+@pytest.mark.parametrize("outcome,message", messages("requests.txt", 3))
 def test_request(proxy, outcome, message):
     weir, origin = proxy
     before = len(origin.requests)
@@ -63,27 +65,39 @@ def test_request(proxy, outcome, message):
         assert after.ask(get("/after")).body == b"ok"
 
 
-@pytest.mark.parametrize("outcome,message", messages("responses.txt"))
-def test_response(outcome, message):
+@pytest.fixture(scope="module")
+def bad_server():
+    script = {}
+
     def handler(connection, request):
-        connection.read_body(request)
         if request.target == "/after":
             return connection.send(answer("fine"))
-        connection.send(message)
+        connection.send(script["message"])
         connection.close()
 
-    with Origin(handler) as origin, shared_weir(origin) as weir:
-        with Client(weir) as client:
-            client.send(get())
-            try:
-                response = client.read_head()
-                while response is not None and response.status < 200:
-                    response = client.read_head()
-                if outcome.isdigit():
-                    assert response is not None and response.status == int(outcome)
-            except (ConnectionError, EOFError):
-                assert not outcome.isdigit()
-        assert ask(weir, get("/after")).body == b"fine"
+    with Origin(handler) as origin, Weir(forward_to(origin)) as weir:
+        yield weir, script
 
 
-shared_weir = functools.partial(lambda origin: Weir(forward_to(origin)))
+@pytest.mark.parametrize("method,outcome,message", messages("responses.txt", 4))
+def test_response(bad_server, method, outcome, message):
+    weir, script = bad_server
+    script["message"] = message
+    status, whole = 0, True
+    with Client(weir) as client:
+        target = ("test:443", "test:443") if method == "CONNECT" else ("/", "test")
+        client.send(get(*target, "Connection: close", method=method))
+        try:
+            while (response := client.read_head()) is not None:
+                status = response.status
+                if status >= 200:
+                    client.read_body(response) if method != "HEAD" else None
+        except (ConnectionError, EOFError):
+            whole = False
+    if outcome.isdigit():
+        assert (status, whole) == (int(outcome), True)
+    elif outcome == "cut":
+        assert status == 0 or 200 <= status < 300 and not whole
+    else:
+        assert 200 <= status < 300 and whole
+    assert ask(weir, get("/after")).body == b"fine"
