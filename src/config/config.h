@@ -66,9 +66,10 @@ enum class Match : std::uint8_t { Host, Path, PathRegex, Method, Header, Query, 
 struct Matcher {
   Match kind = Match::Host;
   bool negated = false;
-  std::string name;   ///< header, query and cookie only; header names lower case
-  std::string value;  ///< host lower case ("*.x" = suffix), path ("/a/*" = prefix), regex, method ...
-  Cidr cidr;          ///< client only
+  std::string name;  ///< header, query and cookie only; header names lower case
+  std::string
+      value;  ///< host lower case ("*.x" = suffix), path ("/a/*" = prefix), regex, method ...
+  Cidr cidr;  ///< client only
   Place place;
 };
 
@@ -99,9 +100,9 @@ struct Retry {
 
 /// Single-valued policies; looked up in the route, then the backend, then the listener.
 struct Limits {
-  std::optional<Limit> header, body, send, idle, request, tunnel;          ///< client side
-  std::optional<Limit> connect, first_byte, read, server_idle, queue;      ///< server side
-  std::optional<std::optional<std::uint64_t>> max_body;                    ///< bytes
+  std::optional<Limit> header, body, send, idle, request, tunnel;      ///< client side
+  std::optional<Limit> connect, first_byte, read, server_idle, queue;  ///< server side
+  std::optional<std::optional<std::uint64_t>> max_body;                ///< bytes
   std::optional<Retry> retry;
 };
 
@@ -118,7 +119,7 @@ struct Route {
 struct Listener {
   std::string name;
   std::vector<Bind> binds;
-  Limits limits;  ///< complete: what nobody said is the default
+  Limits limits;                         ///< complete: what nobody said is the default
   std::uint32_t max_header = 32 * 1024;  ///< bytes of one head
   std::uint32_t max_fields = 100;
   std::uint32_t max_line = 8 * 1024;
@@ -156,8 +157,8 @@ enum class LogTo : std::uint8_t { Off, File, Stderr, Syslog };
 
 struct LogTarget {
   LogTo to = LogTo::Stderr;
-  std::string path;    ///< File only
-  std::string format;  ///< access log: "json", "combined", or the text of a named format
+  std::string path;            ///< File only
+  std::string format;          ///< access log: "json", "combined", or the text of a named format
   std::string level = "info";  ///< error log: debug info notice warn error
   Place place;
 };
@@ -171,7 +172,8 @@ struct Config {
   std::string pid_file;
   LogTarget error_log;
   LogTarget access_log;
-  std::uint64_t max_connections = 0;  ///< client connections over all workers; 0 = as descriptors allow
+  std::uint64_t max_connections =
+      0;  ///< client connections over all workers; 0 = as descriptors allow
   Milliseconds shutdown_timeout{30000};
   std::vector<Cidr> trusted_proxies;
   std::vector<Endpoint> nameservers;  ///< empty = /etc/resolv.conf

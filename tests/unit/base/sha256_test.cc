@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The vectors of NIST, and that pieces make the same digest as the whole.
 #include "base/sha256.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Small questions about texts, with the edges of each.
 #include "base/text.h"
 
 #include <gtest/gtest.h>

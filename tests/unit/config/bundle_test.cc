@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Bundles: bytes and back, damage, and that loading one needs neither disk nor environment.
 #include "config/bundle.h"
 
 #include "config/loading.h"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Includes: order, places, limits, and files that may be left out.
 #include "config/include.h"
 
 #include "config/loading.h"

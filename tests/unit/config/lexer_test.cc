@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Tokens: quotes, escapes, comments, continued lines, environment variables.
 #include "config/lexer.h"
 
 #include "config/loading.h"

@@ -73,8 +73,7 @@ TEST(Loader, DefaultTimesAreThoseOfTheContract) {
 }
 
 // A file with most of what there is.
-TEST(Loader, WholeFile) {
-  const Loaded loaded = load_text(R"weir(
+constexpr const char* whole_file = R"weir(
 workers auto                       # one per core; or a number
 user weir
 pid_file /run/weir.pid
@@ -115,7 +114,10 @@ backend api {
     protocol http/1.1              # or h2 (ALPN or prior knowledge), auto
 }
 backend web        { server w1 unix:/run/app.sock; server w2 app.internal:8080 }
-)weir");
+)weir";
+
+TEST(Loader, WholeFile) {
+  const Loaded loaded = load_text(whole_file);
   ASSERT_TRUE(loaded.config) << loaded.diagnostics.text();
   EXPECT_EQ(loaded.messages(), "");
   const Config& config = *loaded.config;

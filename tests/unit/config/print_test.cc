@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// What is printed loads again to the same, and tells where each value is from.
 #include "config/print.h"
 
 #include "config/loading.h"

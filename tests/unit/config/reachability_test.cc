@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Routes that can never match, those that look so but can, and what finding out costs.
 #include "config/reachability.h"
 
 #include "config/loading.h"

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The table of directives: that it is complete, and what help and the manual make of it.
 #include "config/schema.h"
 
 #include "config/loading.h"

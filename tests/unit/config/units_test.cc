@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Durations, sizes, addresses, ranges and names: what is taken and what is not.
 #include "config/units.h"
 
 #include <gtest/gtest.h>

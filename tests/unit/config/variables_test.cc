@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Texts with variables, taken apart.
 #include "config/variables.h"
 
 #include <gtest/gtest.h>
