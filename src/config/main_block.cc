@@ -189,6 +189,7 @@ class MainBlock {
     backend.first_server = config_.server_count;
     const auto number = static_cast<std::uint32_t>(config_.backends.size());
     if (!backend.name.empty()) check_twice(directive, "backend", names_.numbers, number);
+    names_.words.push_back(directive.values[0].text);
     build_backend(directive, scope_, backend, names_.policies.emplace_back());
     config_.server_count += static_cast<std::uint32_t>(backend.servers.size());
     config_.backends.push_back(std::move(backend));

@@ -146,11 +146,7 @@ class RouteBlock {
       backends_.used[found->second] = true;
       return;
     }
-    std::vector<std::string_view> names;
-    if (report_.diagnostics().keeps(Severity::Error))
-      for (const auto& [name, number] : backends_.numbers) names.push_back(name);
-    std::sort(names.begin(), names.end());
-    report_.unknown(value.at, "backend", value.text, names);
+    report_.unknown(value.at, "backend", value.text, backends_.words);
   }
 
   void respond(std::span<const Value> values) {

@@ -19,6 +19,8 @@ namespace weir::config {
 namespace {
 
 constexpr std::size_t widest_excerpt = 160;
+// A thousand misspelt names among a hundred thousand are not worth minutes of looking for hints.
+constexpr std::size_t most_compared = 1000000;
 
 Error system_error(std::string_view what) {
   return Error(Errc::System, concat(what, ": ", std::strerror(errno)));
@@ -123,7 +125,8 @@ void Reporter::warning(const Place& at, std::string message, std::string hint) {
 void Reporter::unknown(const Place& at, std::string_view what, std::string_view word,
                        std::span<const std::string_view> candidates) {
   std::string hint;
-  if (diagnostics_.keeps(Severity::Error)) {
+  compared_ += candidates.size();
+  if (diagnostics_.keeps(Severity::Error) && compared_ <= most_compared) {
     if (const auto near = nearest(word, candidates)) hint = concat("did you mean \"", *near, "\"?");
   }
   if (hint.empty() && candidates.size() > 16)

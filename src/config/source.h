@@ -95,6 +95,7 @@ class Reporter {
 
   Sources& sources_;
   Diagnostics& diagnostics_;
+  std::size_t compared_ = 0;  // candidates looked at for hints
 };
 
 }  // namespace weir::config
