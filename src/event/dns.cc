@@ -45,6 +45,7 @@ struct Dns::Query {
   std::string name;
   std::uint32_t token;
   DnsEvents& events;
+  bool asked_v6 = false;
 };
 
 Dns::Dns(Loop& loop, const std::vector<std::string>& nameservers)
@@ -75,8 +76,9 @@ void Dns::answered(int result, char type, int count, int ttl, void* addresses,
   std::unique_ptr<Query> query(static_cast<Query*>(argument));
   if (result == DNS_ERR_SHUTDOWN) return;
   bool none = result != DNS_ERR_NONE || count == 0;
-  if (none && type != DNS_IPv6_AAAA && result != DNS_ERR_TIMEOUT) {
+  if (none && !query->asked_v6 && result != DNS_ERR_TIMEOUT) {
     Query* again = query.release();
+    again->asked_v6 = true;
     if (evdns_base_resolve_ipv6(again->base, again->name.c_str(), DNS_QUERY_NO_SEARCH,
                                 &Dns::answered, again))
       return;

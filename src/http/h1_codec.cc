@@ -122,11 +122,7 @@ std::size_t H1Codec::read_chunks(std::span<char> bytes) {
 }
 
 std::size_t H1Codec::read_trailers(std::span<char> bytes) {
-  if (bytes.size() >= 2 && bytes[0] == '\r' && bytes[1] == '\n') {
-    end_message(Headers());
-    return 2;
-  }
-  switch (scanner_.scan(bytes, limits_, false)) {
+  switch (scanner_.scan_trailers(bytes, limits_, role_ == Role::Server)) {
     case HeadScanner::State::Incomplete: return 0;
     case HeadScanner::State::Failed: return give_up(bad_framing()), 0;
     case HeadScanner::State::Complete: break;

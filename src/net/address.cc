@@ -38,6 +38,14 @@ Result<Address> Address::from(const config::Endpoint& endpoint) {
   return Error(Errc::Invalid, "not a numeric address: " + endpoint.text);
 }
 
+Result<Address> Address::from_ip(std::string_view text) {
+  config::Endpoint endpoint;
+  bool v6 = text.find(':') != std::string_view::npos;
+  endpoint.kind = v6 ? config::Endpoint::Kind::Ip6 : config::Endpoint::Kind::Ip4;
+  endpoint.host = endpoint.text = text;
+  return from(endpoint);
+}
+
 Address Address::from(const sockaddr* from, socklen_t size) {
   Address address;
   std::memset(&address.storage_, 0, sizeof(address.storage_));

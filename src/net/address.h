@@ -24,6 +24,9 @@ class Address {
   /// The address of a numeric or Unix endpoint.  Errc::Invalid for a name: those are looked up.
   static Result<Address> from(const config::Endpoint& endpoint);
 
+  /// A bare IPv4 or IPv6 address, without port and brackets.
+  static Result<Address> from_ip(std::string_view text);
+
   /// What accept, getpeername or a resolver handed over; `size` at most sizeof(sockaddr_un).
   static Address from(const sockaddr* address, socklen_t size);
 

@@ -81,7 +81,7 @@ void AccessLog::write_json(const Record& record) {
     }
   }
   line_ += record.reused ? ",\"reused\":true,\"reason\":\"" : ",\"reused\":false,\"reason\":\"";
-  line_ += http::traits(record.failure).words;
+  if (record.failure != http::Failure::None) line_ += http::traits(record.failure).words;
   line_ += "\"}";
 }
 

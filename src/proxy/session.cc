@@ -237,7 +237,10 @@ void Session::die() {
   codec_.stop();
   Hook::unlink();
   context_.net.outbox.forget(transport_);
-  if (stream_) stream_->stop();
+  if (stream_) {
+    stream_->stop();
+    stream_->log();
+  }
   context_.net.loop.reap(*this);
 }
 

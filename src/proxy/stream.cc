@@ -32,6 +32,13 @@ bool is_trusted(const config::Config& config, const net::Address& peer) {
                      [&peer](const config::Cidr& range) { return peer.is_in(range); });
 }
 
+http::Hop judge_hop(const void* context, std::string_view text) {
+  auto address = net::Address::from_ip(text);
+  if (!address) return http::Hop::Malformed;
+  return is_trusted(*static_cast<const config::Config*>(context), *address) ? http::Hop::Trusted
+                                                                            : http::Hop::Untrusted;
+}
+
 }  // namespace
 
 Stream::Stream(Context& context, Session& session, std::uint64_t begun)
@@ -41,7 +48,8 @@ Stream::Stream(Context& context, Session& session, std::uint64_t begun)
       deadline_(*this),
       tunnel_start_(*this) {
   record_.listener = &session.listener().config();
-  record_.client_addr = session.peer().host(arena_.text(112));
+  client_ = session.peer();
+  record_.client_addr = peer_text_ = client_.host(arena_.text(112));
   record_.client_port = session.peer().port();
   record_.request_id[0] = context.random();
   record_.request_id[1] = context.random();
@@ -55,13 +63,25 @@ void Stream::on_head(MessageHead& head) {
   request_ = static_cast<RequestHead*>(&head);
   record_.request = request_;
   record_.times.head = context_.net.loop.now();
+  find_client();
   route();
+}
+
+// Behind a trusted proxy the client is who that proxy says it is.
+void Stream::find_client() {
+  if (context_.config.trusted_proxies.empty() || !is_trusted(context_.config, client_)) return;
+  std::string_view text = http::effective_client(request_->headers, judge_hop, &context_.config);
+  auto address = net::Address::from_ip(text);
+  if (!address) return;
+  client_ = *address;
+  record_.client_addr = text;
+  record_.client_port = 0;
 }
 
 void Stream::route() {
   phase_ = Phase::Route;
   for (int tries = 0; tries <= most_reroutes; ++tries) {
-    Decision decision = session_.listener().routes().match(*request_, session_.peer());
+    Decision decision = session_.listener().routes().match(*request_, client_);
     record_.route = decision.route;
     if (!decision.route) return fail(http::Failure::NoRoute);
     policy_ = &session_.listener().policy(*decision.route);
@@ -100,8 +120,7 @@ void Stream::act() {
 void Stream::forward() {
   backend_ = context_.backends[record_.route->action.backend].get();
   record_.backend = &backend_->config();
-  http::Forwarding from{record_.client_addr, record_.scheme,
-                        is_trusted(context_.config, session_.peer())};
+  http::Forwarding from{peer_text_, record_.scheme, is_trusted(context_.config, session_.peer())};
   http::add_forwarding(*request_, arena_, from);
   choose();
 }

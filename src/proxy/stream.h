@@ -104,6 +104,7 @@ class Stream final : public http::MessageSink,
   Session& session() { return session_; }
 
  private:
+  void find_client();
   void route();
   void act();
   void forward();
@@ -127,6 +128,8 @@ class Stream final : public http::MessageSink,
   Record record_;
   RequestHead* request_ = nullptr;
   ResponseHead* response_ = nullptr;
+  net::Address client_;  ///< the peer, or who a trusted peer says it speaks for
+  std::string_view peer_text_;
   const RoutePolicy* policy_;
   upstream::Backend* backend_ = nullptr;
   std::optional<Attempt> attempt_;

@@ -84,6 +84,7 @@ net::IoResult Stream::move_response() {
 }
 
 void Stream::on_response_end(const Headers& trailers) {
+  if (tunnel_) return;  // the head of an upgrade has no body, but there is much to come
   response_done_ = true;
   session_.codec().write_end(1, trailers, session_.out());
   bool request_sent = request_done_ || request_->framing.end == BodyEnd::None;

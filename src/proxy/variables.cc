@@ -5,6 +5,7 @@
 
 #include "http/characters.h"
 #include "http/field.h"
+#include "http/url.h"
 
 #include <time.h>
 
@@ -59,7 +60,10 @@ std::string_view of_request(Variable variable, std::string_view name, const Requ
     case Variable::Referer: return request.headers.get(FieldName::Referer);
     case Variable::Header: return field_value(&request, name);
     case Variable::Cookie: return http::cookie(request.headers, name);
-    case Variable::QueryArgument: return http::query_parameter(request.query, name);
+    case Variable::QueryArgument: {
+      std::string_view raw = http::query_parameter(request.query, name);
+      return http::percent_decode(raw, arena.text(raw.size()), true);
+    }
     default: return {};
   }
 }
@@ -81,7 +85,9 @@ std::string_view of_exchange(Variable variable, const Record& record, Arena& are
     case Variable::BytesIn: return number(record.bytes_in, arena);
     case Variable::BytesOut: return number(record.bytes_out, arena);
     case Variable::RequestId: return hex_id(record, arena);
-    case Variable::Reason: return http::traits(record.failure).name;
+    case Variable::Reason:
+      return record.failure == http::Failure::None ? std::string_view()
+                                                   : http::traits(record.failure).name;
     case Variable::Time: return iso_time(record.wall_us, arena);
     case Variable::Duration:
     case Variable::TimeTotal: return milliseconds(begun, times.ended, arena);

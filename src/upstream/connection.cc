@@ -9,8 +9,8 @@ namespace weir::upstream {
 
 namespace {
 
-// Limits of a response head: a server is trusted more than a client, but not without end.
-const http::HeadLimits response_limits{16 * 1024, 64 * 1024, 200};
+// Limits of a response head: the same as a client gets by default.
+const http::HeadLimits response_limits;
 
 // Steps in one turn before others get their share.
 constexpr int most_steps = 8;
@@ -180,6 +180,7 @@ void Connection::fail(http::Failure failure) {
 void Connection::give_back(bool reusable) {
   if (phase_ == Phase::Dead) return;
   user_ = nullptr;
+  if (!reusable) codec_.stop();
   reusable_ = reusable && phase_ == Phase::Reading;
   phase_ = Phase::Returned;
   deadline_.clear();

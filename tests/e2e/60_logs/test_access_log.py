@@ -38,7 +38,7 @@ def test_a_named_format():
     with Origin() as origin, reserve_port() as dead:
         with Weir(text, origin=origin.address) as weir:
             ask(weir, get("/x", "h", "X-A: 1"))
-            assert weir.access() == ["GET h/x 200 origin/s1 [1] |"]
+            assert weir.access() == ["GET h/x 200 origin/s1 [1] -|"]
         with Weir(text, origin=f"127.0.0.1:{dead.getsockname()[1]}") as weir:
             ask(weir, get("/x", "h"))
             assert weir.access() == ["GET h/x 502 origin/s1 [] connect_refused|"]
