@@ -22,7 +22,6 @@ Client(weir or port)  is a connection.  Bytes go out as they are written; ask() 
 Nothing here sleeps to let something happen: wait_until() polls a condition against a deadline, and
 reading a socket has a deadline too.
 """
-import errno
 import os
 import pathlib
 import signal
@@ -149,11 +148,9 @@ class Connection:
         return bool(data)
 
     def read_until(self, mark):
-        """Bytes up to and with the mark; None if the peer closed before the first byte."""
+        """Bytes up to and with the mark."""
         while mark not in self.pending:
             if not self.more():
-                if not self.pending:
-                    return None
                 raise EOFError(f"end after {self.pending!r}")
         at = self.pending.index(mark) + len(mark)
         taken, self.pending = self.pending[:at], self.pending[at:]
@@ -195,9 +192,10 @@ class Connection:
         return b"".join(body), trailers
 
     def read_head(self):
-        raw = self.read_until(b"\r\n\r\n")
-        if raw is None:
+        """The next head, or None if the peer closed before its first byte."""
+        if not self.pending and not self.more():
             return None
+        raw = self.read_until(b"\r\n\r\n")
         line, *rest = raw[:-4].decode("latin-1").split("\r\n")
         return Message(line, [(n, v.strip()) for n, v in (f.split(":", 1) for f in rest)], raw, connection=self.number)
 
@@ -500,7 +498,5 @@ def is_running(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as f:
             return f.read().rsplit(")", 1)[1].split()[0] not in "ZX"
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ESRCH):
-            return False
-        raise
+    except (FileNotFoundError, ProcessLookupError):
+        return False

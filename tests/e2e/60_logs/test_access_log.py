@@ -62,6 +62,7 @@ def test_every_end_has_a_reason():
             client.send(get())
             client.receive(head_only=True)
             assert client.read_exact(4) == b"half"
+            assert client.is_closed()
         with Client(weir) as client:
             assert client.ask(b"BAD\r\n\r\n").status == 400
         failures = [json.loads(line)["failure"] for line in weir.access(3)]
