@@ -328,9 +328,8 @@ class Origin:
 
 def forward_to(*origins, listener="", backend="", top=""):
     """The configuration of one listener that forwards to one backend."""
-    servers = "\n".join(
-        f"    server s{i} {o if isinstance(o, str) else o.address}" for i, o in enumerate(origins, 1)
-    )
+    addresses = [o if isinstance(o, str) else o.address for o in origins]
+    servers = "\n".join(f"    server s{i} {address}" for i, address in enumerate(addresses, 1))
     return f"""{top}
 access_log {{dir}}/access.log format json
 listener web {{
@@ -407,9 +406,8 @@ class Weir:
 
     def start(self):
         command = [WEIR, "-c", str(self.config), *self.arguments]
-        self.process = subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, preexec_fn=self.before_exec
-        )
+        pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
+        self.process = subprocess.Popen(command, preexec_fn=self.before_exec, **pipes)
         self.reader = threading.Thread(target=self.read_log, daemon=True)
         self.reader.start()
         try:
