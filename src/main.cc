@@ -4,6 +4,7 @@
 #include <weir/version.h>
 
 #include "config/schema.h"
+#include "filter/table.h"
 #include "process/child.h"
 #include "process/control.h"
 #include "process/loader.h"
@@ -50,11 +51,13 @@ int run_role(const std::string& role, const std::string& argument) {
 int help(int count, char** words) {
   std::string what = count > 0 ? words[0] : "";
   if (what == "directive" && count == 2) {
-    std::fputs(config::help_directive(words[1]).c_str(), stdout);
+    bool known = config::find_directive(words[1], 0xff) || filter::find(words[1]);
+    std::fputs(config::help_directive(words[1], filter::kinds()).c_str(), known ? stdout : stderr);
+    return known ? 0 : 1;
   } else if (what == "directives" && count == 2 && std::strcmp(words[1], "--mdoc") == 0) {
     std::fputs(config::help_directives_mdoc().c_str(), stdout);
   } else if (what == "directives" && count == 1) {
-    std::fputs(config::help_directives().c_str(), stdout);
+    std::fputs(config::help_directives(filter::kinds()).c_str(), stdout);
   } else {
     std::fputs(usage, count == 0 ? stdout : stderr);
     return count == 0 ? 0 : 2;

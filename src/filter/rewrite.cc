@@ -96,7 +96,12 @@ Result<std::vector<Piece>> parse_replacement(std::string_view text) {
       pieces.back().text += text[i];
       continue;
     }
-    if (++i == text.size() || text[i] < '1' || text[i] > '9')
+    ++i;
+    if (i < text.size() && text[i] == '$') {
+      pieces.back().text += '$';
+      continue;
+    }
+    if (i == text.size() || text[i] < '1' || text[i] > '9')
       return Error(Errc::Invalid,
                    "in a rewrite, $ must be followed by the number of a group, 1 to 9");
     pieces.back().group = static_cast<std::size_t>(text[i] - '0');

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Buffers, inboxes and gathers keep every byte, in order, whatever their blocks.
 #include "base/buffer.h"
 
 #include "base/gather.h"

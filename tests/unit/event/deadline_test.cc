@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Deadlines fire in order, never early, and not at all once cleared or destroyed.
 #include "event/deadline.h"
 
 #include "event/loop.h"

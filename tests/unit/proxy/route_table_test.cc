@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The compiled table answers what trying one route after the other answers, but looks at few.
 #include "proxy/route_table.h"
 
 #include <gtest/gtest.h>
@@ -98,8 +100,9 @@ TEST(RouteTable, AgreesWithTryingOneAfterTheOther) {
       const config::Route* expected = naive(listener, request);
       ASSERT_EQ(table->match(request, net::Address()).route, expected)
           << request.host << " " << request.path;
-      for (const config::Route& route : listener.routes)
-        if (&route == expected) ASSERT_EQ(table->failing(route, request, net::Address()), nullptr);
+      if (expected) {
+        ASSERT_EQ(table->failing(*expected, request, net::Address()), nullptr);
+      }
     }
   }
 }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Shared memory between real processes, some of which are killed at some instruction.
 #include "shm/address_table.h"
 #include "shm/in_flight.h"
 #include "shm/log_ring.h"
@@ -111,7 +113,7 @@ TEST(LogRing, SurvivesTheDeathOfItsProducer) {
       for (unsigned i = 0;; ++i)
         mine.push(LogRing::Kind::Access, std::string(i % 300, static_cast<char>('a' + i % 26)));
     }
-    std::uint32_t wanted = random() % 2000 + 1, seen = 0;
+    std::size_t wanted = random() % 2000 + 1, seen = 0;
     LogRing::Line line;
     auto check = [&] {
       ASSERT_LT(line.text.size(), 300U);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// What each policy promises: usable servers only, weights, smoothness, evenness.
 #include "upstream/balancers.h"
 
 #include <gtest/gtest.h>
