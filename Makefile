@@ -121,7 +121,8 @@ PYTEST    = $(PYTHON) -B -m pytest -q -p no:cacheprovider $(shell $(PYTHON) -c '
 MUTATIONS ?= 200
 RUN_UNIT  = $(or $1,$O/unit-tests) --gtest_brief=1 $(GTEST_ARGS)
 RUN_FUZZ  = @set -e; for f in $(FUZZ); do $O/fuzz/$$f tests/fuzz/corpus/$$f $(MUTATIONS); done
-RUN_E2E   = WEIR=$(abspath $O/weir) $(if $(SANITIZE),WEIR_SANITIZED=1) $(PYTEST) $(or $(E2E),tests/e2e) $(PYTEST_ARGS)
+# Leaks are looked for by ptrace, which a locked-down process may not have: the unit tests look for them.
+RUN_E2E   = WEIR=$(abspath $O/weir) $(if $(SANITIZE),WEIR_SANITIZED=1 ASAN_OPTIONS=detect_leaks=0) $(PYTEST) $(or $(E2E),tests/e2e) $(PYTEST_ARGS)
 
 run: $O/weir ## build, and start weir in the foreground on the quick-start configuration
 	@echo 'weir runs conf/examples/quickstart.conf: open http://127.0.0.1:8080/ (stop with Ctrl-C)'
