@@ -12,7 +12,11 @@ namespace weir::event {
 
 void Deadline::set(Loop& loop, std::uint64_t at) {
   at_ = at;
-  if (at == 0 || (is_linked() && due_ <= at / 16'384 + 1)) return;
+  if (at == 0) return;
+  // What is wanted a second later or more is moved at once (so at most once a second), not looked at
+  // for nothing: an idle process is not woken.
+  std::uint64_t tick = at / Wheel::tick_us + 1;
+  if (is_linked() && due_ <= tick && !(near_ && tick - due_ >= Wheel::slots)) return;
   unlink();
   loop.wheel().place(*this);
 }
@@ -33,6 +37,7 @@ void Wheel::place(Deadline& deadline) {
   int shift = level * slot_bits;
   // On the upper levels a slot is looked at when it begins, so take the one that holds the tick.
   deadline.due_ = tick >> shift << shift;
+  deadline.near_ = level < 2;
   int index = static_cast<int>(tick >> shift) & (slots - 1);
   slot_[level][index].push_back(deadline);
   used_[level] |= std::uint64_t{1} << index;

@@ -43,6 +43,7 @@ class Deadline : public Hook {
   DeadlineEvents& events_;
   std::uint64_t at_ = 0;   ///< what is wanted, in microseconds
   std::uint64_t due_ = 0;  ///< the tick at which the wheel looks again
+  bool near_ = false;      ///< it does not lie on the highest level
 };
 
 class Wheel {
@@ -53,6 +54,7 @@ class Wheel {
   void place(Deadline& deadline);
 
  private:
+  friend class Deadline;
   static constexpr int levels = 3, slots = 64, slot_bits = 6;
   static constexpr std::uint64_t tick_us = 16'384;
 

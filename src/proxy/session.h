@@ -6,6 +6,7 @@
 // An idle session holds no buffer and no stream, only itself.
 #pragma once
 
+#include "base/pooled.h"
 #include "event/deadline.h"
 #include "http/h1_codec.h"
 #include "net/feed.h"
@@ -18,7 +19,8 @@ namespace weir::proxy {
 
 class Stream;
 
-class Session final : public Hook,
+class Session final : public Pooled<Session>,
+                      public Hook,
                       public event::Reaped,
                       private net::TransportEvents,
                       private http::CodecEvents,

@@ -20,6 +20,7 @@
 
 #include <weir/filter.h>
 
+#include "base/pooled.h"
 #include "event/deadline.h"
 #include "net/pump.h"
 #include "proxy/attempt.h"
@@ -47,7 +48,8 @@ enum class Phase : std::uint8_t {
   Finish
 };
 
-class Stream final : public http::MessageSink,
+class Stream final : public Pooled<Stream>,
+                     public http::MessageSink,
                      public StreamView,
                      private upstream::Waiter,
                      private event::DeadlineEvents,

@@ -102,6 +102,9 @@ void Stream::finish(bool keep) {
     return session_.resume();
   }
   if (request_ && request_->framing.end == BodyEnd::None) request_done_ = true;
+  // Whoever got a whole answer finds it in the log, even if we are killed at the next instruction: so
+  // the line is written before the last bytes leave, unless they have to wait for the client.
+  if (session_.transport().queued() == 0 && down_.held() == 0) log();
   session_.finish(keep);
 }
 

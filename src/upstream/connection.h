@@ -5,6 +5,7 @@
 // the end) makes it useless and removes it.
 #pragma once
 
+#include "base/pooled.h"
 #include "event/deadline.h"
 #include "http/h1_codec.h"
 #include "net/feed.h"
@@ -38,7 +39,8 @@ struct ServerTimeouts {
   std::uint64_t connect, first_byte, read, idle;
 };
 
-class Connection final : public Hook,
+class Connection final : public Pooled<Connection>,
+                         public Hook,
                          public event::Reaped,
                          private net::TransportEvents,
                          private http::CodecEvents,

@@ -96,12 +96,13 @@ def start(directory, name, template, command, values):
             time.sleep(0.01)
     sys.exit(f"{name} does not listen")
 
-def measure(process, port, scenario, options):
-    """Microseconds of CPU per request, requests per second, failed requests."""
+def measure(process, target, scenario, options):
+    """Microseconds of CPU per request, requests per second, failed requests; target: a port or a file of URIs."""
     body = ["-d", options.body] if scenario.startswith("post") else []
     amount = [f"-c{options.connections}", f"-D{options.seconds}", "--warm-up-time=0"]
     before = cpu_seconds(process.pid)
-    load = ["h2load", "--h1", "-t1", *amount, *body, f"http://127.0.0.1:{port}/{scenario}"]
+    uris = [f"http://127.0.0.1:{target}/{scenario}"] if isinstance(target, int) else ["-i", str(target)]
+    load = ["h2load", "--h1", "-t1", *amount, *body, *uris]
     out = subprocess.run(load, capture_output=True, text=True, check=True).stdout
     used = cpu_seconds(process.pid) - before
     good, bad = (int(re.search(rf"(\d+) {word}", out)[1]) for word in ("succeeded", "failed"))
