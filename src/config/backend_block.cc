@@ -2,6 +2,7 @@
 #include "config/backend_block.h"
 
 #include "base/text.h"
+#include "config/check_block.h"
 #include "config/values.h"
 
 #include <algorithm>
@@ -48,7 +49,8 @@ class BackendBlock {
     if (build_policy(kind, directive, InBackend, scope_, backend_.limits, policies_,
                      backend_.origins))
       return;
-    const Value& value = directive.values[0];
+    static const Value none{};
+    const Value& value = directive.values.empty() ? none : directive.values[0];
     switch (kind.word) {
       case Word::Balance:
         if (const auto which = read_choice(value, "balance method", balances, report_))
@@ -64,6 +66,15 @@ class BackendBlock {
         break;
       case Word::Protocol:
         read_choice(value, "protocol in this version", protocols, report_);
+        break;
+      case Word::Check: backend_.check = build_check(directive, scope_); break;
+      case Word::Outlier: backend_.outlier = build_outlier(directive, scope_); break;
+      case Word::Fallback: break;  // when all backends are known
+      case Word::Panic:
+        if (value.text == "none")
+          backend_.panic = 0;
+        else if (const auto share = read_percent(value, 1, 100, report_))
+          backend_.panic = static_cast<std::uint8_t>(*share);
         break;
       default: server(directive); break;
     }

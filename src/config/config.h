@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weir::config {
@@ -73,7 +74,7 @@ struct Matcher {
   Place place;
 };
 
-enum class Act : std::uint8_t { Forward, Respond, Redirect, Close };
+enum class Act : std::uint8_t { Forward, Respond, Redirect, Metrics, Close };
 
 struct Action {
   Act kind = Act::Close;
@@ -139,6 +140,41 @@ struct Server {
   Place place;
 };
 
+/// An inclusive range of status codes.
+struct StatusRange {
+  std::uint16_t from = 200, to = 399;
+};
+
+/// `check`: how control finds out, once for all workers, whether a server can be used.
+struct Check {
+  enum class Kind : std::uint8_t { Tcp, Http };
+  Kind kind = Kind::Tcp;
+  std::string method = "GET", path = "/";
+  std::string host;                                          ///< empty = the server's address
+  std::vector<std::pair<std::string, std::string>> headers;  ///< in addition
+  std::vector<StatusRange> expect{{200, 399}};               ///< any of them
+  std::string body_contains, body_regex;                     ///< empty = the body does not matter
+  Milliseconds interval{2000};
+  std::optional<Milliseconds> fast, down;  ///< while counting to rise or fall; while down
+  Milliseconds timeout{1000}, start_delay{0};
+  std::uint8_t jitter = 10;  ///< percent of an interval, at random, plus or minus
+  std::uint32_t rise = 2, fall = 3;
+  std::uint16_t port = 0;  ///< instead of the server's; 0 = the server's
+  Place place;
+  Origins origins;
+};
+
+/// `outlier`: when traffic itself shows that a server is no good.
+struct Outlier {
+  std::uint32_t connect_errors = 3;              ///< in a row, over all workers
+  std::vector<std::uint16_t> statuses{503};      ///< that count as failures
+  std::uint32_t status_errors = 3;               ///< in a row, over all workers
+  Milliseconds eject{30000}, max_eject{300000};  ///< the first time, and the longest
+  std::uint8_t max_ejected = 50;                 ///< percent of the backend's servers
+  Place place;
+  Origins origins;
+};
+
 enum class Balance : std::uint8_t { P2c, RoundRobin, LeastRequest, Random };
 
 struct Backend {
@@ -148,6 +184,11 @@ struct Backend {
   std::uint32_t first_server = 0;  ///< number of servers[0] among all servers of the file
   std::uint32_t keepalive = 128;   ///< idle connections per server, over all workers
   std::uint32_t max_queue = 1024;  ///< requests waiting for a server, per worker
+  std::optional<Check> check;
+  std::optional<Outlier> outlier;
+  std::optional<std::uint32_t> fallback;  ///< backend to use when this one has no server left
+  std::uint8_t panic =
+      0;  ///< percent of weight that must be usable, else all servers are used; 0 = none
   Limits limits;
   Place place;
   Origins origins;
@@ -163,6 +204,19 @@ struct LogTarget {
   Place place;
 };
 
+/// Who may do what over an admin socket.
+enum class AdminLevel : std::uint8_t { Read, Operate, Admin };
+
+/// `admin`: a Unix socket for weirctl and programs.
+struct AdminSocket {
+  Endpoint at;
+  std::uint32_t mode = 0600;
+  std::string group;  ///< empty = the master's
+  AdminLevel level = AdminLevel::Admin;
+  Place place;
+  Origins origins;
+};
+
 struct Config {
   std::vector<std::string> files;  ///< [0] is the main file
   std::uint32_t workers = 1;       ///< `auto` already counted
@@ -176,6 +230,8 @@ struct Config {
       0;  ///< client connections over all workers; 0 = as descriptors allow
   Milliseconds shutdown_timeout{30000};
   std::vector<Cidr> trusted_proxies;
+  std::vector<AdminSocket> admin;
+  std::string state_file;             ///< overrides are kept there; empty = only in memory
   std::vector<Endpoint> nameservers;  ///< empty = /etc/resolv.conf
   bool jit = true;
   std::vector<Listener> listeners;

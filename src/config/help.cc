@@ -13,8 +13,13 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<std::pair<Context, std::string_view>, 4> contexts = {
-    {{InMain, "main"}, {InListener, "listener"}, {InBackend, "backend"}, {InRoute, "route"}}};
+constexpr std::array<std::pair<Context, std::string_view>, 7> contexts = {{{InMain, "main"},
+                                                                           {InListener, "listener"},
+                                                                           {InBackend, "backend"},
+                                                                           {InRoute, "route"},
+                                                                           {InCheck, "check"},
+                                                                           {InOutlier, "outlier"},
+                                                                           {InAdmin, "admin"}}};
 
 std::string context_names(std::uint8_t set) {
   std::string names;

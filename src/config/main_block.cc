@@ -2,6 +2,7 @@
 #include "config/main_block.h"
 
 #include "base/text.h"
+#include "config/admin_block.h"
 #include "config/backend_block.h"
 #include "config/listener_block.h"
 #include "config/units.h"
@@ -40,8 +41,9 @@ class MainBlock {
     // References go backwards and forwards, so what is referred to comes first.
     if (access_log_) build_access_log(*access_log_);
     config_.backends.reserve(backends_.size());
+    names_.used.resize(backends_.size());
     for (const Directive* directive : backends_) add_backend(*directive);
-    names_.used.resize(config_.backends.size());
+    for (const Directive* directive : backends_) resolve_fallback(*directive);
     config_.listeners.reserve(listeners_.size());
     for (const Directive* directive : listeners_) add_listener(*directive);
     check_whole();
@@ -78,6 +80,8 @@ class MainBlock {
           }
         break;
       case Word::Nameserver: build_nameserver(value); break;
+      case Word::Admin: add_admin(directive); break;
+      case Word::StateFile: config_.state_file = read_path(value, report_); break;
       default:
         if (const auto which = read_choice(value, "switch", switches, report_))
           config_.jit = *which == 0;
@@ -193,6 +197,35 @@ class MainBlock {
     build_backend(directive, scope_, backend, names_.policies.emplace_back());
     config_.server_count += static_cast<std::uint32_t>(backend.servers.size());
     config_.backends.push_back(std::move(backend));
+  }
+
+  void add_admin(const Directive& directive) {
+    AdminSocket socket = build_admin(directive, scope_);
+    for (const AdminSocket& other : config_.admin)
+      if (other.at.host == socket.at.host)
+        report_.error(directive.at, concat("admin ", in_quotes(socket.at.text), " stands twice"),
+                      concat("the first one is at ", report_.sources().text(other.place)));
+    config_.admin.push_back(std::move(socket));
+  }
+
+  // A chain of fallbacks must end.
+  void resolve_fallback(const Directive& directive) {
+    for (const Directive& inner : directive.block) {
+      if (inner.word != "fallback" || inner.values.size() != 1) continue;
+      const Value& value = inner.values[0];
+      const auto from = names_.numbers.find(directive.values[0].text);
+      const auto to = names_.numbers.find(value.text);
+      if (to == names_.numbers.end())
+        return report_.unknown(value.at, "backend", value.text, names_.words);
+      if (from == names_.numbers.end()) return;
+      for (std::optional<std::uint32_t> at = to->second; at; at = config_.backends[*at].fallback)
+        if (*at == from->second)
+          return report_.error(value.at, "the fallbacks of these backends lead in a circle",
+                               "a chain of them must end");
+      config_.backends[from->second].fallback = to->second;
+      names_.used[to->second] = true;
+      return;
+    }
   }
 
   void add_listener(const Directive& directive) {

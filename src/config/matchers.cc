@@ -25,7 +25,7 @@ constexpr std::array<std::string_view, 13> words = {
     "host",   "path", "path_regex", "method",   "header",  "query", "cookie",
     "client", "not",  "forward",    "redirect", "respond", "close"};
 constexpr std::array<std::string_view, 9> later_words = {
-    "sni", "protocol", "lua", "split", "ready", "metrics", "dashboard", "tarpit", "lua_respond"};
+    "sni", "protocol", "lua", "split", "ready", "dashboard", "tarpit", "lua_respond"};
 constexpr std::array<std::string_view, 9> methods = {
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
 

@@ -127,6 +127,8 @@ class Printer {
     value(origins, "shutdown_timeout", duration_text(config_.shutdown_timeout));
     for (const Cidr& range : config_.trusted_proxies)
       line(concat("trusted_proxies ", range.text), where(range.place));
+    for (const AdminSocket& socket : config_.admin) print(socket);
+    text_if_any("state_file", config_.state_file);
     for (std::size_t i = 0; i < config_.nameservers.size(); ++i)
       nth_value("nameserver", config_.nameservers[i].text, i);
     value(origins, "jit", config_.jit ? "on" : "off");
@@ -191,12 +193,80 @@ class Printer {
     value(origins, "balance", balances[static_cast<std::size_t>(backend.balance)]);
     value(origins, "keepalive", none_or(backend.keepalive));
     value(origins, "max_queue", std::to_string(backend.max_queue));
+    value(origins, "panic",
+          backend.panic == 0 ? "none" : concat(std::to_string(backend.panic), "%"));
+    if (backend.fallback) value(origins, "fallback", config_.backends[*backend.fallback].name);
     limits(backend.limits, origins, InBackend);
+    if (backend.check) print(*backend.check);
+    if (backend.outlier) print(*backend.outlier);
     for (const Server& server : backend.servers)
       line(concat("server ", server.name, " ", plain(server.at.text), " weight ",
                   std::to_string(server.weight), " max_in_flight ", none_or(server.max_in_flight),
                   server.backup ? " backup" : ""),
            where(server.place));
+    close();
+  }
+
+  void print(const AdminSocket& socket) {
+    static constexpr std::string_view levels[] = {"read", "operate", "admin"};
+    open(concat("admin ", plain(socket.at.text)), socket.place);
+    std::string mode = "0000";
+    for (int digit = 0; digit < 3; ++digit)
+      mode[static_cast<std::size_t>(3 - digit)] =
+          static_cast<char>('0' + (socket.mode >> (3 * digit) & 7));
+    value(socket.origins, "mode", mode);
+    if (!socket.group.empty()) value(socket.origins, "group", socket.group);
+    value(socket.origins, "level", levels[static_cast<std::size_t>(socket.level)]);
+    close();
+  }
+
+  void print(const Check& check) {
+    const Origins& origins = check.origins;
+    const bool http = check.kind == Check::Kind::Http;
+    open(http ? concat("check http ", check.method, " ", plain(check.path)) : "check tcp",
+         check.place);
+    value(origins, "interval", duration_text(check.interval));
+    if (check.fast) value(origins, "fast", duration_text(*check.fast));
+    if (check.down) value(origins, "down", duration_text(*check.down));
+    value(origins, "timeout", duration_text(check.timeout));
+    if (check.start_delay.count() > 0)
+      value(origins, "start_delay", duration_text(check.start_delay));
+    value(origins, "jitter", concat(std::to_string(check.jitter), "%"));
+    value(origins, "rise", std::to_string(check.rise));
+    value(origins, "fall", std::to_string(check.fall));
+    if (check.port != 0) value(origins, "port", std::to_string(check.port));
+    if (http) print_http(check);
+    close();
+  }
+
+  void print_http(const Check& check) {
+    if (!check.host.empty()) value(check.origins, "host", plain(check.host));
+    for (const auto& [name, text] : check.headers)
+      line(concat("header ", name, " ", plain(text)), where(check.place));
+    std::string ranges;
+    for (const StatusRange& range : check.expect) {
+      ranges.append(ranges.empty() ? "" : " ").append(std::to_string(range.from));
+      if (range.to != range.from) ranges.append("-").append(std::to_string(range.to));
+    }
+    value(check.origins, "expect", ranges);
+    if (!check.body_contains.empty())
+      line(concat("body contains ", plain(check.body_contains)), where(check.place));
+    if (!check.body_regex.empty())
+      line(concat("body regex ", plain(check.body_regex)), where(check.place));
+  }
+
+  void print(const Outlier& outlier) {
+    const Origins& origins = outlier.origins;
+    open("outlier", outlier.place);
+    value(origins, "connect_errors", none_or(outlier.connect_errors));
+    std::string statuses;
+    for (const std::uint16_t status : outlier.statuses)
+      statuses.append(statuses.empty() ? "" : ",").append(std::to_string(status));
+    value(origins, "status",
+          statuses.empty() ? "none" : concat(statuses, " ", std::to_string(outlier.status_errors)));
+    value(origins, "eject", duration_text(outlier.eject));
+    value(origins, "max_eject", duration_text(outlier.max_eject));
+    value(origins, "max_ejected", concat(std::to_string(outlier.max_ejected), "%"));
     close();
   }
 
@@ -232,6 +302,7 @@ class Printer {
       case Act::Respond:
         return concat("respond ", std::to_string(action.status), action.text.empty() ? "" : " ",
                       action.text.empty() ? "" : marked(action.text));
+      case Act::Metrics: return "metrics";
       case Act::Close: break;
     }
     return "close";

@@ -15,7 +15,7 @@ namespace weir::config {
 namespace {
 
 constexpr std::array<std::uint16_t, 5> redirects = {301, 302, 303, 307, 308};
-constexpr std::string_view no_action = "write forward, respond, redirect or close";
+constexpr std::string_view no_action = "write forward, respond, redirect, metrics or close";
 
 class RouteBlock {
  public:
@@ -133,6 +133,7 @@ class RouteBlock {
       case Word::Forward: forward(values[0]); break;
       case Word::Respond: respond(values); break;
       case Word::Redirect: redirect(values); break;
+      case Word::Metrics: route_.action.kind = Act::Metrics; break;
       default: route_.action.kind = Act::Close; break;
     }
   }

@@ -27,6 +27,9 @@ std::string_view context_name(std::uint8_t contexts) {
   if (contexts & InMain) return "the main level of the file";
   if (contexts & InListener) return "a listener";
   if (contexts & InBackend) return "a backend";
+  if (contexts & InCheck) return "a check";
+  if (contexts & InOutlier) return "an outlier block";
+  if (contexts & InAdmin) return "an admin block";
   return "a route";
 }
 
@@ -45,7 +48,7 @@ void report_unknown(const Directive& directive, Context context, const Scope& sc
   std::vector<std::string_view> names;
   for (const DirectiveKind& kind : directive_kinds())
     if (kind.contexts & context) names.push_back(kind.name);
-  if (context != InMain)
+  if (context == InListener || context == InBackend || context == InRoute)
     for (const FilterKind& kind : scope.filters) names.emplace_back(kind.word);
   scope.report.unknown(directive.at, "directive", directive.word, names);
 }
@@ -88,7 +91,8 @@ void visit_statements(const std::vector<Directive>& block, Context context, cons
                       Origins& origins, const Visit& visit) {
   for (const Directive& directive : block) {
     const DirectiveKind* kind = find_directive(directive.word, context);
-    if (!kind && context != InMain && is_module_word(directive.word, scope)) kind = &module_policy;
+    const bool policies = context == InListener || context == InBackend || context == InRoute;
+    if (!kind && policies && is_module_word(directive.word, scope)) kind = &module_policy;
     if (!kind) {
       report_unknown(directive, context, scope);
       continue;

@@ -39,6 +39,20 @@ std::optional<std::uint64_t> read_number_or_none(const Value& value, std::uint64
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> read_percent(const Value& value, std::uint64_t least,
+                                          std::uint64_t most, Reporter& report) {
+  std::string_view digits = value.text;
+  if (digits.ends_with('%')) {
+    digits.remove_suffix(1);
+    const auto number = to_number(digits);
+    if (number && *number >= least && *number <= most) return number;
+  }
+  report.error(
+      value.at, concat(in_quotes(value.text), " cannot stand here"),
+      concat("write a share from ", std::to_string(least), "% to ", std::to_string(most), "%"));
+  return std::nullopt;
+}
+
 std::optional<std::uint64_t> read_size(const Value& value, std::uint64_t least, std::uint64_t most,
                                        Reporter& report) {
   const auto size = parse_size(value.text);

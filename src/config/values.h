@@ -24,6 +24,10 @@ std::optional<std::uint64_t> read_number(const Value& value, std::uint64_t least
 std::optional<std::uint64_t> read_number_or_none(const Value& value, std::uint64_t most,
                                                  Reporter& report);
 
+/// A share like "10%", within bounds.
+std::optional<std::uint64_t> read_percent(const Value& value, std::uint64_t least,
+                                          std::uint64_t most, Reporter& report);
+
 /// A size in bytes within bounds.
 std::optional<std::uint64_t> read_size(const Value& value, std::uint64_t least, std::uint64_t most,
                                        Reporter& report);

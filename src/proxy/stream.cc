@@ -103,7 +103,8 @@ void Stream::act() {
   const config::Action& action = record_.route->action;
   switch (action.kind) {
     case config::Act::Forward: return forward();
-    case config::Act::Close: return fail(http::Failure::Denied);
+    case config::Act::Close:
+    case config::Act::Metrics: return fail(http::Failure::Denied);
     case config::Act::Respond: {
       LocalReply reply =
           make_text_reply(action.status, proxy::expand(policy_->text, record_, arena_), arena_);
