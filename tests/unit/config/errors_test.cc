@@ -38,7 +38,7 @@ void expect_error(const Loaded& loaded, const Case& expected) {
 
 const Case main_cases[] = {
     {"workrs 2", "1:1", "unknown directive \"workrs\"", "did you mean \"workers\"?"},
-    {"xyzzy", "1:1", "unknown directive \"xyzzy\"", "one of access_log"},
+    {"xyzzy", "1:1", "unknown directive \"xyzzy\"", "none of the"},
     {"listener a { workers 1 }", "1:14", "\"workers\" cannot stand in a listener",
      "the main level"},
     {"bind 127.0.0.1:1", "1:1", "\"bind\" cannot stand in the main level",
@@ -82,8 +82,11 @@ const Case main_cases[] = {
     {"nameserver 1.1.1.1:0", "1:12", "is not the address of a name server", "IP:PORT"},
     {"workers 1", "1:1", "there is no listener", "the smallest"},
     {"", "1:1", "there is no listener", "the smallest"},
-    {"admin unix:/run/a.sock", "1:1", "unknown directive \"admin\"", "one of"},
-    {"shine 1", "1:1", "unknown directive \"shine\"", "one of"},
+    {"admin 127.0.0.1:1", "1:7", "an admin socket is a Unix socket", "unix:/run"},
+    {"admin unix:/a { mode 9 }", "1:22", "\"9\" is not a file mode", "octal"},
+    {"admin unix:/a { level root }", "1:23", "unknown level \"root\"", "one of read operate admin"},
+    {"admin unix:/a\nadmin unix:/a", "2:1", "admin \"unix:/a\" stands twice", "1:1"},
+    {"shine 1", "1:1", "unknown directive \"shine\"", "none of the"},
 };
 
 TEST(ConfigErrors, MainLevel) {
@@ -183,7 +186,6 @@ TEST(ConfigErrors, ListenerAsAWhole) {
 }
 
 const Case backend_cases[] = {
-    {"", "2:1", "backend \"b\" has no server", "server NAME ADDRESS"},
     {"balance leastconn", "3:9", "unknown balance method \"leastconn\"", "\"least_request\"?"},
     {"server s", "3:1", "server has too few values", "NAME ADDRESS"},
     {"server s 127.0.0.1:0", "3:10", "port cannot be 0", "1 to 65535"},
@@ -200,7 +202,21 @@ const Case backend_cases[] = {
     {"max_queue none", "3:11", "\"none\" cannot stand here", "0 to"},
     {"protocol h2", "3:10", "unknown protocol in this version \"h2\"", "http/1.1"},
     {"timeout header 1s", "3:9", "timeout \"header\" cannot stand here", "in a listener"},
-    {"check http GET /", "3:1", "unknown directive \"check\"", "one of"},
+    {"check udp", "3:7", "unknown kind of check \"udp\"", "one of tcp http"},
+    {"check tcp /", "3:11", "check tcp takes no more values", "check http"},
+    {"check http", "3:7", "check http has no path", "GET /healthz"},
+    {"check http GET healthz", "3:16", "\"healthz\" is not a path", "begins with"},
+    {"check tcp { expect 200 }", "3:13", "expect belongs to an http check", "only connects"},
+    {"check http / { expect 299-200 }", "3:23", "is not a status or a range", "200-299"},
+    {"check http / { interval 2 }", "3:25", "a duration needs a unit", "2s"},
+    {"check http / { header host x }", "3:23", "a check writes \"host\" itself", "host NAME"},
+    {"check http / { rise 0 }", "3:21", "\"0\" cannot stand here", "1 to 1000"},
+    {"check http / { jitter 60% }", "3:23", "\"60%\" cannot stand here", "0% to 50%"},
+    {"outlier { status 200 }", "3:18", "is not the status of a server's failure", "500 to 599"},
+    {"outlier { max_ejected 0% }", "3:23", "\"0%\" cannot stand here", "1% to 100%"},
+    {"fallback c", "3:10", "unknown backend \"c\"", "one of"},
+    {"fallback b", "3:10", "the fallbacks of these backends lead in a circle", "must end"},
+    {"panic 10", "3:7", "\"10\" cannot stand here", "1% to 100%"},
 };
 
 TEST(ConfigErrors, Backend) {
