@@ -28,7 +28,8 @@ FUZZ       := $(patsubst tests/fuzz/%_fuzz.cc,%,$(sort $(wildcard tests/fuzz/*_f
 BENCHES    := $(patsubst tests/bench/%.cc,%,$(sort $(wildcard tests/bench/*.cc)))
 object      = $(addsuffix .o,$(addprefix $O/,$(basename $1)))
 OBJS       := $(call object,$(SRCS))
-LIB_OBJS   := $(filter-out $O/src/main.o,$(OBJS))
+CTL_OBJS   := $(filter $O/src/weirctl.o $O/src/weirctl/%,$(OBJS))
+LIB_OBJS   := $(filter-out $O/src/main.o $(CTL_OBJS),$(OBJS))
 TEST_OBJS  := $(call object,$(filter-out $(SUPPORT),$(TESTS)))
 ROOMS      := $(filter-out fakes,$(notdir $(patsubst %/,%,$(sort $(dir $(TESTS))))))
 MAN_MADE   := $(patsubst man/%.in,$O/man/%,$(wildcard man/*.in))
@@ -56,11 +57,16 @@ GTEST     = -lgtest_main -lgmock -lgtest -pthread
 Q    := $(if $V,,@)
 say   = $(if $V,,@printf '  %-5s %s\n' '$1' '$@')
 
-all: $O/weir $(MAN_MADE) compile_commands.json ## the daemon, its manual and compile_commands.json (default)
+all: $O/weir $O/weirctl $(MAN_MADE) compile_commands.json ## the daemon, its client, their manuals and compile_commands.json (default)
 
-$O/weir: $(OBJS)
+$O/weir: $O/src/main.o $(LIB_OBJS)
 	$(call say,LD)
 	$Q$(LINK) -o $@ $^ $(LDLIBS)
+
+# The client needs no library, so it runs where the daemon's are not installed.
+$O/weirctl: $(CTL_OBJS) $O/src/base/text.o
+	$(call say,LD)
+	$Q$(LINK) -o $@ $^
 
 $O/libweir.a: $(LIB_OBJS)
 $O/libsupport.a: $(call object,$(SUPPORT))
@@ -122,13 +128,13 @@ MUTATIONS ?= 200
 RUN_UNIT  = $(or $1,$O/unit-tests) --gtest_brief=1 $(GTEST_ARGS)
 RUN_FUZZ  = @set -e; for f in $(FUZZ); do $O/fuzz/$$f tests/fuzz/corpus/$$f $(MUTATIONS); done
 # Leaks are looked for by ptrace, which a locked-down process may not have: the unit tests look for them.
-RUN_E2E   = WEIR=$(abspath $O/weir) $(if $(SANITIZE),WEIR_SANITIZED=1 ASAN_OPTIONS=detect_leaks=0) $(PYTEST) $(or $(E2E),tests/e2e) $(PYTEST_ARGS)
+RUN_E2E   = WEIR=$(abspath $O/weir) WEIRCTL=$(abspath $O/weirctl) $(if $(SANITIZE),WEIR_SANITIZED=1 ASAN_OPTIONS=detect_leaks=0) $(PYTEST) $(or $(E2E),tests/e2e) $(PYTEST_ARGS)
 
 run: $O/weir ## build, and start weir in the foreground on the quick-start configuration
 	@echo 'weir runs conf/examples/quickstart.conf: open http://127.0.0.1:8080/ (stop with Ctrl-C)'
 	@exec $O/weir -c conf/examples/quickstart.conf
 
-check: $O/unit-tests $(FUZZ:%=$O/fuzz/%) $O/weir ## every test: unit, fuzz corpora, end to end
+check: $O/unit-tests $(FUZZ:%=$O/fuzz/%) $O/weir $O/weirctl ## every test: unit, fuzz corpora, end to end
 	$(call RUN_UNIT)
 	$(RUN_FUZZ)
 	$(RUN_E2E)
@@ -139,7 +145,7 @@ check-unit: $O/unit-tests$(if $(ROOM),-$(ROOM)) ## unit tests; ROOM=http for tho
 check-fuzz: $(FUZZ:%=$O/fuzz/%) ## replay the fuzz corpora, with a few mutations of each seed
 	$(RUN_FUZZ)
 
-check-e2e: $O/weir ## end-to-end tests; E2E=FILE for one, PYTEST_ARGS="-k name"
+check-e2e: $O/weir $O/weirctl ## end-to-end tests; E2E=FILE for one, PYTEST_ARGS="-k name"
 	$(RUN_E2E)
 
 check-asan: ## all of check under AddressSanitizer and UBSan, in build-asan
@@ -176,14 +182,15 @@ format: ## clang-format over every source file, in place
 VERSION = $(shell sed -n 's/.*version = "\(.*\)".*/\1/p' include/weir/version.h)
 MAN_DIR  = $(DESTDIR)$(PREFIX)/share/man/man
 
-install: $O/weir $(MAN_MADE) ## install below $(DESTDIR)$(PREFIX)
+install: $O/weir $O/weirctl $(MAN_MADE) ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 755 $O/weir $(DESTDIR)$(PREFIX)/sbin/weir
+	install -D -m 755 $O/weirctl $(DESTDIR)$(PREFIX)/sbin/weirctl
 	@set -e; for m in $(MAN); do install -D -m 644 $$m $(MAN_DIR)$${m##*.}/$${m##*/}; done
 	install -d $(DESTDIR)$(PREFIX)/share/doc/weir/examples
 	install -m 644 conf/examples/* $(DESTDIR)$(PREFIX)/share/doc/weir/examples
 
 uninstall: ## remove what install installed
-	rm -rf $(DESTDIR)$(PREFIX)/sbin/weir $(DESTDIR)$(PREFIX)/share/doc/weir
+	rm -rf $(DESTDIR)$(PREFIX)/sbin/weir $(DESTDIR)$(PREFIX)/sbin/weirctl $(DESTDIR)$(PREFIX)/share/doc/weir
 	@for m in $(MAN); do rm -f $(MAN_DIR)$${m##*.}/$${m##*/}; done
 
 dist: ## weir-VERSION.tar.gz of what is committed

@@ -34,6 +34,7 @@ from dataclasses import dataclass, field
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WEIR = os.environ.get("WEIR", str(ROOT / "build" / "weir"))
+WEIRCTL = os.environ.get("WEIRCTL", str(ROOT / "build" / "weirctl"))
 SANITIZED = bool(os.environ.get("WEIR_SANITIZED"))
 DEADLINE = 60.0 if SANITIZED else 20.0
 
