@@ -23,7 +23,8 @@ _weirctl() {
     ((i > COMP_CWORD)) && return
     mapfile -t COMPREPLY < <(compgen -W "$("${ask[@]}" help --words 2>/dev/null </dev/null |
         typed="${typed[*]}${typed:+ }" awk 'index($0, ENVIRON["typed"]) == 1 {
-            split(substr($0, length(ENVIRON["typed"]) + 1), rest, " "); print rest[1] }')" -- "$current")
+            split(substr($0, length(ENVIRON["typed"]) + 1), rest, " ")
+            if (rest[1] ~ /^[a-z][a-z0-9-]*$/ && !seen[rest[1]]++) print rest[1] }')" -- "$current")
 }
 complete -o default -F _weirctl weirctl
 )sh";
@@ -44,7 +45,8 @@ _weirctl() {
     if ((i > CURRENT)); then _files; return; fi
     local -aU next=($($ask help --words 2>/dev/null </dev/null |
         typed="${typed[*]}${typed:+ }" awk 'index($0, ENVIRON["typed"]) == 1 {
-            split(substr($0, length(ENVIRON["typed"]) + 1), rest, " "); print rest[1] }'))
+            split(substr($0, length(ENVIRON["typed"]) + 1), rest, " ")
+            if (rest[1] ~ /^[a-z][a-z0-9-]*$/ && !seen[rest[1]]++) print rest[1] }'))
     compadd -a next || _files
 }
 compdef _weirctl weirctl
