@@ -66,8 +66,8 @@ int Session::run(std::optional<Request> first) {
 
 bool Session::has_room() const {
   if (pending_.empty()) return true;
-  return mode_ == Mode::Lines && !held_ && !pending_.back().alone &&
-         pending_.size() < most_pending && out_.size() < most_unsent;
+  return mode_ == Mode::Lines && !held_ && pending_.size() < most_pending &&
+         out_.size() < most_unsent;
 }
 
 void Session::take_requests() {
