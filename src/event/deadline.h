@@ -53,6 +53,14 @@ class Wheel {
 
   void place(Deadline& deadline);
 
+  /// By how many microseconds the process is late at `now` (Loop::read_clock): how long ago the first slot in
+  /// use should have been looked at.  0 if it is not late.  Some are normal; 100 ms mean that it was stopped,
+  /// starved or busy, and cannot blame others for what did not happen in time.
+  std::uint64_t overdue(std::uint64_t now) const {
+    const std::uint64_t due = armed_ * tick_us;
+    return armed_ != 0 && now > due ? now - due : 0;
+  }
+
  private:
   friend class Deadline;
   static constexpr int levels = 3, slots = 64, slot_bits = 6;

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A verdict is found inside the codec's events and acted upon when the codec has returned, with all that
+// came in the same read.
+#include "upstream/probe.h"
+
+#include <weir/version.h>
+
+#include "base/text.h"
+#include "config/units.h"
+#include "http/message.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <algorithm>
+
+namespace weir::upstream {
+
+namespace {
+
+const http::HeadLimits answer_limits;
+
+// Bytes of an unexpected body that are shown.
+constexpr std::size_t most_shown = 60;
+
+// What failed is ours, not the server's: no descriptors, memory or ports are left.
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+         error == EADDRNOTAVAIL;
+}
+
+std::string words(int error) {
+  // A Unix socket says so at once where TCP would just not answer.
+  if (error == EAGAIN) return "connection queue full";
+  return to_lower(strerror(error));
+}
+
+std::string in_words(http::Failure failure) {
+  switch (failure) {
+    case http::Failure::ServerClosed: return "closed without an answer";
+    case http::Failure::ResponseTruncated: return "answer cut short";
+    default: return concat("bad answer: ", http::traits(failure).name);
+  }
+}
+
+}  // namespace
+
+std::string request_text(const config::Check& check, const net::Address& address) {
+  Arena arena;
+  RequestHead head;
+  head.method = http::method_from(check.method);
+  head.method_text = check.method;
+  head.path = head.target = check.path;
+  const std::string host = !check.host.empty()           ? check.host
+                           : address.family() == AF_UNIX ? "localhost"
+                                                         : address.text();
+  head.authority = host;
+  const std::string agent = concat("weir-check/", version);
+  for (const auto& [name, value] : check.headers) head.headers.add(arena, name, value);
+  if (!head.headers.has(FieldName::UserAgent)) head.headers.add(arena, "User-Agent", agent);
+  http::WriteOptions options;
+  options.close = true;
+  std::string text(http::request_size(head), '\0');
+  text.resize(http::write_request(text.data(), head, options));
+  return text;
+}
+
+Probe::Probe(const ProbeTools& tools, const Question& question, ProbeEvents& events)
+    : tools_(tools),
+      question_(question),
+      events_(events),
+      transport_(tools.loop, *this),
+      codec_(http::H1Codec::Role::Client, answer_limits, *this),
+      deadline_(*this) {}
+
+void Probe::start() {
+  const std::chrono::microseconds limit = question_.check.timeout;
+  deadline_.set(tools_.loop, event::Loop::read_clock() + static_cast<std::uint64_t>(limit.count()));
+  if (const int error = transport_.connect(question_.address)) return fail_connect(error);
+  if (!transport_.is_connecting()) ask();
+}
+
+void Probe::on_sent() noexcept {
+  if (phase_ == Phase::Connecting) finish_connecting();
+}
+
+void Probe::on_readable() noexcept {
+  if (phase_ == Phase::Connecting) finish_connecting();
+  if (phase_ == Phase::Asking) take_answer();
+}
+
+void Probe::finish_connecting() {
+  const int error = transport_.connect_result();
+  if (error == EINPROGRESS) return;
+  if (error != 0) return fail_connect(error);
+  ask();
+}
+
+void Probe::fail_connect(int error) {
+  decide(is_shortage(error) ? CheckOutcome::Inconclusive : CheckOutcome::Failed, words(error));
+  conclude();
+}
+
+void Probe::ask() {
+  phase_ = Phase::Asking;
+  if (question_.check.kind == config::Check::Kind::Tcp) {
+    decide(CheckOutcome::Passed, "connected");
+    return conclude();
+  }
+  tools_.gather.refer(question_.request);
+  transport_.send(tools_.gather);
+  if (transport_.has_failed()) take_answer();
+}
+
+void Probe::take_answer() {
+  while (!verdict_) {
+    const net::IoResult result = transport_.read(tools_.read_buffer);
+    switch (result.io) {
+      case net::Io::Again: return;
+      case net::Io::Done: feed(tools_.read_buffer.first(result.bytes)); break;
+      case net::Io::End: codec_.feed_end(); break;
+      case net::Io::Failed: decide(CheckOutcome::Failed, before() + "connection reset"); break;
+    }
+  }
+  conclude();
+}
+
+void Probe::feed(std::span<char> bytes) {
+  if (inbox_.empty()) {
+    const std::size_t used = codec_.feed(bytes);
+    inbox_.append(bytes.data() + used, bytes.size() - used);
+  } else {
+    inbox_.append(bytes.data(), bytes.size());
+    inbox_.consume(codec_.feed(inbox_.bytes()));
+  }
+}
+
+Method Probe::request_method(http::StreamId) { return http::method_from(question_.check.method); }
+
+void Probe::on_head(MessageHead& head) {
+  const auto& answer = static_cast<const ResponseHead&>(head);
+  if (answer.is_interim()) return;
+  status_ = answer.status;
+  if (!is_expected(status_)) return decide(CheckOutcome::Failed, std::to_string(status_));
+  if (!question_.is_about_body()) decide(CheckOutcome::Passed, std::to_string(status_));
+}
+
+bool Probe::is_expected(std::uint16_t status) const {
+  const auto& ranges = question_.check.expect;
+  return std::any_of(ranges.begin(), ranges.end(), [status](const config::StatusRange& range) {
+    return status >= range.from && status <= range.to;
+  });
+}
+
+void Probe::on_body(std::span<const char> bytes) {
+  if (verdict_ == CheckOutcome::Passed) return;
+  // One byte more than is shown tells that there is more.
+  const std::size_t most = verdict_ ? most_shown + 1 : most_body;
+  body_.append(bytes.data(), std::min(bytes.size(), most - std::min(most, body_.size())));
+  if (!verdict_ && body_.size() == most_body) judge_body();
+}
+
+void Probe::on_end(const Headers&) {
+  if (!verdict_) judge_body();
+}
+
+void Probe::judge_body() {
+  const bool contains = body_.find(question_.check.body_contains) != std::string::npos;
+  const bool matches =
+      !question_.body_regex || question_.body_regex->match(body_) == Regex::Outcome::Match;
+  decide(contains && matches ? CheckOutcome::Passed : CheckOutcome::Failed,
+         std::to_string(status_));
+}
+
+void Probe::on_broken(http::StreamId, http::Failure failure) {
+  if (verdict_) return;
+  // Half a body is none, whatever it contains.
+  body_.clear();
+  decide(CheckOutcome::Failed, before() + in_words(failure));
+}
+
+void Probe::on_deadline() noexcept {
+  const std::string limit = config::duration_text(question_.check.timeout);
+  if (phase_ == Phase::Connecting)
+    decide(CheckOutcome::Failed, "no connection in " + limit);
+  else
+    decide(CheckOutcome::Failed,
+           concat(before(), status_ == 0 ? "no answer in " : "no end in ", limit));
+  body_.clear();
+  conclude();
+}
+
+std::string Probe::before() const {
+  return status_ == 0 ? "connected, " : std::to_string(status_) + ", ";
+}
+
+void Probe::decide(CheckOutcome outcome, std::string seen) {
+  if (verdict_) return;
+  verdict_ = outcome;
+  seen_ = std::move(seen);
+}
+
+void Probe::conclude() {
+  end();
+  if (verdict_ == CheckOutcome::Failed && !body_.empty()) {
+    seen_ += ", body \"";
+    append_escaped(seen_, std::string_view(body_).substr(0, most_shown));
+    seen_ += body_.size() > most_shown ? "...\"" : "\"";
+  }
+  events_.on_probed(*verdict_, std::move(seen_));
+}
+
+void Probe::cancel() {
+  if (phase_ != Phase::Over) end();
+}
+
+void Probe::end() {
+  phase_ = Phase::Over;
+  deadline_.clear();
+  codec_.stop();
+  if (!transport_.is_closing()) transport_.abort();
+  tools_.loop.reap(*this);
+}
+
+}  // namespace weir::upstream
