@@ -73,5 +73,16 @@ TEST(Deadline, ClearedOrDestroyedNeverFires) {
   EXPECT_EQ(order, (std::vector<int>{1}));
 }
 
+TEST(Wheel, KnowsHowLateItIs) {
+  Loop loop;
+  std::vector<int> order;
+  const std::uint64_t now = Loop::read_clock();
+  EXPECT_EQ(loop.wheel().overdue(now + 1'000'000), 0U);
+  Timed only(loop, order, 1, 1);
+  only.deadline.set(loop, now + 50'000);
+  EXPECT_EQ(loop.wheel().overdue(now + 50'000), 0U);
+  EXPECT_NEAR(static_cast<double>(loop.wheel().overdue(now + 250'000)), 190'000, 10'000);
+}
+
 }  // namespace
 }  // namespace weir::event

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Checks against servers on real sockets: what they see, what follows from results in a row, when they
+// come, and that a stall of our own is not blamed on a server.
+#include "upstream/health.h"
+
+#include <weir/version.h>
+
+#include "upstream/scripted_origin.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/resource.h>
+
+#include <string>
+#include <vector>
+
+namespace weir::upstream {
+namespace {
+
+using namespace std::chrono_literals;
+using Known = Health::Known;
+using enum CheckOutcome;
+
+const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const std::string busy = "HTTP/1.1 503 Busy\r\nContent-Length: 8\r\n\r\nstarting";
+
+struct News {
+  std::uint32_t slot;
+  bool up;
+  std::string why;
+  bool operator==(const News&) const = default;
+};
+void PrintTo(const News& news, std::ostream* out) {
+  *out << news.slot << (news.up ? " up: " : " down: ") << news.why;
+}
+
+struct HealthTest : testing::Test, HealthEvents {
+  void on_health(std::uint32_t slot, bool up, std::string_view why) noexcept override {
+    news.push_back({slot, up, std::string(why)});
+    on_news();
+  }
+
+  static config::Check tcp() {
+    config::Check check;
+    check.interval = 5ms;
+    check.timeout = 5s;
+    return check;
+  }
+  static config::Check http() {
+    config::Check check = tcp();
+    check.kind = config::Check::Kind::Http;
+    check.path = "/healthz";
+    return check;
+  }
+
+  /// Checks slot 7 until something is said about it; returns that.
+  News first_news(const config::Check& check, const net::Address& address) {
+    health.add(7, check, address, Known::Nothing, true);
+    play.when([this] { return !news.empty(); }).run();
+    return news.empty() ? News{} : news[0];
+  }
+  News first_news(const config::Check& check, ScriptedOrigin::Answer answer) {
+    ScriptedOrigin origin(loop, {std::move(answer)});
+    return first_news(check, origin.address());
+  }
+
+  std::vector<CheckOutcome> outcomes(std::uint32_t slot) const {
+    std::vector<CheckOutcome> all;
+    for (const CheckResult& result : health.results(slot)) all.push_back(result.outcome);
+    return all;
+  }
+
+  /// Checks that counted, of all slots.
+  std::size_t conclusive() const { return health.counts().passed + health.counts().failed; }
+
+  event::Loop loop;
+  Play play{loop};
+  Health health{loop, *this, 1};
+  std::vector<News> news;
+  std::function<void()> on_news = [] {};
+};
+
+void be_busy_for(std::chrono::microseconds time) {
+  const std::uint64_t end = event::Loop::read_clock() + static_cast<std::uint64_t>(time.count());
+  while (event::Loop::read_clock() < end) continue;
+}
+
+TEST_F(HealthTest, TcpIsUpWhileSomebodyListens) {
+  ScriptedOrigin origin(loop, {});
+  config::Check check = tcp();
+  check.fall = 2;
+  health.add(3, check, origin.address(), Known::Nothing, true);
+  play.when([&] { return news.size() == 1; }, [&] { origin.close(); })
+      .when([&] { return news.size() == 2; })
+      .run();
+  EXPECT_EQ(news, (std::vector<News>{{3, true, "connected"}, {3, false, "connection refused"}}));
+  EXPECT_EQ(origin.requests().size(), 0U);
+  EXPECT_EQ(health.counts().failed, 2U);
+  EXPECT_GE(health.counts().passed, 1U);
+}
+
+struct StatusCase {
+  std::string answer;
+  std::vector<config::StatusRange> expect;
+  bool up;
+  std::string seen;
+};
+
+class StatusTest : public HealthTest, public testing::WithParamInterface<StatusCase> {};
+
+TEST_P(StatusTest, DecidesByTheStatus) {
+  config::Check check = http();
+  check.expect = GetParam().expect;
+  EXPECT_EQ(first_news(check, {GetParam().answer}), (News{7, GetParam().up, GetParam().seen}));
+}
+
+const std::vector<config::StatusRange> usual{{200, 399}};
+INSTANTIATE_TEST_SUITE_P(
+    Health, StatusTest,
+    testing::Values(StatusCase{ok, usual, true, "200"},
+                    StatusCase{ok, {{201, 599}, {100, 199}}, false, "200, body \"ok\""},
+                    StatusCase{ok, {{404, 404}, {200, 200}}, true, "200"},
+                    StatusCase{busy, usual, false, "503, body \"starting\""},
+                    StatusCase{busy, {{503, 503}}, true, "503"},
+                    StatusCase{"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", usual, false, "404"},
+                    StatusCase{"HTTP/1.0 500 x\r\n\r\n" + std::string(61, 'x'), usual, false,
+                               "500, body \"" + std::string(60, 'x') + "...\""},
+                    StatusCase{"HTTP/1.1 100 Continue\r\n\r\n" + ok, usual, true, "200"},
+                    StatusCase{"HTTP/1.1 500 x\r\nContent-Length: 3\r\n\r\n\"\n\x01", usual, false,
+                               "500, body \"\\x22\\x0a\\x01\""},
+                    StatusCase{"", usual, false, "connected, closed without an answer"},
+                    StatusCase{"HTTP/1.1 200 OK\r\nCont", usual, false,
+                               "connected, answer cut short"},
+                    StatusCase{"SSH-2.0-OpenSSH_9.2\r\n\r\n", usual, false,
+                               "connected, bad answer: response_syntax"}));
+
+struct BodyCase {
+  std::string contains, regex;
+  ScriptedOrigin::Answer answer;
+  bool up;
+  std::string seen;
+};
+
+class BodyTest : public HealthTest, public testing::WithParamInterface<BodyCase> {};
+
+TEST_P(BodyTest, DecidesByTheBody) {
+  config::Check check = http();
+  check.body_contains = GetParam().contains;
+  check.body_regex = GetParam().regex;
+  EXPECT_EQ(first_news(check, GetParam().answer), (News{7, GetParam().up, GetParam().seen}));
+}
+
+const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+INSTANTIATE_TEST_SUITE_P(
+    Health, BodyTest,
+    testing::Values(
+        BodyCase{"ok", "", {ok}, true, "200"},
+        BodyCase{"fine", "", {ok}, false, "200, body \"ok\""},
+        // What is looked for lies across chunks and pieces.
+        BodyCase{
+            "ready", "", {chunked + "4\r\n rea\r", "\n3\r\ndy \r\n0\r\n", "\r\n"}, true, "200"},
+        BodyCase{
+            "", "^ready=[0-9]+$", {chunked + "6\r\nready=\r\n2\r\n42\r\n0\r\n\r\n"}, true, "200"},
+        BodyCase{"",
+                 "^ready=[0-9]+$",
+                 {chunked + "6\r\nready=\r\n2\r\n4x\r\n0\r\n\r\n"},
+                 false,
+                 "200, body \"ready=4x\""},
+        BodyCase{"4", "^ready", {"HTTP/1.0 200 OK\r\n\r\nready=4"}, true, "200"},
+        BodyCase{"5", "^ready", {"HTTP/1.0 200 OK\r\n\r\nready=4"}, false, "200, body \"ready=4\""},
+        BodyCase{"", "^$", {"HTTP/1.1 204 No Content\r\n\r\n"}, true, "204"},
+        BodyCase{"ok", "", {busy}, false, "503, body \"starting\""},
+        BodyCase{"ok",
+                 "",
+                 {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok"},
+                 false,
+                 "200, answer cut short"},
+        BodyCase{"ok", "", {chunked + "zz\r\n"}, false, "200, bad answer: response_framing"},
+        // Only the beginning of a large body is looked at.
+        BodyCase{"end",
+                 "",
+                 {"HTTP/1.0 200 OK\r\n\r\n", std::string(Probe::most_body - 3, 'x') + "end"},
+                 true,
+                 "200"},
+        BodyCase{"end",
+                 "",
+                 {"HTTP/1.0 200 OK\r\n\r\n", std::string(Probe::most_body - 2, 'x') + "end"},
+                 false,
+                 "200, body \"" + std::string(60, 'x') + "...\""}));
+
+TEST_F(HealthTest, HeadHasNoBody) {
+  config::Check check = http();
+  check.method = "HEAD";
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+  check.body_regex = "^$";
+  EXPECT_EQ(first_news(check, {head}), (News{7, true, "200"}));
+}
+
+TEST(RequestText, SaysWhatTheCheckSays) {
+  config::Check check;
+  check.path = "/a?b=c";
+  const std::string agent = "User-Agent: weir-check/" + std::string(version) + "\r\n";
+  EXPECT_EQ(request_text(check, ip4(81)),
+            "GET /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:81\r\n" + agent + "Connection: close\r\n\r\n");
+  check.method = "POST";
+  check.host = "shop.example";
+  check.headers = {{"X-A", "1"}, {"X-A", "2"}, {"user-agent", "me"}};
+  EXPECT_EQ(request_text(check, ip4(81)),
+            "POST /a?b=c HTTP/1.1\r\nHost: shop.example\r\nX-A: 1\r\nX-A: 2\r\nuser-agent: me\r\n"
+            "Content-Length: 0\r\nConnection: close\r\n\r\n");
+}
+
+TEST_F(HealthTest, NoAnswerInTime) {
+  ScriptedOrigin origin(loop, {});
+  config::Check check = http();
+  check.timeout = 20ms;
+  EXPECT_EQ(first_news(check, origin.address()), (News{7, false, "connected, no answer in 20ms"}));
+  EXPECT_GE(health.results(7)[0].took_us, 20'000U);
+}
+
+TEST_F(HealthTest, NoEndOfTheBodyInTime) {
+  ScriptedOrigin origin(loop, {{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnev"}});
+  origin.stay_open();
+  config::Check check = http();
+  check.timeout = 20ms;
+  check.body_contains = "never";
+  EXPECT_EQ(first_news(check, origin.address()), (News{7, false, "200, no end in 20ms"}));
+}
+
+TEST_F(HealthTest, UnixSocket) {
+  const std::string path = testing::TempDir() + "weir-health-" + std::to_string(getpid());
+  const auto at = *net::Address::from({config::Endpoint::Kind::Unix, path, 0, ""});
+  config::Check check = http();
+  check.port = 80;  // has no meaning here
+  check.fall = 1;
+  {
+    ScriptedOrigin origin(loop, {{ok}}, at);
+    health.add(0, check, at, Known::Nothing, true);
+    play.when([&] { return news.size() == 1; },
+              [&] {
+                EXPECT_NE(origin.requests()[0].find("\r\nHost: localhost\r\n"), std::string::npos);
+                origin.close();
+              })
+        .when([&] { return news.size() == 2; }, [&] { ::unlink(path.c_str()); })
+        .when([&] { return health.results(0).back().seen == "no such file or directory"; })
+        .run();
+  }
+  EXPECT_EQ(news, (std::vector<News>{{0, true, "200"}, {0, false, "connection refused"}}));
+}
+
+TEST_F(HealthTest, ThePortOfTheCheckIsUsed) {
+  ScriptedOrigin origin(loop, {{ok}});
+  config::Check check = http();
+  check.port = origin.address().port();
+  EXPECT_EQ(first_news(check, ip4(1)), (News{7, true, "200"}));
+  EXPECT_NE(origin.requests()[0].find("\r\nHost: " + origin.address().text() + "\r\n"),
+            std::string::npos);
+}
+
+struct CountingCase {
+  Known known;
+  std::string answers;            ///< + and -, the last again and again
+  std::vector<std::size_t> news;  ///< after which checks something is said
+};
+
+class CountingTest : public HealthTest, public testing::WithParamInterface<CountingCase> {};
+
+TEST_P(CountingTest, ResultsInARowDecide) {
+  const std::string& answers = GetParam().answers;
+  ScriptedOrigin origin(loop, {});
+  origin.on_request = [&] {
+    const std::size_t number = std::min(conclusive(), answers.size() - 1);
+    origin.answer({{answers[number] == '+' ? ok : busy}});
+  };
+  config::Check check = http();
+  check.rise = 2;
+  check.fall = 3;
+  std::vector<std::size_t> said;
+  on_news = [&] { said.push_back(conclusive()); };
+  health.add(7, check, origin.address(), GetParam().known, true);
+  play.when([&] { return conclusive() >= answers.size(); }).run();
+  EXPECT_EQ(said, GetParam().news);
+  for (std::size_t i = 1; i < news.size(); ++i) EXPECT_NE(news[i].up, news[i - 1].up);
+}
+
+INSTANTIATE_TEST_SUITE_P(Health, CountingTest,
+                         testing::Values(CountingCase{Known::Nothing, "+", {1}},
+                                         CountingCase{Known::Nothing, "-", {1}},
+                                         CountingCase{Known::Nothing, "-+-++", {1, 5}},
+                                         CountingCase{Known::Nothing, "+--+---", {1, 7}},
+                                         CountingCase{Known::Up, "++--+--", {}},
+                                         CountingCase{Known::Up, "---++---", {3, 5, 8}},
+                                         CountingCase{Known::Down, "--+-++", {6}}));
+
+TEST_F(HealthTest, FastWhileCountingAndDownWhileDown) {
+  // With the ordinary interval nothing would come of it in time.
+  ScriptedOrigin origin(loop, {{busy}});
+  config::Check check = http();
+  check.interval = 1h;
+  check.fast = check.down = 5ms;
+  health.add(7, check, origin.address(), Known::Up, true);
+  play.when([&] { return news.size() == 1; })
+      .when([&] { return health.results(7).size() == 6; }, [&] { origin.answer({{ok}}); })
+      .when([&] { return news.size() == 2; })
+      .run();
+  EXPECT_EQ(news, (std::vector<News>{{7, false, "503, body \"starting\""}, {7, true, "200"}}));
+}
+
+TEST_F(HealthTest, KeepsTheLastResultsInOrder) {
+  ScriptedOrigin origin(loop, {{ok}});
+  health.add(7, http(), origin.address(), Known::Nothing, true);
+  play.when([&] { return health.counts().passed == 20; }).run();
+  const auto results = health.results(7);
+  ASSERT_EQ(results.size(), Health::most_results);
+  for (std::size_t i = 1; i < results.size(); ++i)
+    EXPECT_GE(results[i].at_us - results[i - 1].at_us, 4'000) << i;
+}
+
+TEST_F(HealthTest, StartDelayHoldsTheFirstCheckUnlessAtOnce) {
+  ScriptedOrigin origin(loop, {{ok}});
+  config::Check check = http();
+  check.interval = 1h;
+  check.start_delay = 80ms;
+  const std::uint64_t added = event::Loop::read_clock();
+  std::uint64_t heard[3] = {};
+  on_news = [&] { heard[news.back().slot] = event::Loop::read_clock() - added; };
+  health.add(0, check, origin.address(), Known::Nothing, false);
+  health.add(1, check, origin.address(), Known::Nothing, true);
+  health.add(2, check, net::Address(), Known::Nothing, false);
+  health.set_address(2, origin.address());
+  play.when([&] { return news.size() == 3; }).run();
+  EXPECT_EQ(news[0].slot, 1U);
+  EXPECT_GE(heard[0], 80'000U);
+  EXPECT_GE(heard[2], 80'000U);
+}
+
+TEST_F(HealthTest, PausesWithoutAddressAndGoesOnAtANewOne) {
+  ScriptedOrigin first(loop, {{ok}}), second(loop, {{busy}}), other(loop, {{ok}});
+  config::Check slow = http();
+  slow.interval = 1h;
+  slow.fall = 1;
+  const auto others = [&](std::size_t more) {
+    return [&, more, from = std::size_t{0}]() mutable {
+      if (from == 0) from = other.requests().size();
+      return other.requests().size() >= from + more;
+    };
+  };
+  health.add(0, http(), other.address(), Known::Up, true);
+  health.add(1, slow, net::Address(), Known::Nothing, true);
+  play.when(others(5),
+            [&] {
+              EXPECT_EQ(health.results(1).size(), 0U);
+              health.set_address(1, first.address());
+            })
+      .when([&] { return news.size() == 1; }, [&] { health.set_address(1, first.address()); })
+      .when(others(5),
+            [&] {
+              EXPECT_EQ(health.results(1).size(), 1U);
+              health.set_address(1, second.address());
+            })
+      .when([&] { return news.size() == 2; }, [&] { health.set_address(1, net::Address()); })
+      .when(others(5))
+      .run();
+  EXPECT_EQ(news, (std::vector<News>{{1, true, "200"}, {1, false, "503, body \"starting\""}}));
+  EXPECT_EQ(first.requests().size(), 1U);
+  EXPECT_EQ(second.requests().size(), 1U);
+}
+
+TEST_F(HealthTest, AChangedAddressDropsTheRunningCheck) {
+  ScriptedOrigin silent(loop, {}), origin(loop, {{ok}});
+  health.add(7, http(), silent.address(), Known::Nothing, true);
+  play.when([&] { return silent.requests().size() == 1; },
+            [&] { health.set_address(7, origin.address()); })
+      .when([&] { return news.size() == 1; })
+      .run();
+  EXPECT_EQ(news[0], (News{7, true, "200"}));
+  EXPECT_EQ(outcomes(7), std::vector<CheckOutcome>{Passed});
+}
+
+TEST_F(HealthTest, NothingIsToldOfARemovedSlot) {
+  ScriptedOrigin silent(loop, {}), origin(loop, {{ok}});
+  config::Check check = http(), brief = http();
+  brief.timeout = 20ms;
+  check.body_regex = brief.body_regex = "ok";
+  health.add(0, brief, silent.address(), Known::Nothing, true);
+  health.add(1, check, origin.address(), Known::Up, true);
+  play.when([&] { return silent.requests().size() == 1; },
+            [&] {
+              health.remove(0);
+              health.add(0, check, origin.address(), Known::Up, false);
+            })
+      .when([&] { return health.results(0).size() >= 10; })
+      .run();
+  EXPECT_EQ(news, std::vector<News>{});
+  EXPECT_EQ(outcomes(0), std::vector<CheckOutcome>(health.results(0).size(), Passed));
+}
+
+TEST_F(HealthTest, ASlotMayBeRemovedWhileItTells) {
+  ScriptedOrigin origin(loop, {{ok}});
+  on_news = [&] { health.remove(7); };
+  health.add(7, tcp(), origin.address(), Known::Nothing, true);
+  health.add(8, tcp(), origin.address(), Known::Up, true);
+  play.when([&] { return health.results(8).size() >= 5; }).run();
+  EXPECT_EQ(news, (std::vector<News>{{7, true, "connected"}}));
+}
+
+TEST_F(HealthTest, IsDestroyedWhileChecksRun) {
+  ScriptedOrigin silent(loop, {});
+  auto brief = std::make_unique<Health>(loop, *this, 1);
+  brief->add(0, http(), silent.address(), Known::Nothing, true);
+  play.when([&] { return silent.requests().size() == 1; }, [&] { brief.reset(); })
+      .when([&] { return brief == nullptr; })
+      .run();
+  EXPECT_EQ(news, std::vector<News>{});
+}
+
+TEST_F(HealthTest, AStallOfOurOwnIsInconclusiveAndTheCheckIsRepeatedAtOnce) {
+  ScriptedOrigin origin(loop, {});
+  origin.on_request = [&] {
+    if (origin.requests().size() == 1) be_busy_for(250ms);
+  };
+  config::Check check = http();
+  check.interval = 5s;
+  check.timeout = 20ms;
+  const News said = first_news(check, origin.address());
+  EXPECT_EQ(said, (News{7, false, "connected, no answer in 20ms"}));
+  const auto results = health.results(7);
+  ASSERT_GE(results.size(), 2U);
+  EXPECT_EQ(results[0].outcome, Inconclusive);
+  EXPECT_EQ(results[0].seen, "connected, no answer in 20ms; weir itself was late");
+  EXPECT_LT(results[1].at_us - results[0].at_us, 2'000'000);
+  EXPECT_EQ(health.counts().inconclusive, results.size() - 1);
+  EXPECT_EQ(health.counts().failed, 1U);
+}
+
+TEST_F(HealthTest, AFailureIsInconclusiveWhateverItLooksLike) {
+  ScriptedOrigin origin(loop, {{busy}});
+  origin.on_request = [&] {
+    if (origin.requests().size() == 1) be_busy_for(250ms);
+  };
+  EXPECT_EQ(first_news(http(), origin.address()), (News{7, false, "503, body \"starting\""}));
+  EXPECT_EQ(health.results(7)[0].outcome, Inconclusive);
+  EXPECT_EQ(health.counts().failed, 1U);
+}
+
+TEST_F(HealthTest, AnAnswerThatCameDuringAStallCounts) {
+  ScriptedOrigin origin(loop, {{ok}});
+  origin.on_request = [] { be_busy_for(250ms); };
+  config::Check check = http();
+  check.timeout = 100ms;
+  EXPECT_EQ(first_news(check, origin.address()), (News{7, true, "200"}));
+  EXPECT_EQ(outcomes(7), std::vector<CheckOutcome>{Passed});
+}
+
+TEST_F(HealthTest, StallsOneAfterTheOtherMakeNoTightLoop) {
+  ScriptedOrigin origin(loop, {});
+  origin.on_request = [&] {
+    if (origin.requests().size() <= 2) be_busy_for(250ms);
+  };
+  config::Check check = http();
+  check.interval = 600ms;
+  check.jitter = 0;
+  check.timeout = 20ms;
+  EXPECT_EQ(first_news(check, origin.address()).up, false);
+  const auto results = health.results(7);
+  ASSERT_GE(results.size(), 3U);
+  EXPECT_EQ(results[0].outcome, Inconclusive);
+  EXPECT_EQ(results[1].outcome, Inconclusive);
+  EXPECT_LT(results[1].at_us - results[0].at_us, 600'000);
+  EXPECT_GE(results[2].at_us - results[1].at_us, 599'000);
+}
+
+TEST_F(HealthTest, WantOfDescriptorsIsInconclusive) {
+  ScriptedOrigin origin(loop, {{ok}});
+  rlimit old;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+  const Fd next(::dup(origin.listening()));
+  rlimit none = old;
+  none.rlim_cur = static_cast<rlim_t>(next.get());
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  health.add(7, http(), origin.address(), Known::Nothing, true);
+  play.when([&] { return health.results(7).size() == 1; },
+            [&] { EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0); })
+      .when([&] { return news.size() == 1; })
+      .run();
+  EXPECT_EQ(health.results(7)[0].outcome, Inconclusive);
+  EXPECT_EQ(health.results(7)[0].seen, "too many open files");
+  EXPECT_EQ(news, (std::vector<News>{{7, true, "200"}}));
+}
+
+TEST_F(HealthTest, ASlotInUseOrUnknownIsABug) {
+  health.add(7, tcp(), net::Address(), Known::Nothing, true);
+  EXPECT_DEATH(health.add(7, tcp(), net::Address(), Known::Nothing, true), "assertion failed");
+  EXPECT_DEATH(health.remove(8), "assertion failed");
+  EXPECT_DEATH(health.set_address(6, net::Address()), "assertion failed");
+}
+
+}  // namespace
+}  // namespace weir::upstream
