@@ -369,10 +369,12 @@ TEST_F(HealthTest, PausesWithoutAddressAndGoesOnAtANewOne) {
 
 TEST_F(HealthTest, AChangedAddressDropsTheRunningCheck) {
   ScriptedOrigin silent(loop, {}), origin(loop, {{ok}});
-  health.add(7, http(), silent.address(), Known::Nothing, true);
+  config::Check check = http();
+  check.timeout = 1h;
+  health.add(7, check, silent.address(), Known::Nothing, true);
   play.when([&] { return silent.requests().size() == 1; },
             [&] { health.set_address(7, origin.address()); })
-      .when([&] { return news.size() == 1; })
+      .when([&] { return silent.ended() == 1 && news.size() == 1; })
       .run();
   EXPECT_EQ(news[0], (News{7, true, "200"}));
   EXPECT_EQ(outcomes(7), std::vector<CheckOutcome>{Passed});
@@ -408,9 +410,11 @@ TEST_F(HealthTest, ASlotMayBeRemovedWhileItTells) {
 TEST_F(HealthTest, IsDestroyedWhileChecksRun) {
   ScriptedOrigin silent(loop, {});
   auto brief = std::make_unique<Health>(loop, *this, 1);
-  brief->add(0, http(), silent.address(), Known::Nothing, true);
+  config::Check check = http();
+  check.timeout = 1h;
+  brief->add(0, check, silent.address(), Known::Nothing, true);
   play.when([&] { return silent.requests().size() == 1; }, [&] { brief.reset(); })
-      .when([&] { return brief == nullptr; })
+      .when([&] { return silent.ended() == 1; })
       .run();
   EXPECT_EQ(news, std::vector<News>{});
 }

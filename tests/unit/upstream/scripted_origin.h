@@ -43,7 +43,8 @@ class ScriptedOrigin final : private event::ReadyEvents {
 
   const net::Address& address() const { return address_; }
   const std::vector<std::string>& requests() const { return requests_; }
-  std::size_t accepted() const { return clients_.size(); }
+  /// Connections that the other side has ended.
+  std::size_t ended() const { return ended_; }
   int listening() const { return fd_.get(); }
   void answer(std::deque<Answer> answers) { answers_ = std::move(answers); }
   /// From now on connections stay open after an answer.
@@ -77,7 +78,7 @@ class ScriptedOrigin final : private event::ReadyEvents {
   void serve(Client& client) {
     char bytes[4096];
     const ssize_t count = ::recv(client.fd.get(), bytes, sizeof(bytes), 0);
-    if (count <= 0) return client.watch.stop(), client.fd.reset();
+    if (count <= 0) return ++ended_, client.watch.stop(), client.fd.reset();
     client.request.append(bytes, static_cast<std::size_t>(count));
     if (!client.request.ends_with("\r\n\r\n")) return;
     requests_.push_back(client.request);
@@ -96,6 +97,7 @@ class ScriptedOrigin final : private event::ReadyEvents {
   net::Address address_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<std::string> requests_;
+  std::size_t ended_ = 0;
   bool stays_open_ = false;
 };
 
