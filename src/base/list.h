@@ -57,6 +57,12 @@ class List {
     return &item;
   }
 
+  /// Calls `visit` with each; it must not unlink any.
+  template <typename Visit>
+  void for_each(Visit visit) {
+    for (Hook* at = head_.next_; at != &head_; at = at->next_) visit(*static_cast<T*>(at));
+  }
+
   /// Moves all objects of `other` to the end of this list.
   void splice_back(List& other) {
     while (T* item = other.pop_front()) push_back(*item);

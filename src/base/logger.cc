@@ -61,6 +61,8 @@ void set_logger(std::string name, Level least, LogSink write) {
   sink.write = write;
 }
 
+void set_log_threshold(Level least) { sink.least = least; }
+
 Level level_from(std::string_view word) {
   for (std::size_t i = 0; i < std::size(words); ++i)
     if (words[i] == word) return static_cast<Level>(i);

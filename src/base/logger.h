@@ -20,6 +20,9 @@ using LogSink = void (*)(std::string_view line);
 /// Names this process in its lines, sets the least level, and where lines go (null = stderr).
 void set_logger(std::string name, Level least, LogSink sink);
 
+/// Sets the least level alone.
+void set_log_threshold(Level least);
+
 /// "info" and the like; Info for anything unknown.
 Level level_from(std::string_view word);
 

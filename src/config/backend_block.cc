@@ -35,8 +35,9 @@ class BackendBlock {
         directive.block, InBackend, scope_, backend_.origins,
         [this](const DirectiveKind& kind, const Directive& inner) { take(kind, inner); });
     if (backend_.servers.empty()) {
-      report_.warning(directive.at, concat("backend ", in_quotes(backend_.name),
-                                           " has no server: requests get 503 until one is added"),
+      report_.warning(directive.at,
+                      concat("backend ", in_quotes(backend_.name),
+                             " has no server: requests get 503 until one is added"),
                       "add a server: server NAME ADDRESS");
     } else if (std::all_of(backend_.servers.begin(), backend_.servers.end(),
                            [](const Server& server) { return server.weight == 0; })) {

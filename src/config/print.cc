@@ -272,16 +272,11 @@ class Printer {
 
   void print(const Route& route) {
     std::string head = concat("route ", route.name);
-    for (const Matcher& matcher : route.matchers) {
-      const MatcherKind& kind = matcher_kind(matcher.kind);
-      head += concat(matcher.negated ? " not " : " ", kind.word, " ");
-      if (kind.values == 2) head += concat(plain(matcher.name), " ");
-      head += plain(matcher.value);
-    }
+    for (const Matcher& matcher : route.matchers) head += concat(" ", matcher_text(matcher));
     open(head, route.place);
     limits(route.limits, route.origins, InRoute);
     for (const Policy& policy : route.policies) print(policy);
-    line(action_text(route.action), where(route.action.place));
+    line(action_text(config_, route.action), where(route.action.place));
     close();
   }
 
@@ -294,26 +289,32 @@ class Printer {
     line(statement, where(policy.place));
   }
 
-  std::string action_text(const Action& action) const {
-    switch (action.kind) {
-      case Act::Forward: return concat("forward ", config_.backends[action.backend].name);
-      case Act::Redirect:
-        return concat("redirect ", std::to_string(action.status), " ", marked(action.text));
-      case Act::Respond:
-        return concat("respond ", std::to_string(action.status), action.text.empty() ? "" : " ",
-                      action.text.empty() ? "" : marked(action.text));
-      case Act::Metrics: return "metrics";
-      case Act::Close: break;
-    }
-    return "close";
-  }
-
   const Config& config_;
   std::string out_;
   std::size_t depth_ = 0;
 };
 
 }  // namespace
+
+std::string matcher_text(const Matcher& matcher) {
+  const MatcherKind& kind = matcher_kind(matcher.kind);
+  return concat(matcher.negated ? "not " : "", kind.word, " ",
+                kind.values == 2 ? concat(plain(matcher.name), " ") : "", plain(matcher.value));
+}
+
+std::string action_text(const Config& config, const Action& action) {
+  switch (action.kind) {
+    case Act::Forward: return concat("forward ", config.backends[action.backend].name);
+    case Act::Redirect:
+      return concat("redirect ", std::to_string(action.status), " ", marked(action.text));
+    case Act::Respond:
+      return concat("respond ", std::to_string(action.status), action.text.empty() ? "" : " ",
+                    action.text.empty() ? "" : marked(action.text));
+    case Act::Metrics: return "metrics";
+    case Act::Close: break;
+  }
+  return "close";
+}
 
 std::string print_effective(const Config& config) { return Printer(config).print(); }
 

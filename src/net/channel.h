@@ -22,8 +22,9 @@ enum class MessageType : std::uint32_t {
   Ready,    ///< child to master
   Drain,    ///< master to worker: stop accepting, finish, exit
   Drained,  ///< worker to master: nothing left
-  Logs,     ///< master to writer: new log descriptors
-  Stop      ///< master to child: exit now
+  Shutdown,  ///< control to master: an operator wants the end; milliseconds to drain, 0 = as configured
+  Logs,      ///< master to writer: new log descriptors
+  Stop       ///< master to child: exit now
 };
 
 struct Message {

@@ -16,6 +16,9 @@ namespace weir::process {
 /// Writes a bundle into memory that nobody can change any more.
 Result<Fd> seal_bundle(const config::Bundle& bundle);
 
+/// The bundle itself.
+Result<config::Bundle> read_sealed(int fd);
+
 /// Loads the configuration out of it.  It was valid when it was sealed, so an error is a bug or another
 /// version's bundle.
 Result<std::unique_ptr<const config::Config>> load_sealed(int fd);

@@ -1,17 +1,254 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/control.h"
 
+#include "admin/socket.h"
+#include "admin/state_log.h"
+#include "base/logger.h"
+#include "config/bundle.h"
+#include "config/units.h"
 #include "event/watch.h"
 #include "process/bundle_memory.h"
 #include "process/log_port.h"
 #include "process/names.h"
 #include "process/privileges.h"
+#include "upstream/ejector.h"
+#include "upstream/health.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace weir::process {
 
 namespace {
+
+constexpr std::size_t longest_state = std::size_t{256} << 20;
+constexpr std::uint64_t reap_us = 50'000;  // between looks at servers that are leaving
+
+// A state file as it is, before files are out of reach.
+std::string read_all(const Fd& file) {
+  struct stat kind {};
+  if (::fstat(file.get(), &kind) != 0 || kind.st_size <= 0) return {};
+  std::string text(std::min<std::size_t>(static_cast<std::size_t>(kind.st_size), longest_state),
+                   '\0');
+  std::size_t at = 0;
+  while (at < text.size()) {
+    ssize_t size = ::pread(file.get(), text.data() + at, text.size() - at, static_cast<off_t>(at));
+    if (size <= 0) break;
+    at += static_cast<std::size_t>(size);
+  }
+  text.resize(at);
+  return text;
+}
+
+std::uint64_t seed() { return static_cast<std::uint64_t>(upstream::wall_clock_us()); }
+
+/// The control process: the one that knows all servers, checks them, and answers operators.
+class Control final : private upstream::RegistryEvents,
+                      private upstream::HealthEvents,
+                      private admin::Daemon,
+                      private admin::RecordSink,
+                      private event::ReadyEvents,
+                      private event::TaskEvents,
+                      private event::DeadlineEvents {
+ public:
+  Control(event::Loop& loop, net::Channel& channel, const Setup& setup, shm::Segment& segment,
+          const config::Config& config, LogPort& log_port)
+      : loop_(loop),
+        channel_(channel),
+        setup_(setup),
+        config_(config),
+        log_port_(log_port),
+        ring_(segment, setup.plan.workers),
+        registry_(segment, config, *this),
+        health_(loop, *this, seed()),
+        ejector_(loop, registry_, segment),
+        names_(loop, config, registry_),
+        state_log_(loop, registry_, *this),
+        fleet_{config,  registry_,
+               health_, shm::Counters(segment, 0),
+               {},      segment,
+               events_, audit_,
+               *this,   {},
+               {},      {},
+               1,       upstream::wall_clock_us()},
+        tell_workers_(*this),
+        reap_(*this) {
+    for (std::uint32_t i = 0; i < setup.plan.workers; ++i) fleet_.workers.emplace_back(segment, i);
+  }
+
+  /// All that needs files, before the lockdown.
+  Result<void> prepare() {
+    for (const config::Listener& listener : config_.listeners) {
+      auto table = proxy::RouteTable::build(listener);
+      if (!table) return table.error();
+      fleet_.routes.push_back(std::move(*table));
+    }
+    auto bundle = read_sealed(setup_.bundle.get());
+    if (!bundle) return bundle.error();
+    fleet_.bundle_hash = config::hash(*bundle);
+    for (const config::SourceFile& file : bundle->files)
+      fleet_.bundle_text +=
+          "# " + file.name + "\n" + file.text + (file.text.ends_with('\n') ? "" : "\n");
+    if (setup_.state.size() == 2)
+      for (int i = 0; i < 2; ++i) state_[i] = read_all(setup_.state[static_cast<std::size_t>(i)]);
+    return {};
+  }
+
+  void start() {
+    started_over_ = registry_.load();
+    // After a death of control shared memory knows more than the file.
+    std::string nothing[2];
+    state_log_.load(started_over_ ? nothing : state_);
+    if (has_state()) state_log_.write_whole();
+    for (std::uint32_t backend = 0; backend < config_.backends.size(); ++backend)
+      for (std::uint32_t slot : registry_.servers(backend)) begin(slot);
+    ejector_.resume();
+    waker_.start(loop_, own_waker(), event::Watch::Edge::LevelRead, *this);
+    for (std::size_t i = 0; i < setup_.admin.size(); ++i)
+      sockets_.push_back(std::make_unique<admin::AdminSocket>(
+          loop_, fleet_, Fd(::fcntl(setup_.admin[i].get(), F_DUPFD_CLOEXEC, 0)), setup_.plan.admin[i].level));
+    on_task();
+  }
+
+ private:
+  // A server's checks and its name begin.
+  void begin(std::uint32_t slot) {
+    const config::Backend& backend = config_.backends[registry_.row(slot).backend];
+    auto endpoint = config::parse_endpoint(registry_.columns(slot).at);
+    if (endpoint && endpoint->kind == config::Endpoint::Kind::Name) names_.add(slot, *endpoint);
+    if (!backend.check) return;
+    using Known = upstream::Health::Known;
+    shm::Health health = registry_.columns(slot).health;
+    Known known = health == shm::Health::Up     ? Known::Up
+                  : health == shm::Health::Down ? Known::Down
+                                                : Known::Nothing;
+    health_.add(slot, *backend.check, upstream::from_shared(registry_.row(slot).address), known,
+                !registry_.columns(slot).runtime);
+    checked_.insert(slot);
+  }
+
+  // From the registry.
+  void on_published() noexcept override { loop_.post(tell_workers_); }
+
+  void on_server_event(const upstream::ServerEvent& event) noexcept override {
+    std::string name = registry_.name(event.slot);
+    if (event.type == "server.use")
+      log(event.to == "down" ? Level::Warn : Level::Notice, "server ", name, " is ", event.to,
+          ", was ", event.from, ": ", event.by, ": ", event.why);
+    if (event.type == "server.added") added_.push_back(event.slot);
+    if (event.type == "server.address" && checked_.contains(event.slot))
+      moved_.push_back(event.slot);
+    events_.add({0, upstream::wall_clock_us(), std::string(event.type), std::move(name), event.from,
+                 event.to, std::string(event.why), std::string(event.by)});
+  }
+
+  void on_override(std::uint32_t slot) noexcept override {
+    if (has_state()) state_log_.note_server(slot);
+  }
+
+  void on_removed(std::uint32_t slot) noexcept override {
+    names_.remove(slot);
+    ejector_.forget(slot);
+    if (checked_.erase(slot) > 0) health_.remove(slot);
+  }
+
+  // From the checks.
+  void on_health(std::uint32_t slot, bool up, std::string_view why) noexcept override {
+    registry_.set_health(slot, up ? shm::Health::Up : shm::Health::Down, {"check", why});
+  }
+
+  // For the admin room.
+  void shut_down(std::uint64_t ms) override {
+    (void)channel_.send(net::MessageType::Shutdown, std::to_string(ms));
+  }
+  bool set_log_level(std::string_view level) override {
+    if (level_from(level) == Level::Info && level != "info") return false;
+    set_log_threshold(level_from(level));
+    return true;
+  }
+  std::uint64_t seen_by_all() const override {
+    std::uint64_t least = UINT64_MAX;
+    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i)
+      least = std::min(least, registry_.table().seen(i));
+    return least;
+  }
+  std::uint64_t state_written() const override { return has_state() ? ring_.head() : 0; }
+  std::uint64_t state_synced() const override { return has_state() ? ring_.synced() : UINT64_MAX; }
+  void keep_result(const std::string& op_id, const std::string& result) override {
+    state_log_.keep_result(op_id, result);
+  }
+  const std::string* find_result(const std::string& op_id) const override {
+    return state_log_.find_result(op_id);
+  }
+
+  // For the state log.
+  bool write_record(std::string_view record) override {
+    return push(shm::LogRing::Kind::State, record);
+  }
+  bool begin_file(std::uint32_t which) override {
+    return push(shm::LogRing::Kind::StateBegin, which ? "1" : "0");
+  }
+  bool push(shm::LogRing::Kind kind, std::string_view text) {
+    if (!has_state()) return true;
+    if (!ring_.has_room(text.size())) return false;
+    log_port_.write(kind, text);
+    return true;
+  }
+  bool has_state() const { return setup_.state.size() == 2; }
+
+  // Once for all that was published in a turn.
+  void on_task() noexcept override {
+    for (std::uint32_t slot : std::exchange(added_, {}))
+      if (!checked_.contains(slot)) begin(slot);
+    for (std::uint32_t slot : std::exchange(moved_, {}))
+      if (checked_.contains(slot))
+        health_.set_address(slot, upstream::from_shared(registry_.row(slot).address));
+    shm::ServerTable table = registry_.table();
+    table.want_seen(table.changes());
+    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i) wake(setup_.wakers[i].get());
+    on_deadline();
+  }
+
+  // A worker has seen changes, or has something to tell.
+  void on_ready(event::Ready) noexcept override {
+    clear_wake(own_waker());
+    ejector_.drain_notices();
+    for (const auto& socket : sockets_) socket->resume();
+    on_deadline();
+  }
+
+  void on_deadline() noexcept override {
+    if (registry_.reap_leaving(seen_by_all(), upstream::wall_clock_us()))
+      reap_.set(loop_, loop_.now() + reap_us);
+  }
+
+  int own_waker() const { return setup_.wakers[setup_.plan.workers].get(); }
+
+  event::Loop& loop_;
+  net::Channel& channel_;
+  const Setup& setup_;
+  const config::Config& config_;
+  LogPort& log_port_;
+  shm::LogRing ring_;
+  admin::Events events_;
+  admin::Audit audit_;
+  upstream::Registry registry_;
+  upstream::Health health_;
+  upstream::Ejector ejector_;
+  Names names_;
+  mutable admin::StateLog state_log_;
+  admin::Fleet fleet_;
+  event::Task tell_workers_;
+  event::Deadline reap_;
+  event::Watch waker_;
+  std::vector<std::unique_ptr<admin::AdminSocket>> sockets_;
+  std::set<std::uint32_t> checked_;
+  std::vector<std::uint32_t> added_, moved_;
+  std::string state_[2];
+  bool started_over_ = false;
+};
 
 /// Ends the loop when the master says so or is gone.
 class Orders final : private event::ReadyEvents {
@@ -33,17 +270,16 @@ class Orders final : private event::ReadyEvents {
   event::Watch watch_;
 };
 
-Result<void> control(net::Channel& channel, const Setup& setup, shm::Segment& segment) {
+Result<void> run(net::Channel& channel, const Setup& setup, shm::Segment& segment) {
   auto config = load_sealed(setup.bundle.get());
   if (!config) return config.error();
   LogPort log_port(setup, segment);
   event::Loop loop;
-  std::vector<int> workers;
-  for (std::uint32_t i = 0; i < setup.plan.workers; ++i) workers.push_back(setup.wakers[i].get());
-  Names names(loop, **config, shm::AddressTable(segment), std::move(workers));
+  Control control(loop, channel, setup, segment, **config, log_port);
+  if (auto prepared = control.prepare(); !prepared) return prepared;
   if (auto locked = lock_down(setup); !locked) return locked;
   Orders orders(loop, channel);
-  names.start();
+  control.start();
   if (auto sent = channel.send(net::MessageType::Ready); !sent) return sent;
   loop.run();
   return {};
@@ -57,7 +293,7 @@ int run_control(net::Channel channel) {
   if (!setup) return 1;
   auto segment = shm::Segment::attach(setup->shared.release());
   if (!segment) return 1;
-  auto done = control(channel, *setup, *segment);
+  auto done = run(channel, *setup, *segment);
   if (done) return 0;
   (void)channel.send(net::MessageType::Failed, done.error().text());
   return 1;

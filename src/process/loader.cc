@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/loader.h"
 
+#include <weir/regex.h>
+
 #include "config/loader.h"
 #include "config/print.h"
 #include "filter/table.h"
@@ -36,6 +38,12 @@ Result<void> compile(const config::Config& config) {
     for (const config::Route& route : listener.routes)
       if (auto policy = proxy::RoutePolicy::build(config, listener, route); !policy)
         return policy.error();
+  }
+  for (const config::Backend& backend : config.backends) {
+    if (!backend.check || backend.check->body_regex.empty()) continue;
+    const config::Place& place = backend.check->place;
+    if (auto body = Regex::compile(backend.check->body_regex); !body)
+      return body.error().within(config.files[place.file] + ":" + std::to_string(place.line));
   }
   return {};
 }

@@ -2,11 +2,13 @@
 #include "process/master.h"
 
 #include "base/logger.h"
+#include "base/text.h"
 #include "process/child.h"
 #include "process/daemon.h"
 #include "process/log_port.h"
 #include "process/start.h"
 #include "shm/in_flight.h"
+#include "shm/server_table.h"
 #include "shm/slot_table.h"
 
 #include <errno.h>
@@ -36,7 +38,8 @@ class Master {
       : assets_(std::move(assets)),
         daemon_(daemon),
         slots_(*assets_.segment),
-        in_flight_(*assets_.segment, 0) {
+        in_flight_(*assets_.segment, 0),
+        servers_(*assets_.segment) {
     children_.reserve(assets_.plan.workers + 2);
     add_child(Role::Writer, 0);
     add_child(Role::Control, 0);
@@ -75,6 +78,7 @@ class Master {
   Daemon& daemon_;
   shm::SlotTable slots_;
   shm::InFlight in_flight_;
+  shm::ServerTable servers_;
   std::unique_ptr<LogPort> log_port_;
   std::vector<Child> children_;
   Fd signals_;
@@ -136,6 +140,10 @@ void Master::start_child(Child& child) {
   if (child.role == Role::Worker)
     for (const ListeningSocket& socket : assets_.sockets)
       setup.sockets.push_back({copy(socket.fd), socket.listener});
+  if (child.role == Role::Control)
+    for (const Fd& socket : assets_.admin) setup.admin.push_back(copy(socket));
+  if (child.role != Role::Worker)
+    for (const Fd& file : assets_.state) setup.state.push_back(copy(file));
   if (child.role == Role::Writer) {
     setup.error_log = copy(assets_.error_log);
     setup.access_log = copy(assets_.access_log);
@@ -154,6 +162,11 @@ void Master::take_message(Child& child) {
     log(Level::Error, child.name(), ": ", message->bytes);
     if (phase_ == Phase::Starting)
       std::fprintf(stderr, "weir: %s: %s\n", child.name().c_str(), message->bytes.c_str());
+  }
+  if (message->type == net::MessageType::Shutdown && phase_ == Phase::Running) {
+    std::uint64_t ms = to_number(message->bytes).value_or(0);
+    log(Level::Notice, "an operator shuts weir down");
+    return drain(ms ? ms : assets_.plan.shutdown_ms);
   }
   if (message->type != net::MessageType::Ready) return;
   child.ready = true;
@@ -211,7 +224,7 @@ void Master::buried(Child& child, int status) {
   child.channel.close();
   child.ready = false;
   if (child.role == Role::Worker) {
-    in_flight_.clear_worker(child.index);
+    in_flight_.clear_worker(child.index, servers_.used());
     assign_slots();
   }
   bool wanted = phase_ == Phase::Starting || phase_ == Phase::Running || child.role != Role::Worker;

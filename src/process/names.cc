@@ -4,7 +4,6 @@
 #include <weir/log.h>
 
 #include "net/address.h"
-#include "process/log_port.h"
 
 #include <netinet/in.h>
 
@@ -20,57 +19,47 @@ constexpr std::uint64_t least_ttl = 1, most_ttl = 3600, retry_seconds = 2;
 
 /// One server that is given by name.
 struct Names::Entry final : event::DeadlineEvents {
-  Entry(Names& owner, const config::Backend& of, const config::Server& it, std::uint32_t at)
-      : names(owner), backend(of), server(it), number(at), due(*this) {}
+  Entry(Names& owner, std::uint32_t at_slot, const config::Endpoint& endpoint)
+      : names(owner), slot(at_slot), at(endpoint), due(*this) {}
   void on_deadline() noexcept override { names.look_up(*this); }
 
   Names& names;
-  const config::Backend& backend;
-  const config::Server& server;
-  std::uint32_t number;
+  std::uint32_t slot;
+  config::Endpoint at;
   std::string address;  ///< last good one
   event::Deadline due;
 };
 
-Names::Names(event::Loop& loop, const config::Config& config, shm::AddressTable table,
-             std::vector<int> worker_wakers)
-    : loop_(loop), table_(table), worker_wakers_(std::move(worker_wakers)) {
-  for (const config::Backend& backend : config.backends) {
-    std::uint32_t number = backend.first_server;
-    for (const config::Server& server : backend.servers) {
-      if (server.at.kind == config::Endpoint::Kind::Name)
-        entries_.push_back(std::make_unique<Entry>(*this, backend, server, number));
-      ++number;
-    }
-  }
-  if (entries_.empty()) return;
+Names::Names(event::Loop& loop, const config::Config& config, upstream::Registry& registry)
+    : loop_(loop), registry_(registry) {
+  // Made at once, since it reads files that are out of reach after the lockdown.
   std::vector<std::string> nameservers;
-  for (const config::Endpoint& at : config.nameservers)
-    if (auto address = net::Address::from(at)) nameservers.push_back(address->text());
+  for (const config::Endpoint& server : config.nameservers)
+    if (auto address = net::Address::from(server)) nameservers.push_back(address->text());
   dns_ = std::make_unique<event::Dns>(loop, nameservers);
 }
 
 Names::~Names() = default;
 
-void Names::start() {
-  for (const auto& entry : entries_) look_up(*entry);
+void Names::add(std::uint32_t slot, const config::Endpoint& at) {
+  auto& entry = entries_[slot];
+  entry = std::make_unique<Entry>(*this, slot, at);
+  look_up(*entry);
 }
 
-void Names::look_up(Entry& entry) {
-  auto token =
-      static_cast<std::uint32_t>(std::find_if(entries_.begin(), entries_.end(),
-                                              [&](const auto& e) { return e.get() == &entry; }) -
-                                 entries_.begin());
-  dns_->resolve(entry.server.at.host, token, *this);
-}
+void Names::remove(std::uint32_t slot) { entries_.erase(slot); }
+
+void Names::look_up(Entry& entry) { dns_->resolve(entry.at.host, entry.slot, *this); }
 
 void Names::on_resolved(std::uint32_t token, const event::DnsAnswer& answer) noexcept {
-  Entry& entry = *entries_[token];
+  auto found = entries_.find(token);
+  if (found == entries_.end()) return;  // removed meanwhile
+  Entry& entry = *found->second;
   std::uint64_t seconds = retry_seconds;
   if (answer.addresses.empty()) {
-    log(Level::Warn, "server ", entry.backend.name, "/", entry.server.name, ": ",
-        entry.server.at.host, ": ", answer.error,
+    log(Level::Warn, "server ", registry_.name(entry.slot), ": ", entry.at.host, ": ", answer.error,
         entry.address.empty() ? "" : "; the last address is kept");
+    registry_.set_resolved(entry.slot, net::Address());
   } else {
     seconds = std::clamp<std::uint64_t>(answer.ttl_seconds, least_ttl, most_ttl);
     // Stay with an address as long as it is among the answers, whatever order they come in.
@@ -84,26 +73,26 @@ void Names::on_resolved(std::uint32_t token, const event::DnsAnswer& answer) noe
 void Names::publish(Entry& entry, const std::string& address) {
   entry.address = address;
   sockaddr_storage storage{};
-  shm::ResolvedAddress row;
+  socklen_t size = 0;
   if (address.size() == 4) {
     auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
     v4->sin_family = AF_INET;
-    v4->sin_port = htons(entry.server.at.port);
+    v4->sin_port = htons(entry.at.port);
     std::memcpy(&v4->sin_addr, address.data(), 4);
-    row.size = sizeof(*v4);
+    size = sizeof(*v4);
   } else {
     auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
     v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(entry.server.at.port);
+    v6->sin6_port = htons(entry.at.port);
     std::memcpy(&v6->sin6_addr, address.data(), 16);
-    row.size = sizeof(*v6);
+    size = sizeof(*v6);
   }
-  std::memcpy(row.bytes, &storage, row.size);
-  table_.publish(entry.number, row);
-  for (int waker : worker_wakers_) wake(waker);
-  log(Level::Info, "server ", entry.backend.name, "/", entry.server.name, ": ",
-      entry.server.at.host, " is ",
-      net::Address::from(reinterpret_cast<sockaddr*>(&storage), row.size).text());
+  registry_.set_resolved(entry.slot,
+                         net::Address::from(reinterpret_cast<const sockaddr*>(&storage), size));
+  log(Level::Info, "server ", registry_.name(entry.slot), ": ", entry.at.host, " is ",
+      registry_.row(entry.slot).address.size
+          ? upstream::from_shared(registry_.row(entry.slot).address).text()
+          : "");
 }
 
 }  // namespace weir::process

@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Names: keeps the addresses of servers given by name up to date: looks them up at start and again when
-// their time to live has passed, publishes changes to the workers, keeps the last good answer.
+// Names: keeps the addresses of servers given by name up to date: looks them up when they come and again
+// when their time to live has passed, and tells the registry, which keeps the last good answer.
 #pragma once
 
 #include "config/config.h"
 #include "event/deadline.h"
 #include "event/dns.h"
-#include "shm/address_table.h"
+#include "upstream/registry.h"
 
+#include <map>
 #include <memory>
-#include <vector>
+#include <string>
 
 namespace weir::process {
 
 class Names final : private event::DnsEvents {
  public:
-  /// `wake_workers` is called after every change.
-  Names(event::Loop& loop, const config::Config& config, shm::AddressTable table,
-        std::vector<int> worker_wakers);
+  /// `registry` must outlive this.
+  Names(event::Loop& loop, const config::Config& config, upstream::Registry& registry);
   ~Names();
 
-  /// Looks up everything that is a name.
-  void start();
+  /// Keeps a server's address up to date from now on.
+  void add(std::uint32_t slot, const config::Endpoint& at);
+  void remove(std::uint32_t slot);
 
  private:
   struct Entry;
@@ -32,10 +33,9 @@ class Names final : private event::DnsEvents {
   void publish(Entry& entry, const std::string& address);
 
   event::Loop& loop_;
-  shm::AddressTable table_;
-  std::vector<int> worker_wakers_;
+  upstream::Registry& registry_;
   std::unique_ptr<event::Dns> dns_;
-  std::vector<std::unique_ptr<Entry>> entries_;
+  std::map<std::uint32_t, std::unique_ptr<Entry>> entries_;  ///< by slot
 };
 
 }  // namespace weir::process

@@ -59,13 +59,30 @@ bool take_bind(std::string_view value, Plan& plan) {
   return true;
 }
 
+bool take_admin(std::string_view value, Plan& plan) {
+  auto number = [&value] {
+    return static_cast<std::uint32_t>(to_number(take_word(value)).value_or(0));
+  };
+  AdminPlan socket;
+  socket.level = static_cast<config::AdminLevel>(number());
+  socket.mode = number();
+  socket.gid = number();
+  socket.path = value;
+  plan.admin.push_back(std::move(socket));
+  return true;
+}
+
 bool take_item(std::string_view name, std::string_view value, Plan& plan) {
   std::uint64_t number = to_number(value).value_or(0);
   auto narrow = static_cast<std::uint32_t>(number);
   if (name == "workers")
     plan.workers = narrow;
-  else if (name == "servers")
-    plan.servers = narrow;
+  else if (name == "listeners")
+    plan.listeners = narrow;
+  else if (name == "routes")
+    plan.routes = narrow;
+  else if (name == "backends")
+    plan.backends = narrow;
   else if (name == "uid")
     plan.uid = narrow;
   else if (name == "gid")
@@ -82,8 +99,12 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
     plan.chroot = value;
   else if (name == "pid_file")
     plan.pid_file = value;
+  else if (name == "state_file")
+    plan.state_file = value;
   else if (name == "bind")
     return take_bind(value, plan);
+  else if (name == "admin")
+    return take_admin(value, plan);
   else if (name.starts_with("error_log."))
     return take_log(name.substr(10), value, plan.error_log);
   else if (name.starts_with("access_log."))
@@ -98,7 +119,11 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
 Result<Plan> make_plan(const config::Config& config) {
   Plan plan;
   plan.workers = config.workers;
-  plan.servers = config.server_count;
+  plan.listeners = static_cast<std::uint32_t>(config.listeners.size());
+  plan.backends = static_cast<std::uint32_t>(config.backends.size());
+  for (const config::Listener& listener : config.listeners)
+    plan.routes += static_cast<std::uint32_t>(listener.routes.size());
+  plan.state_file = config.state_file;
   plan.jit = config.jit;
   plan.max_connections = config.max_connections;
   plan.shutdown_ms = static_cast<std::uint64_t>(config.shutdown_timeout.count());
@@ -108,6 +133,15 @@ Result<Plan> make_plan(const config::Config& config) {
   plan.access_log = config.access_log;
   for (std::uint32_t i = 0; i < config.listeners.size(); ++i)
     for (const config::Bind& bind : config.listeners[i].binds) plan.binds.push_back({i, bind.at});
+  for (const config::AdminSocket& socket : config.admin) {
+    AdminPlan admin{socket.level, socket.mode, UINT32_MAX, socket.at.host};
+    if (!socket.group.empty()) {
+      const ::group* group = getgrnam(socket.group.c_str());
+      if (!group) return Error(Errc::NotFound, "group \"" + socket.group + "\" does not exist");
+      admin.gid = group->gr_gid;
+    }
+    plan.admin.push_back(std::move(admin));
+  }
   plan.uid = getuid();
   plan.gid = getgid();
   if (geteuid() != 0) return plan;
@@ -128,7 +162,9 @@ Result<Plan> make_plan(const config::Config& config) {
 std::string write_plan(const Plan& plan) {
   std::string out;
   put(out, "workers", plan.workers);
-  put(out, "servers", plan.servers);
+  put(out, "listeners", plan.listeners);
+  put(out, "routes", plan.routes);
+  put(out, "backends", plan.backends);
   put(out, "uid", plan.uid);
   put(out, "gid", plan.gid);
   put(out, "drop", plan.drop);
@@ -137,8 +173,13 @@ std::string write_plan(const Plan& plan) {
   put(out, "shutdown_ms", plan.shutdown_ms);
   put(out, "chroot", plan.chroot);
   put(out, "pid_file", plan.pid_file);
+  put(out, "state_file", plan.state_file);
   put_log(out, "error_log", plan.error_log);
   put_log(out, "access_log", plan.access_log);
+  for (const AdminPlan& socket : plan.admin)
+    put(out, "admin",
+        std::to_string(static_cast<int>(socket.level)) + " " + std::to_string(socket.mode) + " " +
+            std::to_string(socket.gid) + " " + socket.path);
   for (const BindPlan& bind : plan.binds)
     put(out, "bind",
         std::to_string(bind.listener) + " " + std::to_string(static_cast<int>(bind.at.kind)) + " " +

@@ -21,15 +21,24 @@ struct BindPlan {
   config::Endpoint at;
 };
 
+/// An admin socket to bind.
+struct AdminPlan {
+  config::AdminLevel level = config::AdminLevel::Admin;
+  std::uint32_t mode = 0600;
+  std::uint32_t gid = 0;  ///< its group; UINT32_MAX = the master's
+  std::string path;
+};
+
 struct Plan {
   std::uint32_t workers = 1;
-  std::uint32_t servers = 0;
+  std::uint32_t listeners = 0, routes = 0, backends = 0;
   std::uint32_t uid = 0, gid = 0;  ///< of everybody but the master; its own if it is not root
   bool drop = false;               ///< uid and gid are to be taken on
   bool jit = true;
   std::uint64_t max_connections = 0;
   std::uint64_t shutdown_ms = 30'000;
-  std::string chroot, pid_file;
+  std::string chroot, pid_file, state_file;
+  std::vector<AdminPlan> admin;
   config::LogTarget error_log, access_log;
   std::vector<BindPlan> binds;
 };

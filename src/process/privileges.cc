@@ -109,7 +109,7 @@ constexpr int everybody[] = {
     SCMP_SYS(writev),
 };
 
-constexpr int writer_only[] = {SCMP_SYS(fsync), SCMP_SYS(fdatasync)};
+constexpr int writer_only[] = {SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate)};
 
 #if defined(__SANITIZE_ADDRESS__)
 // The sanitizers look at their own memory map, and report through files.

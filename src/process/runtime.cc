@@ -25,18 +25,22 @@ Runtime::Runtime(event::Loop& loop, const Setup& setup, const shm::Segment& segm
       config_(config),
       log_port_(log_port),
       slots_(segment),
-      addresses_(segment),
+      servers_(segment),
       in_flight_(segment, setup.index),
+      outliers_(segment),
+      notices_(segment, setup.index),
+      counters_(segment, setup.index),
       state_(segment, setup.index),
+      sharing_{in_flight_, outliers_, *this, setup.index, setup.incarnation, setup.plan.workers},
       outbox_(loop),
       read_buffer_(new char[read_buffer_bytes]),
       net_{loop, outbox_, {read_buffer_.get(), read_buffer_bytes}},
       access_log_(proxy::AccessLog::make(config.access_log)),
-      context_{net_, config, backends_, *this, access_log_.get(), Random(random_seed())},
+      context_{net_, config, segment, backends_, *this, access_log_.get(), Random(random_seed())},
       watched_(setup.sockets.size()),
-      versions_(config.server_count),
       drain_check_(*this) {
   state_.set(shm::Count::ClientsOpen, 0);
+  state_.set(shm::Count::Incarnation, setup.incarnation);
 }
 
 Runtime::~Runtime() {
@@ -46,20 +50,29 @@ Runtime::~Runtime() {
 
 Result<void> Runtime::build() {
   std::uint64_t seed = random_seed();
-  for (const config::Backend& backend : config_.backends)
-    backends_.push_back(std::make_unique<upstream::Backend>(net_, in_flight_, backend,
-                                                            config_.workers, seed + setup_.index));
+  for (std::uint32_t i = 0; i < config_.backends.size(); ++i) {
+    const config::Backend& backend = config_.backends[i];
+    backends_.push_back(
+        std::make_unique<upstream::Backend>(net_, sharing_, backend, i, seed + setup_.index));
+    slot_owners_.resize(backend.first_server + backend.servers.size(), i);
+  }
+  std::uint32_t routes = 0;
   for (const config::Listener& listener : config_.listeners) {
     auto built = proxy::Listener::build(context_, listener);
     if (!built) return built.error().within("listener " + listener.name);
     listeners_.push_back(std::move(*built));
+    first_route_.push_back(routes);
+    routes += static_cast<std::uint32_t>(listener.routes.size());
   }
   return {};
 }
 
 void Runtime::start() {
   waker_.start(loop_, setup_.wakers[setup_.index].get(), event::Watch::Edge::LevelRead, *this);
-  update_addresses();
+  cursor_ = servers_.changes();
+  for (std::uint32_t slot = 0; slot < servers_.used(); ++slot) apply_row(slot);
+  servers_.saw(setup_.index, cursor_);
+  update_servers();
   update_slots();
 }
 
@@ -78,21 +91,37 @@ void Runtime::update_slots() {
   }
 }
 
-void Runtime::update_addresses() {
-  for (const auto& backend : backends_)
-    for (const auto& server : backend->servers()) {
-      std::uint32_t version = addresses_.version(server->number());
-      if (version == versions_[server->number()]) continue;
-      versions_[server->number()] = version;
-      shm::ResolvedAddress found = addresses_.read(server->number());
-      server->set_address(
-          net::Address::from(reinterpret_cast<const sockaddr*>(found.bytes), found.size));
-    }
+void Runtime::apply_row(std::uint32_t slot) {
+  constexpr std::uint32_t nobody = UINT32_MAX;
+  shm::ServerRow row = servers_.row(slot);
+  if (slot >= slot_owners_.size()) slot_owners_.resize(slot + 1, nobody);
+  std::uint32_t& owner = slot_owners_[slot];
+  bool is_free = row.use == shm::Use::Free;
+  if (owner != nobody && (is_free || owner != row.backend)) backends_[owner]->forget(slot);
+  owner = is_free ? nobody : row.backend;
+  if (!is_free) backends_[owner]->apply(slot, row);
+}
+
+void Runtime::update_servers() {
+  std::uint64_t before = cursor_;
+  for (std::int64_t slot = servers_.next_change(cursor_); slot != -1;
+       slot = servers_.next_change(cursor_)) {
+    if (slot >= 0)
+      apply_row(static_cast<std::uint32_t>(slot));
+    else
+      for (std::uint32_t i = 0; i < servers_.used(); ++i) apply_row(i);
+  }
+  if (cursor_ != before && servers_.saw(setup_.index, cursor_))
+    process::wake(setup_.wakers[setup_.plan.workers].get());
+}
+
+void Runtime::notice(const shm::Notice& notice) {
+  if (notices_.push(notice)) process::wake(setup_.wakers[setup_.plan.workers].get());
 }
 
 void Runtime::on_ready(event::Ready) noexcept {
   clear_wake(setup_.wakers[setup_.index].get());
-  update_addresses();
+  update_servers();
   update_slots();
   for (const auto& backend : backends_) backend->serve_queue();
 }
@@ -100,6 +129,20 @@ void Runtime::on_ready(event::Ready) noexcept {
 void Runtime::wake(std::uint64_t workers) {
   for (; workers != 0; workers &= workers - 1)
     process::wake(setup_.wakers[static_cast<std::size_t>(__builtin_ctzll(workers))].get());
+}
+
+void Runtime::count_for(shm::Of kind, std::size_t number, const proxy::Record& record) {
+  using shm::Tally;
+  auto at = static_cast<std::uint32_t>(number);
+  std::uint64_t took = record.times.ended - record.times.begun;
+  unsigned hundreds = record.status / 100 <= 5 ? record.status / 100 : 0;
+  counters_.add(kind, at, Tally::Requests, 1);
+  counters_.add(kind, at, static_cast<Tally>(static_cast<unsigned>(Tally::NoStatus) + hundreds), 1);
+  counters_.add(kind, at, Tally::BytesIn, record.bytes_in);
+  counters_.add(kind, at, Tally::BytesOut, record.bytes_out);
+  counters_.add(kind, at, Tally::Microseconds, took);
+  if (record.failure != http::Failure::None) counters_.add(kind, at, Tally::Failures, 1);
+  if (kind != shm::Of::Server) counters_.add_latency(kind, at, took);
 }
 
 void Runtime::count(const proxy::Record& record) {
@@ -112,6 +155,22 @@ void Runtime::count(const proxy::Record& record) {
   unsigned hundreds = record.status / 100;
   if (hundreds >= 1 && hundreds <= 5)
     state_.add(static_cast<Count>(static_cast<unsigned>(Count::Responses1xx) + hundreds - 1), 1);
+  auto listener = static_cast<std::size_t>(record.listener - config_.listeners.data());
+  count_for(shm::Of::Listener, listener, record);
+  if (!record.route) return;
+  auto route = static_cast<std::size_t>(record.route - record.listener->routes.data());
+  count_for(shm::Of::Route, first_route_[listener] + route, record);
+  if (!record.backend) return;
+  auto backend = static_cast<std::size_t>(record.backend - config_.backends.data());
+  count_for(shm::Of::Backend, backend, record);
+  counters_.add(shm::Of::Backend, static_cast<std::uint32_t>(backend), shm::Tally::Attempts,
+                record.attempts);
+  if (record.server) count_for(shm::Of::Server, record.server_slot, record);
+}
+
+void Runtime::count_attempt(std::uint32_t slot, bool connected) {
+  counters_.add(shm::Of::Server, slot, shm::Tally::Attempts, 1);
+  if (!connected) counters_.add(shm::Of::Server, slot, shm::Tally::ConnectErrors, 1);
 }
 
 void Runtime::count_connection(int change) {

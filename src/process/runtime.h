@@ -11,7 +11,8 @@
 #include "process/log_port.h"
 #include "process/setup.h"
 #include "proxy/listener.h"
-#include "shm/address_table.h"
+#include "shm/counters.h"
+#include "shm/server_table.h"
 #include "shm/slot_table.h"
 #include "shm/worker_state.h"
 
@@ -21,6 +22,7 @@
 namespace weir::process {
 
 class Runtime final : public proxy::Journal,
+                      private upstream::NoticeSink,
                       private event::ReadyEvents,
                       private event::DeadlineEvents {
  public:
@@ -43,21 +45,29 @@ class Runtime final : public proxy::Journal,
   }
   void wake(std::uint64_t workers) override;
   void count(const proxy::Record& record) override;
+  void count_attempt(std::uint32_t slot, bool connected) override;
   void count_connection(int change) override;
 
   void on_ready(event::Ready) noexcept override;
   void on_deadline() noexcept override;
   void update_slots();
-  void update_addresses();
+  void notice(const shm::Notice& notice) override;
+  void update_servers();
+  void apply_row(std::uint32_t slot);
+  void count_for(shm::Of kind, std::size_t number, const proxy::Record& record);
 
   event::Loop& loop_;
   const Setup& setup_;
   const config::Config& config_;
   LogPort& log_port_;
   shm::SlotTable slots_;
-  shm::AddressTable addresses_;
+  shm::ServerTable servers_;
   shm::InFlight in_flight_;
+  shm::Outliers outliers_;
+  shm::Notices notices_;
+  shm::Counters counters_;
   shm::WorkerState state_;
+  upstream::Sharing sharing_;
   net::Outbox outbox_;
   std::unique_ptr<char[]> read_buffer_;
   net::Context net_;
@@ -65,8 +75,10 @@ class Runtime final : public proxy::Journal,
   std::unique_ptr<proxy::AccessLog> access_log_;
   proxy::Context context_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
-  std::vector<bool> watched_;            ///< by socket
-  std::vector<std::uint32_t> versions_;  ///< of addresses, by server
+  std::vector<bool> watched_;               ///< by socket
+  std::vector<std::uint32_t> slot_owners_;  ///< the backend of each server's slot
+  std::vector<std::uint32_t> first_route_;  ///< number of each listener's first route
+  std::uint64_t cursor_ = 0;                ///< changes of servers seen
   event::Watch waker_;
   event::Deadline drain_check_;
 };

@@ -9,7 +9,8 @@ namespace {
 
 struct Header {
   Role role;
-  std::uint32_t index, incarnation, descriptors, wakers, sockets, has_error_log, has_access_log;
+  std::uint32_t index, incarnation, descriptors, wakers, sockets, admin, state, has_error_log,
+      has_access_log;
 };
 
 }  // namespace
@@ -28,7 +29,8 @@ Result<void> send_setup(net::Channel& channel, const Setup& setup) {
   std::vector<int> all{setup.shared.get(), setup.bundle.get()};
   if (setup.error_log.is_open()) all.push_back(setup.error_log.get());
   if (setup.access_log.is_open()) all.push_back(setup.access_log.get());
-  for (const Fd& waker : setup.wakers) all.push_back(waker.get());
+  for (const std::vector<Fd>* some : {&setup.wakers, &setup.admin, &setup.state})
+    for (const Fd& fd : *some) all.push_back(fd.get());
   std::string owners;
   for (const ListeningSocket& socket : setup.sockets) {
     all.push_back(socket.fd.get());
@@ -40,6 +42,8 @@ Result<void> send_setup(net::Channel& channel, const Setup& setup) {
                 static_cast<std::uint32_t>(all.size()),
                 static_cast<std::uint32_t>(setup.wakers.size()),
                 static_cast<std::uint32_t>(setup.sockets.size()),
+                static_cast<std::uint32_t>(setup.admin.size()),
+                static_cast<std::uint32_t>(setup.state.size()),
                 setup.error_log.is_open(),
                 setup.access_log.is_open()};
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
@@ -72,14 +76,22 @@ Result<Setup> receive_setup(net::Channel& channel) {
     if (!more) return more.error();
     for (Fd& fd : more->descriptors) all.push_back(std::move(fd));
   }
-  Setup setup{header.role, header.index, header.incarnation, std::move(*plan), {}, {}, {}, {}, {},
-              {}};
+  Setup setup;
+  setup.role = header.role;
+  setup.index = header.index;
+  setup.incarnation = header.incarnation;
+  setup.plan = std::move(*plan);
   std::size_t next = 0;
   setup.shared = std::move(all[next++]);
   setup.bundle = std::move(all[next++]);
   if (header.has_error_log) setup.error_log = std::move(all[next++]);
   if (header.has_access_log) setup.access_log = std::move(all[next++]);
-  for (std::uint32_t i = 0; i < header.wakers; ++i) setup.wakers.push_back(std::move(all[next++]));
+  auto take = [&](std::uint32_t count, std::vector<Fd>& to) {
+    for (std::uint32_t i = 0; i < count; ++i) to.push_back(std::move(all[next++]));
+  };
+  take(header.wakers, setup.wakers);
+  take(header.admin, setup.admin);
+  take(header.state, setup.state);
   const char* at = owners.c_str();
   for (std::uint32_t i = 0; i < header.sockets; ++i) {
     char* after = nullptr;

@@ -34,6 +34,8 @@ struct Setup {
   std::vector<Fd> wakers;  ///< an eventfd per worker, then control's, then the writer's
   std::vector<ListeningSocket> sockets;
   Fd error_log, access_log;  ///< writer only; closed if there is none
+  std::vector<Fd> admin;     ///< control only: listening admin sockets, as in the plan
+  std::vector<Fd> state;     ///< control and writer: the two state files; empty without
 };
 
 /// Sends everything over a channel, in as many messages as it takes.

@@ -13,7 +13,9 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -23,6 +25,7 @@ namespace {
 
 constexpr int loader_deadline_ms = 31'000;
 constexpr std::uint32_t least_slots = 16;  // sockets a TCP bind: room for other numbers of workers
+constexpr std::uint32_t most_servers = 65'536;  // room for them is address space, not memory
 constexpr std::uint64_t reserved_descriptors = 128;
 constexpr std::uint64_t default_connections = 100'000;
 
@@ -63,6 +66,42 @@ Result<void> bind_all(Assets& assets) {
   return {};
 }
 
+// Nobody may connect before owner and mode are what they shall be.
+Result<void> bind_admin(Assets& assets) {
+  for (const AdminPlan& plan : assets.plan.admin) {
+    config::Endpoint at;
+    at.kind = config::Endpoint::Kind::Unix;
+    at.host = plan.path;
+    at.text = "unix:" + plan.path;
+    auto address = net::Address::from(at);
+    if (!address) return address.error();
+    mode_t before = ::umask(0177);
+    auto socket = net::listen_on(*address, {});
+    ::umask(before);
+    if (!socket) return socket.error().within("admin");
+    if ((plan.gid != UINT32_MAX &&
+         ::chown(plan.path.c_str(), static_cast<uid_t>(-1), plan.gid) != 0) ||
+        ::chmod(plan.path.c_str(), plan.mode) != 0)
+      return Error(Errc::System, "admin " + plan.path + ": " + strerror(errno));
+    assets.admin.push_back(std::move(*socket));
+  }
+  return {};
+}
+
+Result<void> open_state(Assets& assets) {
+  if (assets.plan.state_file.empty()) return {};
+  for (const char* suffix : {"", ".alt"}) {
+    std::string path = assets.plan.state_file + suffix;
+    assets.state.emplace_back(
+        ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    struct stat kind;
+    if (!assets.state.back().is_open() || ::fstat(assets.state.back().get(), &kind) != 0)
+      return Error(Errc::System, "state_file " + path + ": " + strerror(errno));
+    if (!S_ISREG(kind.st_mode)) return Error(Errc::Invalid, "state_file " + path + " is no file");
+  }
+  return {};
+}
+
 Result<Fd> open_log(const config::LogTarget& target) {
   if (target.to != config::LogTo::File) return Fd();
   Fd fd(::open(target.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
@@ -73,7 +112,10 @@ Result<Fd> open_log(const config::LogTarget& target) {
 Result<void> share(Assets& assets) {
   shm::Layout layout;
   layout.workers = assets.plan.workers;
-  layout.servers = std::max<std::uint32_t>(assets.plan.servers, 1);
+  layout.servers = most_servers;
+  layout.listeners = assets.plan.listeners;
+  layout.routes = assets.plan.routes;
+  layout.backends = assets.plan.backends;
   layout.sockets = static_cast<std::uint32_t>(assets.sockets.size());
   layout.rings = ring_count(assets.plan.workers);
   auto segment = shm::Segment::create(layout);
@@ -125,6 +167,8 @@ Result<Assets> prepare(const std::string& path) {
   Assets assets;
   if (auto done = load(path, assets); !done) return done.error();
   if (auto done = bind_all(assets); !done) return done.error();
+  if (auto done = bind_admin(assets); !done) return done.error();
+  if (auto done = open_state(assets); !done) return done.error();
   if (auto done = open_logs(assets); !done) return done.error();
   if (auto done = share(assets); !done) return done.error();
   if (auto done = limit_connections(assets); !done) return done.error();

@@ -19,6 +19,7 @@ struct Assets {
   std::vector<bool> shared_by_all;  ///< by socket: a Unix socket, watched by every worker
   std::vector<Fd> wakers;
   Fd error_log, access_log;
+  std::vector<Fd> admin, state;  ///< admin sockets; the two state files
   std::unique_ptr<shm::Segment> segment;
 };
 

@@ -88,6 +88,49 @@ class Target {
   std::uint64_t lost_ = 0;
 };
 
+// The two state files, of which one is written at a time.
+class StateFiles {
+ public:
+  explicit StateFiles(std::vector<Fd> files) : files_(std::move(files)) {}
+
+  void begin(std::uint32_t which) {
+    batch_.clear();
+    if (which < files_.size() && ::ftruncate(files_[which].get(), 0) != 0)
+      log(Level::Error, "state file: ", std::string_view(strerror(errno)));
+  }
+
+  void add(std::uint32_t which, std::string_view record) {
+    // The last word of a writer that was killed may be half a line: it shall not spoil ours.
+    if (std::exchange(fresh_, false)) batch_ += '\n';
+    batch_.append(record).append("\n");
+    which_ = which;
+  }
+
+  // False if something did not reach the disk.
+  bool flush() {
+    if (batch_.empty() || which_ >= files_.size()) return true;
+    int fd = files_[which_].get();
+    std::string_view rest = batch_;
+    bool written = ::lseek(fd, 0, SEEK_END) >= 0;
+    while (written && !rest.empty()) {
+      ssize_t size = ::write(fd, rest.data(), rest.size());
+      if (size > 0) rest.remove_prefix(static_cast<std::size_t>(size));
+      written = size > 0 || (size < 0 && errno == EINTR);
+    }
+    batch_.clear();
+    if (written && ::fdatasync(fd) == 0) return true;
+    log(Level::Error, "state file: ", std::string_view(strerror(errno)));
+    fresh_ = true;
+    return false;
+  }
+
+ private:
+  std::vector<Fd> files_;
+  std::string batch_;
+  std::uint32_t which_ = 0;
+  bool fresh_ = true;
+};
+
 class Writer {
  public:
   Writer(net::Channel channel, Setup setup, shm::Segment segment)
@@ -95,7 +138,8 @@ class Writer {
         setup_(std::move(setup)),
         segment_(std::move(segment)),
         error_(setup_.plan.error_log, std::move(setup_.error_log), 3 * 8 + 5),
-        access_(setup_.plan.access_log, std::move(setup_.access_log), 3 * 8 + 6) {
+        access_(setup_.plan.access_log, std::move(setup_.access_log), 3 * 8 + 6),
+        state_(std::move(setup_.state)) {
     for (std::uint32_t i = 0; i < segment_.layout().rings; ++i) rings_.emplace_back(segment_, i);
   }
 
@@ -117,14 +161,28 @@ class Writer {
  private:
   void drain() {
     for (shm::LogRing& ring : rings_) {
+      std::uint64_t before = ring.tail(), cursor = before;
       shm::LogRing::Line line;
-      while (ring.peek(line)) {
-        (line.kind == shm::LogRing::Kind::Access ? access_ : error_).add(line.text);
-        ring.pop();
-      }
+      while (ring.read(cursor, line)) take(ring, line);
+      if (cursor == before) continue;
+      // Killed before the release, the next writer writes these again: better twice than not at all.
+      access_.flush();
+      error_.flush();
+      if (state_.flush()) ring.note_synced(cursor);
+      ring.release(cursor);
     }
-    access_.flush();
-    error_.flush();
+  }
+
+  void take(shm::LogRing& ring, const shm::LogRing::Line& line) {
+    using Kind = shm::LogRing::Kind;
+    switch (line.kind) {
+      case Kind::Access: return access_.add(line.text);
+      case Kind::Error: return error_.add(line.text);
+      case Kind::State: return state_.add(ring.state_file(), line.text);
+      case Kind::StateBegin:
+        ring.set_state_file(line.text == "1");
+        return state_.begin(ring.state_file());
+    }
   }
 
   // Lines that were lost are told of, but not so often that this fills the disk in turn.
@@ -169,6 +227,7 @@ class Writer {
   Setup setup_;
   shm::Segment segment_;
   Target error_, access_;
+  StateFiles state_;
   std::vector<shm::LogRing> rings_;
   std::uint64_t dropped_ = 0;
   time_t reported_ = 0;

@@ -3,16 +3,19 @@
 
 #include "proxy/stream.h"
 
+#include <utility>
+
 namespace weir::proxy {
 
-Attempt::Attempt(Stream& stream, upstream::Backend& backend, upstream::Server& server)
-    : stream_(stream), backend_(backend), server_(server) {}
+Attempt::Attempt(Stream& stream, upstream::Backend& backend, upstream::Server& server, bool probe)
+    : stream_(stream), backend_(backend), server_(server), probe_(probe) {}
 
 Attempt::~Attempt() { end(false); }
 
 void Attempt::start() {
   Record& record = stream_.record();
   record.server = &server_.config();
+  record.server_slot = server_.slot();
   ++record.attempts;
   record.times.chosen = stream_.context().net.loop.now();
   connection_ = server_.take_idle();
@@ -28,6 +31,7 @@ void Attempt::start() {
 
 void Attempt::ready() {
   ready_ = true;
+  stream_.context().journal.count_attempt(server_.slot(), true);
   stream_.record().times.connected = stream_.context().net.loop.now();
   stream_.on_attempt_ready();
 }
@@ -36,6 +40,7 @@ void Attempt::end(bool reusable) {
   if (ended_) return;
   ended_ = true;
   ready_ = false;
+  if (probe_) server_.unclaim();
   if (upstream::Connection* connection = connection_) {
     connection_ = nullptr;
     connection->give_back(reusable);
@@ -43,13 +48,27 @@ void Attempt::end(bool reusable) {
   if (std::uint64_t others = backend_.release(server_)) stream_.context().journal.wake(others);
 }
 
-void Attempt::on_connected() { ready(); }
+void Attempt::on_connected() {
+  server_.note_connect(true, probe_);
+  ready();
+}
 
 void Attempt::on_sent() { stream_.on_attempt_sent(); }
+
+// What the server did wrong counts against it; a pooled connection that it closed meanwhile does not.
+void Attempt::note_failure(http::Failure failure) {
+  if (http::traits(failure).blame != http::Blame::Server) return;
+  if (http::traits(failure).again == http::Again::Safe) {
+    stream_.context().journal.count_attempt(server_.slot(), false);
+    server_.note_connect(false, std::exchange(probe_, false));
+  } else if (!reused_ || http::traits(failure).again != http::Again::IfIdempotent)
+    server_.note_failure(std::exchange(probe_, false));
+}
 
 void Attempt::on_failed(http::Failure failure) {
   connection_ = nullptr;
   ready_ = false;
+  note_failure(failure);
   stream_.on_attempt_failed(failure);
 }
 
@@ -63,6 +82,7 @@ void Attempt::on_head(MessageHead& head) {
   auto& response = static_cast<ResponseHead&>(head);
   if (response.is_interim()) return stream_.on_interim(response);
   response_begun_ = true;
+  server_.note_status(response.status, std::exchange(probe_, false));
   stream_.on_response(response);
 }
 

@@ -13,8 +13,8 @@ class Stream;
 
 class Attempt final : public upstream::ConnectionUser {
  public:
-  /// The server's slot has been taken for this attempt.
-  Attempt(Stream& stream, upstream::Backend& backend, upstream::Server& server);
+  /// The server's slot has been taken for this attempt.  `probe`: it is a half-open server's one request.
+  Attempt(Stream& stream, upstream::Backend& backend, upstream::Server& server, bool probe);
   ~Attempt() override;
 
   /// Takes a pooled connection or begins a new one; the stream is told on_attempt_ready (possibly from
@@ -43,11 +43,13 @@ class Attempt final : public upstream::ConnectionUser {
   net::IoResult move_body() override;
   Method request_method() const override;
   void ready();
+  void note_failure(http::Failure failure);
 
   Stream& stream_;
   upstream::Backend& backend_;
   upstream::Server& server_;
   upstream::Connection* connection_ = nullptr;
+  bool probe_;
   bool ready_ = false;
   bool reused_ = false;
   bool response_begun_ = false;

@@ -26,6 +26,8 @@ class Journal {
   virtual void wake(std::uint64_t workers) = 0;
   /// A request ended; for the counters.
   virtual void count(const Record& record) = 0;
+  /// An attempt at a server (by its slot) got a connection, or not.
+  virtual void count_attempt(std::uint32_t slot, bool connected) = 0;
   /// A client connection was opened (+1) or closed (-1).
   virtual void count_connection(int change) = 0;
 };
@@ -33,6 +35,7 @@ class Journal {
 struct Context {
   const net::Context& net;
   const config::Config& config;
+  const shm::Segment& segment;
   std::vector<std::unique_ptr<upstream::Backend>>& backends;
   Journal& journal;
   AccessLog* access_log;  ///< null = off

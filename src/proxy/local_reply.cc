@@ -5,6 +5,7 @@
 #include "config/variables.h"
 #include "http/field.h"
 #include "http/h1_writer.h"
+#include "proxy/metrics.h"
 #include "proxy/variables.h"
 
 #include <time.h>
@@ -63,6 +64,14 @@ LocalReply make_failure_reply(const Record& record, http::Failure failure, Arena
 
 LocalReply make_text_reply(std::uint16_t status, std::string_view text, Arena& arena) {
   return make(status, "text/plain; charset=utf-8", text, arena);
+}
+
+LocalReply make_metrics_reply(const config::Config& config, const shm::Segment& segment,
+                              Arena& arena) {
+  Metrics metrics(config, segment);
+  std::string text;
+  while (metrics.next(text)) continue;
+  return make(200, metrics_type, arena.copy(text), arena);
 }
 
 LocalReply make_redirect(std::uint16_t status, std::string_view url, Arena& arena) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "proxy/record.h"
+#include "shm/segment.h"
 
 namespace weir::proxy {
 
@@ -21,5 +22,9 @@ LocalReply make_text_reply(std::uint16_t status, std::string_view text, Arena& a
 
 /// `redirect STATUS URL`; the URL must be safe to stand in a field.
 LocalReply make_redirect(std::uint16_t status, std::string_view url, Arena& arena);
+
+/// `metrics`: all that has been counted, as Prometheus text.
+LocalReply make_metrics_reply(const config::Config& config, const shm::Segment& segment,
+                              Arena& arena);
 
 }  // namespace weir::proxy

@@ -31,6 +31,7 @@ struct Record {
   const config::Route* route = nullptr;  ///< null before routing and when no route matched
   const config::Backend* backend = nullptr;
   const config::Server* server = nullptr;  ///< of the last attempt
+  std::uint32_t server_slot = 0;           ///< its number in shared memory
   std::string_view client_addr{};          ///< "192.0.2.1", "2001:db8::1", "unix:"
   std::uint16_t client_port = 0;
   std::string_view scheme = "http";

@@ -103,8 +103,11 @@ void Stream::act() {
   const config::Action& action = record_.route->action;
   switch (action.kind) {
     case config::Act::Forward: return forward();
-    case config::Act::Close:
-    case config::Act::Metrics: return fail(http::Failure::Denied);
+    case config::Act::Close: return fail(http::Failure::Denied);
+    case config::Act::Metrics: {
+      LocalReply reply = make_metrics_reply(context_.config, context_.segment, arena_);
+      return answer(*reply.head, reply.body);
+    }
     case config::Act::Respond: {
       LocalReply reply =
           make_text_reply(action.status, proxy::expand(policy_->text, record_, arena_), arena_);
@@ -126,12 +129,24 @@ void Stream::forward() {
   choose();
 }
 
+// When a backend has no server left, its fallback takes over.
+upstream::Chosen Stream::choose_server() {
+  while (true) {
+    upstream::Chosen chosen = backend_->choose(tried_);
+    const auto& fallback = backend_->config().fallback;
+    if (chosen.server || chosen.all_busy || !fallback) return chosen;
+    backend_ = context_.backends[*fallback].get();
+    record_.backend = &backend_->config();
+  }
+}
+
 void Stream::choose() {
   phase_ = Phase::Choose;
   deadline_.clear();
-  upstream::Chosen chosen = backend_->choose(tried_);
+  upstream::Chosen chosen = choose_server();
   if (chosen.server) {
-    attempt_.emplace(*this, *backend_, *chosen.server);
+    server_ = upstream::ServerRef(chosen.server);
+    attempt_.emplace(*this, *backend_, *chosen.server, chosen.probe);
     phase_ = Phase::Connect;
     return attempt_->start();
   }

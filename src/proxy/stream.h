@@ -111,6 +111,7 @@ class Stream final : public Pooled<Stream>,
   void act();
   void forward();
   void choose();
+  upstream::Chosen choose_server();
   void answer(http::Failure failure);
   void answer(ResponseHead& head, std::string_view body);
   bool try_again(http::Failure failure);
@@ -134,6 +135,7 @@ class Stream final : public Pooled<Stream>,
   std::string_view peer_text_;
   const RoutePolicy* policy_;
   upstream::Backend* backend_ = nullptr;
+  upstream::ServerRef server_;  ///< of the last attempt: the record tells of it until the end
   std::optional<Attempt> attempt_;
   std::vector<upstream::Server*> tried_;
   LocalReply local_;

@@ -18,7 +18,6 @@ std::size_t InFlight::waiter_bytes(const Layout& layout) {
 InFlight::InFlight(const Segment& segment, std::uint32_t worker)
     : cells_(reinterpret_cast<Cell*>(segment.region("in_flight").data())),
       waiters_(reinterpret_cast<std::atomic<std::uint64_t>*>(segment.region("waiters").data())),
-      servers_(segment.layout().servers),
       workers_(segment.layout().workers),
       stride_(stride_of(segment.layout())),
       worker_(worker) {}
@@ -43,9 +42,9 @@ bool InFlight::try_take(std::uint32_t server, std::uint32_t max) {
   return false;
 }
 
-void InFlight::clear_worker(std::uint32_t worker) {
-  for (std::uint32_t server = 0; server < servers_; ++server) {
-    // Most are untouched: reading keeps their pages unallocated.
+void InFlight::clear_worker(std::uint32_t worker, std::uint32_t used) {
+  // Slots that were never used are not touched: looking at them would allocate their pages.
+  for (std::uint32_t server = 0; server < used; ++server) {
     if (cell(server, worker).load() != 0) cell(server, worker).store(0);
     if ((waiters_[server].load() >> worker) & 1)
       waiters_[server].fetch_and(~(std::uint64_t{1} << worker));

@@ -41,7 +41,8 @@ class InFlight {
   void unwant(std::uint32_t server) { waiters_[server].fetch_and(~bit()); }
 
   /// Master only, after reaping the worker: nothing of it is in flight any more.
-  void clear_worker(std::uint32_t worker);
+  /// `used`: slots below that number have been in use.
+  void clear_worker(std::uint32_t worker, std::uint32_t used);
 
  private:
   using Cell = std::atomic<std::uint32_t>;
@@ -53,7 +54,7 @@ class InFlight {
 
   Cell* cells_;
   std::atomic<std::uint64_t>* waiters_;
-  std::uint32_t servers_, workers_, stride_, worker_;
+  std::uint32_t workers_, stride_, worker_;
 };
 
 }  // namespace weir::shm

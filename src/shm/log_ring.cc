@@ -45,27 +45,27 @@ bool LogRing::push(Kind kind, std::string_view line) {
   return control_->sleeping.load() != 0 && control_->sleeping.exchange(0) != 0;
 }
 
-bool LogRing::peek(Line& line) {
-  while (true) {
-    std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
-    if (tail == control_->head.load(std::memory_order_acquire)) return false;
-    std::size_t at = tail % capacity;
+bool LogRing::read(std::uint64_t& cursor, Line& line) const {
+  while (cursor != control_->head.load(std::memory_order_acquire)) {
+    std::size_t at = cursor % capacity;
     Record record;
     std::memcpy(&record, bytes_ + at, sizeof(record));
     if (record.size == skip) {
-      control_->tail.store(tail + capacity - at, std::memory_order_release);
+      cursor += capacity - at;
       continue;
     }
     line = {static_cast<Kind>(record.kind), {bytes_ + at + sizeof(record), record.size}};
+    cursor += padded(record.size);
     return true;
   }
+  return false;
 }
 
-void LogRing::pop() {
-  std::uint64_t tail = control_->tail.load(std::memory_order_relaxed);
-  Record record;
-  std::memcpy(&record, bytes_ + tail % capacity, sizeof(record));
-  control_->tail.store(tail + padded(record.size), std::memory_order_release);
+bool LogRing::has_room(std::size_t size) const {
+  std::uint64_t used = control_->head.load(std::memory_order_relaxed) -
+                       control_->tail.load(std::memory_order_acquire);
+  return used + 2 * padded(size) + sizeof(Record) <=
+         capacity;  // the rest of the ring may be skipped
 }
 
 bool LogRing::prepare_to_sleep() {

@@ -17,7 +17,9 @@ namespace weir::shm {
 
 class LogRing {
  public:
-  enum class Kind : std::uint8_t { Access, Error };
+  /// What a line is for.  State lines are records of the state file; StateBegin ("0" or "1") says into
+  /// which of its two files they go from here on, which is emptied first.
+  enum class Kind : std::uint8_t { Access, Error, State, StateBegin };
 
   LogRing(const Segment& segment, std::uint32_t ring);
 
@@ -30,15 +32,34 @@ class LogRing {
   /// Appends a line.  True if the writer sleeps and must be woken.
   bool push(Kind kind, std::string_view line);
 
+  /// There is room for a line of that size: it would not be dropped.
+  bool has_room(std::size_t size) const;
+
+  // Anybody.
+
+  /// Position behind the newest line, and the one up to which all is on disk (as the consumer says).
+  std::uint64_t head() const { return control_->head.load(); }
+  std::uint64_t synced() const { return control_->synced.load(); }
+
+  /// Lines dropped in all.
+  std::uint64_t dropped() const { return control_->dropped.load(std::memory_order_relaxed); }
+
   // Consumer.
 
   struct Line {
     Kind kind;
-    std::string_view text;  ///< valid until `pop`
+    std::string_view text;  ///< valid until it is released
   };
-  /// The oldest line, or nothing.
-  bool peek(Line& line);
-  void pop();
+  /// Where reading begins: behind the last line released.
+  std::uint64_t tail() const { return control_->tail.load(std::memory_order_relaxed); }
+  /// The line at `cursor`, which moves on; false if there is none.
+  bool read(std::uint64_t& cursor, Line& line) const;
+  /// All lines before `cursor` have been dealt with.  Who is killed before that reads them again.
+  void release(std::uint64_t cursor) { control_->tail.store(cursor, std::memory_order_release); }
+  void note_synced(std::uint64_t cursor) { control_->synced.store(cursor); }
+  /// Which of the two state files is being written; outlives the consumer.
+  std::uint32_t state_file() const { return control_->state_file.load(); }
+  void set_state_file(std::uint32_t which) { control_->state_file.store(which); }
   /// Says that the consumer is about to sleep; false if there is something after all.
   bool prepare_to_sleep();
   void wake() { control_->sleeping.store(0); }
@@ -52,7 +73,8 @@ class LogRing {
     alignas(64) std::atomic<std::uint64_t> head;
     std::atomic<std::uint64_t> dropped;
     alignas(64) std::atomic<std::uint64_t> tail;
-    std::atomic<std::uint32_t> sleeping;
+    std::atomic<std::uint64_t> synced;
+    std::atomic<std::uint32_t> sleeping, state_file;
     std::uint64_t reported;
   };
   struct Record {

@@ -2,9 +2,12 @@
 #include "shm/segment.h"
 
 #include "base/assert.h"
-#include "shm/address_table.h"
+#include "shm/counters.h"
 #include "shm/in_flight.h"
 #include "shm/log_ring.h"
+#include "shm/notices.h"
+#include "shm/outliers.h"
+#include "shm/server_table.h"
 #include "shm/slot_table.h"
 #include "shm/worker_state.h"
 
@@ -23,7 +26,7 @@ namespace weir::shm {
 namespace {
 
 constexpr std::uint64_t magic = 0x3130'6d68'7372'6577;  // "wershm01"
-constexpr std::size_t most_regions = 8;
+constexpr std::size_t most_regions = 12;
 constexpr std::size_t page = 4096;
 
 struct Entry {
@@ -52,7 +55,12 @@ Directory plan(const Layout& layout) {
   add("slots", SlotTable::bytes(layout));
   add("in_flight", InFlight::bytes(layout));
   add("waiters", InFlight::waiter_bytes(layout));
-  add("addresses", AddressTable::bytes(layout));
+  add("servers", ServerTable::row_bytes(layout));
+  add("columns", ServerTable::column_bytes(layout));
+  add("changes", ServerTable::change_bytes(layout));
+  add("outliers", Outliers::bytes(layout));
+  add("notices", Notices::bytes(layout));
+  add("counters", Counters::bytes(layout));
   add("rings", LogRing::bytes(layout));
   return directory;
 }

@@ -4,7 +4,8 @@
 // size, with a directory of its regions at the start.  Regions hold words with one writer, or words
 // changed by one atomic operation; there is no lock, so a process may die at any instruction.
 //
-//   directory | workers | slots | in-flight | waiters | addresses | rings
+//   directory | workers | slots | in-flight | waiters | servers | columns | changes | outliers |
+//   notices | counters | rings
 #pragma once
 
 #include <weir/result.h>
@@ -18,10 +19,13 @@ namespace weir::shm {
 
 /// How much of everything there is; fixed for the life of a segment.
 struct Layout {
-  std::uint32_t workers = 1;  ///< 1–64
-  std::uint32_t servers = 0;  ///< room for so many
-  std::uint32_t sockets = 0;  ///< listening sockets
-  std::uint32_t rings = 0;    ///< log rings: one a worker, and one for control
+  std::uint32_t workers = 1;    ///< 1–64
+  std::uint32_t servers = 1;    ///< room for so many
+  std::uint32_t sockets = 0;    ///< listening sockets
+  std::uint32_t rings = 0;      ///< log rings: one a worker, and one for control
+  std::uint32_t listeners = 1;  ///< things with counters
+  std::uint32_t routes = 1;
+  std::uint32_t backends = 1;
 };
 
 /// Most workers: their sets are kept as bits of one word.

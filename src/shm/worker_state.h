@@ -24,6 +24,7 @@ enum class Count : std::uint32_t {
   BytesOut,
   Attempts,
   FieldsDropped,
+  Incarnation,  ///< which replacement this worker is
   Last
 };
 

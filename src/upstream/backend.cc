@@ -2,29 +2,99 @@
 #include "upstream/backend.h"
 
 #include "upstream/balancers.h"
+#include "upstream/server_row.h"
 
 #include <algorithm>
 
 namespace weir::upstream {
 
-Backend::Backend(const net::Context& context, shm::InFlight& in_flight,
-                 const config::Backend& config, std::uint32_t workers, std::uint64_t seed)
-    : config_(config) {
-  std::uint32_t idle_most = (config.keepalive + workers - 1) / workers;
-  std::uint32_t number = config.first_server;
-  for (const config::Server& server : config.servers) {
-    servers_.push_back(
-        std::make_unique<Server>(context, in_flight, config, server, number++, idle_most));
-    (server.backup ? backup_ : primary_).servers.push_back(servers_.back().get());
+using shm::Use;
+
+namespace {
+
+bool is_among(std::span<Server* const> some, const Server* server) {
+  return std::find(some.begin(), some.end(), server) != some.end();
+}
+
+}  // namespace
+
+Backend::Backend(const net::Context& context, const Sharing& sharing, const config::Backend& config,
+                 std::uint32_t number, std::uint64_t seed)
+    : context_(context), sharing_(sharing), config_(config), seed_(seed) {
+  for (std::uint32_t i = 0; i < config.servers.size(); ++i) {
+    shm::ServerRow row;
+    shm::ServerColumns columns;
+    configure(config, number, config.servers[i], row, columns);
+    apply(config.first_server + i, row);
   }
-  for (Part* part : {&primary_, &backup_})
-    if (part->size() > 0) part->balancer = make_balancer(config.balance, *part, seed++);
+}
+
+Backend::~Backend() {
+  for (Server* server : servers_) delete server;
+}
+
+void Backend::apply(std::uint32_t slot, const shm::ServerRow& row) {
+  stale_ = true;
+  auto [entry, is_new] = by_slot_.try_emplace(slot, nullptr);
+  if (!is_new) return entry->second->apply(row);
+  entry->second = new Server(context_, sharing_, config_, slot, row);
+  servers_.push_back(entry->second);
+  if (queued_ > 0 && row.max_in_flight > 0) entry->second->want_slot(true);
+}
+
+void Backend::forget(std::uint32_t slot) {
+  auto entry = by_slot_.find(slot);
+  if (entry == by_slot_.end()) return;
+  Server* server = entry->second;
+  if (queued_ > 0) server->want_slot(false);
+  by_slot_.erase(entry);
+  std::erase(servers_, server);
+  rebuild();
+  server->retire();
+}
+
+bool Backend::must_panic() const {
+  if (config_.panic == 0) return false;
+  std::uint64_t usable = 0, all = 0;
+  for (const Server* server : servers_) {
+    if (server->is_backup() || server->is_forced_out()) continue;
+    all += server->weight();
+    if (server->use() == Use::Up) usable += server->weight();
+  }
+  return usable * 100 < all * config_.panic;
+}
+
+void Backend::rebuild() {
+  stale_ = false;
+  starting_ = 0;
+  primary_.servers.clear();
+  backup_.servers.clear();
+  half_open_.clear();
+  bool panic = must_panic();
+  for (Server* server : servers_) {
+    bool usable =
+        panic ? !server->is_forced_out() && server->address().is_set() : server->use() == Use::Up;
+    starting_ += server->use() == Use::Starting;
+    if (server->weight() == 0) continue;
+    if (usable)
+      (server->is_backup() ? backup_ : primary_).servers.push_back(server);
+    else if (server->use() == Use::HalfOpen)
+      half_open_.push_back(server);
+  }
+  for (Part* part : {&primary_, &backup_}) {
+    part->balancer.reset();
+    if (part->size() > 0) part->balancer = make_balancer(config_.balance, *part, seed_++);
+  }
 }
 
 bool Backend::Part::is_usable(std::uint32_t i) const {
   Server* server = servers[i];
-  return server->can_take() &&
-         (tried.empty() || std::find(tried.begin(), tried.end(), server) == tried.end());
+  return server->can_take() && (tried.empty() || !is_among(tried, server));
+}
+
+bool Backend::Part::any_can_take() const {
+  return std::any_of(servers.begin(), servers.end(),
+                     [](const Server* server) { return server->can_take(); });
 }
 
 Server* Backend::choose_from(Part& part, std::span<Server* const> tried) {
@@ -39,15 +109,28 @@ Server* Backend::choose_from(Part& part, std::span<Server* const> tried) {
   return nullptr;
 }
 
+Server* Backend::choose_half_open(std::span<Server* const> tried) {
+  for (Server* server : half_open_)
+    if (!is_among(tried, server) && server->can_take() && server->claim() && server->take_slot())
+      return server;
+  return nullptr;
+}
+
 Chosen Backend::choose(std::span<Server* const> tried) {
+  if (stale_) rebuild();
+  if (!half_open_.empty())
+    if (Server* server = choose_half_open(tried)) return {server, false, true};
   if (Server* server = choose_from(primary_, tried)) return {server};
   if (Server* server = choose_from(backup_, tried)) return {server};
-  bool some_full = std::any_of(servers_.begin(), servers_.end(), [&](const auto& server) {
-    return server->config().weight > 0 && server->address().is_set() &&
-           server->config().max_in_flight > 0 &&
-           std::find(tried.begin(), tried.end(), server.get()) == tried.end();
-  });
-  return {nullptr, some_full};
+  return {nullptr, may_become_free(tried)};
+}
+
+bool Backend::may_become_free(std::span<Server* const> tried) const {
+  if (starting_ > 0) return true;
+  for (const Part* part : {&primary_, &backup_})
+    for (const Server* server : part->servers)
+      if (server->config().max_in_flight > 0 && !is_among(tried, server)) return true;
+  return false;
 }
 
 bool Backend::wait(Waiter& waiter) {
@@ -64,7 +147,7 @@ void Backend::stop_waiting(Waiter& waiter) {
 }
 
 void Backend::want_slots(bool wanted) {
-  for (const auto& server : servers_)
+  for (Server* server : servers_)
     if (server->config().max_in_flight > 0) server->want_slot(wanted);
 }
 
@@ -75,11 +158,13 @@ std::uint64_t Backend::release(Server& server) {
 }
 
 void Backend::serve_queue() {
+  if (queued_ == 0) return;
+  if (stale_) rebuild();
   for (std::uint32_t left = queued_; left > 0 && queued_ > 0; --left) {
-    bool any_free = std::any_of(servers_.begin(), servers_.end(), [](const auto& server) {
-      return server->config().weight > 0 && server->can_take();
-    });
-    if (!any_free) return;
+    // Whoever waits for servers that have all gone is to hear of it.
+    bool hopeless = starting_ == 0 && primary_.size() == 0 && backup_.size() == 0;
+    if (!hopeless && !primary_.any_can_take() && !backup_.any_can_take() && half_open_.empty())
+      return;
     Waiter* waiter = queue_.pop_front();
     if (--queued_ == 0) want_slots(false);
     waiter->on_slot();

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Backend: a named set of servers with a balancing policy, and the queue of requests that wait
-// because every server is at its limit.  Backup servers are asked only when no other can take one.
+// because every server is at its limit or none is known to be up yet.
+//
+// Servers come and go and change by what control publishes (`apply`).  Balancers see only those that
+// may be used now: they are made anew when that changes, at the next request.  Backup servers are
+// asked only when no other can take one; a half-open server gets exactly one request; below the
+// share that `panic` names, all servers are used that nobody has taken out by hand.
 #pragma once
 
 #include <weir/balancer.h>
@@ -12,6 +17,7 @@
 
 #include <memory>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
 namespace weir::upstream {
@@ -29,17 +35,22 @@ class Waiter : public Hook {
 /// What `choose` found.
 struct Chosen {
   Server* server = nullptr;  ///< a slot has been taken; give it back with `release`
-  bool all_busy = false;     ///< none now, but one that is at its limit may become free
+  bool all_busy = false;     ///< none now, but one is at its limit or about to be known
+  bool probe = false;        ///< the server is half-open and this is its one request
 };
 
 class Backend {
  public:
-  /// `workers` share the idle connections that the configuration allows.
-  Backend(const net::Context& context, shm::InFlight& in_flight, const config::Backend& config,
-          std::uint32_t workers, std::uint64_t seed);
+  Backend(const net::Context& context, const Sharing& sharing, const config::Backend& config,
+          std::uint32_t number, std::uint64_t seed);
+  ~Backend();
 
   const config::Backend& config() const { return config_; }
-  std::span<const std::unique_ptr<Server>> servers() const { return servers_; }
+
+  /// What control says of a server of this backend; a slot that was another's is taken over.
+  void apply(std::uint32_t slot, const shm::ServerRow& row);
+  /// The slot is not this backend's any more.
+  void forget(std::uint32_t slot);
 
   /// Picks a server that is not among `tried` and takes a slot of it.
   Chosen choose(std::span<Server* const> tried);
@@ -55,27 +66,39 @@ class Backend {
   void serve_queue();
 
  private:
-  /// A part of the servers, primary or backup, as a balancer sees it.
+  /// A part of the usable servers, primary or backup, as a balancer sees it.
   class Part final : public ServerSet {
    public:
     std::uint32_t size() const override { return static_cast<std::uint32_t>(servers.size()); }
-    std::uint32_t weight(std::uint32_t i) const override { return servers[i]->config().weight; }
+    std::uint32_t weight(std::uint32_t i) const override { return servers[i]->weight(); }
     bool is_usable(std::uint32_t i) const override;
     std::uint32_t in_flight(std::uint32_t i) const override { return servers[i]->in_flight(); }
+    bool any_can_take() const;
 
     std::vector<Server*> servers;
     std::span<Server* const> tried;
     std::unique_ptr<Balancer> balancer;
   };
 
+  void rebuild();
+  bool must_panic() const;
   Server* choose_from(Part& part, std::span<Server* const> tried);
+  Server* choose_half_open(std::span<Server* const> tried);
+  bool may_become_free(std::span<Server* const> tried) const;
   void want_slots(bool wanted);
 
+  const net::Context& context_;
+  const Sharing& sharing_;
   const config::Backend& config_;
-  std::vector<std::unique_ptr<Server>> servers_;
+  std::vector<Server*> servers_;  ///< owned; a retired one ends by itself
+  std::unordered_map<std::uint32_t, Server*> by_slot_;
   Part primary_, backup_;
+  std::vector<Server*> half_open_;
   List<Waiter> queue_;
   std::uint32_t queued_ = 0;
+  std::uint32_t starting_ = 0;  ///< servers nothing is known of yet
+  std::uint64_t seed_;
+  bool stale_ = true;  ///< the parts do not show what the servers are now
 };
 
 }  // namespace weir::upstream

@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/server.h"
 
+#include "upstream/server_row.h"
+
+#include <algorithm>
+
 namespace weir::upstream {
 
-Server::Server(const net::Context& context, shm::InFlight& in_flight,
-               const config::Backend& backend, const config::Server& config, std::uint32_t number,
-               std::uint32_t idle_most)
+namespace {
+// The one request of a half-open server may take so long before another may try.
+constexpr std::uint64_t claim_seconds = 30;
+}  // namespace
+
+Server::Server(const net::Context& context, const Sharing& sharing, const config::Backend& backend,
+               std::uint32_t slot, const shm::ServerRow& row)
     : context_(context),
-      in_flight_(in_flight),
+      sharing_(sharing),
       backend_(backend),
-      config_(config),
-      number_(number),
-      idle_most_(idle_most) {
-  if (auto address = net::Address::from(config.at)) address_ = *address;
+      row_(row),
+      address_(from_shared(row.address)),
+      slot_(slot),
+      idle_most_((backend.keepalive + sharing.workers - 1) / sharing.workers) {
+  config_.name = row.name;
+  config_.max_in_flight = row.max_in_flight;
+  if (address_.is_set()) config_.at.text = address_.text();
 }
 
 Server::~Server() {
@@ -20,27 +31,78 @@ Server::~Server() {
   while (Connection* connection = busy_.pop_front()) delete connection;
 }
 
-void Server::set_address(const net::Address& address) {
-  if (address_ == address) return;
-  address_ = address;
+void Server::apply(const shm::ServerRow& row) {
+  row_ = row;
+  net::Address address = from_shared(row.address);
+  bool moved = !(address == address_);
+  if (moved) {
+    address_ = address;
+    config_.at.text = address_.is_set() ? address_.text() : "";
+  }
+  if (moved || row.use == shm::Use::Drain || row.use == shm::Use::Down) close_idle();
+}
+
+void Server::retire() {
+  retired_ = true;
+  row_.use = shm::Use::Free;
+  close_idle();
+  reap_if_unused();
+}
+
+void Server::reap_if_unused() {
+  if (retired_ && references_ == 0) context_.loop.reap(*this);
+}
+
+void Server::close_idle() {
   while (!idle_.empty()) idle_.front().die();
 }
 
-bool Server::can_take() const {
-  return address_.is_set() && (config_.max_in_flight == 0 || in_flight() < config_.max_in_flight);
-}
-
 bool Server::take_slot() {
-  if (config_.max_in_flight > 0) return in_flight_.try_take(number_, config_.max_in_flight);
-  in_flight_.add(number_);
+  if (config_.max_in_flight > 0) return sharing_.in_flight.try_take(slot_, config_.max_in_flight);
+  sharing_.in_flight.add(slot_);
   return true;
 }
 
 void Server::want_slot(bool wanted) {
   if (wanted)
-    in_flight_.want(number_);
+    sharing_.in_flight.want(slot_);
   else
-    in_flight_.unwant(number_);
+    sharing_.in_flight.unwant(slot_);
+}
+
+bool Server::claim() {
+  return sharing_.outliers.claim(slot_, sharing_.worker, sharing_.incarnation,
+                                 context_.loop.now() / 1'000'000, claim_seconds);
+}
+
+void Server::tell(shm::NoticeKind kind, std::uint32_t detail) {
+  sharing_.notices.notice({kind, slot_, row_.incarnation, detail});
+}
+
+void Server::note_connect(bool connected, bool probe) {
+  if (!backend_.outlier) return;
+  if (connected) return sharing_.outliers.pass_connect(slot_);
+  if (probe) return tell(shm::NoticeKind::ProbeFailed, 0);
+  std::uint32_t in_a_row = sharing_.outliers.fail_connect(slot_);
+  std::uint32_t limit = backend_.outlier->connect_errors;
+  if (limit > 0 && in_a_row >= limit) tell(shm::NoticeKind::ConnectErrors, in_a_row);
+}
+
+void Server::note_status(std::uint16_t status, bool probe) {
+  if (!backend_.outlier) return;
+  const auto& bad = backend_.outlier->statuses;
+  if (status >= 500 && std::find(bad.begin(), bad.end(), status) != bad.end())
+    return note_failure(probe);
+  sharing_.outliers.pass_status(slot_);
+  if (probe) tell(shm::NoticeKind::ProbePassed, status);
+}
+
+void Server::note_failure(bool probe) {
+  if (!backend_.outlier) return;
+  if (probe) return tell(shm::NoticeKind::ProbeFailed, 1);
+  std::uint32_t in_a_row = sharing_.outliers.fail_status(slot_);
+  if (!backend_.outlier->statuses.empty() && in_a_row >= backend_.outlier->status_errors)
+    tell(shm::NoticeKind::StatusErrors, in_a_row);
 }
 
 Connection* Server::take_idle() {
@@ -62,7 +124,9 @@ Connection* Server::connect(http::Failure& failure) {
 void Server::give_idle(Connection& connection) {
   static_cast<Hook&>(connection).unlink();
   idle_.push_front(connection);
-  if (++idle_count_ > idle_most_) idle_.back().die();
+  ++idle_count_;
+  bool over = row_.use == shm::Use::Drain || row_.use == shm::Use::Down || retired_;
+  if (over || idle_count_ > idle_most_) idle_.back().die();
 }
 
 }  // namespace weir::upstream

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Server: one origin as this worker sees it: its address, its share of the in-flight counts that all
-// workers keep together, and this worker's idle connections to it (newest first, because the newest
-// is the least likely to be closed by the other side at this moment).
+// Server: one origin as this worker sees it: what control says of it (its row in shared memory), its
+// share of the in-flight counts that all workers keep together, what requests show about it, and this
+// worker's idle connections to it (newest first, because the newest is the least likely to be closed
+// by the other side at this moment).
+//
+// A server that is removed lives on while a stream refers to it.
 #pragma once
 
 #include "base/list.h"
@@ -10,38 +13,81 @@
 #include "net/address.h"
 #include "net/feed.h"
 #include "shm/in_flight.h"
+#include "shm/notices.h"
+#include "shm/outliers.h"
+#include "shm/server_table.h"
 #include "upstream/connection.h"
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 namespace weir::upstream {
 
-class Server {
+/// Takes what a worker has to tell control.
+class NoticeSink {
  public:
-  Server(const net::Context& context, shm::InFlight& in_flight, const config::Backend& backend,
-         const config::Server& config, std::uint32_t number, std::uint32_t idle_most);
-  ~Server();
+  virtual void notice(const shm::Notice& notice) = 0;
 
-  const config::Server& config() const { return config_; }
+ protected:
+  ~NoticeSink() = default;
+};
+
+/// What the servers of a worker share with other processes.
+struct Sharing {
+  shm::InFlight& in_flight;
+  shm::Outliers& outliers;
+  NoticeSink& notices;
+  std::uint32_t worker = 0;
+  std::uint32_t incarnation = 0;  ///< of the worker
+  std::uint32_t workers = 1;
+};
+
+class Server final : public event::Reaped {
+ public:
+  Server(const net::Context& context, const Sharing& sharing, const config::Backend& backend,
+         std::uint32_t slot, const shm::ServerRow& row);
+  ~Server() override;
+
   const config::Backend& backend() const { return backend_; }
-  /// Its number among all servers of the configuration: the column in shared memory.
-  std::uint32_t number() const { return number_; }
-
+  /// Its name and limits, for logs and variables.
+  const config::Server& config() const { return config_; }
+  /// Its number in shared memory.
+  std::uint32_t slot() const { return slot_; }
+  shm::Use use() const { return row_.use; }
+  std::uint32_t weight() const { return row_.weight; }
+  bool is_backup() const { return row_.backup; }
+  bool is_forced_out() const { return row_.forced_out; }
   const net::Address& address() const { return address_; }
-  /// A new address (a name was resolved); idle connections to the old one are closed.
-  void set_address(const net::Address& address);
 
-  /// It has an address and is under its limit.
-  bool can_take() const;
-  std::uint32_t in_flight() const { return in_flight_.load(number_); }
+  /// Takes over what control says now; idle connections that are of no more use are closed.
+  void apply(const shm::ServerRow& row);
+  /// It is no server any more: it ends once nobody refers to it.
+  void retire();
+
+  /// Under its limit.
+  bool can_take() const {
+    return config_.max_in_flight == 0 || in_flight() < config_.max_in_flight;
+  }
+  std::uint32_t in_flight() const { return sharing_.in_flight.load(slot_); }
 
   /// Counts one more request; false if that would exceed max_in_flight over all workers.
   bool take_slot();
   /// One request less.  Returns the set of other workers that wait for a slot here, as a bit mask.
-  std::uint64_t give_slot() { return in_flight_.release(number_); }
+  std::uint64_t give_slot() { return sharing_.in_flight.release(slot_); }
   /// This worker has (or no longer has) requests waiting for a slot of this server.
   void want_slot(bool wanted);
+  /// Tries to become the one request of a half-open server.
+  bool claim();
+  /// That request came to no verdict.
+  void unclaim() { sharing_.outliers.unclaim(slot_); }
+
+  // What requests show.  `probe`: it was the one request of a half-open server.
+
+  void note_connect(bool connected, bool probe);
+  void note_status(std::uint16_t status, bool probe);
+  /// An answer did not come, or not whole.
+  void note_failure(bool probe);
 
   /// An idle connection, or null.
   Connection* take_idle();
@@ -50,18 +96,48 @@ class Server {
 
  private:
   friend class Connection;
+  friend class ServerRef;
   void give_idle(Connection& connection);
+  void close_idle();
+  void tell(shm::NoticeKind kind, std::uint32_t detail);
+  void reap_if_unused();
 
   const net::Context& context_;
-  shm::InFlight& in_flight_;
+  const Sharing& sharing_;
   const config::Backend& backend_;
-  const config::Server& config_;
+  config::Server config_;
+  shm::ServerRow row_;
   net::Address address_;
-  std::uint32_t number_;
+  std::uint32_t slot_;
   std::uint32_t idle_most_;  ///< this worker's share of the backend's `keepalive`
   std::uint32_t idle_count_ = 0;
+  std::uint32_t references_ = 0;
+  bool retired_ = false;
   List<Connection> idle_;
   List<Connection> busy_;
+};
+
+/// Keeps a server alive.
+class ServerRef {
+ public:
+  ServerRef() = default;
+  explicit ServerRef(Server* server) : server_(server) {
+    if (server_) ++server_->references_;
+  }
+  ServerRef(ServerRef&& other) noexcept : server_(std::exchange(other.server_, nullptr)) {}
+  ServerRef& operator=(ServerRef&& other) noexcept {
+    std::swap(server_, other.server_);
+    return *this;
+  }
+  ~ServerRef() {
+    if (!server_) return;
+    --server_->references_;
+    server_->reap_if_unused();
+  }
+  Server* get() const { return server_; }
+
+ private:
+  Server* server_ = nullptr;
 };
 
 }  // namespace weir::upstream

@@ -48,7 +48,7 @@ TEST(Privileges, ADeniedCallEndsTheProcess) {
 TEST(Plan, ReadsWhatItWrote) {
   Plan plan;
   plan.workers = 7;
-  plan.servers = 3;
+  plan.backends = 3;
   plan.uid = 65534;
   plan.drop = true;
   plan.max_connections = 1'000'000;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Shared memory between real processes, some of which are killed at some instruction.
-#include "shm/address_table.h"
 #include "shm/in_flight.h"
 #include "shm/log_ring.h"
 #include "shm/segment.h"
@@ -51,7 +50,7 @@ TEST(InFlight, SumsOverWorkersAndForgetsTheDead) {
   b.want(7);
   EXPECT_EQ(a.load(7), 6U);
   EXPECT_EQ(a.release(7), std::uint64_t{1} << 3);
-  a.clear_worker(3);
+  a.clear_worker(3, 8);
   EXPECT_EQ(b.load(7), 4U);
   EXPECT_EQ(a.release(7), 0U);
 }
@@ -94,7 +93,9 @@ TEST(LogRing, KeepsLinesInOrderAndCountsWhatItDrops) {
   }
   LogRing::Line line;
   std::size_t read = 0;
-  for (; reader.peek(line); reader.pop(), ++read) EXPECT_EQ(line.text, std::to_string(read) + big);
+  std::uint64_t cursor = reader.tail();
+  for (; reader.read(cursor, line); reader.release(cursor), ++read)
+    EXPECT_EQ(line.text, std::to_string(read) + big);
   EXPECT_EQ(read, pushed - 1);
   EXPECT_TRUE(reader.prepare_to_sleep());
   EXPECT_TRUE(writer.push(LogRing::Kind::Error, "wake"));
@@ -119,33 +120,13 @@ TEST(LogRing, SurvivesTheDeathOfItsProducer) {
       ASSERT_LT(line.text.size(), 300U);
       for (char c : line.text) ASSERT_EQ(c, line.text[0]);
     };
+    std::uint64_t cursor = reader.tail();
     while (seen < wanted)
-      if (reader.peek(line)) check(), reader.pop(), ++seen;
+      if (reader.read(cursor, line)) check(), reader.release(cursor), ++seen;
     kill(pid, SIGKILL);
     waitpid(pid, nullptr, 0);
-    for (; reader.peek(line); reader.pop()) check();
+    for (; reader.read(cursor, line); reader.release(cursor)) check();
   }
-}
-
-TEST(AddressTable, ReaderNeverSeesAMixture) {
-  Segment segment = make_segment();
-  pid_t pid = fork();
-  if (pid == 0) {
-    AddressTable table(segment);
-    for (unsigned i = 0;; ++i) {
-      ResolvedAddress address;
-      address.size = 28;
-      std::memset(address.bytes, static_cast<int>(i % 251), 28);
-      table.publish(2, address);
-    }
-  }
-  AddressTable table(segment);
-  for (int i = 0; i < 300'000; ++i) {
-    ResolvedAddress address = table.read(2);
-    for (std::byte byte : address.bytes) ASSERT_EQ(byte, address.bytes[0]);
-  }
-  kill(pid, SIGKILL);
-  waitpid(pid, nullptr, 0);
 }
 
 TEST(WorkerState, CountsSurviveTheirOwner) {

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/explain.h"
+
+#include "admin/servers.h"
+#include "base/text.h"
+#include "config/print.h"
+#include "http/failure.h"
+#include "http/h1_codec.h"
+
+#include <algorithm>
+
+namespace weir::admin {
+
+namespace {
+
+/// Takes one request apart as a worker does.
+class Reader final : public http::MessageSink, private http::CodecEvents {
+ public:
+  explicit Reader(const http::HeadLimits& limits)
+      : codec_(http::H1Codec::Role::Server, limits, *this) {}
+
+  /// Null if it cannot be understood; `failure` says why.
+  const RequestHead* read(std::string& text) {
+    codec_.feed(text);
+    return failure == http::Failure::None ? head_ : nullptr;
+  }
+  http::Failure failure = http::Failure::None;
+
+ private:
+  Arena& arena() override { return arena_; }
+  void on_head(MessageHead& head) override { head_ = static_cast<RequestHead*>(&head); }
+  bool wants_body() const override { return false; }
+  void on_body(std::span<const char>) override {}
+  void on_end(const Headers&) override {}
+  void on_begin(http::StreamId) override {}
+  http::MessageSink* sink(http::StreamId) override { return this; }
+  Method request_method(http::StreamId) override { return Method::Get; }
+  void on_broken(http::StreamId, http::Failure why) override { failure = why; }
+
+  Arena arena_;
+  http::H1Codec codec_;
+  const RequestHead* head_ = nullptr;
+};
+
+struct Question {
+  std::string text;  ///< the request as on the wire
+  std::uint16_t port = 0;
+  std::string listener;
+  net::Address client;
+};
+
+// "http://host:port/path?query" or "/path".
+bool take_url(std::string_view url, Question& question, std::string& host, std::string& target,
+              Reply& reply) {
+  target = url;
+  if (url.starts_with("/") || url == "*") return true;
+  std::size_t scheme = url.find("://");
+  if (scheme == std::string_view::npos) {
+    reply.fail("usage", "write the URL as http://HOST/PATH or /PATH");
+    return false;
+  }
+  std::string_view rest = url.substr(scheme + 3);
+  std::size_t slash = std::min(rest.find('/'), rest.size());
+  host = rest.substr(0, slash);
+  target = slash == rest.size() ? "/" : std::string(rest.substr(slash));
+  std::size_t colon = host.rfind(':');
+  if (colon != std::string::npos && host.find(']', colon) == std::string::npos)
+    question.port = to_number<std::uint16_t>(std::string_view(host).substr(colon + 1)).value_or(0);
+  return true;
+}
+
+bool take_question(const Call& call, Question& question, Reply& reply) {
+  std::string host = "localhost", target, fields;
+  if (!take_url(call.words[1], question, host, target, reply)) return false;
+  auto loopback = net::Address::from_ip("127.0.0.1");
+  question.client = *loopback;
+  for (const std::string& word : call.words.subspan(2)) {
+    std::size_t equals = word.find('=');
+    if (equals == std::string::npos || word.find_first_of("\r\n") != std::string::npos) {
+      reply.fail("usage", in_quotes(word) + " is not NAME=VALUE");
+      return false;
+    }
+    std::string name = word.substr(0, equals), value = word.substr(equals + 1);
+    if (name == "client") {
+      auto client = net::Address::from_ip(value);
+      if (!client) {
+        reply.fail("usage", in_quotes(value) + " is not an IP address");
+        return false;
+      }
+      question.client = *client;
+    } else if (name == "listener") {
+      question.listener = value;
+    } else if (iequals(name, "host")) {
+      host = value;
+    } else {
+      fields += name + ": " + value + "\r\n";
+    }
+  }
+  question.text =
+      call.words[0] + " " + target + " HTTP/1.1\r\nHost: " + host + "\r\n" + fields + "\r\n";
+  return true;
+}
+
+// By name, else by the port of the URL, else the first one.
+std::optional<std::size_t> find_listener(const Fleet& fleet, const Question& question,
+                                         Reply& reply) {
+  const auto& listeners = fleet.config.listeners;
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    if (!question.listener.empty() && listeners[i].name == question.listener) return i;
+    for (const config::Bind& bind : listeners[i].binds)
+      if (question.listener.empty() && question.port != 0 && bind.at.port == question.port)
+        return i;
+  }
+  if (question.listener.empty()) return 0;
+  reply.fail("unknown", "there is no listener " + in_quotes(question.listener));
+  return std::nullopt;
+}
+
+/// The rows of an explanation: what was looked at, what came of it, and where it stands.
+class Story {
+ public:
+  explicit Story(const Fleet& fleet) : fleet_(fleet) {}
+
+  void add(std::string step, std::string what, std::string outcome, const config::Place* place) {
+    rows_.push_back(
+        {std::move(step), std::move(what), std::move(outcome),
+         place ? fleet_.config.files[place->file] + ":" + std::to_string(place->line) : ""});
+  }
+  std::unique_ptr<Body> tell(bool json) {
+    std::size_t count = rows_.size();
+    return make_list({{"step", "what", "outcome", "place"},
+                      count,
+                      [rows = std::move(rows_)](std::size_t i) { return rows[i]; }},
+                     json);
+  }
+
+ private:
+  const Fleet& fleet_;
+  std::vector<Row> rows_;
+};
+
+void tell_candidates(const Fleet& fleet, std::uint32_t number, Story& story) {
+  const config::Backend& backend = fleet.config.backends[number];
+  story.add("backend", backend.name,
+            std::to_string(fleet.registry.routable(number).servers) + " of " +
+                std::to_string(fleet.registry.servers(number).size()) + " servers take requests",
+            &backend.place);
+  for (std::uint32_t slot : fleet.registry.servers(number)) {
+    const shm::ServerRow& row = fleet.registry.row(slot);
+    std::string load = "weight " + std::to_string(row.weight) + ", in flight " +
+                       std::to_string(fleet.registry.in_flight(slot));
+    bool full = row.max_in_flight > 0 && fleet.registry.in_flight(slot) >= row.max_in_flight;
+    std::string outcome;
+    if (row.use != shm::Use::Up && row.use != shm::Use::HalfOpen)
+      outcome = "skipped: " + std::string(upstream::Registry::word(row.use)) + ": " +
+                fleet.registry.reason(slot);
+    else if (row.weight == 0)
+      outcome = "skipped: weight 0";
+    else if (full)
+      outcome = "skipped: at max_in_flight " + std::to_string(row.max_in_flight);
+    else if (row.backup && fleet.registry.routable(number).servers > 1)
+      outcome = "in reserve: backup, " + load;
+    else
+      outcome = "candidate: " + load;
+    bool in_file = !fleet.registry.columns(slot).runtime;
+    const config::Place* place =
+        in_file ? &backend.servers[slot - backend.first_server].place : nullptr;
+    story.add("server", fleet.registry.name(slot), outcome, place);
+  }
+  if (fleet.registry.routable(number).servers == 0 && backend.fallback) {
+    story.add("fallback", fleet.config.backends[*backend.fallback].name,
+              "no server is left in " + backend.name, &backend.place);
+    tell_candidates(fleet, *backend.fallback, story);
+  }
+}
+
+}  // namespace
+
+void explain_request(const Call& call, Reply& reply) {
+  const Fleet& fleet = call.fleet;
+  Question question;
+  if (!take_question(call, question, reply)) return;
+  auto number = find_listener(fleet, question, reply);
+  if (!number) return;
+  const config::Listener& listener = fleet.config.listeners[*number];
+  const proxy::RouteTable& table = fleet.routes[*number];
+  Story story(fleet);
+  story.add("listener", listener.name, "", &listener.place);
+  http::HeadLimits limits{listener.max_line, listener.max_header, listener.max_fields};
+  Reader reader(limits);
+  const RequestHead* request = reader.read(question.text);
+  if (!request) {
+    const http::FailureTraits& traits = http::traits(reader.failure);
+    reply.text = "refused " + std::string(traits.name);
+    story.add("request", call.words[0] + " " + call.words[1],
+              std::to_string(traits.status) + ": " + std::string(traits.words), nullptr);
+    reply.body = story.tell(call.json);
+    return;
+  }
+  story.add("request", std::string(request->method_text) + " " + std::string(request->path),
+            "host " + std::string(request->host), nullptr);
+  const config::Route* chosen = table.match(*request, question.client).route;
+  for (const config::Route& route : listener.routes) {
+    const config::Matcher* failing = table.failing(route, *request, question.client);
+    if (&route == chosen) {
+      story.add("route", route.name, "matches: " + config::action_text(fleet.config, route.action),
+                &route.place);
+      break;
+    }
+    story.add("route", route.name,
+              failing ? "does not match: " + config::matcher_text(*failing) : "matches, but later",
+              failing ? &failing->place : &route.place);
+  }
+  if (!chosen) {
+    reply.text = "no route";
+    story.add("answer", "404", std::string(http::traits(http::Failure::NoRoute).words), nullptr);
+  } else {
+    reply.text = "route " + chosen->name;
+    if (chosen->action.kind == config::Act::Forward)
+      tell_candidates(fleet, chosen->action.backend, story);
+  }
+  reply.body = story.tell(call.json);
+}
+
+void explain_server(const Call& call, Reply& reply) {
+  const Fleet& fleet = call.fleet;
+  auto slot = find_server(fleet, call.words[0], reply);
+  if (!slot) return;
+  const upstream::Registry& registry = fleet.registry;
+  const shm::ServerRow& row = registry.row(*slot);
+  const shm::ServerColumns& columns = registry.columns(*slot);
+  const config::Backend& backend = fleet.config.backends[row.backend];
+  const config::Place* place =
+      columns.runtime ? nullptr : &backend.servers[*slot - backend.first_server].place;
+  reply.text = std::string(upstream::Registry::word(row.use));
+  Story story(fleet);
+  auto mark = [&story](const char* step, std::string what, const shm::Mark& said,
+                       const config::Place* where) {
+    std::string outcome = said.by;
+    if (said.why[0]) outcome += std::string(": ") + said.why;
+    if (said.since_us) outcome += " (since " + time_text(said.since_us) + ")";
+    story.add(step, std::move(what), outcome, where);
+  };
+  story.add("use", std::string(upstream::Registry::word(row.use)), registry.reason(*slot), nullptr);
+  mark("configured",
+       std::string(columns.at) + " weight " + std::to_string(columns.configured_weight),
+       columns.configured, place);
+  if (columns.overridden.since_us)
+    mark("override",
+         std::string(upstream::Registry::word(columns.override_state)) +
+             (columns.override_weight >= 0 ? " weight " + std::to_string(columns.override_weight)
+                                           : ""),
+         columns.overridden, nullptr);
+  mark("operational", std::string(upstream::Registry::word(columns.health)), columns.operational,
+       backend.check ? &backend.check->place : nullptr);
+  if (backend.check)
+    for (const upstream::CheckResult& result : fleet.health.results(*slot)) {
+      static constexpr std::string_view outcomes[] = {"passed", "failed", "inconclusive"};
+      story.add(
+          "check", time_text(result.at_us) + " in " + std::to_string(result.took_us / 1000) + " ms",
+          std::string(outcomes[static_cast<std::size_t>(result.outcome)]) + ": " + result.seen,
+          nullptr);
+    }
+  std::string name = registry.name(*slot);
+  for (const Event& event : fleet.events.kept())
+    if (event.object == name)
+      story.add("event", time_text(event.time_us) + " " + event.type,
+                event.from + " -> " + event.to + ": " + event.cause + ": " + event.reason, nullptr);
+  reply.body = story.tell(call.json);
+}
+
+}  // namespace weir::admin

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/servers.h"
+
+#include "base/text.h"
+#include "config/units.h"
+
+#include <algorithm>
+
+namespace weir::admin {
+
+using shm::Override;
+using upstream::Cause;
+
+namespace {
+
+constexpr std::uint64_t most_weight = 1000;
+constexpr std::uint64_t most_in_flight = 1'000'000;
+
+// Why a backend may not become what it is now; empty = it may.
+std::string backend_objection(const upstream::Registry& registry, std::uint32_t backend,
+                              const upstream::Registry::Routable& before) {
+  upstream::Registry::Routable after = registry.routable(backend);
+  std::size_t all = registry.servers(backend).size();
+  const std::string& name = registry.config().backends[backend].name;
+  if (after.servers < before.servers && after.servers * 2 < all)
+    return "only " + std::to_string(after.servers) + " of " + std::to_string(all) + " servers of " +
+           name + " would take requests";
+  if (before.weight > 0 && after.weight == 0) return "no weight would be left in " + name;
+  return {};
+}
+
+// A change of one server.  `apply` does it; whether it may stay is asked afterwards.
+template <typename Apply>
+void change(const Call& call, std::uint32_t backend, Reply& reply, Apply apply) {
+  upstream::Registry& registry = call.fleet.registry;
+  if (call.in_transaction) return apply();
+  upstream::Registry::Routable before = registry.routable(backend);
+  registry.begin();
+  apply();
+  if (reply.is_ok() && !call.force)
+    if (std::string why = backend_objection(registry, backend, before); !why.empty())
+      reply.fail("refused", why + "; add force to do it all the same");
+  if (!reply.is_ok()) return registry.abort();
+  registry.commit();
+  reply.text = "revision " + std::to_string(registry.revision(backend));
+  reply.visible_at = registry.table().changes();
+}
+
+// A number behind a word, within bounds.
+std::optional<std::uint32_t> take_number(const Call& call, std::size_t at, std::uint64_t most,
+                                         Reply& reply) {
+  auto number = at < call.words.size() ? to_number(call.words[at]) : std::nullopt;
+  if (number && *number <= most) return static_cast<std::uint32_t>(*number);
+  reply.fail("usage", call.words[at - 1] + " needs a number from 0 to " + std::to_string(most));
+  return std::nullopt;
+}
+
+void set_weight(const Call& call, std::uint32_t slot, Reply& reply, const Cause& cause) {
+  upstream::Registry& registry = call.fleet.registry;
+  if (call.words[2] == "auto") return registry.set_weight(slot, std::nullopt, cause);
+  if (auto weight = take_number(call, 2, most_weight, reply))
+    registry.set_weight(slot, *weight, cause);
+}
+
+void set_state(const Call& call, std::uint32_t slot, Reply& reply, const Cause& cause) {
+  for (Override state : {Override::None, Override::Up, Override::Drain, Override::Down})
+    if (upstream::Registry::word(state) == call.words[2])
+      return call.fleet.registry.set_state(slot, state, cause);
+  reply.fail("usage", "a state is up, drain, down or auto");
+}
+
+void set_address(const Call& call, std::uint32_t slot, Reply& reply, const Cause& cause) {
+  if (call.words[2] == "auto") return call.fleet.registry.set_address(slot, net::Address(), cause);
+  auto endpoint = config::parse_endpoint(call.words[2]);
+  if (!endpoint) return reply.fail("usage", endpoint.error().text());
+  auto address = net::Address::from(*endpoint);
+  if (!address || (endpoint->kind != config::Endpoint::Kind::Unix && endpoint->port == 0))
+    return reply.fail("usage", "write IP:PORT or unix:/path");
+  call.fleet.registry.set_address(slot, *address, cause);
+}
+
+// `weight N`, `max_in_flight N`, `backup`, in any order.
+bool take_options(const Call& call, config::Server& server, Reply& reply) {
+  for (std::size_t i = 3; i < call.words.size(); ++i) {
+    const std::string& word = call.words[i];
+    if (word == "backup") {
+      server.backup = true;
+    } else if (word == "weight" || word == "max_in_flight") {
+      bool weight = word == "weight";
+      auto number = take_number(call, ++i, weight ? most_weight : most_in_flight, reply);
+      if (!number) return false;
+      (weight ? server.weight : server.max_in_flight) = *number;
+    } else {
+      reply.fail("usage",
+                 in_quotes(word) + " is no option of a server: weight N, max_in_flight N, backup");
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<std::uint32_t> find_backend(const Fleet& fleet, std::string_view name, Reply& reply) {
+  if (auto backend = fleet.registry.find_backend(name)) return backend;
+  std::vector<std::string_view> names;
+  for (const config::Backend& backend : fleet.config.backends) names.push_back(backend.name);
+  std::string text = "there is no backend " + in_quotes(name);
+  if (auto near = nearest(name, names)) text += "; did you mean " + in_quotes(*near) + "?";
+  reply.fail("unknown", std::move(text));
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> find_server(const Fleet& fleet, std::string_view name, Reply& reply) {
+  std::size_t slash = name.find('/');
+  if (slash == std::string_view::npos) {
+    reply.fail("usage", "write a server as BACKEND/NAME");
+    return std::nullopt;
+  }
+  auto backend = find_backend(fleet, name.substr(0, slash), reply);
+  if (!backend) return std::nullopt;
+  if (auto slot = fleet.registry.find(*backend, name.substr(slash + 1))) return slot;
+  std::vector<std::string_view> names;
+  for (std::uint32_t slot : fleet.registry.servers(*backend))
+    names.push_back(fleet.registry.row(slot).name);
+  std::string text = "there is no server " + in_quotes(name);
+  if (auto near = nearest(name.substr(slash + 1), names))
+    text += "; did you mean " + in_quotes(*near) + "?";
+  reply.fail("unknown", std::move(text));
+  return std::nullopt;
+}
+
+void server_add(const Call& call, Reply& reply) {
+  auto backend = find_backend(call.fleet, call.words[0], reply);
+  if (!backend) return;
+  config::Server server;
+  server.name = call.words[1];
+  if (!config::is_name(server.name))
+    return reply.fail("usage", in_quotes(server.name) + " cannot be the name of a server");
+  auto endpoint = config::parse_endpoint(call.words[2]);
+  if (!endpoint) return reply.fail("usage", endpoint.error().text());
+  if (endpoint->kind != config::Endpoint::Kind::Unix && endpoint->port == 0)
+    return reply.fail("usage", "a server's port cannot be 0");
+  server.at = *endpoint;
+  if (!take_options(call, server, reply)) return;
+  change(call, *backend, reply, [&] {
+    auto slot = call.fleet.registry.add(*backend, server, {call.caller.by, "server add"});
+    if (!slot)
+      reply.fail(slot.error().code() == Errc::Exists ? "conflict" : "limit", slot.error().text());
+  });
+}
+
+void server_remove(const Call& call, Reply& reply) {
+  auto slot = find_server(call.fleet, call.words[0], reply);
+  if (!slot) return;
+  std::int64_t by = 0;
+  if (call.words.size() > 1) {
+    auto time = call.words[1] == "drain" && call.words.size() == 3
+                    ? config::parse_duration(call.words[2])
+                    : Result<config::Milliseconds>(Error(Errc::Invalid, "write drain TIME"));
+    if (!time) return reply.fail("usage", time.error().text());
+    by = upstream::wall_clock_us() + time->count() * 1000;
+  }
+  if (!call.fleet.registry.columns(*slot).runtime)
+    return reply.fail("refused", call.words[0] +
+                                     " stands in the file; take it down with server set " +
+                                     call.words[0] + " state down");
+  change(call, call.fleet.registry.row(*slot).backend, reply, [&] {
+    call.fleet.registry.remove(*slot, by, {call.caller.by, "server remove"});
+  });
+}
+
+void server_set(const Call& call, Reply& reply) {
+  auto slot = find_server(call.fleet, call.words[0], reply);
+  if (!slot) return;
+  if (call.fleet.registry.columns(*slot).leaving)
+    return reply.fail("refused", call.words[0] + " is being removed");
+  Cause cause{call.caller.by, "server set"};
+  change(call, call.fleet.registry.row(*slot).backend, reply, [&] {
+    if (call.words[1] == "weight")
+      set_weight(call, *slot, reply, cause);
+    else if (call.words[1] == "state")
+      set_state(call, *slot, reply, cause);
+    else if (call.words[1] == "address")
+      set_address(call, *slot, reply, cause);
+    else
+      reply.fail("usage", "what can be set is weight, state or address");
+  });
+}
+
+Guard::Guard(const upstream::Registry& registry) {
+  for (std::uint32_t i = 0; i < registry.config().backends.size(); ++i)
+    before_.push_back(registry.routable(i));
+}
+
+std::string Guard::objection(const upstream::Registry& registry) const {
+  for (std::uint32_t i = 0; i < before_.size(); ++i)
+    if (std::string why = backend_objection(registry, i, before_[i]); !why.empty()) return why;
+  return {};
+}
+
+}  // namespace weir::admin

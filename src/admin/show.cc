@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/show.h"
+
+#include <weir/version.h>
+
+#include "admin/servers.h"
+#include "config/print.h"
+#include "proxy/metrics.h"
+
+#include <algorithm>
+
+namespace weir::admin {
+
+using shm::Of;
+using shm::Tally;
+
+namespace {
+
+std::string place_text(const Fleet& fleet, const config::Place& place) {
+  return fleet.config.files[place.file] + ":" + std::to_string(place.line);
+}
+
+std::uint64_t total(const Fleet& fleet, shm::Count what) {
+  std::uint64_t sum = 0;
+  for (const shm::WorkerState& worker : fleet.workers) sum += worker.get(what);
+  return sum;
+}
+
+std::string milliseconds(std::uint64_t us) {
+  return std::to_string(us / 1000) + "." + std::to_string(us / 100 % 10);
+}
+
+// Requests, failures and latency: the columns that listeners, routes and backends have in common.
+void append_traffic(const Fleet& fleet, Of kind, std::uint32_t number, Row& row) {
+  shm::Counted counted = fleet.counters.sum(kind, number);
+  shm::Latencies latencies = fleet.counters.latencies(kind, number);
+  row.emplace_back(counted[Tally::Requests]);
+  row.emplace_back(counted[Tally::Status5xx]);
+  row.emplace_back(counted[Tally::Failures]);
+  row.push_back(Cell::json(milliseconds(latencies.quantile(0.5))));
+  row.push_back(Cell::json(milliseconds(latencies.quantile(0.99))));
+}
+
+const std::vector<std::string_view> server_columns = {
+    "server", "use",        "since",    "reason", "address", "weight",   "in_flight",
+    "health", "configured", "override", "by",     "runtime", "requests", "errors"};
+
+std::string configured_text(const shm::ServerColumns& columns) {
+  return std::string(columns.at) + " weight " + std::to_string(columns.configured_weight);
+}
+
+std::string override_text(const shm::ServerColumns& columns) {
+  std::string text;
+  auto add = [&text](const std::string& part) { text += (text.empty() ? "" : " ") + part; };
+  if (columns.leaving) add("removed");
+  if (columns.override_state != shm::Override::None)
+    add("state " + std::string(upstream::Registry::word(columns.override_state)));
+  if (columns.override_weight >= 0) add("weight " + std::to_string(columns.override_weight));
+  if (columns.override_address.size > 0)
+    add("address " + upstream::from_shared(columns.override_address).text());
+  return text;
+}
+
+// The column that decides also says since when.
+std::int64_t since_of(const shm::ServerColumns& columns) {
+  if (columns.leaving || columns.override_state != shm::Override::None)
+    return columns.overridden.since_us;
+  return columns.operational.since_us ? columns.operational.since_us : columns.configured.since_us;
+}
+
+Row server_row(const Fleet& fleet, std::uint32_t slot) {
+  const shm::ServerRow& row = fleet.registry.row(slot);
+  const shm::ServerColumns& columns = fleet.registry.columns(slot);
+  shm::Counted counted = fleet.counters.sum(Of::Server, slot);
+  return {fleet.registry.name(slot),
+          upstream::Registry::word(row.use),
+          time_text(since_of(columns)),
+          fleet.registry.reason(slot),
+          row.address.size ? upstream::from_shared(row.address).text() : "",
+          row.weight,
+          fleet.registry.in_flight(slot),
+          upstream::Registry::word(columns.health),
+          configured_text(columns),
+          override_text(columns),
+          columns.overridden.by,
+          Cell::json(columns.runtime ? "true" : "false"),
+          counted[Tally::Requests],
+          counted[Tally::ConnectErrors] + counted[Tally::Failures]};
+}
+
+std::vector<std::uint32_t> all_servers(const Fleet& fleet) {
+  std::vector<std::uint32_t> slots;
+  for (std::uint32_t i = 0; i < fleet.config.backends.size(); ++i) {
+    auto of_backend = fleet.registry.servers(i);
+    slots.insert(slots.end(), of_backend.begin(), of_backend.end());
+  }
+  return slots;
+}
+
+Listing server_listing(const Fleet& fleet, std::vector<std::uint32_t> slots) {
+  std::size_t count = slots.size();
+  return {server_columns, count, [&fleet, slots = std::move(slots)](std::size_t i) {
+            // Between two pieces a server may have gone and its slot be empty.
+            if (fleet.registry.row(slots[i]).use == shm::Use::Free) return Row{"", "free"};
+            return server_row(fleet, slots[i]);
+          }};
+}
+
+/// The metrics of the whole fleet, piece by piece.
+class MetricsBody final : public Body {
+ public:
+  explicit MetricsBody(const Fleet& fleet) : metrics_(fleet.config, fleet.segment) {}
+  bool next(std::string& out) override {
+    if (done_) return false;
+    done_ = !metrics_.next(out);
+    return true;
+  }
+
+ private:
+  proxy::Metrics metrics_;
+  bool done_ = false;
+};
+
+}  // namespace
+
+void show_status(const Call& call, Reply& reply) {
+  const Fleet& fleet = call.fleet;
+  std::uint64_t uptime =
+      static_cast<std::uint64_t>(upstream::wall_clock_us() - fleet.started_us) / 1'000'000;
+  std::uint32_t servers = 0, routable = 0;
+  for (std::uint32_t i = 0; i < fleet.config.backends.size(); ++i) {
+    servers += static_cast<std::uint32_t>(fleet.registry.servers(i).size());
+    routable += fleet.registry.routable(i).servers;
+  }
+  reply.body = make_record(
+      {"version", "started", "uptime_seconds", "generation", "bundle", "workers", "connections",
+       "requests", "servers", "servers_routable", "changes", "changes_seen"},
+      {version, time_text(fleet.started_us), uptime, fleet.generation, fleet.bundle_hash,
+       static_cast<std::uint64_t>(fleet.workers.size()), total(fleet, shm::Count::ClientsOpen),
+       total(fleet, shm::Count::Requests), servers, routable, fleet.registry.table().changes(),
+       fleet.daemon.seen_by_all()},
+      call.json);
+}
+
+void show_listeners(const Call& call, Reply& reply) {
+  const Fleet& fleet = call.fleet;
+  reply.body = make_list({{"listener", "place", "binds", "routes", "requests", "errors_5xx",
+                           "failures", "p50_ms", "p99_ms"},
+                          fleet.config.listeners.size(),
+                          [&fleet](std::size_t i) {
+                            const config::Listener& listener = fleet.config.listeners[i];
+                            std::string binds;
+                            for (const config::Bind& bind : listener.binds)
+                              binds += (binds.empty() ? "" : " ") + bind.at.text;
+                            Row row{listener.name, place_text(fleet, listener.place), binds,
+                                    static_cast<std::uint64_t>(listener.routes.size())};
+                            append_traffic(fleet, Of::Listener, static_cast<std::uint32_t>(i), row);
+                            return row;
+                          }},
+                         call.json);
+}
+
+void show_routes(const Call& call, Reply& reply) {
+  const Fleet& fleet = call.fleet;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> routes;
+  for (std::uint32_t l = 0; l < fleet.config.listeners.size(); ++l)
+    for (std::uint32_t r = 0; r < fleet.config.listeners[l].routes.size(); ++r)
+      routes.emplace_back(l, r);
+  std::size_t count = routes.size();
+  reply.body = make_list({{"listener", "route", "place", "action", "requests", "errors_5xx",
+                           "failures", "p50_ms", "p99_ms"},
+                          count,
+                          [&fleet, routes = std::move(routes)](std::size_t i) {
+                            const config::Listener& listener =
+                                fleet.config.listeners[routes[i].first];
+                            const config::Route& route = listener.routes[routes[i].second];
+                            Row row{listener.name, route.name, place_text(fleet, route.place),
+                                    config::action_text(fleet.config, route.action)};
+                            append_traffic(fleet, Of::Route, static_cast<std::uint32_t>(i), row);
+                            return row;
+                          }},
+                         call.json);
+}
+
+void show_backends(const Call& call, Reply& reply) {
+  const Fleet& fleet = call.fleet;
+  reply.body =
+      make_list({{"backend", "place", "servers", "routable", "weight", "revision", "requests",
+                  "errors_5xx", "failures", "p50_ms", "p99_ms"},
+                 fleet.config.backends.size(),
+                 [&fleet](std::size_t i) {
+                   auto number = static_cast<std::uint32_t>(i);
+                   const config::Backend& backend = fleet.config.backends[i];
+                   upstream::Registry::Routable routable = fleet.registry.routable(number);
+                   Row row{backend.name,
+                           place_text(fleet, backend.place),
+                           static_cast<std::uint64_t>(fleet.registry.servers(number).size()),
+                           routable.servers,
+                           routable.weight,
+                           fleet.registry.revision(number)};
+                   append_traffic(fleet, Of::Backend, number, row);
+                   return row;
+                 }},
+                call.json);
+}
+
+void show_servers(const Call& call, Reply& reply) {
+  std::vector<std::uint32_t> slots;
+  if (call.words.empty()) {
+    slots = all_servers(call.fleet);
+  } else {
+    auto backend = find_backend(call.fleet, call.words[0], reply);
+    if (!backend) return;
+    auto some = call.fleet.registry.servers(*backend);
+    slots.assign(some.begin(), some.end());
+  }
+  reply.body = make_list(server_listing(call.fleet, std::move(slots)), call.json);
+}
+
+void show_workers(const Call& call, Reply& reply) {
+  const Fleet& fleet = call.fleet;
+  reply.body =
+      make_list({{"worker", "replaced", "connections", "accepted", "requests", "changes_behind"},
+                 fleet.workers.size(),
+                 [&fleet](std::size_t i) {
+                   const shm::WorkerState& worker = fleet.workers[i];
+                   const shm::ServerTable& table = fleet.registry.table();
+                   return Row{static_cast<std::uint64_t>(i),
+                              worker.get(shm::Count::Incarnation),
+                              worker.get(shm::Count::ClientsOpen),
+                              worker.get(shm::Count::ClientsAccepted),
+                              worker.get(shm::Count::Requests),
+                              table.changes() - table.seen(static_cast<std::uint32_t>(i))};
+                 }},
+                call.json);
+}
+
+// One document, made at once, so that all of it is of one moment.
+void show_state(const Call& call, Reply& reply) {
+  const Fleet& fleet = call.fleet;
+  std::string servers = "[";
+  for (std::uint32_t slot : all_servers(fleet))
+    servers +=
+        (servers.size() > 1 ? "," : "") + json_object(server_columns, server_row(fleet, slot));
+  std::string backends = "[";
+  for (std::uint32_t i = 0; i < fleet.config.backends.size(); ++i)
+    backends +=
+        (i ? "," : "") + json_object({"backend", "revision", "routable"},
+                                     {fleet.config.backends[i].name, fleet.registry.revision(i),
+                                      fleet.registry.routable(i).servers});
+  reply.body = make_verbatim(json_object({"seq", "generation", "bundle", "backends", "servers"},
+                                         {fleet.events.last(), fleet.generation, fleet.bundle_hash,
+                                          Cell::json(backends + "]"), Cell::json(servers + "]")}) +
+                             "\n");
+}
+
+void show_config(const Call& call, Reply& reply) {
+  reply.body = make_text(config::print_effective(call.fleet.config), call.json);
+}
+
+void show_bundle(const Call& call, Reply& reply) {
+  const Fleet& fleet = call.fleet;
+  reply.text = fleet.bundle_hash;
+  reply.body = make_text(fleet.bundle_text, call.json);
+}
+
+void show_generations(const Call& call, Reply& reply) {
+  const Fleet& fleet = call.fleet;
+  reply.body = make_list({{"generation", "bundle", "since", "file"},
+                          1,
+                          [&fleet](std::size_t) {
+                            return Row{fleet.generation, fleet.bundle_hash,
+                                       time_text(fleet.started_us), fleet.config.files[0]};
+                          }},
+                         call.json);
+}
+
+void show_audit(const Call& call, Reply& reply) {
+  std::vector<AuditEntry> entries(call.fleet.audit.kept().begin(), call.fleet.audit.kept().end());
+  std::size_t count = entries.size();
+  reply.body =
+      make_list({{"time", "by", "command", "outcome"},
+                 count,
+                 [entries = std::move(entries)](std::size_t i) {
+                   const AuditEntry& entry = entries[i];
+                   return Row{time_text(entry.time_us), entry.by, entry.command, entry.outcome};
+                 }},
+                call.json);
+}
+
+void show_metrics(const Call& call, Reply& reply) {
+  reply.body = std::make_unique<MetricsBody>(call.fleet);
+}
+
+}  // namespace weir::admin

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/state_log.h"
+
+#include <weir/log.h>
+
+#include "admin/words.h"
+#include "base/hash.h"
+#include "base/text.h"
+#include "config/units.h"
+
+#include <cstdio>
+
+namespace weir::admin {
+
+namespace {
+
+constexpr std::size_t grown_bytes =
+    4 * 1024 * 1024;  // beyond this and four times the whole, begin anew
+constexpr std::uint64_t retry_us = 20'000;
+constexpr std::int64_t keep_results_us = std::int64_t{24} * 3600 * 1'000'000;
+constexpr std::size_t hash_digits = 16;
+
+std::string hash_text(std::string_view text) {
+  char digits[hash_digits + 1];
+  std::snprintf(digits, sizeof(digits), "%016llx",
+                static_cast<unsigned long long>(fast_hash(text, 0x7765'6972)));
+  return digits;
+}
+
+std::string join(std::initializer_list<std::string> words) {
+  std::string line;
+  for (const std::string& word : words) line += (line.empty() ? "" : " ") + quote(word);
+  return line;
+}
+
+}  // namespace
+
+StateLog::StateLog(event::Loop& loop, upstream::Registry& registry, RecordSink& sink)
+    : loop_(loop), registry_(registry), sink_(sink), retry_(*this) {}
+
+StateLog::File StateLog::read(const std::string& text) {
+  File file;
+  bool whole = false;
+  std::uint64_t epoch = 0;
+  for (std::string_view line : split(text, '\n')) {
+    if (line.size() <= hash_digits + 1 ||
+        line.substr(0, hash_digits) != hash_text(line.substr(hash_digits + 1)))
+      continue;  // half a line, or none
+    auto words = parse_words(line.substr(hash_digits + 1));
+    if (!words || words->empty()) continue;
+    if ((*words)[0] == "epoch" && words->size() == 2)
+      epoch = to_number((*words)[1]).value_or(0);
+    else if ((*words)[0] == "whole")
+      whole = true;
+    else
+      file.records.push_back(std::move(*words));
+  }
+  if (whole) file.epoch = epoch;
+  return file;
+}
+
+void StateLog::load(const std::string (&files)[2]) {
+  File read_files[2] = {read(files[0]), read(files[1])};
+  file_ = read_files[1].epoch > read_files[0].epoch ? 1 : 0;
+  const File& file = read_files[file_];
+  epoch_ = file.epoch;
+  if (file.epoch == 0) return;
+  loading_ = true;
+  for (const auto& record : file.records) apply(record);
+  loading_ = false;
+}
+
+void StateLog::apply(const std::vector<std::string>& record) {
+  const std::string& kind = record[0];
+  if (kind == "server" && record.size() == 9) return apply_server(record);
+  if (kind == "added" && record.size() == 8) return apply_added(record);
+  if (kind == "result" && record.size() == 4) {
+    results_[record[1]] = {static_cast<std::int64_t>(to_number(record[2]).value_or(0)), record[3]};
+    return;
+  }
+  if (kind != "removed" || record.size() != 3) return;
+  auto backend = registry_.find_backend(record[1]);
+  auto slot = backend ? registry_.find(*backend, record[2]) : std::nullopt;
+  // Nothing is in flight yet: it goes at once.
+  if (slot && registry_.columns(*slot).runtime) registry_.remove(*slot, 1, {"state file", ""});
+}
+
+void StateLog::apply_server(const std::vector<std::string>& record) {
+  auto backend = registry_.find_backend(record[1]);
+  auto slot = backend ? registry_.find(*backend, record[2]) : std::nullopt;
+  if (!slot) {
+    log(Level::Notice, "state file: ", record[1], "/", record[2], " does not exist any more");
+    return;
+  }
+  upstream::Cause cause{record[6], record[7]};
+  using shm::Override;
+  for (Override state : {Override::None, Override::Up, Override::Drain, Override::Down})
+    if (upstream::Registry::word(state) == record[3]) registry_.set_state(*slot, state, cause);
+  auto weight = to_number<std::uint32_t>(record[4]);
+  registry_.set_weight(*slot, weight, cause);
+  if (auto endpoint = config::parse_endpoint(record[5]))
+    if (auto address = net::Address::from(*endpoint)) registry_.set_address(*slot, *address, cause);
+}
+
+void StateLog::apply_added(const std::vector<std::string>& record) {
+  auto backend = registry_.find_backend(record[1]);
+  auto endpoint = config::parse_endpoint(record[3]);
+  if (!backend || !endpoint) {
+    log(Level::Notice, "state file: backend ", record[1], " does not exist any more");
+    return;
+  }
+  config::Server server;
+  server.name = record[2];
+  server.at = *endpoint;
+  server.weight = to_number<std::uint32_t>(record[4]).value_or(1);
+  server.max_in_flight = to_number<std::uint32_t>(record[5]).value_or(0);
+  server.backup = record[6] == "backup";
+  auto added = registry_.add(*backend, server, {record[7], "state file"});
+  if (!added) log(Level::Notice, "state file: ", added.error().text());
+}
+
+std::string StateLog::server_record(std::uint32_t slot) const {
+  const shm::ServerRow& row = registry_.row(slot);
+  const shm::ServerColumns& columns = registry_.columns(slot);
+  return join(
+      {"server", registry_.config().backends[row.backend].name, row.name,
+       std::string(upstream::Registry::word(columns.override_state)),
+       columns.override_weight >= 0 ? std::to_string(columns.override_weight) : "-",
+       columns.override_address.size ? upstream::from_shared(columns.override_address).text() : "-",
+       columns.overridden.by, columns.overridden.why, std::to_string(columns.overridden.since_us)});
+}
+
+std::string StateLog::added_record(std::uint32_t slot) const {
+  const shm::ServerRow& row = registry_.row(slot);
+  const shm::ServerColumns& columns = registry_.columns(slot);
+  return join({"added", registry_.config().backends[row.backend].name, row.name, columns.at,
+               std::to_string(columns.configured_weight), std::to_string(row.max_in_flight),
+               row.backup ? "backup" : "-", columns.configured.by});
+}
+
+void StateLog::note_server(std::uint32_t slot) {
+  if (loading_) return;
+  const shm::ServerColumns& columns = registry_.columns(slot);
+  if (columns.runtime && columns.overridden.since_us == 0) return write(added_record(slot));
+  if (columns.leaving)
+    return note_removed(registry_.config().backends[registry_.row(slot).backend].name,
+                        registry_.row(slot).name);
+  write(server_record(slot));
+}
+
+void StateLog::note_removed(const std::string& backend, const std::string& name) {
+  write(join({"removed", backend, name}));
+}
+
+void StateLog::keep_result(const std::string& op_id, const std::string& result) {
+  std::int64_t now = upstream::wall_clock_us();
+  results_[op_id] = {now, result};
+  write(join({"result", op_id, std::to_string(now), result}));
+}
+
+const std::string* StateLog::find_result(const std::string& op_id) {
+  drop_old_results();
+  auto found = results_.find(op_id);
+  return found == results_.end() ? nullptr : &found->second.text;
+}
+
+void StateLog::drop_old_results() {
+  std::int64_t oldest = upstream::wall_clock_us() - keep_results_us;
+  std::erase_if(results_, [oldest](const auto& result) { return result.second.time_us < oldest; });
+}
+
+void StateLog::write_whole() {
+  drop_old_results();
+  file_ ^= 1;
+  waiting_.push_back(std::string("\x01") + (file_ ? "1" : "0"));
+  written_ = 0;
+  write(join({"epoch", std::to_string(++epoch_)}));
+  for (std::uint32_t backend = 0; backend < registry_.config().backends.size(); ++backend)
+    for (std::uint32_t slot : registry_.servers(backend)) {
+      const shm::ServerColumns& columns = registry_.columns(slot);
+      if (columns.leaving) continue;
+      if (columns.runtime) write(added_record(slot));
+      if (columns.overridden.since_us != 0) write(server_record(slot));
+    }
+  for (const auto& [op_id, result] : results_)
+    write(join({"result", op_id, std::to_string(result.time_us), result.text}));
+  write("whole");
+  whole_ = written_;
+}
+
+void StateLog::write(std::string record) {
+  std::string line = hash_text(record) + " " + record;
+  written_ += line.size() + 1;
+  waiting_.push_back(std::move(line));
+  flush();
+  if (written_ > grown_bytes && written_ > 4 * whole_ && whole_ > 0) {
+    whole_ = 0;  // until the new file has its own
+    write_whole();
+  }
+}
+
+void StateLog::flush() {
+  while (!waiting_.empty()) {
+    const std::string& next = waiting_.front();
+    bool taken = next[0] == '\x01' ? sink_.begin_file(next[1] == '1') : sink_.write_record(next);
+    if (!taken) return retry_.set(loop_, loop_.now() + retry_us);
+    waiting_.pop_front();
+  }
+}
+
+}  // namespace weir::admin

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// StateLog: overrides and runtime servers on disk, as records appended to one of two files.  Each record
+// is a line that begins with its hash, so half a line is no record; the newest about a server holds.
+//
+//   HASH epoch N                                    the first record of a file
+//   HASH server BACKEND NAME STATE WEIGHT ADDRESS BY WHY SINCE
+//   HASH added BACKEND NAME ADDRESS WEIGHT MAX_IN_FLIGHT BACKUP BY
+//   HASH removed BACKEND NAME
+//   HASH result OP-ID TIME TEXT
+//   HASH whole                                      the copy that a file begins with is complete
+//
+// When a file has grown long, all that holds is written to the other one, under the next epoch; of two
+// whole files the one with the higher epoch counts.  So a crash at any moment loses no record that was
+// on disk, and leaves none half.
+#pragma once
+
+#include "event/deadline.h"
+#include "upstream/registry.h"
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace weir::admin {
+
+/// Takes records on their way to the disk.
+class RecordSink {
+ public:
+  /// Appends a record, or goes to another file (0 or 1) first; false if there is no room now.
+  virtual bool write_record(std::string_view record) = 0;
+  virtual bool begin_file(std::uint32_t which) = 0;
+
+ protected:
+  ~RecordSink() = default;
+};
+
+class StateLog final : private event::DeadlineEvents {
+ public:
+  StateLog(event::Loop& loop, upstream::Registry& registry, RecordSink& sink);
+
+  /// Brings back what the files say, `restore` applying overrides to the registry.  Records that name
+  /// something the configuration does not have any more are dropped, with a line in the log.
+  void load(const std::string (&files)[2]);
+  /// Writes all that holds into the other file.
+  void write_whole();
+
+  void note_server(std::uint32_t slot);
+  void note_removed(const std::string& backend, const std::string& name);
+  void keep_result(const std::string& op_id, const std::string& result);
+  const std::string* find_result(const std::string& op_id);
+
+ private:
+  struct Result {
+    std::int64_t time_us;
+    std::string text;
+  };
+  struct File {
+    std::uint64_t epoch = 0;
+    std::vector<std::vector<std::string>> records;
+  };
+
+  static File read(const std::string& text);
+  void apply(const std::vector<std::string>& record);
+  void apply_server(const std::vector<std::string>& record);
+  void apply_added(const std::vector<std::string>& record);
+  void write(std::string record);
+  void flush();
+  void on_deadline() noexcept override { flush(); }
+  std::string server_record(std::uint32_t slot) const;
+  std::string added_record(std::uint32_t slot) const;
+  void drop_old_results();
+
+  event::Loop& loop_;
+  upstream::Registry& registry_;
+  RecordSink& sink_;
+  event::Deadline retry_;
+  std::deque<std::string>
+      waiting_;  ///< records for which there was no room; "\x01N" = begin file N
+  std::map<std::string, Result> results_;
+  std::uint64_t epoch_ = 0;
+  std::uint32_t file_ = 0;
+  std::size_t written_ = 0, whole_ = 0;  ///< bytes of this file, and of its beginning
+  bool loading_ = false;
+};
+
+}  // namespace weir::admin

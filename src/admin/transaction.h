@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Transaction: commands collected over one connection, carried out together at `commit` or not at all.
+//
+//   transaction [op-id X] [if-generation G] [if-revision R] [scope backend/NAME]
+//
+// Compare-and-set is per scope, so two controllers of two backends never conflict.  An op-id that was
+// committed once gives its first result again.
+#pragma once
+
+#include "admin/command.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::admin {
+
+class Transaction {
+ public:
+  /// All its commands together may have so many bytes.
+  static constexpr std::size_t most_bytes = 1024 * 1024;
+
+  /// Takes the options; fails the reply if one is wrong.
+  bool begin(const Fleet& fleet, std::span<const std::string> options, Reply& reply);
+  bool is_open() const { return open_; }
+  void add(std::vector<std::string> words, Reply& reply);
+  void commit(Fleet& fleet, const Caller& caller, bool force, Reply& reply);
+  void abort() { *this = Transaction(); }
+
+ private:
+  bool is_in_conflict(const Fleet& fleet, Reply& reply) const;
+
+  bool open_ = false;
+  std::string op_id_;
+  std::optional<std::uint64_t> generation_, revision_;
+  std::optional<std::uint32_t> scope_;
+  std::vector<std::vector<std::string>> commands_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace weir::admin

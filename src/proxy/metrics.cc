@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/metrics.h"
+
+#include <weir/version.h>
+
+#include "base/text.h"
+#include "shm/log_ring.h"
+#include "shm/worker_state.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <iterator>
+
+namespace weir::proxy {
+
+using shm::Count;
+using shm::Tally;
+
+namespace {
+
+enum class Type : std::uint8_t { Counter, Gauge, Histogram };
+
+/// What a family tells of: it has samples for each of them.
+enum class Of : std::uint8_t { Weir, Worker, Listener, Route, Backend, Server };
+
+/// Which value of it.
+enum class Value : std::uint8_t {
+  Version,
+  Count,         ///< a shm::Count
+  CountByClass,  ///< the five of responses
+  LinesDropped,  ///< of the worker's log ring
+  Tally,         ///< a shm::Tally
+  TallyByClass,  ///< the six of responses
+  Durations,     ///< the histogram
+  InFlight,      ///< from here on: what only servers have
+  Weight,
+  Up,
+  Use
+};
+
+constexpr std::uint32_t at(Count what) { return static_cast<std::uint32_t>(what); }
+constexpr std::uint32_t at(Tally what) { return static_cast<std::uint32_t>(what); }
+
+}  // namespace
+
+struct MetricFamily {
+  std::string_view name;
+  Type type;
+  Of of;
+  Value value;
+  std::uint32_t which;    ///< the Count or Tally, or the first of its classes
+  std::string_view help;  ///< one sentence, nothing to escape
+};
+
+namespace {
+
+// clang-format off
+constexpr MetricFamily families[] = {
+    {"weir_info", Type::Gauge, Of::Weir, Value::Version, 0,
+     "The version that runs, as a label; always 1."},
+
+    {"weir_worker_connections_open", Type::Gauge, Of::Worker, Value::Count, at(Count::ClientsOpen),
+     "Client connections that are open."},
+    {"weir_worker_connections_accepted_total", Type::Counter, Of::Worker, Value::Count, at(Count::ClientsAccepted),
+     "Client connections that were accepted."},
+    {"weir_worker_requests_total", Type::Counter, Of::Worker, Value::Count, at(Count::Requests),
+     "Requests that have ended."},
+    {"weir_worker_responses_total", Type::Counter, Of::Worker, Value::CountByClass, at(Count::Responses1xx),
+     "Responses to clients, by the class of their status."},
+    {"weir_worker_received_bytes_total", Type::Counter, Of::Worker, Value::Count, at(Count::BytesIn),
+     "Bytes of requests received from clients."},
+    {"weir_worker_sent_bytes_total", Type::Counter, Of::Worker, Value::Count, at(Count::BytesOut),
+     "Bytes of responses sent to clients."},
+    {"weir_worker_attempts_total", Type::Counter, Of::Worker, Value::Count, at(Count::Attempts),
+     "Attempts to have a request answered by a server."},
+    {"weir_worker_fields_dropped_total", Type::Counter, Of::Worker, Value::Count, at(Count::FieldsDropped),
+     "Header fields of requests that were not passed on."},
+    {"weir_worker_log_lines_dropped_total", Type::Counter, Of::Worker, Value::LinesDropped, 0,
+     "Log lines dropped since the writer did not keep up."},
+
+    {"weir_listener_requests_total", Type::Counter, Of::Listener, Value::Tally, at(Tally::Requests),
+     "Requests that came in at the listener."},
+    {"weir_listener_responses_total", Type::Counter, Of::Listener, Value::TallyByClass, at(Tally::NoStatus),
+     "How they ended, by the class of the status; none if without one."},
+    {"weir_listener_received_bytes_total", Type::Counter, Of::Listener, Value::Tally, at(Tally::BytesIn),
+     "Bytes of requests received from clients."},
+    {"weir_listener_sent_bytes_total", Type::Counter, Of::Listener, Value::Tally, at(Tally::BytesOut),
+     "Bytes of responses sent to clients."},
+    {"weir_listener_failures_total", Type::Counter, Of::Listener, Value::Tally, at(Tally::Failures),
+     "Requests on whose way something failed."},
+    {"weir_listener_request_duration_seconds", Type::Histogram, Of::Listener, Value::Durations, at(Tally::Microseconds),
+     "How long requests took."},
+
+    {"weir_route_requests_total", Type::Counter, Of::Route, Value::Tally, at(Tally::Requests),
+     "Requests that took the route; there are no samples before the first."},
+    {"weir_route_responses_total", Type::Counter, Of::Route, Value::TallyByClass, at(Tally::NoStatus),
+     "How they ended, by the class of the status; none if without one."},
+    {"weir_route_received_bytes_total", Type::Counter, Of::Route, Value::Tally, at(Tally::BytesIn),
+     "Bytes of requests received from clients."},
+    {"weir_route_sent_bytes_total", Type::Counter, Of::Route, Value::Tally, at(Tally::BytesOut),
+     "Bytes of responses sent to clients."},
+    {"weir_route_failures_total", Type::Counter, Of::Route, Value::Tally, at(Tally::Failures),
+     "Requests on whose way something failed."},
+    {"weir_route_request_duration_seconds", Type::Histogram, Of::Route, Value::Durations, at(Tally::Microseconds),
+     "How long requests took."},
+
+    {"weir_backend_requests_total", Type::Counter, Of::Backend, Value::Tally, at(Tally::Requests),
+     "Requests that were for the backend."},
+    {"weir_backend_responses_total", Type::Counter, Of::Backend, Value::TallyByClass, at(Tally::NoStatus),
+     "How they ended, by the class of the status; none if without one."},
+    {"weir_backend_received_bytes_total", Type::Counter, Of::Backend, Value::Tally, at(Tally::BytesIn),
+     "Bytes of requests received from clients."},
+    {"weir_backend_sent_bytes_total", Type::Counter, Of::Backend, Value::Tally, at(Tally::BytesOut),
+     "Bytes of responses sent to clients."},
+    {"weir_backend_failures_total", Type::Counter, Of::Backend, Value::Tally, at(Tally::Failures),
+     "Requests on whose way something failed."},
+    {"weir_backend_attempts_total", Type::Counter, Of::Backend, Value::Tally, at(Tally::Attempts),
+     "Attempts to have a request answered by one of its servers."},
+    {"weir_backend_connect_errors_total", Type::Counter, Of::Backend, Value::Tally, at(Tally::ConnectErrors),
+     "Attempts that got no connection."},
+    {"weir_backend_request_duration_seconds", Type::Histogram, Of::Backend, Value::Durations, at(Tally::Microseconds),
+     "How long requests took."},
+
+    {"weir_server_requests_total", Type::Counter, Of::Server, Value::Tally, at(Tally::Requests),
+     "Requests that the server was the last one to be tried for."},
+    {"weir_server_responses_total", Type::Counter, Of::Server, Value::TallyByClass, at(Tally::NoStatus),
+     "How they ended, by the class of the status; none if without one."},
+    {"weir_server_attempts_total", Type::Counter, Of::Server, Value::Tally, at(Tally::Attempts),
+     "Attempts to have a request answered by the server."},
+    {"weir_server_connect_errors_total", Type::Counter, Of::Server, Value::Tally, at(Tally::ConnectErrors),
+     "Attempts that got no connection."},
+    {"weir_server_requests_in_flight", Type::Gauge, Of::Server, Value::InFlight, 0,
+     "Requests that the server has now, over all workers."},
+    {"weir_server_weight", Type::Gauge, Of::Server, Value::Weight, 0,
+     "The weight that is in force."},
+    {"weir_server_up", Type::Gauge, Of::Server, Value::Up, 0,
+     "1 if the server takes requests, else 0."},
+    {"weir_server_use", Type::Gauge, Of::Server, Value::Use, 0,
+     "1 for how the server may be used, 0 for all other ways."},
+};
+// clang-format on
+
+/// The labels of what a family tells of, and the one that its value adds, in the order of Of and Value.
+constexpr std::string_view labels_of[] = {"",        "worker",        "listener", "listener route",
+                                          "backend", "backend server"};
+constexpr std::string_view label_of_value[] = {"version", "", "class", "", "",   "class",
+                                               "le",      "", "",      "", "use"};
+constexpr std::string_view type_names[] = {"counter", "gauge", "histogram"};
+
+constexpr std::string_view classes[] = {R"(class="none")", R"(class="1xx")", R"(class="2xx")",
+                                        R"(class="3xx")",  R"(class="4xx")", R"(class="5xx")"};
+constexpr std::size_t with_status = 5;
+
+struct UseLabel {
+  shm::Use use;
+  std::string_view label;
+};
+constexpr UseLabel uses[] = {{shm::Use::Up, R"(use="up")"},
+                             {shm::Use::HalfOpen, R"(use="half-open")"},
+                             {shm::Use::Starting, R"(use="starting")"},
+                             {shm::Use::Drain, R"(use="drain")"},
+                             {shm::Use::Down, R"(use="down")"}};
+
+struct Bound {
+  std::uint64_t us;
+  std::string_view label;
+};
+constexpr Bound bounds[] = {
+    {1'000, R"(le="0.001")"},   {2'500, R"(le="0.0025")"},  {5'000, R"(le="0.005")"},
+    {10'000, R"(le="0.01")"},   {25'000, R"(le="0.025")"},  {50'000, R"(le="0.05")"},
+    {100'000, R"(le="0.1")"},   {250'000, R"(le="0.25")"},  {500'000, R"(le="0.5")"},
+    {1'000'000, R"(le="1")"},   {2'500'000, R"(le="2.5")"}, {5'000'000, R"(le="5")"},
+    {10'000'000, R"(le="10")"}, {30'000'000, R"(le="30")"}, {60'000'000, R"(le="60")"}};
+
+// A piece is complete when it has so many bytes: the samples of one thing fit in what is left of 64 KiB.
+constexpr std::size_t piece = 52 * 1024;
+
+shm::Of counted(Of of) {
+  constexpr shm::Of kinds[] = {shm::Of::Listener, shm::Of::Route, shm::Of::Backend,
+                               shm::Of::Server};
+  return kinds[static_cast<std::size_t>(of) - static_cast<std::size_t>(Of::Listener)];
+}
+
+void append_header(std::string& out, const MetricFamily& family) {
+  out.append("# HELP ").append(family.name).append(" ").append(family.help);
+  out.append("\n# TYPE ").append(family.name).append(" ");
+  out.append(type_names[static_cast<std::size_t>(family.type)]).append("\n");
+}
+
+void append_label(std::string& labels, std::string_view name, std::string_view value) {
+  if (!labels.empty()) labels += ',';
+  labels.append(name).append("=\"");
+  for (const char c : value) {
+    if (c == '\\' || c == '"') labels += '\\';
+    if (c == '\n')
+      labels += "\\n";
+    else
+      labels += c;
+  }
+  labels += '"';
+}
+
+void append_value(std::string& out, std::uint64_t value) {
+  append_number(out, value);
+  out += '\n';
+}
+
+// Exact, where a floating point number would lose microseconds after some years.
+void append_seconds(std::string& out, std::uint64_t us) {
+  append_number(out, us / 1'000'000);
+  std::uint64_t rest = us % 1'000'000;
+  if (rest != 0) out += '.';
+  for (std::uint64_t place = 100'000; rest != 0; rest %= place, place /= 10)
+    out += static_cast<char>('0' + rest / place);
+  out += '\n';
+}
+
+template <std::size_t size>
+std::string_view text_of(const char (&field)[size]) {
+  return {field, ::strnlen(field, size)};
+}
+
+}  // namespace
+
+Metrics::Metrics(const config::Config& config, const shm::Segment& segment)
+    : config_(config),
+      segment_(segment),
+      counters_(segment, 0),
+      in_flight_(segment, 0),
+      servers_(segment) {
+  for (const config::Listener& listener : config.listeners)
+    for (const config::Route& route : listener.routes) routes_.push_back({&listener, &route});
+}
+
+void Metrics::restart() { family_ = element_ = 0; }
+
+bool Metrics::next(std::string& out) {
+  const std::size_t enough = out.size() + piece;
+  for (; family_ < std::size(families); ++family_, element_ = 0) {
+    const MetricFamily& family = families[family_];
+    if (element_ == 0) append_header(out, family);
+    while (element_ < count(family)) {
+      append(out, family, element_++);
+      if (out.size() >= enough) return true;
+    }
+  }
+  return false;
+}
+
+/// How many there are of what the family tells of.
+std::uint32_t Metrics::count(const MetricFamily& family) const {
+  std::size_t named = 0;
+  switch (family.of) {
+    case Of::Weir: return 1;
+    case Of::Worker: return segment_.layout().workers;
+    case Of::Listener: named = config_.listeners.size(); break;
+    case Of::Route: named = routes_.size(); break;
+    case Of::Backend: named = config_.backends.size(); break;
+    case Of::Server: named = servers_.used(); break;
+  }
+  return std::min(static_cast<std::uint32_t>(named), counters_.size(counted(family.of)));
+}
+
+/// All samples of a family for one thing.
+void Metrics::append(std::string& out, const MetricFamily& family, std::uint32_t number) {
+  labels_.clear();
+  switch (family.of) {
+    case Of::Weir:
+      append_label(labels_, "version", version);
+      begin_sample(out, family.name);
+      return append_value(out, 1);
+    case Of::Worker:
+      append_label(labels_, "worker", std::to_string(number));
+      return append_of_worker(out, family, number);
+    case Of::Route:
+      if (counters_.sum(shm::Of::Route, number, Tally::Requests) == 0) return;
+      append_label(labels_, "listener", routes_[number].listener->name);
+      append_label(labels_, "route", routes_[number].route->name);
+      return append_tallies(out, family, number);
+    case Of::Listener:
+      append_label(labels_, "listener", config_.listeners[number].name);
+      return append_tallies(out, family, number);
+    case Of::Backend:
+      append_label(labels_, "backend", config_.backends[number].name);
+      return append_tallies(out, family, number);
+    case Of::Server: return append_of_server(out, family, number);
+  }
+}
+
+void Metrics::append_of_worker(std::string& out, const MetricFamily& family,
+                               std::uint32_t worker) const {
+  const shm::WorkerState state(segment_, worker);
+  const auto counted = [&](std::size_t nth) {
+    return state.get(static_cast<Count>(family.which + nth));
+  };
+  if (family.value == Value::CountByClass) {
+    for (std::size_t i = 0; i < with_status; ++i) {
+      begin_sample(out, family.name, {}, classes[i + 1]);
+      append_value(out, counted(i));
+    }
+  } else if (family.value == Value::Count) {
+    begin_sample(out, family.name);
+    append_value(out, counted(0));
+  } else if (worker < segment_.layout().rings) {
+    begin_sample(out, family.name);
+    append_value(out, shm::LogRing(segment_, worker).dropped());
+  }
+}
+
+void Metrics::append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot) {
+  const shm::ServerRow row = servers_.row(slot);
+  if (row.use == shm::Use::Free || row.backend >= config_.backends.size()) return;
+  append_label(labels_, "backend", config_.backends[row.backend].name);
+  append_label(labels_, "server", text_of(row.name));
+  if (family.value < Value::InFlight) return append_tallies(out, family, slot);
+  if (family.value == Value::Use) {
+    for (const auto& [use, label] : uses) {
+      begin_sample(out, family.name, {}, label);
+      append_value(out, row.use == use ? 1 : 0);
+    }
+    return;
+  }
+  const bool up = row.use == shm::Use::Up || row.use == shm::Use::HalfOpen;
+  begin_sample(out, family.name);
+  append_value(out, family.value == Value::InFlight ? in_flight_.load(slot)
+                    : family.value == Value::Weight ? row.weight
+                                                    : std::uint64_t{up});
+}
+
+void Metrics::append_tallies(std::string& out, const MetricFamily& family,
+                             std::uint32_t number) const {
+  if (family.value == Value::Durations) return append_durations(out, family, number);
+  const bool by_class = family.value == Value::TallyByClass;
+  for (std::uint32_t i = 0; i < (by_class ? std::size(classes) : 1); ++i) {
+    begin_sample(out, family.name, {}, by_class ? classes[i] : std::string_view());
+    append_value(out, counters_.sum(counted(family.of), number, Tally{family.which + i}));
+  }
+}
+
+void Metrics::append_durations(std::string& out, const MetricFamily& family,
+                               std::uint32_t number) const {
+  const shm::Latencies latencies = counters_.latencies(counted(family.of), number);
+  std::uint64_t below = 0;
+  std::size_t next = 0;
+  for (const auto& [us, label] : bounds) {
+    // A bucket that a bound cuts belongs to the side on which its middle is: at most 1.6 % off.
+    while (next < shm::Buckets::count &&
+           (shm::Buckets::begin(next) + shm::Buckets::end(next) - 1) / 2 <= us)
+      below += latencies.bucket[next++];
+    begin_sample(out, family.name, "_bucket", label);
+    append_value(out, below);
+  }
+  begin_sample(out, family.name, "_bucket", R"(le="+Inf")");
+  append_value(out, latencies.total);
+  begin_sample(out, family.name, "_sum");
+  append_seconds(out, counters_.sum(counted(family.of), number, Tally{family.which}));
+  begin_sample(out, family.name, "_count");
+  append_value(out, latencies.total);
+}
+
+/// All of a sample but its value.  `more`: a label besides, as it is.
+void Metrics::begin_sample(std::string& out, std::string_view name, std::string_view suffix,
+                           std::string_view more) const {
+  out.append(name).append(suffix).append("{").append(labels_);
+  if (!more.empty()) out.append(",").append(more);
+  out.append("} ");
+}
+
+std::string metrics_mdoc() {
+  std::string out = ".Bl -tag -width Ds\n";
+  for (const MetricFamily& family : families) {
+    std::string labels(labels_of[static_cast<std::size_t>(family.of)]);
+    const std::string_view more = label_of_value[static_cast<std::size_t>(family.value)];
+    if (!more.empty()) labels += concat(labels.empty() ? "" : " ", more);
+    out += concat(".It Li ", family.name, " Pq ", type_names[static_cast<std::size_t>(family.type)],
+                  ", by");
+    for (const std::string_view label : split(labels, ' ')) out += concat(" Va ", label);
+    out += concat("\n", family.help, "\n");
+  }
+  return out + ".El\n";
+}
+
+}  // namespace weir::proxy

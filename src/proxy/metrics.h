@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Metrics: everything that weir counts, as Prometheus text (exposition format 0.0.4), made in pieces, so
+// that ten thousand servers never need one huge buffer.  All of it is read from shared memory, so any
+// process can tell it and a worker that is gone is still counted.  One table at the top of metrics.cc
+// says which families there are; the manual's list is made from the same table.
+//
+// https://prometheus.io/docs/instrumenting/exposition_formats/
+#pragma once
+
+#include "config/config.h"
+#include "shm/counters.h"
+#include "shm/in_flight.h"
+#include "shm/segment.h"
+#include "shm/server_table.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::proxy {
+
+/// What to say in Content-Type.
+inline constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
+
+/// A family of samples: one row of the table in metrics.cc.
+struct MetricFamily;
+
+class Metrics {
+ public:
+  /// Both must outlive this.  Counts in the segment are numbered as in `config`, routes over all
+  /// listeners in order.
+  Metrics(const config::Config& config, const shm::Segment& segment);
+
+  /// Appends the next piece, at most 64 KiB, to `out`; false when that was the last, which may be empty.
+  /// Each sample is as of the moment at which its piece is made.
+  bool next(std::string& out);
+  /// Begins anew.
+  void restart();
+
+ private:
+  struct NamedRoute {
+    const config::Listener* listener;
+    const config::Route* route;
+  };
+
+  std::uint32_t count(const MetricFamily& family) const;
+  void append(std::string& out, const MetricFamily& family, std::uint32_t number);
+  void append_of_worker(std::string& out, const MetricFamily& family, std::uint32_t worker) const;
+  void append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot);
+  void append_tallies(std::string& out, const MetricFamily& family, std::uint32_t number) const;
+  void append_durations(std::string& out, const MetricFamily& family, std::uint32_t number) const;
+  void begin_sample(std::string& out, std::string_view name, std::string_view suffix = {},
+                    std::string_view more = {}) const;
+
+  const config::Config& config_;
+  const shm::Segment& segment_;
+  shm::Counters counters_;
+  shm::InFlight in_flight_;
+  shm::ServerTable servers_;
+  std::vector<NamedRoute> routes_;
+  std::size_t family_ = 0;     ///< where the next piece begins: its row of the table,
+  std::uint32_t element_ = 0;  ///< and the number of what that is told of
+  std::string labels_;         ///< of the sample being made; kept for its memory
+};
+
+/// The list of all families with their labels, for weir(8), in mdoc.
+std::string metrics_mdoc();
+
+}  // namespace weir::proxy

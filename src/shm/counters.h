@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Counters: what a worker has counted for every listener, route, backend and server.  Each worker has
+// its own block, so a count is a plain store; readers sum the blocks.  A block outlives its worker:
+// the next incarnation goes on where the last one stopped, so no sum ever goes back.
+//
+// Latencies are kept in log-linear buckets: 32 to every power of two, so that a value read from the
+// middle of its bucket is at most 1.6 % off (the idea of HdrHistogram, hdrhistogram.org).
+#pragma once
+
+#include "shm/segment.h"
+
+#include <atomic>
+#include <bit>
+#include <cstdint>
+
+namespace weir::shm {
+
+/// Which kind of thing is counted for.
+enum class Of : std::uint8_t { Listener, Route, Backend, Server };
+
+enum class Tally : std::uint32_t {
+  Requests,
+  NoStatus,  ///< ended without a status: closed, or the client left before
+  Status1xx,
+  Status2xx,
+  Status3xx,
+  Status4xx,
+  Status5xx,
+  BytesIn,
+  BytesOut,
+  Failures,       ///< of Proxy-Status: something went wrong on the way
+  Attempts,       ///< towards servers
+  ConnectErrors,  ///< attempts that got no connection
+  Microseconds,   ///< sum of durations
+  Last
+};
+inline constexpr std::size_t tallies = static_cast<std::size_t>(Tally::Last);
+
+/// The buckets of a histogram of microseconds.
+struct Buckets {
+  static constexpr std::uint64_t most = std::uint64_t{1} << 36;  ///< 19 hours; more counts as this
+  static constexpr std::size_t count = 32 * 32;
+  /// 0 to count - 1.
+  static std::size_t index(std::uint64_t us) {
+    if (us >= most) us = most - 1;
+    if (us < 64) return us;
+    auto shift = static_cast<unsigned>(std::bit_width(us)) - 6;
+    return shift * 32 + (us >> shift);
+  }
+  /// The first value of a bucket, and the first one behind it.
+  static std::uint64_t begin(std::size_t index) {
+    if (index < 64) return index;
+    std::size_t shift = index / 32 - 1;
+    return (std::uint64_t{index} - shift * 32) << shift;
+  }
+  static std::uint64_t end(std::size_t index) { return begin(index + 1); }
+};
+
+/// A copy of what has been counted for one thing, summed over workers.
+struct Counted {
+  std::uint64_t tally[tallies] = {};
+  std::uint64_t operator[](Tally what) const { return tally[static_cast<std::size_t>(what)]; }
+};
+
+/// A histogram summed over workers; empty for servers, which have none.
+struct Latencies {
+  std::uint64_t bucket[Buckets::count] = {};
+  std::uint64_t total = 0;
+  /// The value below which this share of all lies, 0 < share <= 1; 0 if there is none.
+  std::uint64_t quantile(double share) const;
+};
+
+class Counters {
+ public:
+  Counters(const Segment& segment, std::uint32_t worker);
+
+  static std::size_t bytes(const Layout& layout);
+
+  // This worker.
+
+  void add(Of kind, std::uint32_t number, Tally what, std::uint64_t amount) {
+    bump(row(worker_, kind, number)[static_cast<std::size_t>(what)], amount);
+  }
+  /// Counts a duration in its bucket; not for servers, and only where Tally::Requests is counted too.
+  void add_latency(Of kind, std::uint32_t number, std::uint64_t us) {
+    bump(buckets(worker_, kind, number)[Buckets::index(us)], 1);
+  }
+
+  // Anybody.
+
+  Counted sum(Of kind, std::uint32_t number) const;
+  std::uint64_t sum(Of kind, std::uint32_t number, Tally what) const;
+  Latencies latencies(Of kind, std::uint32_t number) const;
+  std::uint32_t size(Of kind) const { return parts_[static_cast<std::size_t>(kind)].count; }
+
+ private:
+  using Cell = std::atomic<std::uint64_t>;
+  struct Part {
+    std::uint32_t count = 0;
+    std::size_t rows = 0;     ///< where its rows begin in a worker's block
+    std::size_t buckets = 0;  ///< where its histograms begin: far away, as most are never touched
+  };
+  struct Plan {
+    Part parts[4];
+    std::size_t cells = 0;  ///< of a worker's block
+  };
+  static constexpr std::size_t row_cells = (tallies + 7) / 8 * 8;
+
+  static Plan plan(const Layout& layout);
+  static void bump(Cell& cell, std::uint64_t amount) {
+    cell.store(cell.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  Cell* row(std::uint32_t worker, Of kind, std::uint32_t number) const {
+    return cells_ + worker * block_ + parts_[static_cast<std::size_t>(kind)].rows +
+           number * row_cells;
+  }
+  Cell* buckets(std::uint32_t worker, Of kind, std::uint32_t number) const {
+    return cells_ + worker * block_ + parts_[static_cast<std::size_t>(kind)].buckets +
+           number * Buckets::count;
+  }
+
+  Cell* cells_;
+  std::size_t block_;
+  Part parts_[4];
+  std::uint32_t workers_, worker_;
+};
+
+}  // namespace weir::shm

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/registry.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace weir::upstream {
+
+using shm::Ejection;
+using shm::Health;
+using shm::Override;
+using shm::Use;
+
+namespace {
+
+void set_mark(shm::Mark& mark, const Cause& cause) {
+  mark.since_us = wall_clock_us();
+  shm::set_text(mark.by, cause.by);
+  shm::set_text(mark.why, cause.why);
+}
+
+std::string address_text(const shm::SocketAddress& address) {
+  return address.size == 0 ? "none" : from_shared(address).text();
+}
+
+}  // namespace
+
+std::string_view Registry::word(Override state) {
+  static constexpr std::string_view words[] = {"auto", "up", "drain", "down"};
+  return words[static_cast<std::size_t>(state)];
+}
+std::string_view Registry::word(Use use) {
+  static constexpr std::string_view words[] = {"free",     "up",    "half-open",
+                                               "starting", "drain", "down"};
+  return words[static_cast<std::size_t>(use)];
+}
+std::string_view Registry::word(Health health) {
+  static constexpr std::string_view words[] = {"unchecked", "starting", "up", "down"};
+  return words[static_cast<std::size_t>(health)];
+}
+
+Registry::Registry(const shm::Segment& segment, const config::Config& config,
+                   RegistryEvents& events)
+    : config_(config),
+      table_(segment),
+      in_flight_(segment, 0),
+      events_(events),
+      slots_(config.backends.size()),
+      routable_(config.backends.size()) {}
+
+bool Registry::load() {
+  entries_.reserve(config_.server_count);
+  bool taken_over = table_.used() >= config_.server_count && table_.used() > 0;
+  if (!taken_over) {
+    load_configured();
+    return false;
+  }
+  for (std::uint32_t slot = 0; slot < table_.used(); ++slot) {
+    Entry entry{table_.row(slot), table_.columns(slot)};
+    if (entry.row.use == Use::Free) {
+      entries_.push_back(entry);
+      free_.push_back({slot, table_.changes()});
+      continue;
+    }
+    work_out(entry.row, entry.columns);
+    if (entry.columns.leaving) leaving_.push_back({slot, table_.changes()});
+    place(slot, entry);
+    // A former control may have died between the columns and the row.
+    table_.publish(slot, entries_[slot].row, entries_[slot].columns);
+  }
+  return true;
+}
+
+void Registry::load_configured() {
+  for (std::uint32_t number = 0; number < config_.backends.size(); ++number) {
+    const config::Backend& backend = config_.backends[number];
+    for (std::uint32_t i = 0; i < backend.servers.size(); ++i) {
+      Entry entry;
+      configure(backend, number, backend.servers[i], entry.row, entry.columns);
+      set_mark(entry.columns.configured, {"file", ""});
+      std::uint32_t slot = backend.first_server + i;
+      place(slot, entry);
+      table_.publish(slot, entry.row, entry.columns);
+    }
+  }
+}
+
+void Registry::place(std::uint32_t slot, const Entry& entry) {
+  if (slot >= entries_.size()) entries_.resize(slot + 1);
+  entries_[slot] = entry;
+  slots_[entry.row.backend].push_back(slot);
+  names_[name(slot)] = slot;
+  count(entry, +1);
+}
+
+std::string Registry::name(std::uint32_t slot) const {
+  const shm::ServerRow& row = entries_[slot].row;
+  return config_.backends[row.backend].name + "/" + row.name;
+}
+
+std::optional<std::uint32_t> Registry::find_backend(std::string_view name) const {
+  for (std::uint32_t i = 0; i < config_.backends.size(); ++i)
+    if (config_.backends[i].name == name) return i;
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> Registry::find(std::uint32_t backend, std::string_view server) const {
+  auto found = names_.find(config_.backends[backend].name + "/" + std::string(server));
+  if (found == names_.end()) return std::nullopt;
+  return found->second;
+}
+
+std::string Registry::reason(std::uint32_t slot) const {
+  const shm::ServerRow& row = entries_[slot].row;
+  const shm::ServerColumns& columns = entries_[slot].columns;
+  auto said = [](const char* what, const shm::Mark& mark) {
+    std::string text = std::string(what) + " by " + mark.by;
+    return mark.why[0] ? text + ": " + mark.why : text;
+  };
+  if (columns.leaving) return said("removed", columns.overridden);
+  if (columns.override_state == Override::Drain) return said("drained", columns.overridden);
+  if (columns.override_state == Override::Down) return said("taken down", columns.overridden);
+  if (row.address.size == 0) return std::string(columns.at) + " does not resolve yet";
+  if (columns.override_state == Override::Up) return said("kept up", columns.overridden);
+  if (columns.health != Health::Unchecked || columns.ejection != Ejection::None)
+    return columns.operational.why[0]
+               ? std::string(columns.operational.by) + ": " + columns.operational.why
+               : std::string(columns.operational.by);
+  return columns.runtime ? "added at run time, no check" : "in the file, no check";
+}
+
+void Registry::count(const Entry& entry, int sign) {
+  bool takes = entry.row.use == Use::Up || entry.row.use == Use::HalfOpen;
+  if (!takes || entry.row.weight == 0) return;
+  Routable& routable = routable_[entry.row.backend];
+  sign > 0 ? ++routable.servers : --routable.servers;
+  sign > 0 ? routable.weight += entry.row.weight : routable.weight -= entry.row.weight;
+}
+
+Registry::Entry& Registry::open(std::uint32_t slot) {
+  Entry& entry = entries_[slot];
+  if (deferred_) saved_.try_emplace(slot, entry);
+  count(entry, -1);
+  return entry;
+}
+
+void Registry::close(std::uint32_t slot, const Cause& cause) {
+  Entry& entry = entries_[slot];
+  Use before = entry.row.use;
+  work_out(entry.row, entry.columns);
+  count(entry, +1);
+  show(slot);
+  if (entry.row.use != before)
+    tell("server.use", slot, std::string(word(before)), std::string(word(entry.row.use)), cause);
+}
+
+void Registry::show(std::uint32_t slot) {
+  const Entry& entry = entries_[slot];
+  if (deferred_) return;
+  table_.publish(slot, entry.row, entry.columns);
+  table_.count_revision(entry.row.backend);
+  events_.on_published();
+}
+
+void Registry::tell(std::string_view type, std::uint32_t slot, std::string from, std::string to,
+                    const Cause& cause) {
+  if (deferred_)
+    told_.push_back({type, slot, std::move(from), std::move(to), std::string(cause.why),
+                     std::string(cause.by)});
+  else
+    events_.on_server_event({type, slot, std::move(from), std::move(to), cause.why, cause.by});
+}
+
+void Registry::keep(std::uint32_t slot) {
+  deferred_ ? kept_.push_back(slot) : events_.on_override(slot);
+}
+
+void Registry::begin() {
+  deferred_ = true;
+  saved_.clear();
+  added_.clear();
+  departed_.clear();
+  kept_.clear();
+  told_.clear();
+}
+
+void Registry::commit() {
+  deferred_ = false;
+  for (std::uint32_t slot : added_) show(slot);
+  for (const auto& [slot, entry] : saved_) show(slot);
+  for (std::uint32_t slot : departed_) leaving_.push_back({slot, table_.changes()});
+  for (const Told& told : told_)
+    events_.on_server_event({told.type, told.slot, told.from, told.to, told.why, told.by});
+  for (std::uint32_t slot : kept_) events_.on_override(slot);
+}
+
+void Registry::abort() {
+  for (const auto& [slot, entry] : saved_) {
+    count(entries_[slot], -1);
+    entries_[slot] = entry;
+    count(entry, +1);
+  }
+  for (std::uint32_t slot : added_) {
+    count(entries_[slot], -1);
+    vacate(slot);
+  }
+  deferred_ = false;
+}
+
+std::optional<std::uint32_t> Registry::free_slot() {
+  for (Waiting& free : free_) {
+    if (free.since > seen_by_all_ || in_flight_.load(free.slot) > 0) continue;
+    std::uint32_t slot = free.slot;
+    free = free_.back();
+    free_.pop_back();
+    return slot;
+  }
+  auto next = static_cast<std::uint32_t>(entries_.size());
+  if (next >= table_.capacity()) return std::nullopt;
+  return next;
+}
+
+Result<std::uint32_t> Registry::add(std::uint32_t backend, const config::Server& server,
+                                    const Cause& cause) {
+  if (auto other = find(backend, server.name))
+    return Error(Errc::Exists, "server " + name(*other) + " exists");
+  for (std::uint32_t slot : slots_[backend])
+    if (!columns(slot).leaving && server.at.text == columns(slot).at)
+      return Error(Errc::Exists, "server " + name(slot) + " has this address");
+  auto slot = free_slot();
+  if (!slot) return Error(Errc::Limit, "all slots for servers are taken");
+  Entry entry;
+  configure(config_.backends[backend], backend, server, entry.row, entry.columns);
+  entry.columns.runtime = true;
+  entry.row.incarnation = *slot < entries_.size() ? entries_[*slot].row.incarnation + 1 : 1;
+  set_mark(entry.columns.configured, cause);
+  place(*slot, entry);
+  if (deferred_) added_.push_back(*slot);
+  show(*slot);
+  tell("server.added", *slot, "", server.at.text, cause);
+  keep(*slot);
+  return *slot;
+}
+
+void Registry::remove(std::uint32_t slot, std::int64_t by_us, const Cause& cause) {
+  Entry& entry = open(slot);
+  bool first = !std::exchange(entry.columns.leaving, true);
+  entry.columns.leave_by_us = by_us;
+  set_mark(entry.columns.overridden, cause);
+  close(slot, cause);
+  if (!first) return;
+  if (deferred_)
+    departed_.push_back(slot);
+  else
+    leaving_.push_back({slot, table_.changes()});
+  tell("server.leaving", slot, "", "", cause);
+  keep(slot);
+}
+
+void Registry::set_state(std::uint32_t slot, Override state, const Cause& cause) {
+  Override before = columns(slot).override_state;
+  if (before == state) return;
+  Entry& entry = open(slot);
+  entry.columns.override_state = state;
+  set_mark(entry.columns.overridden, cause);
+  close(slot, cause);
+  tell("server.state", slot, std::string(word(before)), std::string(word(state)), cause);
+  keep(slot);
+}
+
+void Registry::set_weight(std::uint32_t slot, std::optional<std::uint32_t> weight,
+                          const Cause& cause) {
+  std::int32_t wanted = weight ? static_cast<std::int32_t>(*weight) : -1;
+  if (columns(slot).override_weight == wanted) return;
+  std::uint32_t before = row(slot).weight;
+  Entry& entry = open(slot);
+  entry.columns.override_weight = wanted;
+  set_mark(entry.columns.overridden, cause);
+  close(slot, cause);
+  tell("server.weight", slot, std::to_string(before), std::to_string(row(slot).weight), cause);
+  keep(slot);
+}
+
+void Registry::set_address(std::uint32_t slot, const net::Address& address, const Cause& cause) {
+  std::string before = address_text(row(slot).address);
+  Entry& entry = open(slot);
+  entry.columns.override_address = to_shared(address);
+  set_mark(entry.columns.overridden, cause);
+  close(slot, cause);
+  tell("server.address", slot, before, address_text(row(slot).address), cause);
+  keep(slot);
+}
+
+void Registry::set_health(std::uint32_t slot, Health health, const Cause& cause) {
+  Entry& entry = open(slot);
+  entry.columns.health = health;
+  set_mark(entry.columns.operational, cause);
+  close(slot, cause);
+}
+
+void Registry::set_ejection(std::uint32_t slot, Ejection ejection, std::int64_t until_us,
+                            const Cause& cause) {
+  shm::ServerColumns& columns = open(slot).columns;
+  if (ejection == Ejection::Ejected) ++columns.ejections;
+  if (ejection == Ejection::None) columns.ejections = 0;
+  columns.ejection = ejection;
+  columns.ejected_until_us = until_us;
+  set_mark(columns.operational, cause);
+  close(slot, cause);
+}
+
+void Registry::set_resolved(std::uint32_t slot, const net::Address& address) {
+  std::string before = address_text(row(slot).address);
+  const std::string at = columns(slot).at;
+  if (!address.is_set() && (columns(slot).resolved_address.size > 0 || columns(slot).unresolved))
+    return;
+  Entry& entry = open(slot);
+  entry.columns.unresolved = !address.is_set();
+  if (address.is_set()) entry.columns.resolved_address = to_shared(address);
+  close(slot, {"dns", at});
+  if (address.is_set())
+    tell("server.address", slot, before, address_text(row(slot).address), {"dns", at});
+}
+
+// The slot is empty from now on, and may be given away once everybody has seen it.
+void Registry::vacate(std::uint32_t slot) {
+  Entry& entry = entries_[slot];
+  std::erase(slots_[entry.row.backend], slot);
+  names_.erase(name(slot));
+  Entry empty;
+  empty.row.incarnation = entry.row.incarnation;
+  empty.row.backend = entry.row.backend;
+  entry = empty;
+  free_.push_back({slot, table_.changes() + 1});
+}
+
+void Registry::release(std::uint32_t slot) {
+  const std::string by = columns(slot).overridden.by;
+  tell("server.removed", slot, "", "", {by, "nothing is in flight there"});
+  events_.on_removed(slot);
+  vacate(slot);
+  show(slot);
+}
+
+bool Registry::reap_leaving(std::uint64_t seen_by_all, std::int64_t now_us) {
+  seen_by_all_ = seen_by_all;
+  // Only when all have seen that it takes nothing more does an empty column mean that nothing comes.
+  std::erase_if(leaving_, [&](const Waiting& leaving) {
+    std::int64_t by = entries_[leaving.slot].columns.leave_by_us;
+    bool settled = seen_by_all >= leaving.since && in_flight_.load(leaving.slot) == 0;
+    if (!settled && (by == 0 || now_us < by)) return false;
+    release(leaving.slot);
+    return true;
+  });
+  return !leaving_.empty();
+}
+
+}  // namespace weir::upstream

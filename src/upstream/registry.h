@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Registry: the truth about all servers, kept by control.  For each server three columns (see
+// shm/server_table): configured, override, operational.  Whoever learns or wants something changes one
+// column here; the registry works out what follows for workers, publishes it, counts the backend's
+// revision, and tells its listener what changed and why.  What stands in shared memory outlives
+// control: its successor takes it over as it is.
+#pragma once
+
+#include <weir/result.h>
+
+#include "config/config.h"
+#include "net/address.h"
+#include "shm/in_flight.h"
+#include "shm/server_table.h"
+#include "upstream/server_row.h"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace weir::upstream {
+
+/// Something happened to a server.
+struct ServerEvent {
+  std::string_view type;  ///< "server.use", "server.added", "server.removed", "server.weight", ...
+  std::uint32_t slot;
+  std::string from, to;
+  std::string_view why, by;
+};
+
+class RegistryEvents {
+ public:
+  /// Rows were published: workers have to be woken.
+  virtual void on_published() noexcept = 0;
+  virtual void on_server_event(const ServerEvent& event) noexcept = 0;
+  /// An override was set or cleared, or a server added or removed at run time: to be kept on disk.
+  virtual void on_override(std::uint32_t slot) noexcept = 0;
+  /// A server that was removed has nothing in flight any more; its slot is about to be emptied.
+  virtual void on_removed(std::uint32_t slot) noexcept = 0;
+
+ protected:
+  ~RegistryEvents() = default;
+};
+
+/// Who did something and why, for the columns and the audit log.
+struct Cause {
+  std::string_view by, why;
+};
+
+class Registry {
+ public:
+  Registry(const shm::Segment& segment, const config::Config& config, RegistryEvents& events);
+
+  /// Fills the table from the configuration, or, after a death of control, takes over what is there.
+  /// True if it was taken over.
+  bool load();
+
+  const config::Config& config() const { return config_; }
+  const shm::ServerTable& table() const { return table_; }
+  std::uint32_t in_flight(std::uint32_t slot) const { return in_flight_.load(slot); }
+
+  std::optional<std::uint32_t> find_backend(std::string_view name) const;
+  std::optional<std::uint32_t> find(std::uint32_t backend, std::string_view server) const;
+  /// The slots of a backend's servers, in order: those of the file, then those added since.
+  std::span<const std::uint32_t> servers(std::uint32_t backend) const { return slots_[backend]; }
+  const shm::ServerRow& row(std::uint32_t slot) const { return entries_[slot].row; }
+  const shm::ServerColumns& columns(std::uint32_t slot) const { return entries_[slot].columns; }
+  /// "api/a1"
+  std::string name(std::uint32_t slot) const;
+  std::uint64_t revision(std::uint32_t backend) const { return table_.revision(backend); }
+  /// What its use follows from, in words.
+  std::string reason(std::uint32_t slot) const;
+
+  /// How many servers of a backend take requests, and the sum of their weights.
+  struct Routable {
+    std::uint32_t servers = 0;
+    std::uint64_t weight = 0;
+  };
+  Routable routable(std::uint32_t backend) const { return routable_[backend]; }
+
+  /// From here to `commit` nothing is published; `abort` makes everything as it was.
+  void begin();
+  void commit();
+  void abort();
+
+  // Changes.  Each is published when it returns, or by `commit`.
+
+  /// Errc::Exists if the backend has one of that name or address; Errc::Limit if all slots are taken.
+  Result<std::uint32_t> add(std::uint32_t backend, const config::Server& server,
+                            const Cause& cause);
+  /// No new requests from now on; gone once none is in flight, at the latest at `by_us` (wall clock).
+  void remove(std::uint32_t slot, std::int64_t by_us, const Cause& cause);
+  void set_state(std::uint32_t slot, shm::Override state, const Cause& cause);
+  /// Nothing = as configured.
+  void set_weight(std::uint32_t slot, std::optional<std::uint32_t> weight, const Cause& cause);
+  void set_address(std::uint32_t slot, const net::Address& address, const Cause& cause);
+  void set_health(std::uint32_t slot, shm::Health health, const Cause& cause);
+  void set_ejection(std::uint32_t slot, shm::Ejection ejection, std::int64_t until_us,
+                    const Cause& cause);
+  /// What a look-up of its name gave; an unset address keeps the last good one.
+  void set_resolved(std::uint32_t slot, const net::Address& address);
+  /// Frees the slots of servers that have left; true if some are still leaving.
+  bool reap_leaving(std::uint64_t seen_by_all, std::int64_t now_us);
+
+  /// The names of a state as operators write them.
+  static std::string_view word(shm::Override state);
+  static std::string_view word(shm::Use use);
+  static std::string_view word(shm::Health health);
+
+ private:
+  struct Entry {
+    shm::ServerRow row;
+    shm::ServerColumns columns;
+  };
+  /// A slot that waits until all workers have seen what became of it.
+  struct Waiting {
+    std::uint32_t slot;
+    std::uint64_t since;  ///< changes published by then
+  };
+
+  void place(std::uint32_t slot, const Entry& entry);
+  /// An entry about to be changed: counted out of its backend, and kept for `abort`.
+  Entry& open(std::uint32_t slot);
+  void close(std::uint32_t slot, const Cause& cause);
+  void count(const Entry& entry, int sign);
+  void show(std::uint32_t slot);
+  void keep(std::uint32_t slot);
+  void vacate(std::uint32_t slot);
+  void load_configured();
+  std::optional<std::uint32_t> free_slot();
+  void tell(std::string_view type, std::uint32_t slot, std::string from, std::string to,
+            const Cause& cause);
+  void release(std::uint32_t slot);
+
+  const config::Config& config_;
+  shm::ServerTable table_;
+  shm::InFlight in_flight_;
+  RegistryEvents& events_;
+  std::vector<Entry> entries_;
+  std::vector<std::vector<std::uint32_t>> slots_;  ///< by backend
+  std::unordered_map<std::string, std::uint32_t> names_;
+  std::vector<Waiting> free_, leaving_;
+  std::uint64_t seen_by_all_ = 0;
+  std::vector<Routable> routable_;
+  // Of a transaction:
+  bool deferred_ = false;
+  std::unordered_map<std::uint32_t, Entry> saved_;
+  std::vector<std::uint32_t> added_, departed_, kept_;
+  struct Told {
+    std::string_view type;
+    std::uint32_t slot;
+    std::string from, to, why, by;
+  };
+  std::vector<Told> told_;
+};
+
+}  // namespace weir::upstream

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a server's columns say together: from the configuration to the first row, and from changed
+// columns to what workers do.  Control and workers use the same functions, so a worker that starts
+// before control has published a row begins with what control is going to say.
+#pragma once
+
+#include "config/config.h"
+#include "net/address.h"
+#include "shm/server_table.h"
+
+#include <cstdint>
+
+namespace weir::upstream {
+
+/// Between the two forms of a socket address.
+shm::SocketAddress to_shared(const net::Address& address);
+net::Address from_shared(const shm::SocketAddress& address);
+
+/// The row and columns of a server as configured.
+void configure(const config::Backend& backend, std::uint32_t number, const config::Server& server,
+               shm::ServerRow& row, shm::ServerColumns& columns);
+
+/// Works out weight, address and use of a row from its columns.
+void work_out(shm::ServerRow& row, const shm::ServerColumns& columns);
+
+/// Wall clock, microseconds since the epoch.
+std::int64_t wall_clock_us();
+
+}  // namespace weir::upstream

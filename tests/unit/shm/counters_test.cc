@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Counts of several workers, one of which is killed while it counts; the buckets of histograms.
+#include "shm/counters.h"
+
+#include "shm/child.h"
+
+#include <gtest/gtest.h>
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace weir::shm {
+namespace {
+
+Segment make_segment(std::uint32_t workers) {
+  auto segment = Segment::create(
+      {.workers = workers, .servers = 5, .listeners = 2, .routes = 100, .backends = 3});
+  EXPECT_TRUE(segment);
+  return std::move(*segment);
+}
+
+std::uint64_t middle(std::size_t bucket) {
+  return (Buckets::begin(bucket) + Buckets::end(bucket) - 1) / 2;
+}
+
+double error_of_middle(std::uint64_t value) {
+  auto middle_of_it = static_cast<double>(middle(Buckets::index(value)));
+  auto exact = static_cast<double>(value);
+  return exact == 0 ? middle_of_it : std::abs(middle_of_it - exact) / exact;
+}
+
+TEST(Buckets, CoverAllValuesWithoutGapOrOverlap) {
+  EXPECT_EQ(Buckets::begin(0), 0U);
+  EXPECT_EQ(Buckets::end(Buckets::count - 1), Buckets::most);
+  for (std::size_t i = 0; i < Buckets::count; ++i) {
+    ASSERT_LT(Buckets::begin(i), Buckets::end(i));
+    ASSERT_EQ(Buckets::index(Buckets::begin(i)), i);
+    ASSERT_EQ(Buckets::index(Buckets::end(i) - 1), i);
+  }
+  EXPECT_EQ(Buckets::index(Buckets::most), Buckets::count - 1);
+  EXPECT_EQ(Buckets::index(UINT64_MAX), Buckets::count - 1);
+}
+
+TEST(Buckets, GrowWithTheValue) {
+  std::size_t before = 0;
+  for (std::uint64_t us = 0; us < 5'000'000; ++us) {
+    std::size_t index = Buckets::index(us);
+    ASSERT_TRUE(index == before || index == before + 1) << us;
+    before = index;
+  }
+}
+
+TEST(Buckets, MiddleIsNearEveryValue) {
+  for (std::uint64_t us = 0; us < 1'000'000; ++us) ASSERT_LE(error_of_middle(us), 0.016) << us;
+  // The ends of a bucket are farthest from its middle.
+  for (std::size_t i = 0; i < Buckets::count; ++i) {
+    ASSERT_LE(error_of_middle(Buckets::begin(i)), 0.016) << i;
+    ASSERT_LE(error_of_middle(Buckets::end(i) - 1), 0.016) << i;
+  }
+}
+
+TEST(Counters, AreSummedOverWorkersAndKeptApart) {
+  Segment segment = make_segment(3);
+  for (std::uint32_t worker = 0; worker < 3; ++worker) {
+    Counters mine(segment, worker);
+    for (Of kind : {Of::Listener, Of::Route, Of::Backend, Of::Server})
+      for (std::uint32_t number = 0; number < mine.size(kind); ++number)
+        for (std::uint32_t tally = 0; tally < tallies; ++tally)
+          mine.add(kind, number, Tally{tally},
+                   (static_cast<std::uint64_t>(kind) * 1000 + number) * 100 + tally);
+  }
+  Counters reader(segment, 0);
+  EXPECT_EQ(reader.size(Of::Listener), 2U);
+  EXPECT_EQ(reader.size(Of::Route), 100U);
+  EXPECT_EQ(reader.size(Of::Backend), 3U);
+  EXPECT_EQ(reader.size(Of::Server), 5U);
+  for (Of kind : {Of::Listener, Of::Route, Of::Backend, Of::Server})
+    for (std::uint32_t number = 0; number < reader.size(kind); ++number) {
+      Counted all = reader.sum(kind, number);
+      for (std::uint32_t tally = 0; tally < tallies; ++tally) {
+        ASSERT_EQ(all[Tally{tally}],
+                  3 * ((static_cast<std::uint64_t>(kind) * 1000 + number) * 100 + tally));
+        ASSERT_EQ(reader.sum(kind, number, Tally{tally}), all[Tally{tally}]);
+      }
+    }
+}
+
+TEST(Counters, LatenciesDoNotMeetTheRows) {
+  Segment segment = make_segment(2);
+  Counters first(segment, 0), second(segment, 1);
+  for (Counters* mine : {&first, &second})
+    for (Of kind : {Of::Listener, Of::Route, Of::Backend})
+      for (std::uint32_t number = 0; number < mine->size(kind); ++number) {
+        mine->add(kind, number, Tally::Requests, 2);
+        mine->add_latency(kind, number, 0);
+        mine->add_latency(kind, number, UINT64_MAX);
+      }
+  for (Of kind : {Of::Listener, Of::Route, Of::Backend})
+    for (std::uint32_t number = 0; number < first.size(kind); ++number) {
+      Latencies latencies = first.latencies(kind, number);
+      ASSERT_EQ(latencies.total, 4U);
+      ASSERT_EQ(latencies.bucket[0], 2U);
+      ASSERT_EQ(latencies.bucket[Buckets::count - 1], 2U);
+      ASSERT_EQ(first.sum(kind, number, Tally::Requests), 4U);
+      ASSERT_EQ(first.sum(kind, number, Tally::Microseconds), 0U);
+    }
+  EXPECT_EQ(first.latencies(Of::Server, 0).total, 0U);
+}
+
+// A worker is killed at some instruction; what it counted stays, and its successor counts on.
+TEST(Counters, NeverGoBackWhenWorkersAreKilled) {
+  Segment segment = make_segment(2);
+  Counters reader(segment, 0);
+  std::uint64_t before = 0;
+  for (int round = 0; round < 50; ++round) {
+    Child worker([&] {
+      for (Counters mine(segment, 1);;) {
+        mine.add(Of::Backend, 2, Tally::Requests, 1);
+        mine.add_latency(Of::Backend, 2, 77);
+      }
+    });
+    std::uint64_t seen = before;
+    while (seen < before + 100) {
+      std::uint64_t now = reader.sum(Of::Backend, 2, Tally::Requests);
+      ASSERT_GE(now, seen);
+      seen = now;
+    }
+    worker.kill();
+    std::uint64_t left = reader.sum(Of::Backend, 2, Tally::Requests);
+    ASSERT_GE(left, seen);
+    // Each round may end between the two counts of one request.
+    std::uint64_t total = reader.latencies(Of::Backend, 2).total;
+    ASSERT_LE(total, left);
+    ASSERT_LE(left - total, static_cast<std::uint64_t>(round) + 1);
+    before = left;
+  }
+  Counters(segment, 1).add(Of::Backend, 2, Tally::Requests, 5);
+  EXPECT_EQ(reader.sum(Of::Backend, 2, Tally::Requests), before + 5);
+}
+
+TEST(Counters, QuantilesAreNearTheExactOnes) {
+  Segment segment = make_segment(2);
+  Counters workers[] = {{segment, 0}, {segment, 1}};
+  std::mt19937_64 random(5);
+  std::lognormal_distribution<double> durations(9, 2);
+  std::vector<std::uint64_t> all;
+  for (std::size_t i = 0; i < 20'000; ++i) {
+    all.push_back(static_cast<std::uint64_t>(durations(random)));
+    workers[i % 2].add(Of::Listener, 1, Tally::Requests, 1);
+    workers[i % 2].add_latency(Of::Listener, 1, all.back());
+  }
+  std::sort(all.begin(), all.end());
+  Latencies latencies = workers[0].latencies(Of::Listener, 1);
+  ASSERT_EQ(latencies.total, all.size());
+  for (double share : {0.0001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 1.0}) {
+    auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(all.size())));
+    auto exact = static_cast<double>(all[rank - 1]);
+    EXPECT_NEAR(static_cast<double>(latencies.quantile(share)), exact, exact * 0.016 + 0.5)
+        << share;
+  }
+  EXPECT_EQ(Latencies().quantile(0.5), 0U);
+}
+
+TEST(Counters, ALookAtWhatWasNeverUsedTakesNoMemory) {
+  Segment segment = make_segment(16);
+  auto blocks = [&] {
+    struct stat status;
+    EXPECT_EQ(fstat(segment.fd(), &status), 0);
+    return status.st_blocks;
+  };
+  Counters reader(segment, 0);
+  for (std::uint32_t route = 0; route < 100; ++route) reader.sum(Of::Route, route);
+  auto before = blocks();
+  for (std::uint32_t route = 0; route < 100; ++route)
+    EXPECT_EQ(reader.latencies(Of::Route, route).total, 0U);
+  EXPECT_EQ(blocks(), before);
+  Counters mine(segment, 7);
+  mine.add(Of::Route, 50, Tally::Requests, 1);
+  mine.add_latency(Of::Route, 50, 10);
+  auto used = blocks();
+  EXPECT_GT(used, before);
+  EXPECT_EQ(reader.latencies(Of::Route, 50).total, 1U);
+  // The histogram of that worker may lie on three pages; nobody else's is looked at.
+  EXPECT_LE(blocks() - used, 2 * 4096 / 512);
+}
+
+}  // namespace
+}  // namespace weir::shm
