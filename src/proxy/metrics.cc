@@ -370,12 +370,10 @@ void Metrics::begin_sample(std::string& out, std::string_view name, std::string_
 std::string metrics_mdoc() {
   std::string out = ".Bl -tag -width Ds\n";
   for (const MetricFamily& family : families) {
-    std::string labels(labels_of[static_cast<std::size_t>(family.of)]);
+    const std::string_view labels = labels_of[static_cast<std::size_t>(family.of)];
     const std::string_view more = label_of_value[static_cast<std::size_t>(family.value)];
-    if (!more.empty()) labels += concat(labels.empty() ? "" : " ", more);
     out += concat(".It Li ", family.name, " Pq ", type_names[static_cast<std::size_t>(family.type)],
-                  ", by");
-    for (const std::string_view label : split(labels, ' ')) out += concat(" Va ", label);
+                  " by Va ", labels, labels.empty() || more.empty() ? "" : " ", more);
     out += concat("\n", family.help, "\n");
   }
   return out + ".El\n";

@@ -275,6 +275,8 @@ TEST(ServerTable, ControlNeverWaitsInVain) {
   char woken = 0;
   for (std::uint64_t i = 1; i <= rounds && !HasFailure(); ++i) {
     control.publish(0, row, columns);
+    // So that the worker speaks before, after or while it is asked.
+    for (std::uint64_t spin = 0; spin < i % 200; ++spin) control.changes();
     control.want_seen(i);
     while (control.seen(3) < i && !HasFailure()) {
       EXPECT_EQ(poll(&waker, 1, 10'000), 1) << "nobody wakes control for change " << i;
