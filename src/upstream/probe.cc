@@ -219,7 +219,7 @@ void Probe::end() {
   phase_ = Phase::Over;
   deadline_.clear();
   codec_.stop();
-  if (!transport_.is_closing()) transport_.abort();
+  transport_.abort();
   tools_.loop.reap(*this);
 }
 

@@ -4,8 +4,8 @@
 // the answer that is expected (http)?  It lives for one check and keeps nothing; when to look, and what
 // follows from what was seen, is health's business.
 //
-// A connection is broken off (RST) when the verdict is there, unless the server has ended it first: nothing
-// is left to be said, and ten thousand checks would leave ten thousand ports in TIME_WAIT.
+// A connection is broken off (RST) when the verdict is there: nothing is left to be said, it costs less than
+// a farewell, and ten thousand checks would leave ten thousand ports in TIME_WAIT.
 #pragma once
 
 #include <weir/regex.h>

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Checks against servers on real sockets: what they see, what follows from results in a row, when they
-// come, and that a stall of our own is not blamed on a server.
+// Checks of servers on real sockets: what follows from results in a row, when checks come, and that a stall
+// of our own is not blamed on a server.
 #include "upstream/health.h"
-
-#include <weir/version.h>
 
 #include "upstream/scripted_origin.h"
 
@@ -60,10 +58,6 @@ struct HealthTest : testing::Test, HealthEvents {
     play.when([this] { return !news.empty(); }).run();
     return news.empty() ? News{} : news[0];
   }
-  News first_news(const config::Check& check, ScriptedOrigin::Answer answer) {
-    ScriptedOrigin origin(loop, {std::move(answer)});
-    return first_news(check, origin.address());
-  }
 
   std::vector<CheckOutcome> outcomes(std::uint32_t slot) const {
     std::vector<CheckOutcome> all;
@@ -100,132 +94,12 @@ TEST_F(HealthTest, TcpIsUpWhileSomebodyListens) {
   EXPECT_GE(health.counts().passed, 1U);
 }
 
-struct StatusCase {
-  std::string answer;
-  std::vector<config::StatusRange> expect;
-  bool up;
-  std::string seen;
-};
-
-class StatusTest : public HealthTest, public testing::WithParamInterface<StatusCase> {};
-
-TEST_P(StatusTest, DecidesByTheStatus) {
-  config::Check check = http();
-  check.expect = GetParam().expect;
-  EXPECT_EQ(first_news(check, {GetParam().answer}), (News{7, GetParam().up, GetParam().seen}));
-}
-
-const std::vector<config::StatusRange> usual{{200, 399}};
-INSTANTIATE_TEST_SUITE_P(
-    Health, StatusTest,
-    testing::Values(StatusCase{ok, usual, true, "200"},
-                    StatusCase{ok, {{201, 599}, {100, 199}}, false, "200, body \"ok\""},
-                    StatusCase{ok, {{404, 404}, {200, 200}}, true, "200"},
-                    StatusCase{busy, usual, false, "503, body \"starting\""},
-                    StatusCase{busy, {{503, 503}}, true, "503"},
-                    StatusCase{"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", usual, false, "404"},
-                    StatusCase{"HTTP/1.0 500 x\r\n\r\n" + std::string(61, 'x'), usual, false,
-                               "500, body \"" + std::string(60, 'x') + "...\""},
-                    StatusCase{"HTTP/1.1 100 Continue\r\n\r\n" + ok, usual, true, "200"},
-                    StatusCase{"HTTP/1.1 500 x\r\nContent-Length: 3\r\n\r\n\"\n\x01", usual, false,
-                               "500, body \"\\x22\\x0a\\x01\""},
-                    StatusCase{"", usual, false, "connected, closed without an answer"},
-                    StatusCase{"HTTP/1.1 200 OK\r\nCont", usual, false,
-                               "connected, answer cut short"},
-                    StatusCase{"SSH-2.0-OpenSSH_9.2\r\n\r\n", usual, false,
-                               "connected, bad answer: response_syntax"}));
-
-struct BodyCase {
-  std::string contains, regex;
-  ScriptedOrigin::Answer answer;
-  bool up;
-  std::string seen;
-};
-
-class BodyTest : public HealthTest, public testing::WithParamInterface<BodyCase> {};
-
-TEST_P(BodyTest, DecidesByTheBody) {
-  config::Check check = http();
-  check.body_contains = GetParam().contains;
-  check.body_regex = GetParam().regex;
-  EXPECT_EQ(first_news(check, GetParam().answer), (News{7, GetParam().up, GetParam().seen}));
-}
-
-const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-INSTANTIATE_TEST_SUITE_P(
-    Health, BodyTest,
-    testing::Values(
-        BodyCase{"ok", "", {ok}, true, "200"},
-        BodyCase{"fine", "", {ok}, false, "200, body \"ok\""},
-        // What is looked for lies across chunks and pieces.
-        BodyCase{
-            "ready", "", {chunked + "4\r\n rea\r", "\n3\r\ndy \r\n0\r\n", "\r\n"}, true, "200"},
-        BodyCase{
-            "", "^ready=[0-9]+$", {chunked + "6\r\nready=\r\n2\r\n42\r\n0\r\n\r\n"}, true, "200"},
-        BodyCase{"",
-                 "^ready=[0-9]+$",
-                 {chunked + "6\r\nready=\r\n2\r\n4x\r\n0\r\n\r\n"},
-                 false,
-                 "200, body \"ready=4x\""},
-        BodyCase{"4", "^ready", {"HTTP/1.0 200 OK\r\n\r\nready=4"}, true, "200"},
-        BodyCase{"5", "^ready", {"HTTP/1.0 200 OK\r\n\r\nready=4"}, false, "200, body \"ready=4\""},
-        BodyCase{"", "^$", {"HTTP/1.1 204 No Content\r\n\r\n"}, true, "204"},
-        BodyCase{"ok", "", {busy}, false, "503, body \"starting\""},
-        BodyCase{"ok",
-                 "",
-                 {"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok"},
-                 false,
-                 "200, answer cut short"},
-        BodyCase{"ok", "", {chunked + "zz\r\n"}, false, "200, bad answer: response_framing"},
-        // Only the beginning of a large body is looked at.
-        BodyCase{"end",
-                 "",
-                 {"HTTP/1.0 200 OK\r\n\r\n", std::string(Probe::most_body - 3, 'x') + "end"},
-                 true,
-                 "200"},
-        BodyCase{"end",
-                 "",
-                 {"HTTP/1.0 200 OK\r\n\r\n", std::string(Probe::most_body - 2, 'x') + "end"},
-                 false,
-                 "200, body \"" + std::string(60, 'x') + "...\""}));
-
-TEST_F(HealthTest, HeadHasNoBody) {
-  config::Check check = http();
-  check.method = "HEAD";
-  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
-  check.body_regex = "^$";
-  EXPECT_EQ(first_news(check, {head}), (News{7, true, "200"}));
-}
-
-TEST(RequestText, SaysWhatTheCheckSays) {
-  config::Check check;
-  check.path = "/a?b=c";
-  const std::string agent = "User-Agent: weir-check/" + std::string(version) + "\r\n";
-  EXPECT_EQ(request_text(check, ip4(81)),
-            "GET /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:81\r\n" + agent + "Connection: close\r\n\r\n");
-  check.method = "POST";
-  check.host = "shop.example";
-  check.headers = {{"X-A", "1"}, {"X-A", "2"}, {"user-agent", "me"}};
-  EXPECT_EQ(request_text(check, ip4(81)),
-            "POST /a?b=c HTTP/1.1\r\nHost: shop.example\r\nX-A: 1\r\nX-A: 2\r\nuser-agent: me\r\n"
-            "Content-Length: 0\r\nConnection: close\r\n\r\n");
-}
-
 TEST_F(HealthTest, NoAnswerInTime) {
   ScriptedOrigin origin(loop, {});
   config::Check check = http();
   check.timeout = 20ms;
   EXPECT_EQ(first_news(check, origin.address()), (News{7, false, "connected, no answer in 20ms"}));
   EXPECT_GE(health.results(7)[0].took_us, 20'000U);
-}
-
-TEST_F(HealthTest, NoEndOfTheBodyInTime) {
-  ScriptedOrigin origin(loop, {{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnev"}});
-  origin.stay_open();
-  config::Check check = http();
-  check.timeout = 20ms;
-  check.body_contains = "never";
-  EXPECT_EQ(first_news(check, origin.address()), (News{7, false, "200, no end in 20ms"}));
 }
 
 TEST_F(HealthTest, UnixSocket) {
