@@ -108,7 +108,8 @@ class Control final : private upstream::RegistryEvents,
     waker_.start(loop_, own_waker(), event::Watch::Edge::LevelRead, *this);
     for (std::size_t i = 0; i < setup_.admin.size(); ++i)
       sockets_.push_back(std::make_unique<admin::AdminSocket>(
-          loop_, fleet_, Fd(::fcntl(setup_.admin[i].get(), F_DUPFD_CLOEXEC, 0)), setup_.plan.admin[i].level));
+          loop_, fleet_, Fd(::fcntl(setup_.admin[i].get(), F_DUPFD_CLOEXEC, 0)),
+          setup_.plan.admin[i].level));
     on_task();
   }
 
