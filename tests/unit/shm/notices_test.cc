@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sched.h>
+
 #include <utility>
 
 namespace weir::shm {
@@ -70,11 +72,17 @@ TEST(Notices, AreWholeAndInOrderWhereverTheirWorkerDies) {
     Child worker([&] {
       Notices mine(segment, 2);
       for (std::uint32_t i = 0;;)
-        if (mine.push(numbered(i))) ++i;
+        if (mine.push(numbered(i)))
+          ++i;
+        else
+          sched_yield();
     });
     std::uint32_t seen = 0;
     while (seen < 500 + round * 37)
-      if (control.pop(notice)) expect_numbered(notice, seen++);
+      if (control.pop(notice))
+        expect_numbered(notice, seen++);
+      else
+        sched_yield();
     worker.kill();
     for (; control.pop(notice); ++seen) expect_numbered(notice, seen);
     ASSERT_FALSE(HasFailure());
