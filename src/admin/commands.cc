@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// The table of commands itself, and how a line finds its row.
+#include "admin/command.h"
 #include "admin/explain.h"
 #include "admin/servers.h"
 #include "admin/show.h"

@@ -2,10 +2,7 @@
 #include "admin/events.h"
 
 #include "admin/body.h"
-
-#include <time.h>
-
-#include <cstdio>
+#include "base/wall_time.h"
 
 namespace weir::admin {
 
@@ -31,14 +28,8 @@ std::string Events::line(const Event& event, std::uint64_t generation) {
 
 std::string time_text(std::int64_t wall_us) {
   if (wall_us == 0) return "";
-  time_t seconds = static_cast<time_t>(wall_us / 1'000'000);
-  tm parts;
-  gmtime_r(&seconds, &parts);
-  char text[48];
-  std::snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
-                parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                static_cast<int>(wall_us / 1000 % 1000));
-  return text;
+  char text[wall_time_size + 8];
+  return std::string(format_wall_time(wall_us, text));
 }
 
 }  // namespace weir::admin

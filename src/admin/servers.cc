@@ -2,6 +2,7 @@
 #include "admin/servers.h"
 
 #include "base/text.h"
+#include "base/wall_time.h"
 #include "config/units.h"
 
 #include <algorithm>
@@ -159,7 +160,7 @@ void server_remove(const Call& call, Reply& reply) {
                     ? config::parse_duration(call.words[2])
                     : Result<config::Milliseconds>(Error(Errc::Invalid, "write drain TIME"));
     if (!time) return reply.fail("usage", time.error().text());
-    by = upstream::wall_clock_us() + time->count() * 1000;
+    by = wall_clock_us() + time->count() * 1000;
   }
   if (!call.fleet.registry.columns(*slot).runtime)
     return reply.fail("refused", call.words[0] +

@@ -2,6 +2,7 @@
 #include "admin/session.h"
 
 #include "admin/words.h"
+#include "base/wall_time.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -148,7 +149,7 @@ void AdminSession::audit(const std::vector<std::string>& words, const Reply& rep
   if (!command || (!command->changes && words[0] != "commit")) return;
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : " ") + quote(word);
-  fleet_.audit.add({upstream::wall_clock_us(), caller_.by, std::move(text),
+  fleet_.audit.add({wall_clock_us(), caller_.by, std::move(text),
                     reply.is_ok() ? "ok " + reply.text : reply.code + ": " + reply.text});
 }
 

@@ -4,6 +4,7 @@
 #include <weir/version.h>
 
 #include "admin/servers.h"
+#include "base/wall_time.h"
 #include "config/print.h"
 #include "proxy/metrics.h"
 
@@ -125,8 +126,7 @@ class MetricsBody final : public Body {
 
 void show_status(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
-  std::uint64_t uptime =
-      static_cast<std::uint64_t>(upstream::wall_clock_us() - fleet.started_us) / 1'000'000;
+  std::uint64_t uptime = static_cast<std::uint64_t>(wall_clock_us() - fleet.started_us) / 1'000'000;
   std::uint32_t servers = 0, routable = 0;
   for (std::uint32_t i = 0; i < fleet.config.backends.size(); ++i) {
     servers += static_cast<std::uint32_t>(fleet.registry.servers(i).size());
@@ -220,7 +220,8 @@ void show_servers(const Call& call, Reply& reply) {
 void show_workers(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
   reply.body =
-      make_list({{"worker", "replaced", "connections", "accepted", "requests", "changes_behind"},
+      make_list({{"worker", "replaced", "connections", "accepted", "requests", "changes_behind",
+                  "loop_lag_ms", "longest_call_ms", "longest_call"},
                  fleet.workers.size(),
                  [&fleet](std::size_t i) {
                    const shm::WorkerState& worker = fleet.workers[i];
@@ -230,7 +231,10 @@ void show_workers(const Call& call, Reply& reply) {
                               worker.get(shm::Count::ClientsOpen),
                               worker.get(shm::Count::ClientsAccepted),
                               worker.get(shm::Count::Requests),
-                              table.changes() - table.seen(static_cast<std::uint32_t>(i))};
+                              table.changes() - table.seen(static_cast<std::uint32_t>(i)),
+                              Cell::json(milliseconds(worker.get(shm::Count::LongestTurn))),
+                              Cell::json(milliseconds(worker.get(shm::Count::LongestCall))),
+                              worker.call_name()};
                  }},
                 call.json);
 }

@@ -6,6 +6,7 @@
 #include "admin/words.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "base/wall_time.h"
 #include "config/units.h"
 
 #include <cstdio>
@@ -153,7 +154,7 @@ void StateLog::note_removed(const std::string& backend, const std::string& name)
 }
 
 void StateLog::keep_result(const std::string& op_id, const std::string& result) {
-  std::int64_t now = upstream::wall_clock_us();
+  std::int64_t now = wall_clock_us();
   results_[op_id] = {now, result};
   write(join({"result", op_id, std::to_string(now), result}));
 }
@@ -165,7 +166,7 @@ const std::string* StateLog::find_result(const std::string& op_id) {
 }
 
 void StateLog::drop_old_results() {
-  std::int64_t oldest = upstream::wall_clock_us() - keep_results_us;
+  std::int64_t oldest = wall_clock_us() - keep_results_us;
   std::erase_if(results_, [oldest](const auto& result) { return result.second.time_us < oldest; });
 }
 

@@ -2,11 +2,11 @@
 #include "base/logger.h"
 
 #include "base/text.h"
+#include "base/wall_time.h"
 
 #include <time.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <functional>
 
 namespace weir {
@@ -34,15 +34,8 @@ struct Sink {
 constexpr std::string_view words[] = {"debug", "info", "notice", "warn", "error"};
 
 void write_line(Level level, std::string_view text) {
-  timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  tm parts;
-  gmtime_r(&now.tv_sec, &parts);
-  char stamp[64];
-  int size = std::snprintf(stamp, sizeof(stamp), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ ",
-                           parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                           parts.tm_min, parts.tm_sec, static_cast<int>(now.tv_nsec / 1'000'000));
-  sink.line.assign(stamp, static_cast<std::size_t>(size));
+  char stamp[wall_time_size + 8];
+  sink.line.assign(format_wall_time(wall_clock_us(), stamp)).append(" ");
   sink.line.append(words[static_cast<std::size_t>(level)])
       .append(" ")
       .append(sink.name)

@@ -71,7 +71,12 @@ void Wheel::arm() {
   event_add(timer_, &interval);
 }
 
-void Wheel::tell(int, short, void* wheel) noexcept { static_cast<Wheel*>(wheel)->turn(); }
+void Wheel::tell(int, short, void* object) noexcept {
+  auto* wheel = static_cast<Wheel*>(object);
+  wheel->loop_.begin_call();
+  wheel->turn();
+  wheel->loop_.end_call("deadlines");
+}
 
 void Wheel::turn() {
   std::uint64_t now = Loop::read_clock() / tick_us;

@@ -8,7 +8,13 @@
 
 #include <time.h>
 
+#include <algorithm>
+
 namespace weir::event {
+
+namespace {
+constexpr std::uint64_t window_length_us = 10'000'000;
+}
 
 Loop::Loop() {
   event_config* config = event_config_new();
@@ -19,6 +25,8 @@ Loop::Loop() {
   event_config_free(config);
   WEIR_ASSERT(base_);
   wheel_ = new Wheel(*this);
+  window_ticks_ = read_ticks();
+  window_us_ = read_clock();
 }
 
 Loop::~Loop() {
@@ -33,16 +41,48 @@ void Loop::run() {
     int flags = EVLOOP_ONCE | (tasks_.empty() ? 0 : EVLOOP_NONBLOCK);
     if (event_base_loop(base_, flags) == 1 && tasks_.empty())
       break;  // nothing can ever happen again
-    run_tasks();
-    if (end_of_turn_) end_of_turn_->on_task();
+    if (!tasks_.empty()) run_tasks();
+    if (end_of_turn_) {
+      begin_call();
+      end_of_turn_->on_task();
+      end_call("end of turn");
+    }
     destroy_the_dead();
+    end_turn();
   }
+}
+
+void Loop::end_turn() {
+  longest_turn_ = std::max(longest_turn_, read_ticks() - turn_begun_);
+  turn_begun_ = 0;
+  if (now_ == 0 || now_ - window_us_ < window_length_us) return;
+  last_ = pace();
+  longest_call_ = longest_turn_ = 0;
+  longest_name_ = "";
+  window_ticks_ = read_ticks();
+  window_us_ = read_clock();
+}
+
+Pace Loop::pace() const {
+  double ticks = static_cast<double>(std::max<std::uint64_t>(read_ticks() - window_ticks_, 1));
+  double us_per_tick = static_cast<double>(read_clock() - window_us_) / ticks;
+  auto us = [us_per_tick](std::uint64_t count) {
+    return static_cast<std::uint64_t>(static_cast<double>(count) * us_per_tick);
+  };
+  Pace now{us(longest_turn_), us(longest_call_), longest_name_};
+  now.turn_us = std::max(now.turn_us, last_.turn_us);
+  if (last_.call_us > now.call_us) now.call_us = last_.call_us, now.call = last_.call;
+  return now;
 }
 
 void Loop::run_tasks() {
   List<Task> due;
   due.splice_back(tasks_);
-  while (Task* task = due.pop_front()) task->events_.on_task();
+  while (Task* task = due.pop_front()) {
+    begin_call();
+    task->events_.on_task();
+    end_call("task");
+  }
 }
 
 void Loop::reap(Reaped& object) {

@@ -47,6 +47,13 @@ class Reaped {
   bool dead_ = false;
 };
 
+/// How long the loop was busy at a time, in microseconds: the longest turn, and the longest single
+/// call with the name of what was called, of the last ten to twenty seconds.
+struct Pace {
+  std::uint64_t turn_us = 0, call_us = 0;
+  const char* call = "";
+};
+
 class Loop {
  public:
   Loop();
@@ -79,10 +86,26 @@ class Loop {
   /// Monotonic time in microseconds, now.
   static std::uint64_t read_clock();
 
+  /// A call begins or has returned: the time between is its.  `name` is a static text.
+  void begin_call() {
+    tick_ = read_ticks();
+    if (turn_begun_ == 0) turn_begun_ = tick_;
+  }
+  void end_call(const char* name) {
+    std::uint64_t took = read_ticks() - tick_;
+    if (took <= longest_call_) return;
+    longest_call_ = took;
+    longest_name_ = name;
+  }
+  Pace pace() const;
+
   Wheel& wheel() { return *wheel_; }
   event_base* base() { return base_; }
 
  private:
+  /// The processor's own count: far cheaper than a clock, and only the longest is ever converted.
+  static std::uint64_t read_ticks();
+  void end_turn();
   void run_tasks();
   void destroy_the_dead();
 
@@ -93,6 +116,18 @@ class Loop {
   Reaped* dead_ = nullptr;
   std::uint64_t now_ = 0;
   bool stopping_ = false;
+
+  // In ticks:
+  std::uint64_t tick_ = 0, turn_begun_ = 0, longest_call_ = 0, longest_turn_ = 0;
+  const char* longest_name_ = "";
+  std::uint64_t window_ticks_, window_us_;  ///< where this window of ten seconds began
+  Pace last_;                               ///< of the window before
 };
+
+#if defined(__x86_64__)
+inline std::uint64_t Loop::read_ticks() { return __builtin_ia32_rdtsc(); }
+#else
+inline std::uint64_t Loop::read_ticks() { return read_clock(); }
+#endif
 
 }  // namespace weir::event

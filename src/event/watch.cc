@@ -7,18 +7,24 @@
 
 namespace weir::event {
 
-namespace {
-void tell(evutil_socket_t, short what, void* object) noexcept {
-  static_cast<ReadyEvents*>(object)->on_ready(
+void Watch::tell(int, short what, void* object) noexcept {
+  auto* watch = static_cast<Watch*>(object);
+  // The watch may be gone when the call returns.
+  Loop& loop = *watch->loop_;
+  const char* name = watch->events_->call_name();
+  loop.begin_call();
+  watch->events_->on_ready(
       {(what & EV_READ) != 0, (what & EV_WRITE) != 0, (what & EV_CLOSED) != 0});
+  loop.end_call(name);
 }
-}  // namespace
 
 void Watch::start(Loop& loop, int fd, Edge edge, ReadyEvents& events) {
   WEIR_ASSERT(!event_);
   int what = edge == Edge::Both ? EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST
                                 : EV_READ | EV_PERSIST;
-  event_ = event_new(loop.base(), fd, static_cast<short>(what), tell, &events);
+  event_ = event_new(loop.base(), fd, static_cast<short>(what), &Watch::tell, this);
+  loop_ = &loop;
+  events_ = &events;
   WEIR_ASSERT(event_ && event_add(event_, nullptr) == 0);
 }
 

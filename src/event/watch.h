@@ -21,6 +21,8 @@ struct Ready {
 class ReadyEvents {
  public:
   virtual void on_ready(Ready ready) noexcept = 0;
+  /// What this is, for the record of the longest calls; a static text.
+  virtual const char* call_name() const noexcept { return "watch"; }
 
  protected:
   ~ReadyEvents() = default;
@@ -41,6 +43,10 @@ class Watch {
   bool is_started() const { return event_ != nullptr; }
 
  private:
+  static void tell(int, short what, void* watch) noexcept;
+
+  Loop* loop_ = nullptr;
+  ReadyEvents* events_ = nullptr;
   ::event* event_ = nullptr;
 };
 

@@ -49,6 +49,7 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
 
  private:
   void on_ready(event::Ready ready) noexcept override;
+  const char* call_name() const noexcept override { return "connection"; }
   std::size_t write_pieces(const iovec* pieces, int count);
   void flush_queue();
   void fail();

@@ -4,6 +4,7 @@
 #include "admin/socket.h"
 #include "admin/state_log.h"
 #include "base/logger.h"
+#include "base/wall_time.h"
 #include "config/bundle.h"
 #include "config/units.h"
 #include "event/watch.h"
@@ -42,7 +43,7 @@ std::string read_all(const Fd& file) {
   return text;
 }
 
-std::uint64_t seed() { return static_cast<std::uint64_t>(upstream::wall_clock_us()); }
+std::uint64_t seed() { return static_cast<std::uint64_t>(wall_clock_us()); }
 
 /// The control process: the one that knows all servers, checks them, and answers operators.
 class Control final : private upstream::RegistryEvents,
@@ -72,7 +73,7 @@ class Control final : private upstream::RegistryEvents,
                events_, audit_,
                *this,   {},
                {},      {},
-               1,       upstream::wall_clock_us()},
+               1,       wall_clock_us()},
         tell_workers_(*this),
         reap_(*this) {
     for (std::uint32_t i = 0; i < setup.plan.workers; ++i) fleet_.workers.emplace_back(segment, i);
@@ -141,8 +142,8 @@ class Control final : private upstream::RegistryEvents,
     if (event.type == "server.added") added_.push_back(event.slot);
     if (event.type == "server.address" && checked_.contains(event.slot))
       moved_.push_back(event.slot);
-    events_.add({0, upstream::wall_clock_us(), std::string(event.type), std::move(name), event.from,
-                 event.to, std::string(event.why), std::string(event.by)});
+    events_.add({0, wall_clock_us(), std::string(event.type), std::move(name), event.from, event.to,
+                 std::string(event.why), std::string(event.by)});
   }
 
   void on_override(std::uint32_t slot) noexcept override {
@@ -221,7 +222,7 @@ class Control final : private upstream::RegistryEvents,
   }
 
   void on_deadline() noexcept override {
-    if (registry_.reap_leaving(seen_by_all(), upstream::wall_clock_us()))
+    if (registry_.reap_leaving(seen_by_all(), wall_clock_us()))
       reap_.set(loop_, loop_.now() + reap_us);
   }
 

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t read_buffer_bytes = 64 * 1024;
 constexpr std::uint64_t drain_check_us = 50'000;
+constexpr std::uint64_t pace_every = 256;  // requests
 
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
@@ -145,9 +146,17 @@ void Runtime::count_for(shm::Of kind, std::size_t number, const proxy::Record& r
   if (kind != shm::Of::Server) counters_.add_latency(kind, at, took);
 }
 
+void Runtime::note_pace() {
+  event::Pace pace = loop_.pace();
+  state_.set(shm::Count::LongestTurn, pace.turn_us);
+  state_.set(shm::Count::LongestCall, pace.call_us);
+  state_.set_call_name(pace.call);
+}
+
 void Runtime::count(const proxy::Record& record) {
   using shm::Count;
   state_.add(Count::Requests, 1);
+  if (state_.get(Count::Requests) % pace_every == 1) note_pace();
   state_.add(Count::Attempts, record.attempts);
   state_.add(Count::BytesIn, record.bytes_in);
   state_.add(Count::BytesOut, record.bytes_out);

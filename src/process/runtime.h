@@ -49,10 +49,12 @@ class Runtime final : public proxy::Journal,
   void count_connection(int change) override;
 
   void on_ready(event::Ready) noexcept override;
+  const char* call_name() const noexcept override { return "changes of servers"; }
   void on_deadline() noexcept override;
   void update_slots();
   void notice(const shm::Notice& notice) override;
   void update_servers();
+  void note_pace();
   void apply_row(std::uint32_t slot);
   void count_for(shm::Of kind, std::size_t number, const proxy::Record& record);
 

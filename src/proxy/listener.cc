@@ -28,6 +28,7 @@ struct Listener::Socket final : private event::ReadyEvents {
       ready.start(listener.context_.net.loop, fd, event::Watch::Edge::LevelRead, *this);
   }
   void on_ready(event::Ready) noexcept override { listener.accept_from(*this); }
+  const char* call_name() const noexcept override { return "listener"; }
 
   Listener& listener;
   int fd;

@@ -29,6 +29,8 @@ enum class Value : std::uint8_t {
   Version,
   Count,         ///< a shm::Count
   CountByClass,  ///< the five of responses
+  Seconds,       ///< a shm::Count of microseconds
+  LongestCall,   ///< the same, with the name of the call
   LinesDropped,  ///< of the worker's log ring
   Tally,         ///< a shm::Tally
   TallyByClass,  ///< the six of responses
@@ -76,6 +78,10 @@ constexpr MetricFamily families[] = {
      "Attempts to have a request answered by a server."},
     {"weir_worker_fields_dropped_total", Type::Counter, Of::Worker, Value::Count, at(Count::FieldsDropped),
      "Header fields of requests that were not passed on."},
+    {"weir_worker_loop_lag_seconds", Type::Gauge, Of::Worker, Value::Seconds, at(Count::LongestTurn),
+     "The longest turn of the loop of late: how late anything else may have been."},
+    {"weir_worker_longest_call_seconds", Type::Gauge, Of::Worker, Value::LongestCall, at(Count::LongestCall),
+     "The longest single call in the loop of late, and what it was made to."},
     {"weir_worker_log_lines_dropped_total", Type::Counter, Of::Worker, Value::LinesDropped, 0,
      "Log lines dropped since the writer did not keep up."},
 
@@ -289,7 +295,7 @@ void Metrics::append(std::string& out, const MetricFamily& family, std::uint32_t
 }
 
 void Metrics::append_of_worker(std::string& out, const MetricFamily& family,
-                               std::uint32_t worker) const {
+                               std::uint32_t worker) {
   const shm::WorkerState state(segment_, worker);
   const auto counted = [&](std::size_t nth) {
     return state.get(static_cast<Count>(family.which + nth));
@@ -302,6 +308,10 @@ void Metrics::append_of_worker(std::string& out, const MetricFamily& family,
   } else if (family.value == Value::Count) {
     begin_sample(out, family.name);
     append_value(out, counted(0));
+  } else if (family.value == Value::Seconds || family.value == Value::LongestCall) {
+    if (family.value == Value::LongestCall) append_label(labels_, "call", state.call_name());
+    begin_sample(out, family.name);
+    append_seconds(out, counted(0));
   } else if (worker < segment_.layout().rings) {
     begin_sample(out, family.name);
     append_value(out, shm::LogRing(segment_, worker).dropped());

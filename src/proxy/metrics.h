@@ -48,7 +48,7 @@ class Metrics {
 
   std::uint32_t count(const MetricFamily& family) const;
   void append(std::string& out, const MetricFamily& family, std::uint32_t number);
-  void append_of_worker(std::string& out, const MetricFamily& family, std::uint32_t worker) const;
+  void append_of_worker(std::string& out, const MetricFamily& family, std::uint32_t worker);
   void append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot);
   void append_tallies(std::string& out, const MetricFamily& family, std::uint32_t number) const;
   void append_durations(std::string& out, const MetricFamily& family, std::uint32_t number) const;

@@ -3,6 +3,7 @@
 // The request's half of a stream: from the head to a server, again if need be.
 #include "proxy/stream.h"
 
+#include "base/wall_time.h"
 #include "http/field.h"
 #include "http/forwarding.h"
 #include "http/message.h"
@@ -20,12 +21,6 @@ constexpr int most_reroutes = 5;
 constexpr std::size_t replay_bytes = 16 * 1024;  // of a body that may have to be sent twice
 constexpr std::uint64_t discard_bytes =
     64 * 1024;  // of a body nobody wants, to keep the connection
-
-std::int64_t wall_clock_us() {
-  timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000 + now.tv_nsec / 1000;
-}
 
 bool is_trusted(const config::Config& config, const net::Address& peer) {
   return std::any_of(config.trusted_proxies.begin(), config.trusted_proxies.end(),

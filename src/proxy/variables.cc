@@ -3,6 +3,7 @@
 
 #include <weir/version.h>
 
+#include "base/wall_time.h"
 #include "http/characters.h"
 #include "http/field.h"
 #include "http/url.h"
@@ -139,14 +140,7 @@ std::string_view fill(const config::Template& text, const Record& record, Arena&
 }  // namespace
 
 std::string_view iso_time(std::int64_t wall_us, Arena& arena) {
-  time_t seconds = static_cast<time_t>(wall_us / 1'000'000);
-  tm parts;
-  gmtime_r(&seconds, &parts);
-  char* out = arena.text(40);
-  int size = std::snprintf(out, 40, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
-                           parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
-                           parts.tm_sec, static_cast<int>(wall_us / 1000 % 1000));
-  return {out, static_cast<std::size_t>(size)};
+  return format_wall_time(wall_us, arena.text(wall_time_size + 8));
 }
 
 std::string_view milliseconds(std::uint64_t from, std::uint64_t to, Arena& arena) {

@@ -8,6 +8,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstring>
+#include <iterator>
+#include <string>
+#include <string_view>
 
 namespace weir::shm {
 
@@ -25,6 +29,8 @@ enum class Count : std::uint32_t {
   Attempts,
   FieldsDropped,
   Incarnation,  ///< which replacement this worker is
+  LongestTurn,  ///< of its loop, of late, in microseconds
+  LongestCall,  ///< the same of a single call; `call_name` says of what
   Last
 };
 
@@ -47,9 +53,30 @@ class WorkerState {
     return row_->counts[static_cast<std::size_t>(what)].load(std::memory_order_relaxed);
   }
 
+  /// What the longest call was made to, at most 23 bytes.
+  void set_call_name(std::string_view name) {
+    char text[sizeof(row_->call_name)] = {};
+    name.copy(text, sizeof(text) - 1);
+    for (std::size_t i = 0; i < std::size(row_->call_name); ++i) {
+      std::uint64_t word;
+      std::memcpy(&word, text + i * sizeof(word), sizeof(word));
+      row_->call_name[i].store(word, std::memory_order_relaxed);
+    }
+  }
+  std::string call_name() const {
+    char text[sizeof(row_->call_name)];
+    for (std::size_t i = 0; i < std::size(row_->call_name); ++i) {
+      std::uint64_t word = row_->call_name[i].load(std::memory_order_relaxed);
+      std::memcpy(text + i * sizeof(word), &word, sizeof(word));
+    }
+    text[sizeof(text) - 1] = 0;
+    return text;
+  }
+
  private:
   struct alignas(64) Row {
     std::atomic<std::uint64_t> counts[32];
+    std::atomic<std::uint64_t> call_name[3];
   };
   static_assert(static_cast<std::size_t>(Count::Last) <= 32);
 

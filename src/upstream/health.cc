@@ -2,6 +2,7 @@
 #include "upstream/health.h"
 
 #include "base/assert.h"
+#include "base/wall_time.h"
 
 #include <algorithm>
 #include <chrono>
@@ -23,11 +24,6 @@ constexpr std::uint64_t most_spread_us = 1'000'000;
 
 std::uint64_t microseconds(config::Milliseconds time) {
   return static_cast<std::uint64_t>(std::chrono::microseconds(time).count());
-}
-
-std::int64_t wall_clock() {
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
 }
 
 }  // namespace
@@ -168,7 +164,7 @@ std::uint64_t Health::Entry::next_begin(bool was_late) {
 
 void Health::Entry::record(CheckOutcome outcome, std::string seen) {
   const std::uint64_t took = event::Loop::read_clock() - begun_;
-  CheckResult result{wall_clock() - static_cast<std::int64_t>(took), took, outcome,
+  CheckResult result{wall_clock_us() - static_cast<std::int64_t>(took), took, outcome,
                      std::move(seen)};
   if (results_.size() < most_results) return results_.push_back(std::move(result));
   results_[oldest_] = std::move(result);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/registry.h"
 
+#include "base/wall_time.h"
+
 #include <algorithm>
 #include <cstring>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/server_row.h"
 
-#include <time.h>
+#include "base/wall_time.h"
 
 #include <algorithm>
 #include <cstring>
@@ -12,12 +12,6 @@ using shm::Ejection;
 using shm::Health;
 using shm::Override;
 using shm::Use;
-
-std::int64_t wall_clock_us() {
-  timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
-}
 
 shm::SocketAddress to_shared(const net::Address& address) {
   shm::SocketAddress shared;

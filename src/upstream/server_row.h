@@ -24,7 +24,4 @@ void configure(const config::Backend& backend, std::uint32_t number, const confi
 /// Works out weight, address and use of a row from its columns.
 void work_out(shm::ServerRow& row, const shm::ServerColumns& columns);
 
-/// Wall clock, microseconds since the epoch.
-std::int64_t wall_clock_us();
-
 }  // namespace weir::upstream
