@@ -124,6 +124,20 @@ class Verbatim final : public Body {
   std::size_t at_ = 0;
 };
 
+class Later final : public Body {
+ public:
+  explicit Later(std::function<std::unique_ptr<Body>()> make) : make_(std::move(make)) {}
+
+  bool next(std::string& out) override {
+    if (!body_) body_ = make_();
+    return body_->next(out);
+  }
+
+ private:
+  std::function<std::unique_ptr<Body>()> make_;
+  std::unique_ptr<Body> body_;
+};
+
 }  // namespace
 
 std::unique_ptr<Body> make_list(Listing listing, bool json) {
@@ -156,6 +170,10 @@ std::unique_ptr<Body> make_text(std::string text, bool json) {
 
 std::unique_ptr<Body> make_verbatim(std::string text) {
   return std::make_unique<Verbatim>(std::move(text));
+}
+
+std::unique_ptr<Body> make_later(std::function<std::unique_ptr<Body>()> make) {
+  return std::make_unique<Later>(std::move(make));
 }
 
 std::string json_object(const std::vector<std::string_view>& names, const Row& row) {

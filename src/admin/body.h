@@ -62,6 +62,9 @@ std::unique_ptr<Body> make_text(std::string text, bool json);
 /// A document that is JSON already, or text lines, as the caller has chosen.
 std::unique_ptr<Body> make_verbatim(std::string text);
 
+/// What `make` returns, made when the first piece is wanted.
+std::unique_ptr<Body> make_later(std::function<std::unique_ptr<Body>()> make);
+
 /// `{"name":value,...}`
 std::string json_object(const std::vector<std::string_view>& names, const Row& row);
 

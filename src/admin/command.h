@@ -35,6 +35,9 @@ class Daemon {
   /// Records of the state file handed over so far, and how many of them are on disk.
   virtual std::uint64_t state_written() const = 0;
   virtual std::uint64_t state_synced() const = 0;
+  /// Asks all workers what their clients are doing; the number of the question, and the least answered.
+  virtual std::uint64_t ask_workers() = 0;
+  virtual std::uint64_t answered_by_all() const = 0;
   /// Keeps the result of an operation with an id.
   virtual void keep_result(const std::string& op_id, const std::string& result) = 0;
   virtual const std::string* find_result(const std::string& op_id) const = 0;
@@ -74,6 +77,8 @@ struct Reply {
   std::uint64_t visible_at = 0;
   /// The answer is given when so many records are on disk; 0 = at once.
   std::uint64_t durable_at = 0;
+  /// The answer is given when every worker has answered that question; 0 = at once.
+  std::uint64_t answered_at = 0;
   /// Events follow until the connection ends, of the types that begin with `watch`.
   bool watches = false;
   std::string watch;

@@ -3,6 +3,7 @@
 
 #include "admin/words.h"
 #include "base/wall_time.h"
+#include "shm/report.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -157,7 +158,8 @@ bool AdminSession::may_go(const Pending& pending) const {
   const Reply& reply = pending.reply;
   bool visible = fleet_.daemon.seen_by_all() >= reply.visible_at;
   bool durable = fleet_.daemon.state_synced() >= reply.durable_at;
-  return (visible && durable) || loop_.now() >= pending.due;
+  bool answered = fleet_.daemon.answered_by_all() >= reply.answered_at;
+  return (visible && durable && answered) || loop_.now() >= pending.due;
 }
 
 void AdminSession::write_head(Pending& pending) {
@@ -172,7 +174,8 @@ void AdminSession::write_head(Pending& pending) {
     put(" " + text);
   }
   for (std::uint32_t i = 0; i < fleet_.workers.size(); ++i)
-    if (fleet_.registry.table().seen(i) < reply.visible_at)
+    if (fleet_.registry.table().seen(i) < reply.visible_at ||
+        shm::Report(fleet_.segment, i).answered() < reply.answered_at)
       put(" pending worker " + std::to_string(i));
   put("\n");
 }

@@ -7,6 +7,7 @@
 #include "base/wall_time.h"
 #include "config/print.h"
 #include "proxy/metrics.h"
+#include "shm/report.h"
 
 #include <algorithm>
 
@@ -105,6 +106,37 @@ Listing server_listing(const Fleet& fleet, std::vector<std::uint32_t> slots) {
             if (fleet.registry.row(slots[i]).use == shm::Use::Free) return Row{"", "free"};
             return server_row(fleet, slots[i]);
           }};
+}
+
+/// A row of a worker's report.
+struct Found {
+  std::uint32_t worker;
+  shm::SessionRow row;
+};
+
+// The workers are asked first; the rows are looked at when they have answered.
+void ask_for_sessions(const Call& call, Reply& reply, bool streams_only,
+                      std::vector<std::string_view> columns,
+                      Row (*describe)(const Fleet&, const Found&)) {
+  reply.answered_at = call.fleet.daemon.ask_workers();
+  reply.body = make_later([&fleet = call.fleet, json = call.json, streams_only, describe,
+                           columns = std::move(columns)] {
+    std::vector<Found> found;
+    for (std::uint32_t worker = 0; worker < fleet.workers.size(); ++worker) {
+      const shm::Report report(fleet.segment, worker);
+      for (std::uint32_t i = 0; i < report.size(); ++i) {
+        Found each{worker, report.row(i)};
+        bool is_sound = each.row.listener < fleet.config.listeners.size();
+        if (is_sound && (each.row.has_stream || !streams_only)) found.push_back(each);
+      }
+    }
+    std::size_t count = found.size();
+    return make_list({columns, count,
+                      [&fleet, describe, found = std::move(found)](std::size_t i) {
+                        return describe(fleet, found[i]);
+                      }},
+                     json);
+  });
 }
 
 /// The metrics of the whole fleet, piece by piece.
@@ -237,6 +269,44 @@ void show_workers(const Call& call, Reply& reply) {
                               worker.call_name()};
                  }},
                 call.json);
+}
+
+void show_sessions(const Call& call, Reply& reply) {
+  ask_for_sessions(call, reply, false,
+                   {"worker", "client", "listener", "phase", "age_ms", "requests"},
+                   [](const Fleet& fleet, const Found& found) {
+                     const shm::SessionRow& row = found.row;
+                     return Row{found.worker,
+                                row.client,
+                                fleet.config.listeners[row.listener].name,
+                                row.phase,
+                                Cell::json(milliseconds(row.age_us)),
+                                row.requests};
+                   });
+}
+
+void show_streams(const Call& call, Reply& reply) {
+  ask_for_sessions(
+      call, reply, true,
+      {"worker", "client", "listener", "phase", "method", "path", "route", "server", "age_ms",
+       "bytes_in", "bytes_out"},
+      [](const Fleet& fleet, const Found& found) {
+        const shm::SessionRow& row = found.row;
+        const config::Listener& listener = fleet.config.listeners[row.listener];
+        bool has_server = row.server >= 0 &&
+                          fleet.registry.table().used() > static_cast<std::uint32_t>(row.server);
+        return Row{found.worker,
+                   row.client,
+                   listener.name,
+                   row.phase,
+                   row.method,
+                   row.path,
+                   row.route >= 0 ? listener.routes[static_cast<std::size_t>(row.route)].name : "",
+                   has_server ? fleet.registry.name(static_cast<std::uint32_t>(row.server)) : "",
+                   Cell::json(milliseconds(row.request_us)),
+                   row.bytes_in,
+                   row.bytes_out};
+      });
 }
 
 // One document, made at once, so that all of it is of one moment.

@@ -12,6 +12,8 @@ void show_listeners(const Call& call, Reply& reply);
 void show_routes(const Call& call, Reply& reply);
 void show_backends(const Call& call, Reply& reply);
 void show_servers(const Call& call, Reply& reply);
+void show_sessions(const Call& call, Reply& reply);
+void show_streams(const Call& call, Reply& reply);
 void show_workers(const Call& call, Reply& reply);
 void show_state(const Call& call, Reply& reply);
 void show_config(const Call& call, Reply& reply);

@@ -12,6 +12,7 @@
 #include "process/log_port.h"
 #include "process/names.h"
 #include "process/privileges.h"
+#include "shm/report.h"
 #include "upstream/ejector.h"
 #include "upstream/health.h"
 
@@ -178,6 +179,17 @@ class Control final : private upstream::RegistryEvents,
   }
   std::uint64_t state_written() const override { return has_state() ? ring_.head() : 0; }
   std::uint64_t state_synced() const override { return has_state() ? ring_.synced() : UINT64_MAX; }
+  std::uint64_t ask_workers() override {
+    std::uint64_t question = shm::Report(fleet_.segment, 0).ask();
+    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i) wake(setup_.wakers[i].get());
+    return question;
+  }
+  std::uint64_t answered_by_all() const override {
+    std::uint64_t least = UINT64_MAX;
+    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i)
+      least = std::min(least, shm::Report(fleet_.segment, i).answered());
+    return least;
+  }
   void keep_result(const std::string& op_id, const std::string& result) override {
     state_log_.keep_result(op_id, result);
   }

@@ -32,6 +32,7 @@ Runtime::Runtime(event::Loop& loop, const Setup& setup, const shm::Segment& segm
       notices_(segment, setup.index),
       counters_(segment, setup.index),
       state_(segment, setup.index),
+      report_(segment, setup.index),
       sharing_{in_flight_, outliers_, *this, setup.index, setup.incarnation, setup.plan.workers},
       outbox_(loop),
       read_buffer_(new char[read_buffer_bytes]),
@@ -124,6 +125,7 @@ void Runtime::on_ready(event::Ready) noexcept {
   clear_wake(setup_.wakers[setup_.index].get());
   update_servers();
   update_slots();
+  if (report_.question() != 0) report();
   for (const auto& backend : backends_) backend->serve_queue();
 }
 
@@ -144,6 +146,16 @@ void Runtime::count_for(shm::Of kind, std::size_t number, const proxy::Record& r
   counters_.add(kind, at, Tally::Microseconds, took);
   if (record.failure != http::Failure::None) counters_.add(kind, at, Tally::Failures, 1);
   if (kind != shm::Of::Server) counters_.add_latency(kind, at, took);
+}
+
+void Runtime::report() {
+  std::uint64_t question = report_.question();
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < listeners_.size(); ++i)
+    count = listeners_[i]->describe(report_, i, count);
+  note_pace();
+  report_.answer(question, count);
+  process::wake(setup_.wakers[setup_.plan.workers].get());
 }
 
 void Runtime::note_pace() {

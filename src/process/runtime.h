@@ -55,6 +55,7 @@ class Runtime final : public proxy::Journal,
   void notice(const shm::Notice& notice) override;
   void update_servers();
   void note_pace();
+  void report();
   void apply_row(std::uint32_t slot);
   void count_for(shm::Of kind, std::size_t number, const proxy::Record& record);
 
@@ -69,6 +70,7 @@ class Runtime final : public proxy::Journal,
   shm::Notices notices_;
   shm::Counters counters_;
   shm::WorkerState state_;
+  shm::Report report_;
   upstream::Sharing sharing_;
   net::Outbox outbox_;
   std::unique_ptr<char[]> read_buffer_;

@@ -150,8 +150,8 @@ constexpr MetricFamily families[] = {
 /// The labels of what a family tells of, and the one that its value adds, in the order of Of and Value.
 constexpr std::string_view labels_of[] = {"",        "worker",        "listener", "listener route",
                                           "backend", "backend server"};
-constexpr std::string_view label_of_value[] = {"version", "", "class", "", "",   "class",
-                                               "le",      "", "",      "", "use"};
+constexpr std::string_view label_of_value[] = {"version", "",   "class", "", "call", "",   "",
+                                               "class",   "le", "",      "", "",     "use"};
 constexpr std::string_view type_names[] = {"counter", "gauge", "histogram"};
 
 constexpr std::string_view classes[] = {R"(class="none")", R"(class="1xx")", R"(class="2xx")",
@@ -294,8 +294,7 @@ void Metrics::append(std::string& out, const MetricFamily& family, std::uint32_t
   }
 }
 
-void Metrics::append_of_worker(std::string& out, const MetricFamily& family,
-                               std::uint32_t worker) {
+void Metrics::append_of_worker(std::string& out, const MetricFamily& family, std::uint32_t worker) {
   const shm::WorkerState state(segment_, worker);
   const auto counted = [&](std::size_t nth) {
     return state.get(static_cast<Count>(family.which + nth));

@@ -2,6 +2,7 @@
 #include "proxy/session.h"
 
 #include "proxy/stream.h"
+#include "shm/server_table.h"
 
 namespace weir::proxy {
 
@@ -228,6 +229,23 @@ void Session::set_timeouts(const ClientTimeouts& timeouts) { timeouts_ = &timeou
 
 void Session::drain() {
   if (phase_ == Phase::Idle && inbox_.empty()) die();
+}
+
+void Session::describe(shm::SessionRow& row) const {
+  row = {};
+  char host[112];
+  std::string client(peer_.host(host));
+  shm::set_text(row.client, client + ":" + std::to_string(peer_.port()));
+  std::uint64_t now = context_.net.loop.now();
+  row.age_us = now - opened_;
+  row.requests = requests_;
+  row.has_stream = stream_ != nullptr;
+  if (stream_)
+    stream_->describe(row, now);
+  else
+    shm::set_text(row.phase, phase_ == Phase::Idle        ? "idle"
+                             : phase_ == Phase::Lingering ? "lingering"
+                                                          : "head");
 }
 
 void Session::die() {

@@ -12,6 +12,7 @@
 #include "net/feed.h"
 #include "net/tcp.h"
 #include "proxy/listener.h"
+#include "shm/report.h"
 
 #include <memory>
 
@@ -59,6 +60,9 @@ class Session final : public Pooled<Session>,
   bool may_keep() const;
   /// Closes it now if it is idle, else after the present request.
   void drain();
+
+  /// Writes down what it is doing.
+  void describe(shm::SessionRow& row) const;
 
  private:
   enum class Phase : std::uint8_t { Idle, Head, Request, Ending, Raw, Lingering, Dead };

@@ -27,6 +27,7 @@
 #include "proxy/context.h"
 #include "proxy/listener.h"
 #include "proxy/local_reply.h"
+#include "shm/report.h"
 
 #include <optional>
 #include <vector>
@@ -79,6 +80,9 @@ class Stream final : public Pooled<Stream>,
   void stop();
   /// Writes the access log; once, when nothing more will happen.
   void log();
+
+  /// Writes down what it is doing.
+  void describe(shm::SessionRow& row, std::uint64_t now) const;
 
   // From the attempt: the response.
   void on_attempt_ready();

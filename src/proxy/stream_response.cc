@@ -4,6 +4,7 @@
 #include "http/field.h"
 #include "proxy/session.h"
 #include "proxy/stream.h"
+#include "shm/server_table.h"
 
 #include <algorithm>
 
@@ -180,6 +181,22 @@ void Stream::run_tunnel() {
   attempt_.reset();
   if (!whole) return session_.abort();
   session_.finish(false);
+}
+
+void Stream::describe(shm::SessionRow& row, std::uint64_t now) const {
+  static constexpr std::string_view phases[] = {"receive", "route", "request", "choose", "connect",
+                                                "send",    "await", "respond", "relay",  "finish"};
+  shm::set_text(row.phase, tunnel_ ? "tunnel" : phases[static_cast<std::size_t>(phase_)]);
+  if (request_) {
+    shm::set_text(row.method, request_->method_text);
+    shm::set_text(row.path, request_->path);
+  }
+  row.request_us = now - record_.times.begun;
+  row.bytes_in = record_.bytes_in;
+  row.bytes_out = record_.bytes_out;
+  if (record_.route)
+    row.route = static_cast<std::int32_t>(record_.route - record_.listener->routes.data());
+  if (record_.server) row.server = static_cast<std::int32_t>(record_.server_slot);
 }
 
 void Stream::log() {

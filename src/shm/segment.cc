@@ -7,6 +7,7 @@
 #include "shm/log_ring.h"
 #include "shm/notices.h"
 #include "shm/outliers.h"
+#include "shm/report.h"
 #include "shm/server_table.h"
 #include "shm/slot_table.h"
 #include "shm/worker_state.h"
@@ -26,7 +27,7 @@ namespace weir::shm {
 namespace {
 
 constexpr std::uint64_t magic = 0x3130'6d68'7372'6577;  // "wershm01"
-constexpr std::size_t most_regions = 12;
+constexpr std::size_t most_regions = 14;
 constexpr std::size_t page = 4096;
 
 struct Entry {
@@ -61,6 +62,7 @@ Directory plan(const Layout& layout) {
   add("outliers", Outliers::bytes(layout));
   add("notices", Notices::bytes(layout));
   add("counters", Counters::bytes(layout));
+  add("reports", Report::bytes(layout));
   add("rings", LogRing::bytes(layout));
   return directory;
 }

@@ -5,7 +5,7 @@
 // changed by one atomic operation; there is no lock, so a process may die at any instruction.
 //
 //   directory | workers | slots | in-flight | waiters | servers | columns | changes | outliers |
-//   notices | counters | rings
+//   notices | counters | reports | rings
 #pragma once
 
 #include <weir/result.h>

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/registry.h"
+
+#include "shm/outliers.h"
+#include "upstream/ejector.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+namespace weir::upstream {
+namespace {
+
+using shm::Ejection;
+using shm::Health;
+using shm::Override;
+using shm::Use;
+
+/// A registry over shared memory, with what it has told.
+class Fleet : public testing::Test, protected RegistryEvents {
+ protected:
+  void SetUp() override {
+    config_.backends.resize(2);
+    config_.backends[0].name = "api";
+    config_.backends[1].name = "web";
+    config_.backends[1].check.emplace();
+    for (config::Backend& backend : config_.backends) {
+      backend.first_server = config_.server_count;
+      for (int i = 1; i <= 2; ++i) {
+        config::Server server;
+        server.name = (backend.name == "api" ? "a" : "w") + std::to_string(i);
+        server.at = endpoint(++config_.server_count);
+        backend.servers.push_back(server);
+      }
+    }
+    shm::Layout layout;
+    layout.workers = 2;
+    layout.servers = 8;
+    layout.backends = 2;
+    auto made = shm::Segment::create(layout);
+    segment_ = std::make_unique<shm::Segment>(std::move(*made));
+    registry_ = std::make_unique<Registry>(*segment_, config_, static_cast<RegistryEvents&>(*this));
+    EXPECT_FALSE(registry_->load());
+  }
+
+  static config::Endpoint endpoint(std::uint32_t port) {
+    config::Endpoint at;
+    at.host = "127.0.0.1";
+    at.port = static_cast<std::uint16_t>(port);
+    at.text = "127.0.0.1:" + std::to_string(port);
+    return at;
+  }
+  config::Server server(const char* name, std::uint32_t port) {
+    config::Server added;
+    added.name = name;
+    added.at = endpoint(port);
+    return added;
+  }
+  Use use(std::uint32_t slot) const { return registry_->table().row(slot).use; }
+  std::uint64_t changes() const { return registry_->table().changes(); }
+
+  void on_published() noexcept override { ++published_; }
+  void on_server_event(const ServerEvent& event) noexcept override {
+    told_.push_back(std::string(event.type) + " " + event.from + ">" + event.to);
+  }
+  void on_override(std::uint32_t slot) noexcept override { kept_.push_back(slot); }
+  void on_removed(std::uint32_t slot) noexcept override { removed_.push_back(slot); }
+
+  config::Config config_;
+  std::unique_ptr<shm::Segment> segment_;
+  std::unique_ptr<Registry> registry_;
+  std::vector<std::string> told_;
+  std::vector<std::uint32_t> kept_, removed_;
+  int published_ = 0;
+};
+
+TEST_F(Fleet, BeginsAsConfigured) {
+  EXPECT_EQ(use(0), Use::Up);
+  EXPECT_EQ(use(2), Use::Starting);  // its backend has a check
+  EXPECT_EQ(registry_->name(3), "web/w2");
+  EXPECT_EQ(registry_->find(1, "w2"), 3U);
+  EXPECT_FALSE(registry_->find(1, "a1"));
+  EXPECT_EQ(registry_->routable(0).servers, 2U);
+  EXPECT_EQ(registry_->routable(1).servers, 0U);
+}
+
+TEST_F(Fleet, ThreeColumnsDecideTogether) {
+  struct Case {
+    Override state;
+    Health health;
+    Ejection ejection;
+    Use use;
+  };
+  const Case cases[] = {
+      {Override::None, Health::Starting, Ejection::None, Use::Starting},
+      {Override::None, Health::Up, Ejection::None, Use::Up},
+      {Override::None, Health::Down, Ejection::None, Use::Down},
+      {Override::None, Health::Up, Ejection::Ejected, Use::Down},
+      {Override::None, Health::Up, Ejection::HalfOpen, Use::HalfOpen},
+      {Override::None, Health::Down, Ejection::HalfOpen, Use::Down},
+      {Override::Up, Health::Down, Ejection::Ejected, Use::Up},
+      {Override::Drain, Health::Up, Ejection::None, Use::Drain},
+      {Override::Down, Health::Up, Ejection::None, Use::Down},
+  };
+  for (const Case& each : cases) {
+    registry_->set_state(2, each.state, {"me", "test"});
+    registry_->set_health(2, each.health, {"check", "test"});
+    registry_->set_ejection(2, each.ejection, 0, {"outlier", "test"});
+    EXPECT_EQ(use(2), each.use) << Registry::word(each.state) << Registry::word(each.health);
+    EXPECT_FALSE(registry_->reason(2).empty());
+  }
+}
+
+TEST_F(Fleet, WeightsAndAddressesAreOverriddenAndTakenBack) {
+  registry_->set_weight(0, 7, {"me", ""});
+  EXPECT_EQ(registry_->table().row(0).weight, 7U);
+  EXPECT_EQ(registry_->routable(0).weight, 8U);
+  registry_->set_weight(0, std::nullopt, {"me", ""});
+  EXPECT_EQ(registry_->routable(0).weight, 2U);
+  auto other = net::Address::from(endpoint(99));
+  registry_->set_address(0, *other, {"me", ""});
+  EXPECT_EQ(from_shared(registry_->table().row(0).address).port(), 99);
+  registry_->set_address(0, net::Address(), {"me", ""});
+  EXPECT_EQ(from_shared(registry_->table().row(0).address).port(), 1);
+  EXPECT_EQ(kept_.size(), 4U);
+}
+
+TEST_F(Fleet, ATransactionIsAllOrNothing) {
+  std::uint64_t before = changes(), revision = registry_->revision(0);
+  registry_->begin();
+  registry_->set_state(0, Override::Down, {"me", ""});
+  ASSERT_TRUE(registry_->add(0, server("a3", 50), {"me", ""}));
+  registry_->set_weight(4, 9, {"me", ""});
+  EXPECT_EQ(changes(), before);
+  registry_->abort();
+  EXPECT_EQ(changes(), before);
+  EXPECT_EQ(registry_->revision(0), revision);
+  EXPECT_TRUE(told_.empty());
+  EXPECT_FALSE(registry_->find(0, "a3"));
+  EXPECT_EQ(registry_->routable(0).servers, 2U);
+  EXPECT_EQ(registry_->row(0).use, Use::Up);
+
+  registry_->begin();
+  registry_->set_state(0, Override::Down, {"me", ""});
+  ASSERT_TRUE(registry_->add(0, server("a3", 50), {"me", ""}));
+  registry_->commit();
+  EXPECT_EQ(use(0), Use::Down);
+  EXPECT_TRUE(registry_->find(0, "a3"));
+  EXPECT_EQ(registry_->routable(0).servers, 2U);
+  EXPECT_EQ(kept_.size(), 2U);
+}
+
+TEST_F(Fleet, NamesAndAddressesAreUnique) {
+  EXPECT_EQ(registry_->add(0, server("a1", 50), {}).error().code(), Errc::Exists);
+  EXPECT_EQ(registry_->add(0, server("a9", 1), {}).error().code(), Errc::Exists);
+  for (std::uint32_t i = 0; i < 4; ++i)
+    EXPECT_TRUE(registry_->add(0, server(("n" + std::to_string(i)).c_str(), 60 + i), {}));
+  EXPECT_EQ(registry_->add(0, server("n4", 70), {}).error().code(), Errc::Limit);
+}
+
+// A slot may be another's only when all have seen that it is free and nothing is in flight there.
+TEST_F(Fleet, SlotsAreReusedSafely) {
+  auto slot = registry_->add(0, server("a3", 50), {"me", ""});
+  shm::InFlight mine(*segment_, 1);
+  mine.add(*slot);
+  registry_->remove(*slot, 0, {"me", ""});
+  EXPECT_EQ(use(*slot), Use::Drain);
+  EXPECT_TRUE(registry_->reap_leaving(changes(), 0));  // one request is in flight
+  (void)mine.release(*slot);
+  EXPECT_TRUE(registry_->reap_leaving(changes() - 1, 0));  // somebody has not seen it
+  EXPECT_FALSE(registry_->reap_leaving(changes(), 0));
+  EXPECT_EQ(use(*slot), Use::Free);
+  EXPECT_EQ(removed_, std::vector<std::uint32_t>{*slot});
+  std::uint32_t incarnation = registry_->table().row(*slot).incarnation;
+  auto next = registry_->add(0, server("a4", 51), {"me", ""});
+  EXPECT_NE(*next, *slot);  // its emptiness has not been seen yet
+  registry_->reap_leaving(changes(), 0);
+  auto third = registry_->add(0, server("a5", 52), {"me", ""});
+  EXPECT_EQ(*third, *slot);
+  EXPECT_EQ(registry_->table().row(*third).incarnation, incarnation + 1);
+}
+
+TEST_F(Fleet, ASuccessorTakesOverWhatIsThere) {
+  registry_->set_state(0, Override::Drain, {"me", "work"});
+  registry_->set_health(2, Health::Up, {"check", "200"});
+  auto added = registry_->add(1, server("w3", 50), {"me", ""});
+  Registry next(*segment_, config_, *this);
+  EXPECT_TRUE(next.load());
+  EXPECT_EQ(next.row(0).use, Use::Drain);
+  EXPECT_STREQ(next.columns(0).overridden.why, "work");
+  EXPECT_EQ(next.row(2).use, Use::Up);
+  EXPECT_EQ(next.find(1, "w3"), *added);
+  EXPECT_EQ(next.routable(1).servers, registry_->routable(1).servers);
+}
+
+TEST_F(Fleet, OutliersAreEjectedWithinBounds) {
+  config_.backends[0].outlier.emplace();
+  event::Loop loop;
+  Ejector ejector(loop, *registry_, *segment_);
+  shm::Notices worker(*segment_, 1);
+  auto tell = [&](shm::NoticeKind kind, std::uint32_t slot) {
+    worker.push({kind, slot, registry_->row(slot).incarnation, 3});
+    ejector.drain_notices();
+  };
+  tell(shm::NoticeKind::ConnectErrors, 0);
+  EXPECT_EQ(use(0), Use::Down);
+  tell(shm::NoticeKind::StatusErrors, 1);
+  EXPECT_EQ(use(1), Use::Up) << "no more than half of them";
+  tell(shm::NoticeKind::ProbePassed, 0);
+  EXPECT_EQ(use(0), Use::Down) << "its time is not over";
+  registry_->set_ejection(0, Ejection::HalfOpen, 0, {"outlier", ""});
+  std::int64_t first = registry_->columns(0).ejected_until_us;
+  tell(shm::NoticeKind::ProbeFailed, 0);
+  EXPECT_EQ(use(0), Use::Down);
+  EXPECT_EQ(registry_->columns(0).ejections, 2U);
+  EXPECT_GT(registry_->columns(0).ejected_until_us, first);
+  registry_->set_ejection(0, Ejection::HalfOpen, 0, {"outlier", ""});
+  tell(shm::NoticeKind::ProbePassed, 0);
+  EXPECT_EQ(use(0), Use::Up);
+}
+
+TEST_F(Fleet, NoticesOfAFormerServerOfTheSlotAreNothing) {
+  config_.backends[0].outlier.emplace();
+  event::Loop loop;
+  Ejector ejector(loop, *registry_, *segment_);
+  shm::Notices(*segment_, 0).push({shm::NoticeKind::ConnectErrors, 0, 77, 3});
+  ejector.drain_notices();
+  EXPECT_EQ(use(0), Use::Up);
+}
+
+}  // namespace
+}  // namespace weir::upstream
