@@ -3,6 +3,8 @@
 
 #include "proxy/stream.h"
 
+#include <errno.h>
+
 #include <utility>
 
 namespace weir::proxy {
@@ -21,9 +23,11 @@ void Attempt::start() {
   connection_ = server_.take_idle();
   reused_ = record.reused = connection_ != nullptr;
   if (!connection_) {
-    http::Failure failure = http::Failure::None;
-    connection_ = server_.connect(failure);
-    if (!connection_) return on_failed(failure);
+    int error = 0;
+    connection_ = server_.connect(error);
+    bool full = error == EMFILE || error == ENFILE;
+    if (full && stream_.context().shed_idle()) connection_ = server_.connect(error);
+    if (!connection_) return on_failed(upstream::connect_failure(error));
   }
   connection_->lease(*this, stream_.policy().server);
   if (!connection_->is_connecting()) ready();

@@ -42,6 +42,14 @@ struct Context {
   Random random;
   std::uint64_t connections = 0;  ///< clients of this worker now
   bool draining = false;
+
+  /// Descriptors have run out: closes some idle connections to servers.  False if there were none.
+  bool shed_idle() {
+    constexpr std::size_t most = 32;
+    std::size_t count = 0;
+    for (const auto& backend : backends) count += backend->shed_idle(most - count);
+    return count > 0;
+  }
 };
 
 }  // namespace weir::proxy

@@ -81,11 +81,13 @@ void Listener::accept_from(Socket& socket) {
       start_session(fd, net::Address::from(reinterpret_cast<sockaddr*>(&peer), size));
       continue;
     }
-    if (errno == EAGAIN) return;
+    int error = errno;
+    if (error == EAGAIN) return;
     // The peer gave up meanwhile, or a signal came: the next one may be fine.
-    if (errno == ECONNABORTED || errno == EINTR || errno == EPROTO) continue;
+    if (error == ECONNABORTED || error == EINTR || error == EPROTO) continue;
+    if ((error == EMFILE || error == ENFILE) && context_.shed_idle()) continue;
     log(Level::Warn, "listener ", config_.name,
-        ": cannot accept: ", std::string_view(strerror(errno)), "; trying again in 100 ms");
+        ": cannot accept: ", std::string_view(strerror(error)), "; trying again in 100 ms");
     return pause_accepting();
   }
 }

@@ -157,6 +157,12 @@ std::uint64_t Backend::release(Server& server) {
   return others;
 }
 
+std::size_t Backend::shed_idle(std::size_t most) {
+  std::size_t count = 0;
+  for (Server* server : servers_) count += server->shed_idle(most - count);
+  return count;
+}
+
 void Backend::serve_queue() {
   if (queued_ == 0) return;
   if (stale_) rebuild();

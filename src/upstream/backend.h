@@ -62,6 +62,9 @@ class Backend {
   /// Gives a server's slot back and lets waiting requests try.  Returns the other workers to wake.
   std::uint64_t release(Server& server);
 
+  /// Closes idle connections to its servers, at most so many; returns how many.
+  std::size_t shed_idle(std::size_t most);
+
   /// Lets as many waiting requests try as there were at the start.
   void serve_queue();
 

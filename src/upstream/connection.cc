@@ -15,7 +15,9 @@ const http::HeadLimits response_limits;
 // Steps in one turn before others get their share.
 constexpr int most_steps = 8;
 
-http::Failure failure_of(int error) {
+}  // namespace
+
+http::Failure connect_failure(int error) {
   switch (error) {
     case ECONNREFUSED:
     case ENOENT: return http::Failure::ConnectRefused;
@@ -23,8 +25,6 @@ http::Failure failure_of(int error) {
     default: return http::Failure::ConnectFailed;
   }
 }
-
-}  // namespace
 
 Connection::Connection(const net::Context& context, Server& server)
     : context_(context),
@@ -36,10 +36,7 @@ Connection::Connection(const net::Context& context, Server& server)
 
 Connection::~Connection() { context_.outbox.forget(transport_); }
 
-http::Failure Connection::start(const net::Address& to) {
-  int error = transport_.connect(to);
-  return error == 0 ? http::Failure::None : failure_of(error);
-}
+int Connection::start(const net::Address& to) { return transport_.connect(to); }
 
 void Connection::arm(std::uint64_t limit) {
   if (limit == 0) return deadline_.clear();
@@ -74,7 +71,7 @@ bool Connection::finish_connecting() {
   int error = transport_.connect_result();
   if (error == EINPROGRESS) return false;
   if (error != 0) {
-    fail(failure_of(error));
+    fail(connect_failure(error));
     return false;
   }
   user_->on_connected();

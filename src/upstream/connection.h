@@ -34,6 +34,9 @@ class ConnectionUser : public http::MessageSink {
   virtual Method request_method() const = 0;
 };
 
+/// What a failed connect() means, by its errno.
+http::Failure connect_failure(int error);
+
 /// Time limits of a request towards its server, in microseconds; 0 = none.
 struct ServerTimeouts {
   std::uint64_t connect, first_byte, read, idle;
@@ -83,7 +86,7 @@ class Connection final : public Pooled<Connection>,
 
  private:
   friend class Server;
-  http::Failure start(const net::Address& to);
+  int start(const net::Address& to);
 
   void on_readable() noexcept override;
   void on_sent() noexcept override;

@@ -113,10 +113,21 @@ Connection* Server::take_idle() {
   return connection;
 }
 
-Connection* Server::connect(http::Failure& failure) {
+std::size_t Server::shed_idle(std::size_t most) {
+  std::size_t count = 0;
+  // At once, not at the end of the turn: somebody waits for the descriptor.
+  for (; count < most && !idle_.empty(); ++count, --idle_count_) {
+    Connection* last = &idle_.back();
+    static_cast<Hook&>(*last).unlink();
+    delete last;
+  }
+  return count;
+}
+
+Connection* Server::connect(int& error) {
   auto connection = std::make_unique<Connection>(context_, *this);
-  failure = connection->start(address_);
-  if (failure != http::Failure::None) return nullptr;
+  error = connection->start(address_);
+  if (error != 0) return nullptr;
   busy_.push_back(*connection);
   return connection.release();
 }

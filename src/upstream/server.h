@@ -91,8 +91,10 @@ class Server final : public event::Reaped {
 
   /// An idle connection, or null.
   Connection* take_idle();
-  /// Begins a new connection, to be leased at once.  Null if it failed at once; `failure` says why.
-  Connection* connect(http::Failure& failure);
+  /// Begins a new connection, to be leased at once.  Null if it failed at once; `error` is the errno.
+  Connection* connect(int& error);
+  /// Closes idle connections, at most so many; returns how many.
+  std::size_t shed_idle(std::size_t most);
 
  private:
   friend class Connection;
