@@ -76,10 +76,9 @@ void Backend::rebuild() {
         panic ? !server->is_forced_out() && server->address().is_set() : server->use() == Use::Up;
     starting_ += server->use() == Use::Starting;
     if (server->weight() == 0) continue;
-    if (usable)
-      (server->is_backup() ? backup_ : primary_).servers.push_back(server);
-    else if (server->use() == Use::HalfOpen)
-      half_open_.push_back(server);
+    if (usable) (server->is_backup() ? backup_ : primary_).servers.push_back(server);
+    // In a panic as well: without a trial it would stay half-open, and the panic with it.
+    if (server->use() == Use::HalfOpen) half_open_.push_back(server);
   }
   for (Part* part : {&primary_, &backup_}) {
     part->balancer.reset();
