@@ -109,9 +109,11 @@ Server* Backend::choose_from(Part& part, std::span<Server* const> tried) {
 }
 
 Server* Backend::choose_half_open(std::span<Server* const> tried) {
-  for (Server* server : half_open_)
-    if (!is_among(tried, server) && server->can_take() && server->claim() && server->take_slot())
-      return server;
+  for (Server* server : half_open_) {
+    if (is_among(tried, server) || !server->can_take() || !server->claim()) continue;
+    if (server->take_slot()) return server;
+    server->unclaim();
+  }
   return nullptr;
 }
 
