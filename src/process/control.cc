@@ -107,6 +107,8 @@ class Control final : private upstream::RegistryEvents,
     for (std::uint32_t backend = 0; backend < config_.backends.size(); ++backend)
       for (std::uint32_t slot : registry_.servers(backend)) begin(slot);
     ejector_.resume();
+    // Those whose wake-up a former control took without living to read them.
+    ejector_.drain_notices();
     waker_.start(loop_, own_waker(), event::Watch::Edge::LevelRead, *this);
     for (std::size_t i = 0; i < setup_.admin.size(); ++i)
       sockets_.push_back(std::make_unique<admin::AdminSocket>(
