@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 from healthtest import Checked, Load, checked, servers as rows, wait_use
 from weirtest import Weir, wait_until
 
-CHECK = "check http /healthz {\ninterval 50ms\ntimeout 50ms\nfall 1\n}"
+CHECK = "check http /healthz {\ninterval 100ms\ntimeout 1s\nfall 1\n}"
 
 
 def stopped(pid, seconds, meanwhile):

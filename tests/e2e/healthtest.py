@@ -13,7 +13,7 @@ import socket
 import subprocess
 import threading
 
-from weirtest import DEADLINE, WEIRCTL, Origin, answer, ask, forward_to, wait_until
+from weirtest import DEADLINE, WEIRCTL, Client, Origin, answer, ask, forward_to, get, wait_until
 
 ADMIN = "admin unix:{dir}/admin.sock { mode 0600 }"
 
@@ -168,3 +168,35 @@ def bodies(weir, count):
     """Who answered, one name a request, each on its own connection."""
     return [ask(weir).body.decode() for _ in range(count)]
 
+
+
+# ---- Workers -------------------------------------------------------------------------------------
+
+LOCAL = "route path /local respond 200 local"
+
+
+def requests_by_worker(weir):
+    lines = admin(weir, "metrics")[1].splitlines()
+    return [float(line.split()[-1]) for line in lines if line.startswith("weir_worker_requests_total")]
+
+
+class OneEach:
+    """A connection to every worker of a listener that has the route LOCAL, by the workers' numbers."""
+
+    def __init__(self, weir, workers):
+        self.clients, spare = {}, []
+        while len(self.clients) < workers:
+            client, before = Client(weir), requests_by_worker(weir)
+            assert client.ask(get("/local")).body == b"local"
+            now = requests_by_worker(weir)
+            number = next(i for i in range(workers) if now[i] > before[i])
+            spare.append(client if self.clients.setdefault(number, client) is not client else None)
+        for client in filter(None, spare):
+            client.close()
+
+    def __enter__(self):
+        return [self.clients[number] for number in sorted(self.clients)]
+
+    def __exit__(self, *_):
+        for client in self.clients.values():
+            client.close()
