@@ -59,7 +59,8 @@ bool Backend::must_panic() const {
   for (const Server* server : servers_) {
     if (server->is_backup() || server->is_forced_out()) continue;
     all += server->weight();
-    if (server->use() == Use::Up) usable += server->weight();
+    // Of a starting one nothing bad is known.
+    if (server->use() == Use::Up || server->use() == Use::Starting) usable += server->weight();
   }
   return usable * 100 < all * config_.panic;
 }
@@ -72,9 +73,10 @@ void Backend::rebuild() {
   half_open_.clear();
   bool panic = must_panic();
   for (Server* server : servers_) {
-    bool usable =
-        panic ? !server->is_forced_out() && server->address().is_set() : server->use() == Use::Up;
-    starting_ += server->use() == Use::Starting;
+    bool is_starting = server->use() == Use::Starting;
+    starting_ += is_starting;
+    bool usable = panic ? !server->is_forced_out() && !is_starting && server->address().is_set()
+                        : server->use() == Use::Up;
     if (server->weight() == 0) continue;
     if (usable) (server->is_backup() ? backup_ : primary_).servers.push_back(server);
     // In a panic as well: without a trial it would stay half-open, and the panic with it.

@@ -111,18 +111,19 @@ class Watcher(threading.Thread):
 
 
 def kill_some(weir, kills, answers):
-    started, killed = {}, 0
-    while killed < kills:
+    started, killed = {}, set()
+    while len(killed) < kills:
         goal = answers() + random.randrange(60)
         wait_until(lambda: answers() >= goal, "the load to go on")
-        now, young = time.monotonic(), set(started)
-        pids = weir.pids()
+        now, is_first = time.monotonic(), not started
+        pids = [pid for pid in weir.pids() if pid not in killed]  # dying may take a moment
         for pid in pids:
-            started.setdefault(pid, now if young else 0)
+            started.setdefault(pid, 0 if is_first else now)
         old = [pid for pid in pids if now - started[pid] > BACK_OFF_S]
         if old:
-            os.kill(random.choice(old), signal.SIGKILL)
-            killed += 1
+            chosen = random.choice(old)
+            os.kill(chosen, signal.SIGKILL)
+            killed.add(chosen)
 
 
 def read_log(weir, complete):
@@ -147,12 +148,12 @@ def read_log(weir, complete):
     return lines, broken, [path for path in complete if path not in lines]
 
 
-def run(kills, workers, askers=("small", "large", "local") * 2):
-    """Returns what was found, as a dictionary; all that should be empty or zero comes last."""
+def run(kills, workers, kinds=("small", "large", "local")):
+    """Two clients of each kind.  Returns what was found, as a dictionary; all that should be empty or zero comes last."""
     begin = time.monotonic()
     with Origin(reply) as s1, Origin(reply) as s2:
         with Weir(CONF, workers=workers, admin=ADMIN, s1=s1.address, s2=s2.address) as weir:
-            threads = [Asker(weir, i, kind) for i, kind in enumerate(askers)]
+            threads = [Asker(weir, i, kind) for i, kind in enumerate(kinds * 2)]
             watcher = Watcher(weir)
             for thread in [*threads, watcher]:
                 thread.start()
@@ -170,7 +171,7 @@ def run(kills, workers, askers=("small", "large", "local") * 2):
             requests = sum(v for n, v in watcher.last.items() if n.startswith("weir_listener_requests_total"))
             dropped = sum(v for n, v in watcher.last.items() if n.startswith("weir_worker_log_lines_dropped_total"))
             return {
-                "kills": kills,
+                "kills": sum("ended: signal 9" in line for line in weir.log),
                 "seconds": round(time.monotonic() - begin, 1),
                 "answers": len(complete),
                 "connections broken": sum(thread.broken for thread in threads),

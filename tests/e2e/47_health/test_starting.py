@@ -62,6 +62,18 @@ def test_a_first_check_that_fails():
         assert ask(weir).body == b"ok"
 
 
+def test_a_first_check_is_waited_for_where_panic_is_allowed():
+    """Of a server that is not known yet nothing bad is known either."""
+    with Held() as origin, Weir(checked(origin, check=SLOW, backend="panic 50%")) as weir, Client(weir) as client:
+        client.send(get())
+        wait_until(lambda: origin.checks == 1, "the first check")
+        assert weir.access(0) == [] and servers(weir)["s1"]["use"] == "starting"
+        origin.status = "503 No"
+        origin.answer.set()
+        assert client.receive().body == b"ok"  # that was panic
+        assert servers(weir)["s1"]["use"] == "down"
+
+
 def test_who_is_known_to_be_well_is_not_waited_for():
     with Held("late") as late, Checked("early") as early, Weir(checked(late, early, check=SLOW)) as weir:
         wait_use(weir, "s2", "up")
