@@ -35,11 +35,13 @@ def test_states_outlive_control():
             wait_use(weir, "s4", "up")
             order(weir, "server set origin/s3 state drain")
             order(weir, "server set origin/s4 weight 7")
-            before = {name: (row["use"], row["reason"], row["since"], row["weight"]) for name, row in servers(weir).items()}
+            known = ("use", "reason", "since", "weight")
+            state = lambda: {name: [row[column] for column in known] for name, row in servers(weir).items()}
+            before = state()
             for origin in (a, b, c, d):  # a check would hang now and change nothing
                 origin.handlers = [lambda connection, request: connection.read_to_end()]
             kill(weir, "control")
-            after = {name: (row["use"], row["reason"], row["since"], row["weight"]) for name, row in servers(weir).items()}
+            after = state()
             assert after == before
             assert after["s2"][0] == "down" and after["s3"][0] == "drain" and after["s4"][3] == 7
 

@@ -3,7 +3,6 @@
 import contextlib
 import json
 
-import pytest
 from healthtest import ADMIN, Checked, bodies, checked, order, servers, wait_use
 from weirtest import Origin, Weir, answer, ask, forward_to, reserve_port, wait_until
 
@@ -126,4 +125,5 @@ def test_who_was_ejected_comes_back_in_a_panic():
         with Weir(forward_to(a, b, backend=outlier, top=ADMIN), workers=2) as weir:
             wait_until(lambda: ask(weir) and len(a.requests) == 3, "three bad answers")
             weir.wait_log("s1 is down")
-            wait_until(lambda: ask(weir).status == 200 and servers(weir)["s1"]["use"] == "up", "s1 to come back", seconds=3)
+            is_back = lambda: ask(weir).status == 200 and servers(weir)["s1"]["use"] == "up"
+            wait_until(is_back, "s1 to come back", seconds=5)
