@@ -103,12 +103,14 @@ $O/bench-%: $O/tests/bench/%.o $O/libsupport.a $(LIB)
 	$(call say,LD)
 	$Q$(LINK) -o $@ $^ $(LDLIBS)
 
-# The directive list of the manual is what the program itself prints.
+# The lists of directives and of metrics in the manuals are what the program itself prints.
 $O/man/%: man/%.in $O/weir
 	@mkdir -p $(@D)
 	$(call say,MAN)
-	$Q$O/weir help directives --mdoc >$@.list
-	$Qsed -e '/^\.\\" @DIRECTIVES@/{' -e 'r $@.list' -e 'd' -e '}' $< >$@ && rm $@.list
+	$Q$O/weir help directives --mdoc >$@.directives
+	$Q$O/weir help metrics --mdoc >$@.metrics
+	$Qsed -e '/^\.\\" @DIRECTIVES@/{' -e 'r $@.directives' -e 'd' -e '}' \
+	    -e '/^\.\\" @METRICS@/{' -e 'r $@.metrics' -e 'd' -e '}' $< >$@ && rm $@.directives $@.metrics
 
 define COMPILE_COMMANDS
 { printf '['; comma=; for f in $(filter %.cc,$(SRCS) $(TESTS) $(wildcard tests/*/*.cc)); do \

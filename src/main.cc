@@ -11,6 +11,7 @@
 #include "process/master.h"
 #include "process/worker.h"
 #include "process/writer.h"
+#include "proxy/metrics.h"
 
 #include <getopt.h>
 
@@ -56,6 +57,8 @@ int help(int count, char** words) {
     return known ? 0 : 1;
   } else if (what == "directives" && count == 2 && std::strcmp(words[1], "--mdoc") == 0) {
     std::fputs(config::help_directives_mdoc().c_str(), stdout);
+  } else if (what == "metrics" && count == 2 && std::strcmp(words[1], "--mdoc") == 0) {
+    std::fputs(proxy::metrics_mdoc().c_str(), stdout);
   } else if (what == "directives" && count == 1) {
     std::fputs(config::help_directives(filter::kinds()).c_str(), stdout);
   } else {
