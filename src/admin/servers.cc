@@ -21,7 +21,12 @@ constexpr std::uint64_t most_in_flight = 1'000'000;
 std::string backend_objection(const upstream::Registry& registry, std::uint32_t backend,
                               const upstream::Registry::Routable& before) {
   upstream::Registry::Routable after = registry.routable(backend);
-  std::size_t all = registry.servers(backend).size();
+  if (after.servers >= before.servers && after.weight > 0) return {};
+  auto servers = registry.servers(backend);
+  auto all = static_cast<std::size_t>(
+      std::count_if(servers.begin(), servers.end(), [&registry](std::uint32_t slot) {
+        return !registry.columns(slot).leaving;
+      }));
   const std::string& name = registry.config().backends[backend].name;
   if (after.servers < before.servers && after.servers * 2 < all)
     return "only " + std::to_string(after.servers) + " of " + std::to_string(all) + " servers of " +
