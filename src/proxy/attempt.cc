@@ -86,7 +86,7 @@ void Attempt::on_head(MessageHead& head) {
   auto& response = static_cast<ResponseHead&>(head);
   if (response.is_interim()) return stream_.on_interim(response);
   response_begun_ = true;
-  server_.note_status(response.status, std::exchange(probe_, false));
+  good_ = server_.note_status(response.status, std::exchange(probe_, false));
   stream_.on_response(response);
 }
 
@@ -94,7 +94,11 @@ bool Attempt::wants_body() const { return !response_begun_ || stream_.wants_resp
 
 void Attempt::on_body(std::span<const char> bytes) { stream_.on_response_body(bytes); }
 
-void Attempt::on_end(const Headers& trailers) { stream_.on_response_end(trailers); }
+void Attempt::on_end(const Headers& trailers) {
+  // Not before: a server that cuts its answers short would seem well with each new head.
+  if (good_) server_.note_whole();
+  stream_.on_response_end(trailers);
+}
 
 net::IoResult Attempt::move_body() { return stream_.move_response(); }
 

@@ -53,6 +53,7 @@ class Attempt final : public upstream::ConnectionUser {
   bool ready_ = false;
   bool reused_ = false;
   bool response_begun_ = false;
+  bool good_ = false;  ///< the response's status does not count against the server
   bool ended_ = false;
 };
 

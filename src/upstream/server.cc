@@ -88,13 +88,20 @@ void Server::note_connect(bool connected, bool probe) {
   if (limit > 0 && in_a_row >= limit) tell(shm::NoticeKind::ConnectErrors, in_a_row);
 }
 
-void Server::note_status(std::uint16_t status, bool probe) {
-  if (!backend_.outlier) return;
+bool Server::note_status(std::uint16_t status, bool probe) {
+  if (!backend_.outlier) return true;
   const auto& bad = backend_.outlier->statuses;
-  if (status >= 500 && std::find(bad.begin(), bad.end(), status) != bad.end())
-    return note_failure(probe);
-  sharing_.outliers.pass_status(slot_);
+  if (status >= 500 && std::find(bad.begin(), bad.end(), status) != bad.end()) {
+    note_failure(probe);
+    return false;
+  }
+  // An answer may last for hours: a trial does not wait for its end.
   if (probe) tell(shm::NoticeKind::ProbePassed, status);
+  return true;
+}
+
+void Server::note_whole() {
+  if (backend_.outlier) sharing_.outliers.pass_status(slot_);
 }
 
 void Server::note_failure(bool probe) {

@@ -85,7 +85,10 @@ class Server final : public event::Reaped {
   // What requests show.  `probe`: it was the one request of a half-open server.
 
   void note_connect(bool connected, bool probe);
-  void note_status(std::uint16_t status, bool probe);
+  /// The head of an answer has come; false if its status counts against the server.
+  bool note_status(std::uint16_t status, bool probe);
+  /// A good answer has come whole.
+  void note_whole();
   /// An answer did not come, or not whole.
   void note_failure(bool probe);
 

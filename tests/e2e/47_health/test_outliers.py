@@ -77,6 +77,19 @@ def test_no_answer_is_a_bad_answer(how):
         assert len(origin.requests) == 3
 
 
+def test_half_an_answer_is_a_bad_answer():
+    def half(connection, request):
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        connection.close()
+
+    with Origin(half) as origin, Weir(watched(origin), workers=3) as weir, OneEach(weir, 3) as clients:
+        for client in clients:
+            with pytest.raises((EOFError, ConnectionResetError)):
+                client.ask(get())
+        assert "3 bad answers in a row" in wait_use(weir, "s1", "down")["reason"]
+        assert len(origin.requests) == 3
+
+
 def test_never_more_than_max_ejected():
     with contextlib.ExitStack() as stack:
         origins = [stack.enter_context(Origin(BAD)) for _ in range(5)]
