@@ -22,7 +22,9 @@ void help(const Call& call, Reply& reply);
 
 void watch(const Call& call, Reply& reply) {
   reply.watches = true;
-  if (!call.words.empty()) reply.watch = call.words[0] == "servers" ? "server" : call.words[0];
+  if (call.words.empty()) return;
+  if (call.words[0] != "servers") return reply.fail("usage", "what can be watched is servers");
+  reply.watch = "server";
 }
 
 void log_level(const Call& call, Reply& reply) {
@@ -83,7 +85,7 @@ constexpr Command table[] = {
     {"sync", "", "Waits until all changes so far are on disk.", Read, false, 0, 0, sync},
     {"transaction", "[op-id X] [if-generation G] [if-revision R] [scope backend/NAME]",
      "Begins a set of commands that happen all or not at all.", Operate, false, 0, 8, begin_transaction},
-    {"watch", "[servers | config | workers]", "Events as they happen, a JSON object a line, until the connection ends.",
+    {"watch", "[servers]", "Events as they happen, a JSON object a line, until the connection ends.",
      Read, false, 0, 1, watch},
 };
 // clang-format on
@@ -153,7 +155,8 @@ void run_command(Fleet& fleet, const Caller& caller, std::span<const std::string
   if (rest.size() < command->least || rest.size() > command->most)
     return reply.fail("usage", concat("write ", command->name,
                                       command->arguments.empty() ? "" : " ", command->arguments));
-  if (in_transaction && !command->changes)
+  // What cannot be taken back cannot be part of all or nothing.
+  if (in_transaction && !command->name.starts_with("server "))
     return reply.fail("usage", concat(command->name, " cannot stand in a transaction"));
   command->run({fleet, caller, rest, json, in_transaction, force}, reply);
 }

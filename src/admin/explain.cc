@@ -139,6 +139,25 @@ class Story {
   std::vector<Row> rows_;
 };
 
+bool any_starting(const Fleet& fleet, std::uint32_t backend) {
+  auto servers = fleet.registry.servers(backend);
+  return std::any_of(servers.begin(), servers.end(), [&fleet](std::uint32_t slot) {
+    return fleet.registry.row(slot).use == shm::Use::Starting;
+  });
+}
+
+// As workers see it: backups and what was taken out by hand do not count.
+bool is_in_panic(const Fleet& fleet, std::uint32_t backend) {
+  std::uint64_t usable = 0, all = 0;
+  for (std::uint32_t slot : fleet.registry.servers(backend)) {
+    const shm::ServerRow& row = fleet.registry.row(slot);
+    if (row.backup || row.forced_out) continue;
+    all += row.weight;
+    if (row.use == shm::Use::Up || row.use == shm::Use::Starting) usable += row.weight;
+  }
+  return usable * 100 < all * fleet.config.backends[backend].panic;
+}
+
 void tell_candidates(const Fleet& fleet, std::uint32_t number, Story& story) {
   const config::Backend& backend = fleet.config.backends[number];
   story.add("backend", backend.name,
@@ -167,7 +186,14 @@ void tell_candidates(const Fleet& fleet, std::uint32_t number, Story& story) {
         in_file ? &backend.servers[slot - backend.first_server].place : nullptr;
     story.add("server", fleet.registry.name(slot), outcome, place);
   }
-  if (fleet.registry.routable(number).servers == 0 && backend.fallback) {
+  if (is_in_panic(fleet, number))
+    story.add("panic", backend.name,
+              "under " + std::to_string(backend.panic) +
+                  "% of its weight is usable: all are used but those taken out by hand",
+              &backend.place);
+  else if (fleet.registry.routable(number).servers == 0 && any_starting(fleet, number))
+    story.add("wait", backend.name, "the request waits until a server is known to be up", nullptr);
+  else if (fleet.registry.routable(number).servers == 0 && backend.fallback) {
     story.add("fallback", fleet.config.backends[*backend.fallback].name,
               "no server is left in " + backend.name, &backend.place);
     tell_candidates(fleet, *backend.fallback, story);

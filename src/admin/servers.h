@@ -30,7 +30,15 @@ class Guard {
   std::string objection(const upstream::Registry& registry) const;
 
  private:
+  struct Known {
+    std::uint32_t slot, backend;
+    shm::SocketAddress address;
+  };
+
+  std::string too_many_replaced(const upstream::Registry& registry) const;
+
   std::vector<upstream::Registry::Routable> before_;
+  std::vector<Known> servers_;
 };
 
 }  // namespace weir::admin

@@ -140,6 +140,7 @@ void AdminSession::answer(std::vector<std::string> words, bool json, Reply& repl
   if (force && caller_.level < config::AdminLevel::Admin)
     return reply.fail("forbidden", "force needs level admin");
   if (!rest.empty() && !force) return reply.fail("usage", "write commit or commit force");
+  words.push_back(transaction_.describe());
   transaction_.commit(fleet_, caller_, force, reply);
   audit(words, reply);
 }

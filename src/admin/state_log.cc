@@ -60,14 +60,15 @@ StateLog::File StateLog::read(const std::string& text) {
   return file;
 }
 
-void StateLog::load(const std::string (&files)[2]) {
+void StateLog::load(const std::string (&files)[2], bool known) {
   File read_files[2] = {read(files[0]), read(files[1])};
   file_ = read_files[1].epoch > read_files[0].epoch ? 1 : 0;
   const File& file = read_files[file_];
   epoch_ = file.epoch;
   if (file.epoch == 0) return;
   loading_ = true;
-  for (const auto& record : file.records) apply(record);
+  for (const auto& record : file.records)
+    if (!known || record[0] == "result") apply(record);
   loading_ = false;
 }
 
@@ -93,14 +94,16 @@ void StateLog::apply_server(const std::vector<std::string>& record) {
     log(Level::Notice, "state file: ", record[1], "/", record[2], " does not exist any more");
     return;
   }
-  upstream::Cause cause{record[6], record[7]};
+  upstream::Cause cause{record[6], record[7],
+                        static_cast<std::int64_t>(to_number(record[8]).value_or(0))};
   using shm::Override;
   for (Override state : {Override::None, Override::Up, Override::Drain, Override::Down})
     if (upstream::Registry::word(state) == record[3]) registry_.set_state(*slot, state, cause);
   auto weight = to_number<std::uint32_t>(record[4]);
   registry_.set_weight(*slot, weight, cause);
-  if (auto endpoint = config::parse_endpoint(record[5]))
-    if (auto address = net::Address::from(*endpoint)) registry_.set_address(*slot, *address, cause);
+  auto endpoint = config::parse_endpoint(record[5]);
+  auto address = endpoint ? net::Address::from(*endpoint) : net::Address();
+  registry_.set_address(*slot, address ? *address : net::Address(), cause);
 }
 
 void StateLog::apply_added(const std::vector<std::string>& record) {

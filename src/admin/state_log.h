@@ -43,9 +43,10 @@ class StateLog final : private event::DeadlineEvents {
  public:
   StateLog(event::Loop& loop, upstream::Registry& registry, RecordSink& sink);
 
-  /// Brings back what the files say, `restore` applying overrides to the registry.  Records that name
-  /// something the configuration does not have any more are dropped, with a line in the log.
-  void load(const std::string (&files)[2]);
+  /// Brings back what the files say.  Records that name something the configuration does not have any
+  /// more are dropped, with a line in the log.  With `known` the registry knows its servers already
+  /// (control has died, shared memory has not), and only results and the epoch are taken.
+  void load(const std::string (&files)[2], bool known = false);
   /// Writes all that holds into the other file.
   void write_whole();
 

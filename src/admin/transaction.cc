@@ -2,6 +2,7 @@
 #include "admin/transaction.h"
 
 #include "admin/servers.h"
+#include "admin/words.h"
 #include "base/text.h"
 
 namespace weir::admin {
@@ -42,6 +43,17 @@ void Transaction::add(std::vector<std::string> words, Reply& reply) {
   for (const std::string& word : words) bytes_ += word.size() + 1;
   if (bytes_ > most_bytes) return reply.fail("limit", "the transaction is longer than 1 MiB");
   commands_.push_back(std::move(words));
+}
+
+std::string Transaction::describe() const {
+  constexpr std::size_t longest = 2000;
+  std::string text = op_id_.empty() ? "" : "op-id " + quote(op_id_);
+  for (const auto& command : commands_) {
+    if (text.size() > longest) return text + "; ...";
+    if (!text.empty()) text += ";";
+    for (const std::string& word : command) text += (text.empty() ? "" : " ") + quote(word);
+  }
+  return text;
 }
 
 bool Transaction::is_in_conflict(const Fleet& fleet, Reply& reply) const {

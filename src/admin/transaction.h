@@ -26,6 +26,8 @@ class Transaction {
   bool is_open() const { return open_; }
   void add(std::vector<std::string> words, Reply& reply);
   void commit(Fleet& fleet, const Caller& caller, bool force, Reply& reply);
+  /// The commands in a row, for the audit log; cut if there are very many.
+  std::string describe() const;
   void abort() { *this = Transaction(); }
 
  private:

@@ -18,7 +18,6 @@ struct Pipe {
 
 // Pipes are costly to make and to grow, so a few stay for the next transfer.
 constexpr std::size_t most_spare_pipes = 64;
-constexpr int pipe_bytes = 1 << 20;
 std::vector<Pipe> spare_pipes;
 
 }  // namespace
@@ -38,7 +37,7 @@ bool Pump::take_pipe() {
     return false;
   }
   // Refused beyond the user's quota of pipe memory; the ordinary size works, only in smaller steps.
-  (void)::fcntl(pipe_[1], F_SETPIPE_SZ, pipe_bytes);
+  (void)::fcntl(pipe_[1], F_SETPIPE_SZ, static_cast<int>(Pump::capacity));
   return true;
 }
 
@@ -75,8 +74,8 @@ IoResult Pump::move_in_kernel(Transport& from, Transport& to, std::uint64_t most
       if (in_pipe_ > 0) continue;
     }
     // The pipe is empty here, so Again from `from` means its socket, not our pipe.
-    if (taken == most || taken >= pipe_bytes || ended_) break;
-    std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(most - taken, pipe_bytes));
+    if (taken == most || taken >= capacity || ended_) break;
+    std::size_t want = static_cast<std::size_t>(std::min<std::uint64_t>(most - taken, capacity));
     IoResult in = from.splice_to(pipe_[1], want);
     if (in.io == Io::End) ended_ = true;
     if (in.io != Io::Done) {

@@ -13,6 +13,9 @@ namespace weir::net {
 
 class Pump {
  public:
+  /// Most bytes that one call moves.
+  static constexpr std::size_t capacity = std::size_t{1} << 20;
+
   Pump() = default;
   ~Pump();
   Pump(const Pump&) = delete;

@@ -154,7 +154,8 @@ void TcpTransport::flush_queue() {
 }
 
 bool TcpTransport::is_broken() {
-  if (failed_ || !closed_) return failed_;
+  // A reset is told as readable and writable, not as closed.
+  if (failed_ || !readable_) return failed_;
   char byte;
   ssize_t count = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   if (count < 0 && errno != EAGAIN && errno != EINTR) fail();

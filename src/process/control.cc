@@ -74,7 +74,7 @@ class Control final : private upstream::RegistryEvents,
                events_, audit_,
                *this,   {},
                {},      {},
-               1,       wall_clock_us()},
+               1,       segment.layout().started_us},
         tell_workers_(*this),
         reap_(*this) {
     for (std::uint32_t i = 0; i < setup.plan.workers; ++i) fleet_.workers.emplace_back(segment, i);
@@ -101,8 +101,7 @@ class Control final : private upstream::RegistryEvents,
   void start() {
     started_over_ = registry_.load();
     // After a death of control shared memory knows more than the file.
-    std::string nothing[2];
-    state_log_.load(started_over_ ? nothing : state_);
+    state_log_.load(state_, started_over_);
     if (has_state()) state_log_.write_whole();
     for (std::uint32_t backend = 0; backend < config_.backends.size(); ++backend)
       for (std::uint32_t slot : registry_.servers(backend)) begin(slot);

@@ -27,6 +27,7 @@ std::string name_of(const Setup& setup) {
 LogPort::LogPort(std::string name, Level least, shm::LogRing ring, int writer_waker)
     : ring_(ring), writer_waker_(writer_waker) {
   port = this;
+  ring_.recover();
   set_logger(std::move(name), least, write_error);
 }
 
@@ -36,6 +37,10 @@ LogPort::LogPort(const Setup& setup, const shm::Segment& segment)
 
 void LogPort::write(shm::LogRing::Kind kind, std::string_view line) {
   if (ring_.push(kind, line)) wake(writer_waker_);
+}
+
+void LogPort::settle(bool keep) {
+  if (ring_.settle(keep)) wake(writer_waker_);
 }
 
 void wake(int eventfd) {

@@ -23,6 +23,9 @@ class LogPort {
   LogPort(const Setup& setup, const shm::Segment& segment);
 
   void write(shm::LogRing::Kind kind, std::string_view line);
+  /// As LogRing::stage and LogRing::settle.
+  void stage(shm::LogRing::Kind kind, std::string_view line) { ring_.stage(kind, line); }
+  void settle(bool keep);
 
  private:
   shm::LogRing ring_;

@@ -43,6 +43,10 @@ class Runtime final : public proxy::Journal,
   void write_access(std::string_view line) override {
     log_port_.write(shm::LogRing::Kind::Access, line);
   }
+  void stage_access(std::string_view line) override {
+    log_port_.stage(shm::LogRing::Kind::Access, line);
+  }
+  void settle_access(bool keep) override { log_port_.settle(keep); }
   void wake(std::uint64_t workers) override;
   void count(const proxy::Record& record) override;
   void count_attempt(std::uint32_t slot, bool connected) override;

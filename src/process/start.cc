@@ -3,6 +3,7 @@
 
 #include <weir/log.h>
 
+#include "base/wall_time.h"
 #include "net/socket.h"
 #include "process/child.h"
 #include "process/log_port.h"
@@ -116,6 +117,7 @@ Result<void> share(Assets& assets) {
   layout.listeners = assets.plan.listeners;
   layout.routes = assets.plan.routes;
   layout.backends = assets.plan.backends;
+  layout.started_us = wall_clock_us();
   layout.sockets = static_cast<std::uint32_t>(assets.sockets.size());
   layout.rings = ring_count(assets.plan.workers);
   auto segment = shm::Segment::create(layout);

@@ -22,6 +22,9 @@ class Journal {
   virtual ~Journal() = default;
   /// One line of the access log, without its end; never blocks.
   virtual void write_access(std::string_view line) = 0;
+  /// The same for a line that is settled by the next call: kept, or dropped; kept if we die before.
+  virtual void stage_access(std::string_view line) = 0;
+  virtual void settle_access(bool keep) = 0;
   /// Other workers (bit mask) wait for a slot of a server.
   virtual void wake(std::uint64_t workers) = 0;
   /// A request ended; for the counters.

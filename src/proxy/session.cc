@@ -133,7 +133,7 @@ void Session::on_readable() noexcept {
     case Phase::Request:
     case Phase::Ending:
       // A client that only ended its sending side still waits for the answer.
-      if (transport_.is_broken()) return stream_->client_gone();
+      if (!wants_input() && transport_.is_broken()) return stream_->client_gone();
       [[fallthrough]];
     default: pump();
   }

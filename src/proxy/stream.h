@@ -125,6 +125,8 @@ class Stream final : public Pooled<Stream>,
   bool move_direction(net::Pump& pump, net::Transport& from, net::Transport& to, Inbox& early,
                       bool& ended);
   void finish(bool keep);
+  bool stage_log(std::uint64_t bytes);
+  void settle_log(bool whole, std::uint64_t bytes);
   void on_slot() override { choose(); }
   void on_deadline() noexcept override;
   void on_task() noexcept override { run_tunnel(); }

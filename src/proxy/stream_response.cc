@@ -70,8 +70,12 @@ void Stream::on_response_body(std::span<const char> bytes) {
 
 net::IoResult Stream::move_response() {
   upstream::Connection& connection = *attempt_->connection();
-  net::IoResult result = down_.move(context_.net, connection.transport(), session_.transport(),
-                                    connection.codec().plain_body());
+  std::uint64_t left = connection.codec().plain_body();
+  bool staged = left <= net::Pump::capacity && stage_log(left);
+  net::IoResult result =
+      down_.move(context_.net, connection.transport(), session_.transport(), left);
+  bool whole = result.io == net::Io::Done && result.bytes == left && down_.held() == 0;
+  if (staged) settle_log(whole, left);
   if (result.io == net::Io::Failed && session_.transport().has_failed()) {
     client_gone();
     return {net::Io::Again};
@@ -197,6 +201,25 @@ void Stream::describe(shm::SessionRow& row, std::uint64_t now) const {
   if (record_.route)
     row.route = static_cast<std::int32_t>(record_.route - record_.listener->routes.data());
   if (record_.server) row.server = static_cast<std::int32_t>(record_.server_slot);
+}
+
+// The bytes that a client gets next may be its last: killed right behind them, we shall have told of it.
+bool Stream::stage_log(std::uint64_t bytes) {
+  if (logged_ || !context_.access_log || session_.transport().queued() > 0) return false;
+  record_.times.ended = event::Loop::read_clock();
+  record_.bytes_out += bytes;
+  context_.journal.stage_access(context_.access_log->line(record_));
+  record_.bytes_out -= bytes;
+  return true;
+}
+
+void Stream::settle_log(bool whole, std::uint64_t bytes) {
+  context_.journal.settle_access(whole);
+  if (!whole) return;
+  logged_ = true;
+  record_.bytes_out += bytes;
+  context_.journal.count(record_);
+  record_.bytes_out -= bytes;
 }
 
 void Stream::log() {

@@ -22,15 +22,17 @@ LogRing::LogRing(const Segment& segment, std::uint32_t ring) {
   bytes_ = reinterpret_cast<char*>(begin + control_bytes);
 }
 
-bool LogRing::push(Kind kind, std::string_view line) {
+// Puts a record behind the head; returns what head is with it, or 0 if there is no room.
+std::uint64_t LogRing::write(Kind kind, std::string_view line) {
   line = line.substr(0, longest_line);
+  control_->staged.store(0);
   std::uint64_t head = control_->head.load(std::memory_order_relaxed);
   std::uint64_t tail = control_->tail.load(std::memory_order_acquire);
   std::size_t at = head % capacity, need = padded(line.size());
   std::size_t unused = capacity - at < need ? capacity - at : 0;  // records do not wrap
   if (head + unused + need - tail > capacity) {
     control_->dropped.fetch_add(1, std::memory_order_relaxed);
-    return false;
+    return 0;
   }
   if (unused > 0) {
     Record filler{skip, 0};
@@ -40,9 +42,29 @@ bool LogRing::push(Kind kind, std::string_view line) {
   Record record{static_cast<std::uint32_t>(line.size()), static_cast<std::uint32_t>(kind)};
   std::memcpy(bytes_ + at, &record, sizeof(record));
   std::memcpy(bytes_ + at + sizeof(record), line.data(), line.size());
-  control_->head.store(head + unused + need);
+  return head + unused + need;
+}
+
+bool LogRing::publish(std::uint64_t head) {
+  control_->head.store(head);
   // The writer looks once more after saying that it sleeps, so one of us sees the other.
   return control_->sleeping.load() != 0 && control_->sleeping.exchange(0) != 0;
+}
+
+bool LogRing::push(Kind kind, std::string_view line) {
+  std::uint64_t head = write(kind, line);
+  return head != 0 && publish(head);
+}
+
+void LogRing::stage(Kind kind, std::string_view line) { control_->staged.store(write(kind, line)); }
+
+bool LogRing::settle(bool keep) {
+  std::uint64_t head = control_->staged.load();
+  if (head == 0) return false;
+  // Killed between the two stores, the line is published again, which changes nothing.
+  bool wake = keep && publish(head);
+  control_->staged.store(0);
+  return wake;
 }
 
 bool LogRing::read(std::uint64_t& cursor, Line& line) const {

@@ -32,6 +32,14 @@ class LogRing {
   /// Appends a line.  True if the writer sleeps and must be woken.
   bool push(Kind kind, std::string_view line);
 
+  /// Writes a line that counts only if `settle(true)` follows, or if the producer dies before it could
+  /// say: for lines that must neither be told too early nor be lost.  Nothing may be pushed in between.
+  void stage(Kind kind, std::string_view line);
+  /// Keeps the staged line or drops it; true as for `push`.
+  bool settle(bool keep);
+  /// The next producer, at its start: the line its predecessor had staged counts.
+  void recover() { (void)settle(true); }
+
   /// There is room for a line of that size: it would not be dropped.
   bool has_room(std::size_t size) const;
 
@@ -71,6 +79,8 @@ class LogRing {
 
   struct Control {
     alignas(64) std::atomic<std::uint64_t> head;
+    std::atomic<std::uint64_t>
+        staged;  ///< what head becomes with the staged line; 0 = there is none
     std::atomic<std::uint64_t> dropped;
     alignas(64) std::atomic<std::uint64_t> tail;
     std::atomic<std::uint64_t> synced;
@@ -82,6 +92,8 @@ class LogRing {
     std::uint32_t kind;
   };
   static constexpr std::uint32_t skip = UINT32_MAX;
+  std::uint64_t write(Kind kind, std::string_view line);
+  bool publish(std::uint64_t head);
   static std::size_t padded(std::size_t size) { return (size + sizeof(Record) + 7) / 8 * 8; }
 
   Control* control_;

@@ -26,6 +26,7 @@ struct Layout {
   std::uint32_t listeners = 1;  ///< things with counters
   std::uint32_t routes = 1;
   std::uint32_t backends = 1;
+  std::int64_t started_us = 0;  ///< wall clock, when the master made it
 };
 
 /// Most workers: their sets are kept as bits of one word.

@@ -213,7 +213,10 @@ void Health::remove(std::uint32_t slot) {
   loop_.reap(*entries_[slot].release());
 }
 
-std::vector<CheckResult> Health::results(std::uint32_t slot) const { return entry(slot).results(); }
+std::vector<CheckResult> Health::results(std::uint32_t slot) const {
+  if (slot >= entries_.size() || !entries_[slot]) return {};
+  return entry(slot).results();
+}
 
 Health::Entry& Health::entry(std::uint32_t slot) const {
   WEIR_ASSERT(slot < entries_.size() && entries_[slot]);

@@ -71,7 +71,7 @@ class Health : private event::DeadlineEvents {
   /// Ends the checks; nothing is told of the slot any more, and it is free.
   void remove(std::uint32_t slot);
 
-  /// The last results, oldest first, at most `most_results`.
+  /// The last results, oldest first, at most `most_results`; none of a slot that is not checked (yet).
   std::vector<CheckResult> results(std::uint32_t slot) const;
   static constexpr std::size_t most_results = 16;
 

@@ -16,7 +16,7 @@ using shm::Use;
 namespace {
 
 void set_mark(shm::Mark& mark, const Cause& cause) {
-  mark.since_us = wall_clock_us();
+  mark.since_us = cause.since_us ? cause.since_us : wall_clock_us();
   shm::set_text(mark.by, cause.by);
   shm::set_text(mark.why, cause.why);
 }
@@ -285,8 +285,10 @@ void Registry::set_weight(std::uint32_t slot, std::optional<std::uint32_t> weigh
 
 void Registry::set_address(std::uint32_t slot, const net::Address& address, const Cause& cause) {
   std::string before = address_text(row(slot).address);
+  shm::SocketAddress wanted = to_shared(address);
+  if (std::memcmp(&wanted, &columns(slot).override_address, sizeof(wanted)) == 0) return;
   Entry& entry = open(slot);
-  entry.columns.override_address = to_shared(address);
+  entry.columns.override_address = wanted;
   set_mark(entry.columns.overridden, cause);
   close(slot, cause);
   tell("server.address", slot, before, address_text(row(slot).address), cause);

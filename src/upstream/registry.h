@@ -50,6 +50,7 @@ class RegistryEvents {
 /// Who did something and why, for the columns and the audit log.
 struct Cause {
   std::string_view by, why;
+  std::int64_t since_us = 0;  ///< wall clock; 0 = now
 };
 
 class Registry {

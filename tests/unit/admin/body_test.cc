@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Replies: tables, JSON and records, whole and in pieces.
 #include "admin/body.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Lines of the admin socket, and words that are written so that they are read again.
 #include "admin/words.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Three columns, transactions, slots that are used again, and outliers.
 #include "upstream/registry.h"
 
 #include "shm/outliers.h"
