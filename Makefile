@@ -103,14 +103,13 @@ $O/bench-%: $O/tests/bench/%.o $O/libsupport.a $(LIB)
 	$(call say,LD)
 	$Q$(LINK) -o $@ $^ $(LDLIBS)
 
-# The lists of directives and of metrics in the manuals are what the program itself prints.
+# The lists of directives, metrics and commands in the manuals are what the program itself prints.
+LISTS := directives metrics commands
 $O/man/%: man/%.in $O/weir
 	@mkdir -p $(@D)
 	$(call say,MAN)
-	$Q$O/weir help directives --mdoc >$@.directives
-	$Q$O/weir help metrics --mdoc >$@.metrics
-	$Qsed -e '/^\.\\" @DIRECTIVES@/{' -e 'r $@.directives' -e 'd' -e '}' \
-	    -e '/^\.\\" @METRICS@/{' -e 'r $@.metrics' -e 'd' -e '}' $< >$@ && rm $@.directives $@.metrics
+	$Q$(foreach l,$(LISTS),$O/weir help $l --mdoc >$@.$l &&) true
+	$Qsed $(foreach l,$(LISTS),-e '/^\.\\" @$l@/{' -e 'r $@.$l' -e 'd' -e '}') $< >$@ && rm $(LISTS:%=$@.%)
 
 define COMPILE_COMMANDS
 { printf '['; comma=; for f in $(filter %.cc,$(SRCS) $(TESTS) $(wildcard tests/*/*.cc)); do \

@@ -3,6 +3,7 @@
 // weir: options, then the process they ask for.
 #include <weir/version.h>
 
+#include "admin/command.h"
 #include "config/schema.h"
 #include "filter/table.h"
 #include "process/child.h"
@@ -59,6 +60,8 @@ int help(int count, char** words) {
     std::fputs(config::help_directives_mdoc().c_str(), stdout);
   } else if (what == "metrics" && count == 2 && std::strcmp(words[1], "--mdoc") == 0) {
     std::fputs(proxy::metrics_mdoc().c_str(), stdout);
+  } else if (what == "commands" && count == 2 && std::strcmp(words[1], "--mdoc") == 0) {
+    std::fputs(admin::commands_mdoc().c_str(), stdout);
   } else if (what == "directives" && count == 1) {
     std::fputs(config::help_directives(filter::kinds()).c_str(), stdout);
   } else {

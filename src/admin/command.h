@@ -112,6 +112,9 @@ struct Command {
 /// The whole table, sorted by name.
 std::span<const Command> commands();
 
+/// All commands with their arguments and levels, for weirctl(8), in mdoc.
+std::string commands_mdoc();
+
 /// The command that `words` begin with, or null; `used` is how many words its name has.
 const Command* find_command(std::span<const std::string> words, std::size_t& used);
 

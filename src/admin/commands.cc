@@ -17,6 +17,7 @@ namespace {
 
 using enum config::AdminLevel;
 constexpr std::uint8_t many = 255;
+constexpr std::string_view level_words[] = {"read", "operate", "admin"};
 
 void help(const Call& call, Reply& reply);
 
@@ -91,9 +92,8 @@ constexpr Command table[] = {
 // clang-format on
 
 std::string describe(const Command& command) {
-  static constexpr std::string_view levels[] = {"read", "operate", "admin"};
   return concat(command.name, command.arguments.empty() ? "" : " ", command.arguments, "\n    ",
-                command.help, "\n    level: ", levels[static_cast<std::size_t>(command.level)],
+                command.help, "\n    level: ", level_words[static_cast<std::size_t>(command.level)],
                 "\n");
 }
 
@@ -127,6 +127,15 @@ void unknown_command(std::span<const std::string> words, Reply& reply) {
 }  // namespace
 
 std::span<const Command> commands() { return table; }
+
+std::string commands_mdoc() {
+  std::string out = ".Bl -tag -width Ds\n";
+  for (const Command& command : table)
+    out += concat(".It Ic ", command.name, command.arguments.empty() ? "" : " Li \"",
+                  command.arguments, command.arguments.empty() ? "" : "\"", "\n", command.help,
+                  "\nLevel: ", level_words[static_cast<std::size_t>(command.level)], ".\n");
+  return out + ".El\n";
+}
 
 const Command* find_command(std::span<const std::string> words, std::size_t& used) {
   for (used = 2; used >= 1; --used) {
