@@ -178,7 +178,7 @@ class Control final : private upstream::RegistryEvents,
       least = std::min(least, registry_.table().seen(i));
     return least;
   }
-  std::uint64_t state_written() const override { return has_state() ? ring_.head() : 0; }
+  std::uint64_t state_written() const override { return last_record_; }
   std::uint64_t state_synced() const override { return has_state() ? ring_.synced() : UINT64_MAX; }
   std::uint64_t ask_workers() override {
     std::uint64_t question = shm::Report(fleet_.segment, 0).ask();
@@ -209,6 +209,7 @@ class Control final : private upstream::RegistryEvents,
     if (!has_state()) return true;
     if (!ring_.has_room(text.size())) return false;
     log_port_.write(kind, text);
+    last_record_ = ring_.head();
     return true;
   }
   bool has_state() const { return setup_.state.size() == 2; }
@@ -262,6 +263,7 @@ class Control final : private upstream::RegistryEvents,
   std::set<std::uint32_t> checked_;
   std::vector<std::uint32_t> added_, moved_;
   std::string state_[2];
+  std::uint64_t last_record_ = 0;  ///< position in the log ring behind it
   bool started_over_ = false;
 };
 

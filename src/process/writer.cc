@@ -95,6 +95,7 @@ class StateFiles {
 
   void begin(std::uint32_t which) {
     batch_.clear();
+    unsynced_ = false;
     if (which < files_.size() && ::ftruncate(files_[which].get(), 0) != 0)
       log(Level::Error, "state file: ", std::string_view(strerror(errno)));
   }
@@ -106,29 +107,37 @@ class StateFiles {
     which_ = which;
   }
 
-  // False if something did not reach the disk.
+  /// Something has not reached the disk yet.
+  bool is_behind() const { return !batch_.empty() || unsynced_; }
+
+  /// False if something did not reach the disk; it is kept for the next time.
   bool flush() {
-    if (batch_.empty() || which_ >= files_.size()) return true;
+    if (!is_behind() || which_ >= files_.size()) return true;
     int fd = files_[which_].get();
-    std::string_view rest = batch_;
-    bool written = ::lseek(fd, 0, SEEK_END) >= 0;
-    while (written && !rest.empty()) {
-      ssize_t size = ::write(fd, rest.data(), rest.size());
-      if (size > 0) rest.remove_prefix(static_cast<std::size_t>(size));
-      written = size > 0 || (size < 0 && errno == EINTR);
+    if (::lseek(fd, 0, SEEK_END) < 0) return fail();
+    while (!batch_.empty()) {
+      ssize_t size = ::write(fd, batch_.data(), batch_.size());
+      if (size < 0 && errno == EINTR) continue;
+      if (size <= 0) return fail();
+      batch_.erase(0, static_cast<std::size_t>(size));
+      unsynced_ = true;
     }
-    batch_.clear();
-    if (written && ::fdatasync(fd) == 0) return true;
-    log(Level::Error, "state file: ", std::string_view(strerror(errno)));
-    fresh_ = true;
-    return false;
+    if (::fdatasync(fd) != 0) return fail();
+    unsynced_ = false;
+    return true;
   }
 
  private:
+  static bool fail() {
+    log(Level::Error, "state file: ", std::string_view(strerror(errno)), "; trying again");
+    return false;
+  }
+
   std::vector<Fd> files_;
   std::string batch_;
   std::uint32_t which_ = 0;
   bool fresh_ = true;
+  bool unsynced_ = false;
 };
 
 class Writer {
@@ -168,9 +177,18 @@ class Writer {
       // Killed before the release, the next writer writes these again: better twice than not at all.
       access_.flush();
       error_.flush();
-      if (state_.flush()) ring.note_synced(cursor);
+      sync(cursor);
       ring.release(cursor);
     }
+    sync(rings_[setup_.plan.workers].tail());
+  }
+
+  // Records come by one ring, control's.  What the disk does not take is kept; when it has taken all,
+  // whoever waits for it is told.
+  void sync(std::uint64_t cursor) {
+    if (!state_.is_behind() || !state_.flush()) return;
+    rings_[setup_.plan.workers].note_synced(cursor);
+    wake(setup_.wakers[setup_.plan.workers].get());
   }
 
   void take(shm::LogRing& ring, const shm::LogRing::Line& line) {
@@ -204,7 +222,10 @@ class Writer {
 
   void sleep() {
     pollfd wait[2] = {{setup_.wakers.back().get(), POLLIN, 0}, {channel_.fd(), POLLIN, 0}};
-    (void)::poll(wait, 2, dropped_ > 0 ? static_cast<int>(report_seconds) * 1000 : -1);
+    int patience = state_.is_behind() ? 1000
+                   : dropped_ > 0     ? static_cast<int>(report_seconds) * 1000
+                                      : -1;
+    (void)::poll(wait, 2, patience);
     for (shm::LogRing& ring : rings_) ring.wake();
     if (wait[0].revents) clear_wake(setup_.wakers.back().get());
     if (wait[1].revents) take_message();
