@@ -113,7 +113,14 @@ void help(const Call& call, Reply& reply) {
   reply.body = make_text(std::move(text), call.json);
 }
 
+// Words of commands that are to come: nobody shall take them for something else.
+constexpr std::string_view reserved[] = {"confirm",  "drain",   "plan",   "reload",
+                                         "rollback", "undrain", "upgrade"};
+
 void unknown_command(std::span<const std::string> words, Reply& reply) {
+  if (std::find(std::begin(reserved), std::end(reserved), words[0]) != std::end(reserved))
+    return reply.fail("unknown",
+                      words[0] + " does not exist in this version; the word is reserved");
   std::string name = words[0];
   if (words.size() > 1) name += " " + words[1];
   std::vector<std::string_view> names;

@@ -177,17 +177,19 @@ class Writer {
       // Killed before the release, the next writer writes these again: better twice than not at all.
       access_.flush();
       error_.flush();
-      sync(cursor);
+      sync(&ring == &records() ? cursor : records().tail());
       ring.release(cursor);
     }
-    sync(rings_[setup_.plan.workers].tail());
+    sync(records().tail());
   }
 
-  // Records come by one ring, control's.  What the disk does not take is kept; when it has taken all,
-  // whoever waits for it is told.
+  /// The ring by which records come: control's.
+  shm::LogRing& records() { return rings_[setup_.plan.workers]; }
+
+  // What the disk does not take is kept; when it has taken all, whoever waits for it is told.
   void sync(std::uint64_t cursor) {
     if (!state_.is_behind() || !state_.flush()) return;
-    rings_[setup_.plan.workers].note_synced(cursor);
+    records().note_synced(cursor);
     wake(setup_.wakers[setup_.plan.workers].get());
   }
 
