@@ -7,12 +7,16 @@
 #include "process/setup.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 
+#include <algorithm>
 #include <string>
 
 namespace weir::process {
@@ -21,19 +25,32 @@ namespace {
 
 constexpr std::size_t batch_bytes = 256 * 1024;
 constexpr time_t report_seconds = 10;
+constexpr int patience_ms = 1000;
 
-// Where one kind of line goes.
+// Where one kind of line goes.  A reader that takes nothing for a while loses lines, as a full disk does:
+// they are counted, so that the other logs are not held up.
 class Target {
  public:
   Target(const config::LogTarget& target, Fd file, int priority)
       : to_(target.to), priority_(priority) {
-    if (to_ == config::LogTo::File) file_ = std::move(file);
-    if (to_ == config::LogTo::Stderr) file_ = Fd(::dup(STDERR_FILENO));
-    if (to_ == config::LogTo::Syslog) connect_syslog();
+    if (to_ == config::LogTo::File) use(std::move(file));
+    if (to_ == config::LogTo::Stderr) use(Fd(::dup(STDERR_FILENO)));
+    if (to_ != config::LogTo::Syslog) return;
+    use(Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
+    if (!connect_syslog())
+      log(Level::Warn, "syslog: /dev/log: ", std::string_view(strerror(errno)));
   }
 
   void reopen(Fd file) {
-    if (to_ == config::LogTo::File) file_ = std::move(file);
+    if (to_ != config::LogTo::File) return;
+    give_up();
+    use(std::move(file));
+  }
+
+  // A line that was begun stays what it is.
+  void give_up() {
+    lost_ += std::exchange(begun_, false);
+    batch_.clear();
   }
 
   void add(std::string_view line) {
@@ -44,49 +61,87 @@ class Target {
 
   void flush() {
     std::string_view rest = batch_;
-    while (!rest.empty() && file_.is_open()) {
-      ssize_t written = ::write(file_.get(), rest.data(), rest.size());
-      if (written > 0)
-        rest.remove_prefix(static_cast<std::size_t>(written));
-      else if (written < 0 && errno == EAGAIN)
-        wait_writable();
-      else if (written >= 0 || errno != EINTR)
+    while (!rest.empty() && file_.is_open() && has_room()) {
+      std::string_view piece = first_piece(rest);
+      ssize_t size = ::write(file_.get(), piece.data(), piece.size());
+      if (size > 0) {
+        begun_ = piece[static_cast<std::size_t>(size) - 1] != '\n';
+        rest.remove_prefix(static_cast<std::size_t>(size));
+      } else if (size == 0 || (errno != EINTR && errno != EAGAIN)) {
         break;
+      }
     }
-    // A full disk: these lines are lost, and counted, so that others are not held up for ever.
-    for (char c : rest) lost_ += c == '\n';
-    batch_.clear();
+    lose(rest.size());
   }
 
   std::uint64_t take_lost() { return std::exchange(lost_, 0); }
 
  private:
-  void wait_writable() {
-    pollfd wait{file_.get(), POLLOUT, 0};
-    (void)::poll(&wait, 1, 1000);
+  void use(Fd file) {
+    struct stat kind {};
+    file_ = std::move(file);
+    is_regular_ = ::fstat(file_.get(), &kind) == 0 && S_ISREG(kind.st_mode);
+    stalled_ = false;
   }
 
-  void connect_syslog() {
-    file_ = Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  // False if the reader stands still.  It has time once, and again when it has moved.
+  bool has_room() {
+    if (is_regular_) return true;
+    pollfd wait{file_.get(), POLLOUT, 0};
+    int ready = ::poll(&wait, 1, stalled_ ? 0 : patience_ms);
+    stalled_ = ready == 0;
+    return !stalled_;
+  }
+
+  // What a pipe that has room takes without waiting: whole lines, unless one alone is too long.
+  std::string_view first_piece(std::string_view rest) const {
+    if (is_regular_ || rest.size() <= PIPE_BUF) return rest;
+    std::size_t end = rest.rfind('\n', PIPE_BUF - 1);
+    return rest.substr(0, end == std::string_view::npos ? PIPE_BUF : end + 1);
+  }
+
+  // Gives up the last so many bytes of the batch, but for the rest of a line that was begun.
+  void lose(std::size_t size) {
+    batch_.erase(0, batch_.size() - size);
+    std::size_t kept = begun_ ? batch_.find('\n') + 1 : 0;
+    lost_ += static_cast<std::uint64_t>(
+        std::count(batch_.begin() + static_cast<std::ptrdiff_t>(kept), batch_.end(), '\n'));
+    batch_.resize(kept);
+  }
+
+  bool connect_syslog() {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::string_view("/dev/log").copy(address.sun_path, sizeof(address.sun_path) - 1);
-    if (::connect(file_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0)
-      log(Level::Warn, "syslog: /dev/log: ", std::string_view(strerror(errno)));
+    return ::connect(file_.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0;
   }
 
   void send_syslog(std::string_view line) {
     std::string message = "<" + std::to_string(priority_) + ">weir: ";
     message.append(line);
-    if (::send(file_.get(), message.data(), message.size(), MSG_NOSIGNAL) < 0) ++lost_;
+    auto sent = [&] {
+      return has_room() && ::send(file_.get(), message.data(), message.size(), MSG_NOSIGNAL) >= 0;
+    };
+    // It may have been started again, or only now.
+    if (!sent() && (stalled_ || !connect_syslog() || !sent())) ++lost_;
   }
 
   config::LogTo to_;
   int priority_;
   Fd file_;
+  bool is_regular_ = false;
+  bool stalled_ = false;
+  bool begun_ = false;  ///< the batch begins inside a line whose first part was written
   std::string batch_;
   std::uint64_t lost_ = 0;
 };
+
+Target* errors = nullptr;  // of this process, for weir::log
+
+void write_error(std::string_view line) {
+  errors->add(line);
+  errors->flush();
+}
 
 // The two state files, of which one is written at a time.
 class StateFiles {
@@ -157,6 +212,8 @@ class Writer {
       (void)channel_.send(net::MessageType::Failed, locked.error().text());
       return 1;
     }
+    errors = &error_;
+    set_logger("writer", level_from(setup_.plan.error_log.level), write_error);
     (void)channel_.send(net::MessageType::Ready);
     while (!stopping_) {
       drain();
@@ -164,6 +221,9 @@ class Writer {
       if (sleep_allowed()) sleep();
     }
     drain();
+    access_.give_up();
+    reported_ = 0;  // last words
+    report();
     return 0;
   }
 
@@ -175,8 +235,8 @@ class Writer {
       while (ring.read(cursor, line)) take(ring, line);
       if (cursor == before) continue;
       // Killed before the release, the next writer writes these again: better twice than not at all.
-      access_.flush();
       error_.flush();
+      access_.flush();
       sync(&ring == &records() ? cursor : records().tail());
       ring.release(cursor);
     }
@@ -213,7 +273,7 @@ class Writer {
     if (dropped_ == 0 || now - reported_ < report_seconds) return;
     log(Level::Warn, dropped_, " log lines were dropped: the log could not take them in time");
     reported_ = now;
-    dropped_ = 0;
+    if (error_.take_lost() == 0) dropped_ = 0;  // else nobody was told
   }
 
   bool sleep_allowed() {
@@ -260,6 +320,7 @@ class Writer {
 }  // namespace
 
 int run_writer(net::Channel channel) {
+  signal(SIGPIPE, SIG_IGN);
   auto setup = receive_setup(channel);
   if (!setup) return 1;
   set_logger("writer", level_from(setup->plan.error_log.level), nullptr);

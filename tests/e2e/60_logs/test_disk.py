@@ -1,45 +1,112 @@
 # SPDX-License-Identifier: Apache-2.0
 """A log that cannot take its lines costs lines, which are counted, and nothing else."""
 import ctypes
+import json
 import os
 import re
+import select
+import signal
 import socket
-import threading
 
-from weirtest import Client, Weir, ask, get, wait_until
+from weirtest import DEADLINE, Client, Weir, get, wait_until
 
 LISTENER = "\nlistener web { bind 127.0.0.1:{port}; route respond 200 fine }\n"
 LONG = "/" + "x" * 7000
 CLONE_NEWNS, MS_BIND, MS_REC, MS_PRIVATE = 0x20000, 0x1000, 0x4000, 0x40000
 
 
+def errors(weir):
+    return (weir.dir / "error.log").read_text()
+
+
 def dropped(weir):
-    lines = re.findall(r"(\d+) log lines were dropped", "\n".join(weir.log))
-    return sum(map(int, lines))
+    return sum(map(int, re.findall(r"writer (\d+) log lines were dropped", errors(weir))))
+
+
+def ask_many(weir, count, target="/"):
+    with Client(weir) as client:
+        for _ in range(count):
+            assert client.ask(get(target)).status == 200
+
+
+class Stalled(Weir):
+    """Its access log is a FIFO whose reader reads only when it is told to."""
+
+    def __init__(self):
+        super().__init__("access_log {dir}/fifo\nerror_log {dir}/error.log" + LISTENER, start=False)
+        os.mkfifo(self.dir / "fifo")
+        self.reader_end = os.open(self.dir / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+        self.start()
+
+    def read_all(self):
+        """Everything until weir has closed the FIFO."""
+        os.set_blocking(self.reader_end, True)
+        with open(self.reader_end, "rb") as file:
+            return file.read()
 
 
 def test_a_full_disk():
-    with Weir("access_log /dev/full" + LISTENER) as weir, Client(weir) as client:
-        for _ in range(50):
-            assert client.ask(get()).status == 200
+    with Weir("access_log /dev/full\nerror_log {dir}/error.log" + LISTENER) as weir:
+        ask_many(weir, 50)
         wait_until(lambda: dropped(weir) > 0, "word of the lost lines")
+        weir.send_signal(signal.SIGTERM)
+        assert weir.wait() == 0
+        assert dropped(weir) == 50
+
+
+def test_a_full_disk_for_the_error_log():
+    with Weir("access_log {dir}/access.log\nerror_log /dev/full" + LISTENER) as weir:
+        old = weir.pids("control")
+        os.kill(old[0], signal.SIGKILL)
+        wait_until(lambda: weir.pids("control") not in ([], old), "a new one")
+        ask_many(weir, 50)
+        assert len(weir.access(50)) == 50
+        weir.send_signal(signal.SIGTERM)
+        assert weir.wait() == 0
 
 
 def test_a_stalled_disk():
-    with Weir("access_log {dir}/fifo" + LISTENER, start=False) as weir:
-        os.mkfifo(weir.dir / "fifo")
-        reader = os.open(weir.dir / "fifo", os.O_RDONLY | os.O_NONBLOCK)
-        weir.start()
-        with Client(weir) as client:
-            for _ in range(1500):  # more than the ring holds
-                assert client.ask(get(LONG)).status == 200
-        os.set_blocking(reader, True)
-        drain = threading.Thread(target=lambda: all(iter(lambda: os.read(reader, 1 << 20), b"")), daemon=True)
-        drain.start()
+    """Other logs are written, the end comes at once, and whatever is not in the log was counted."""
+    with Stalled() as weir:
+        count = 1500  # more than the ring holds
+        ask_many(weir, count, LONG)
+        os.kill(weir.pids("control")[0], signal.SIGKILL)
+        wait_until(lambda: "ended: signal 9" in errors(weir), "a line in the other log")
         wait_until(lambda: dropped(weir) > 0, "word of the lost lines")
-        assert ask(weir).status == 200
-    drain.join()
-    os.close(reader)
+        ask_many(weir, 10)
+        weir.send_signal(signal.SIGTERM)
+        assert weir.wait() == 0
+        assert weir.read_all().count(b"\n") + dropped(weir) == count + 10
+
+
+def test_a_stall_that_ends():
+    """A line of which a part was written before the stall is whole after it."""
+    with Stalled() as weir:
+        ask_many(weir, 50, LONG)
+        wait_until(lambda: dropped(weir) > 0, "word of the lost lines")
+        begin = os.read(weir.reader_end, 1 << 20)
+        ask_many(weir, 50, "/after")
+        weir.send_signal(signal.SIGTERM)
+        assert weir.wait() == 0
+        *whole, rest = (begin + weir.read_all()).split(b"\n")
+        paths = [json.loads(line)["path"] for line in whole]
+        assert rest == b"" and paths.count("/after") == 50
+        assert len(paths) + dropped(weir) == 100
+
+
+def test_a_reader_that_leaves():
+    with Stalled() as weir:
+        writers = weir.pids("writer")
+        os.close(weir.reader_end)
+        ask_many(weir, 10)
+        wait_until(lambda: dropped(weir) > 0, "word of the lost lines")
+        weir.reader_end = os.open(weir.dir / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+        ask_many(weir, 10)
+        assert weir.pids("writer") == writers
+        weir.send_signal(signal.SIGTERM)
+        assert weir.wait() == 0
+        written = weir.read_all().count(b"\n")
+        assert written >= 10 and written + dropped(weir) == 20
 
 
 def private_dev(directory):
@@ -54,18 +121,66 @@ def private_dev(directory):
     return enter
 
 
+class Syslog(Weir):
+    """In a /dev of its own, whose log is .socket."""
+
+    def __init__(self, text):
+        super().__init__(text + LISTENER, start=False)
+        (self.dir / "dev").mkdir()
+        self.listen()
+        self.before_exec = private_dev(self.dir / "dev")
+        self.start()
+
+    def listen(self):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(self.dir / "dev" / "log"))
+        os.chmod(self.dir / "dev" / "log", 0o666)
+        self.socket.settimeout(DEADLINE)
+
+    def close(self):
+        self.socket.close()
+        os.unlink(self.dir / "dev" / "log")
+
+    def read_until(self, text):
+        """Lines up to the first with that text."""
+        lines = [self.socket.recv(65536).decode()]
+        while text not in lines[-1]:
+            lines.append(self.socket.recv(65536).decode())
+        return lines
+
+
 def test_syslog():
-    text = "access_log syslog format combined\nerror_log syslog level notice" + LISTENER
-    with Weir(text, start=False) as weir, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
-        (weir.dir / "dev").mkdir()
-        log.bind(str(weir.dir / "dev" / "log"))
-        os.chmod(weir.dir / "dev" / "log", 0o666)
-        log.settimeout(20)
-        weir.before_exec = private_dev(weir.dir / "dev")
-        weir.start()
-        assert ask(weir, get("/logged")).status == 200
-        lines = []
-        while not any("/logged" in line for line in lines):
-            lines.append(log.recv(65536).decode())
+    with Syslog("access_log syslog format combined\nerror_log syslog level notice") as weir:
+        ask_many(weir, 1, "/logged")
+        lines = weir.read_until("/logged")
         assert lines[-1].startswith("<30>weir: 127.0.0.1 - - [")
         assert any(line.startswith("<29>weir: ") and "weir ready" in line for line in lines)
+        weir.close()
+
+
+def test_syslog_is_started_again():
+    with Syslog("access_log syslog format combined\nerror_log {dir}/error.log") as weir:
+        ask_many(weir, 1, "/before")
+        weir.read_until("/before")
+        weir.close()
+        ask_many(weir, 5, "/without")
+        wait_until(lambda: dropped(weir) > 0, "word of the lost lines")
+        weir.listen()
+        ask_many(weir, 1, "/after")
+        assert weir.read_until("/after")
+        weir.close()
+
+
+def test_syslog_stands_still():
+    with Syslog("access_log syslog format combined\nerror_log {dir}/error.log") as weir:
+        ask_many(weir, 2000)
+        wait_until(lambda: dropped(weir) > 0, "word of the lost lines")
+        ask_many(weir, 100)
+        weir.send_signal(signal.SIGTERM)
+        assert weir.wait() == 0
+        weir.socket.setblocking(False)
+        received = 0
+        while select.select([weir.socket], [], [], 0)[0]:
+            received += weir.socket.recv(65536).startswith(b"<30>weir: ")
+        assert received + dropped(weir) == 2100
+        weir.close()
