@@ -60,6 +60,9 @@ Result<void> bind_all(Assets& assets) {
       // Another weir (or anybody) on this address must be noticed: the first socket binds alone.
       auto socket = net::listen_on(*address, {.reuse_port = !local});
       if (!socket) return socket.error();
+      // Like a port, a socket for clients is for everybody; its directory may say otherwise.
+      if (local && ::chmod(bind.at.host.c_str(), 0666) != 0)
+        return Error(Errc::System, bind.at.text + ": " + strerror(errno));
       assets.sockets.push_back({std::move(*socket), bind.listener});
       assets.shared_by_all.push_back(local);
     }

@@ -140,10 +140,6 @@ CASES = [admin, checks, forwarding, load_balancing, logging, quickstart, reverse
 CASES = {case.__name__.replace("_", "-"): case for case in CASES}
 
 # A listening Unix socket belongs to root then, with a mode that keeps the workers from connecting to it.
-as_root = pytest.mark.xfail(os.geteuid() == 0, reason="workers may not connect to sockets of root", strict=True)
-marks = {"unix-sockets": as_root}
-
-
 def test_each_has_a_case():
     assert sorted(CASES) == [path.stem for path in EXAMPLES]
 
@@ -153,7 +149,7 @@ def test_it_is_valid(path):
     assert run_weir("-t", "-c", path).returncode == 0
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=marks.get(name, ())) for name in CASES])
+@pytest.mark.parametrize("name", CASES)
 def test_it_does_what_it_shows(name):
     with Example(name) as example:
         CASES[name](example)
