@@ -44,8 +44,8 @@ void append_traffic(const Fleet& fleet, Of kind, std::uint32_t number, Row& row)
 }
 
 const std::vector<std::string_view> server_columns = {
-    "server", "use",        "since",    "reason", "address", "weight",   "in_flight",
-    "health", "configured", "override", "by",     "runtime", "requests", "errors"};
+    "server",     "use",      "since", "reason",  "address",  "weight", "in_flight", "health",
+    "configured", "override", "by",    "runtime", "requests", "errors", "p50_ms",    "p99_ms"};
 
 std::string configured_text(const shm::ServerColumns& columns) {
   return std::string(columns.at) + " weight " + std::to_string(columns.configured_weight);
@@ -74,6 +74,7 @@ Row server_row(const Fleet& fleet, std::uint32_t slot) {
   const shm::ServerRow& row = fleet.registry.row(slot);
   const shm::ServerColumns& columns = fleet.registry.columns(slot);
   shm::Counted counted = fleet.counters.sum(Of::Server, slot);
+  shm::CoarseLatencies latencies = fleet.counters.server_latencies(slot);
   return {fleet.registry.name(slot),
           upstream::Registry::word(row.use),
           time_text(since_of(columns)),
@@ -87,7 +88,9 @@ Row server_row(const Fleet& fleet, std::uint32_t slot) {
           columns.overridden.by,
           Cell::json(columns.runtime ? "true" : "false"),
           counted[Tally::Requests],
-          counted[Tally::ConnectErrors] + counted[Tally::Failures]};
+          counted[Tally::ConnectErrors] + counted[Tally::Failures],
+          Cell::json(milliseconds(latencies.quantile(0.5))),
+          Cell::json(milliseconds(latencies.quantile(0.99)))};
 }
 
 std::vector<std::uint32_t> all_servers(const Fleet& fleet) {

@@ -145,7 +145,7 @@ void Runtime::count_for(shm::Of kind, std::size_t number, const proxy::Record& r
   counters_.add(kind, at, Tally::BytesOut, record.bytes_out);
   counters_.add(kind, at, Tally::Microseconds, took);
   if (record.failure != http::Failure::None) counters_.add(kind, at, Tally::Failures, 1);
-  if (kind != shm::Of::Server) counters_.add_latency(kind, at, took);
+  counters_.add_latency(kind, at, took);
 }
 
 void Runtime::report() {

@@ -136,6 +136,8 @@ constexpr MetricFamily families[] = {
      "Attempts to have a request answered by the server."},
     {"weir_server_connect_errors_total", Type::Counter, Of::Server, Value::Tally, at(Tally::ConnectErrors),
      "Attempts that got no connection."},
+    {"weir_server_request_duration_seconds", Type::Histogram, Of::Server, Value::Durations, at(Tally::Microseconds),
+     "How long requests took for which the server was tried last."},
     {"weir_server_requests_in_flight", Type::Gauge, Of::Server, Value::InFlight, 0,
      "Requests that the server has now, over all workers."},
     {"weir_server_weight", Type::Gauge, Of::Server, Value::Weight, 0,
@@ -178,6 +180,12 @@ constexpr Bound bounds[] = {
     {100'000, R"(le="0.1")"},   {250'000, R"(le="0.25")"},  {500'000, R"(le="0.5")"},
     {1'000'000, R"(le="1")"},   {2'500'000, R"(le="2.5")"}, {5'000'000, R"(le="5")"},
     {10'000'000, R"(le="10")"}, {30'000'000, R"(le="30")"}, {60'000'000, R"(le="60")"}};
+
+// The same for servers: 2 to the 10th, 12th, ... microseconds.
+constexpr Bound coarse_bounds[] = {
+    {1 << 10, R"(le="0.001024")"}, {1 << 12, R"(le="0.004096")"},  {1 << 14, R"(le="0.016384")"},
+    {1 << 16, R"(le="0.065536")"}, {1 << 18, R"(le="0.262144")"},  {1 << 20, R"(le="1.048576")"},
+    {1 << 22, R"(le="4.194304")"}, {1 << 24, R"(le="16.777216")"}, {1 << 26, R"(le="67.108864")"}};
 
 // A piece is complete when it has so many bytes: the samples of one thing fit in what is left of 64 KiB.
 constexpr std::size_t piece = 52 * 1024;
@@ -347,8 +355,29 @@ void Metrics::append_tallies(std::string& out, const MetricFamily& family,
   }
 }
 
+// Of servers only powers of two are known, and only of those that have had a request.
+void Metrics::append_server_durations(std::string& out, const MetricFamily& family,
+                                      std::uint32_t slot) const {
+  const shm::CoarseLatencies latencies = counters_.server_latencies(slot);
+  if (latencies.total == 0) return;
+  std::uint64_t below = 0;
+  std::size_t next = 0;
+  for (const auto& [us, label] : coarse_bounds) {
+    for (; (std::uint64_t{1} << next) <= us; ++next) below += latencies.bucket[next];
+    begin_sample(out, family.name, "_bucket", label);
+    append_value(out, below);
+  }
+  begin_sample(out, family.name, "_bucket", R"(le="+Inf")");
+  append_value(out, latencies.total);
+  begin_sample(out, family.name, "_sum");
+  append_seconds(out, counters_.sum(shm::Of::Server, slot, Tally{family.which}));
+  begin_sample(out, family.name, "_count");
+  append_value(out, latencies.total);
+}
+
 void Metrics::append_durations(std::string& out, const MetricFamily& family,
                                std::uint32_t number) const {
+  if (family.of == Of::Server) return append_server_durations(out, family, number);
   const shm::Latencies latencies = counters_.latencies(counted(family.of), number);
   std::uint64_t below = 0;
   std::size_t next = 0;

@@ -51,6 +51,8 @@ class Metrics {
   void append_of_worker(std::string& out, const MetricFamily& family, std::uint32_t worker);
   void append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot);
   void append_tallies(std::string& out, const MetricFamily& family, std::uint32_t number) const;
+  void append_server_durations(std::string& out, const MetricFamily& family,
+                               std::uint32_t slot) const;
   void append_durations(std::string& out, const MetricFamily& family, std::uint32_t number) const;
   void begin_sample(std::string& out, std::string_view name, std::string_view suffix = {},
                     std::string_view more = {}) const;

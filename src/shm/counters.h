@@ -57,13 +57,31 @@ struct Buckets {
   static std::uint64_t end(std::size_t index) { return begin(index + 1); }
 };
 
+/// The coarse buckets of a server, of which there may be very many: one a power of two.
+struct CoarseBuckets {
+  static constexpr std::size_t count = 32;
+  /// 0 to count - 1; bucket i holds what is under 2^i microseconds and not in an earlier one.
+  static std::size_t index(std::uint64_t us) {
+    auto bits = static_cast<std::size_t>(std::bit_width(us));
+    return bits < count ? bits : count - 1;
+  }
+};
+
 /// A copy of what has been counted for one thing, summed over workers.
 struct Counted {
   std::uint64_t tally[tallies] = {};
   std::uint64_t operator[](Tally what) const { return tally[static_cast<std::size_t>(what)]; }
 };
 
-/// A histogram summed over workers; empty for servers, which have none.
+/// A histogram of a server summed over workers.
+struct CoarseLatencies {
+  std::uint64_t bucket[CoarseBuckets::count] = {};
+  std::uint64_t total = 0;
+  /// As Latencies::quantile, within a factor of the square root of two.
+  std::uint64_t quantile(double share) const;
+};
+
+/// A histogram summed over workers; empty for servers, which have coarse ones.
 struct Latencies {
   std::uint64_t bucket[Buckets::count] = {};
   std::uint64_t total = 0;
@@ -82,9 +100,10 @@ class Counters {
   void add(Of kind, std::uint32_t number, Tally what, std::uint64_t amount) {
     bump(row(worker_, kind, number)[static_cast<std::size_t>(what)], amount);
   }
-  /// Counts a duration in its bucket; not for servers, and only where Tally::Requests is counted too.
+  /// Counts a duration in its bucket; the thing's request has been counted before.
   void add_latency(Of kind, std::uint32_t number, std::uint64_t us) {
-    bump(buckets(worker_, kind, number)[Buckets::index(us)], 1);
+    std::size_t index = kind == Of::Server ? CoarseBuckets::index(us) : Buckets::index(us);
+    bump(buckets(worker_, kind, number)[index], 1);
   }
 
   // Anybody.
@@ -92,6 +111,7 @@ class Counters {
   Counted sum(Of kind, std::uint32_t number) const;
   std::uint64_t sum(Of kind, std::uint32_t number, Tally what) const;
   Latencies latencies(Of kind, std::uint32_t number) const;
+  CoarseLatencies server_latencies(std::uint32_t slot) const;
   std::uint32_t size(Of kind) const { return parts_[static_cast<std::size_t>(kind)].count; }
 
  private:
@@ -117,7 +137,7 @@ class Counters {
   }
   Cell* buckets(std::uint32_t worker, Of kind, std::uint32_t number) const {
     return cells_ + worker * block_ + parts_[static_cast<std::size_t>(kind)].buckets +
-           number * Buckets::count;
+           number * (kind == Of::Server ? CoarseBuckets::count : Buckets::count);
   }
 
   Cell* cells_;

@@ -192,5 +192,29 @@ TEST(Counters, ALookAtWhatWasNeverUsedTakesNoMemory) {
   EXPECT_LE(blocks() - used, 2 * 4096 / 512);
 }
 
+TEST(CoarseBuckets, ServersKnowTheirLatenciesByPowersOfTwo) {
+  Layout layout;
+  layout.workers = 2;
+  layout.servers = 3;
+  auto segment = Segment::create(layout);
+  ASSERT_TRUE(segment);
+  for (std::uint32_t worker = 0; worker < 2; ++worker) {
+    Counters counters(*segment, worker);
+    for (std::uint64_t us : {0, 1, 900, 1000, 1'000'000}) {
+      counters.add(Of::Server, 1, Tally::Requests, 1);
+      counters.add_latency(Of::Server, 1, us);
+    }
+  }
+  CoarseLatencies sum = Counters(*segment, 0).server_latencies(1);
+  EXPECT_EQ(sum.total, 10U);
+  EXPECT_EQ(sum.bucket[0], 2U);
+  EXPECT_EQ(sum.bucket[1], 2U);
+  EXPECT_EQ(sum.bucket[10], 4U);
+  EXPECT_EQ(sum.bucket[20], 2U);
+  EXPECT_NEAR(static_cast<double>(sum.quantile(0.7)), 724, 1);  // 512 to 1024
+  EXPECT_EQ(Counters(*segment, 0).server_latencies(2).total, 0U);
+  EXPECT_EQ(CoarseBuckets::index(UINT64_MAX), CoarseBuckets::count - 1);
+}
+
 }  // namespace
 }  // namespace weir::shm
