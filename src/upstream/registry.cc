@@ -21,6 +21,11 @@ void set_mark(shm::Mark& mark, const Cause& cause) {
   shm::set_text(mark.why, cause.why);
 }
 
+std::string address_key(const config::Config& config, const shm::ServerRow& row,
+                        std::string_view at) {
+  return config.backends[row.backend].name + "/" + std::string(at);
+}
+
 std::string address_text(const shm::SocketAddress& address) {
   return address.size == 0 ? "none" : from_shared(address).text();
 }
@@ -92,7 +97,17 @@ void Registry::place(std::uint32_t slot, const Entry& entry) {
   entries_[slot] = entry;
   slots_[entry.row.backend].push_back(slot);
   names_[name(slot)] = slot;
+  if (!entry.columns.leaving) index_address(slot);
   count(entry, +1);
+}
+
+void Registry::index_address(std::uint32_t slot) {
+  addresses_.try_emplace(address_key(config_, entries_[slot].row, entries_[slot].columns.at), slot);
+}
+
+void Registry::drop_address(std::uint32_t slot) {
+  auto found = addresses_.find(address_key(config_, entries_[slot].row, entries_[slot].columns.at));
+  if (found != addresses_.end() && found->second == slot) addresses_.erase(found);
 }
 
 std::string Registry::name(std::uint32_t slot) const {
@@ -197,14 +212,16 @@ void Registry::commit() {
 }
 
 void Registry::abort() {
+  for (std::uint32_t slot : added_) drop_address(slot);
   for (const auto& [slot, entry] : saved_) {
     count(entries_[slot], -1);
     entries_[slot] = entry;
     count(entry, +1);
+    if (!entry.columns.leaving) index_address(slot);
   }
   for (std::uint32_t slot : added_) {
     count(entries_[slot], -1);
-    vacate(slot);
+    vacate(slot, 0);  // nobody has ever seen it
   }
   deferred_ = false;
 }
@@ -226,9 +243,9 @@ Result<std::uint32_t> Registry::add(std::uint32_t backend, const config::Server&
                                     const Cause& cause) {
   if (auto other = find(backend, server.name))
     return Error(Errc::Exists, "server " + name(*other) + " exists");
-  for (std::uint32_t slot : slots_[backend])
-    if (!columns(slot).leaving && server.at.text == columns(slot).at)
-      return Error(Errc::Exists, "server " + name(slot) + " has this address");
+  auto same = addresses_.find(config_.backends[backend].name + "/" + server.at.text);
+  if (same != addresses_.end())
+    return Error(Errc::Exists, "server " + name(same->second) + " has this address");
   auto slot = free_slot();
   if (!slot) return Error(Errc::Limit, "all slots for servers are taken");
   Entry entry;
@@ -247,6 +264,7 @@ Result<std::uint32_t> Registry::add(std::uint32_t backend, const config::Server&
 void Registry::remove(std::uint32_t slot, std::int64_t by_us, const Cause& cause) {
   Entry& entry = open(slot);
   bool first = !std::exchange(entry.columns.leaving, true);
+  if (first) drop_address(slot);
   entry.columns.leave_by_us = by_us;
   set_mark(entry.columns.overridden, cause);
   close(slot, cause);
@@ -326,23 +344,23 @@ void Registry::set_resolved(std::uint32_t slot, const net::Address& address) {
     tell("server.address", slot, before, address_text(row(slot).address), {"dns", at});
 }
 
-// The slot is empty from now on, and may be given away once everybody has seen it.
-void Registry::vacate(std::uint32_t slot) {
+void Registry::vacate(std::uint32_t slot, std::uint64_t since) {
   Entry& entry = entries_[slot];
   std::erase(slots_[entry.row.backend], slot);
   names_.erase(name(slot));
+  drop_address(slot);
   Entry empty;
   empty.row.incarnation = entry.row.incarnation;
   empty.row.backend = entry.row.backend;
   entry = empty;
-  free_.push_back({slot, table_.changes() + 1});
+  free_.push_back({slot, since});
 }
 
 void Registry::release(std::uint32_t slot) {
   const std::string by = columns(slot).overridden.by;
   tell("server.removed", slot, "", "", {by, "nothing is in flight there"});
   events_.on_removed(slot);
-  vacate(slot);
+  vacate(slot, table_.changes() + 1);
   show(slot);
 }
 

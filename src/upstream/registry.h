@@ -131,7 +131,11 @@ class Registry {
   void count(const Entry& entry, int sign);
   void show(std::uint32_t slot);
   void keep(std::uint32_t slot);
-  void vacate(std::uint32_t slot);
+  /// A server that takes requests or may again has its address for itself in its backend.
+  void index_address(std::uint32_t slot);
+  void drop_address(std::uint32_t slot);
+  /// Empties the slot; it may be given away once all have seen so many changes.
+  void vacate(std::uint32_t slot, std::uint64_t since);
   void load_configured();
   std::optional<std::uint32_t> free_slot();
   void tell(std::string_view type, std::uint32_t slot, std::string from, std::string to,
@@ -145,6 +149,7 @@ class Registry {
   std::vector<Entry> entries_;
   std::vector<std::vector<std::uint32_t>> slots_;  ///< by backend
   std::unordered_map<std::string, std::uint32_t> names_;
+  std::unordered_map<std::string, std::uint32_t> addresses_;  ///< as written, of those not leaving
   std::vector<Waiting> free_, leaving_;
   std::uint64_t seen_by_all_ = 0;
   std::vector<Routable> routable_;
