@@ -60,12 +60,31 @@ StateLog::File StateLog::read(const std::string& text) {
   return file;
 }
 
+// What a removed server once was is not told any more, so that its name and address are free for those
+// that came after it.
+void StateLog::drop_removed(std::vector<std::vector<std::string>>& records) {
+  std::set<std::pair<std::string, std::string>> removed;
+  std::vector<std::vector<std::string>> kept;
+  for (auto record = records.rbegin(); record != records.rend(); ++record) {
+    const std::string& kind = (*record)[0];
+    if (kind == "removed" && record->size() == 3) {
+      removed.insert({(*record)[1], (*record)[2]});
+      continue;
+    }
+    bool of_server = (kind == "server" || kind == "added") && record->size() > 2;
+    if (!of_server || !removed.contains({(*record)[1], (*record)[2]}))
+      kept.push_back(std::move(*record));
+  }
+  records.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
+}
+
 void StateLog::load(const std::string (&files)[2], bool known) {
   File read_files[2] = {read(files[0]), read(files[1])};
   file_ = read_files[1].epoch > read_files[0].epoch ? 1 : 0;
-  const File& file = read_files[file_];
+  File& file = read_files[file_];
   epoch_ = file.epoch;
   if (file.epoch == 0) return;
+  drop_removed(file.records);
   loading_ = true;
   for (const auto& record : file.records)
     if (!known || record[0] == "result") apply(record);
@@ -76,15 +95,8 @@ void StateLog::apply(const std::vector<std::string>& record) {
   const std::string& kind = record[0];
   if (kind == "server" && record.size() == 9) return apply_server(record);
   if (kind == "added" && record.size() == 8) return apply_added(record);
-  if (kind == "result" && record.size() == 4) {
+  if (kind == "result" && record.size() == 4)
     results_[record[1]] = {static_cast<std::int64_t>(to_number(record[2]).value_or(0)), record[3]};
-    return;
-  }
-  if (kind != "removed" || record.size() != 3) return;
-  auto backend = registry_.find_backend(record[1]);
-  auto slot = backend ? registry_.find(*backend, record[2]) : std::nullopt;
-  // Nothing is in flight yet: it goes at once.
-  if (slot && registry_.columns(*slot).runtime) registry_.remove(*slot, 1, {"state file", ""});
 }
 
 void StateLog::apply_server(const std::vector<std::string>& record) {
@@ -101,9 +113,11 @@ void StateLog::apply_server(const std::vector<std::string>& record) {
     if (upstream::Registry::word(state) == record[3]) registry_.set_state(*slot, state, cause);
   auto weight = to_number<std::uint32_t>(record[4]);
   registry_.set_weight(*slot, weight, cause);
-  auto endpoint = config::parse_endpoint(record[5]);
-  auto address = endpoint ? net::Address::from(*endpoint) : net::Address();
-  registry_.set_address(*slot, address ? *address : net::Address(), cause);
+  net::Address address;  // unset = as configured
+  if (auto endpoint = config::parse_endpoint(record[5]))
+    if (auto given = net::Address::from(*endpoint)) address = *given;
+  if (address.is_set() || registry_.columns(*slot).override_address.size > 0)
+    registry_.set_address(*slot, address, cause);
 }
 
 void StateLog::apply_added(const std::vector<std::string>& record) {
@@ -145,11 +159,15 @@ std::string StateLog::added_record(std::uint32_t slot) const {
 void StateLog::note_server(std::uint32_t slot) {
   if (loading_) return;
   const shm::ServerColumns& columns = registry_.columns(slot);
-  if (columns.runtime && columns.overridden.since_us == 0) return write(added_record(slot));
-  if (columns.leaving)
-    return note_removed(registry_.config().backends[registry_.row(slot).backend].name,
-                        registry_.row(slot).name);
-  write(server_record(slot));
+  if (columns.leaving) {
+    // One that came and went within a transaction was never told of.
+    if (added_.erase(slot) > 0)
+      note_removed(registry_.config().backends[registry_.row(slot).backend].name,
+                   registry_.row(slot).name);
+    return;
+  }
+  if (columns.runtime && added_.insert(slot).second) write(added_record(slot));
+  if (columns.overridden.since_us != 0) write(server_record(slot));
 }
 
 void StateLog::note_removed(const std::string& backend, const std::string& name) {
@@ -179,11 +197,12 @@ void StateLog::write_whole() {
   waiting_.push_back(std::string("\x01") + (file_ ? "1" : "0"));
   written_ = 0;
   write(join({"epoch", std::to_string(++epoch_)}));
+  added_.clear();
   for (std::uint32_t backend = 0; backend < registry_.config().backends.size(); ++backend)
     for (std::uint32_t slot : registry_.servers(backend)) {
       const shm::ServerColumns& columns = registry_.columns(slot);
       if (columns.leaving) continue;
-      if (columns.runtime) write(added_record(slot));
+      if (columns.runtime && added_.insert(slot).second) write(added_record(slot));
       if (columns.overridden.since_us != 0) write(server_record(slot));
     }
   for (const auto& [op_id, result] : results_)

@@ -54,6 +54,8 @@ class StateLog final : private event::DeadlineEvents {
   void note_removed(const std::string& backend, const std::string& name);
   void keep_result(const std::string& op_id, const std::string& result);
   const std::string* find_result(const std::string& op_id);
+  /// Records wait for room on the way to the disk.
+  bool is_behind() const { return !waiting_.empty(); }
 
  private:
   struct Result {
@@ -66,6 +68,7 @@ class StateLog final : private event::DeadlineEvents {
   };
 
   static File read(const std::string& text);
+  static void drop_removed(std::vector<std::vector<std::string>>& records);
   void apply(const std::vector<std::string>& record);
   void apply_server(const std::vector<std::string>& record);
   void apply_added(const std::vector<std::string>& record);
@@ -83,6 +86,7 @@ class StateLog final : private event::DeadlineEvents {
   std::deque<std::string>
       waiting_;  ///< records for which there was no room; "\x01N" = begin file N
   std::map<std::string, Result> results_;
+  std::set<std::uint32_t> added_;  ///< slots of runtime servers that the file has
   std::uint64_t epoch_ = 0;
   std::uint32_t file_ = 0;
   std::size_t written_ = 0, whole_ = 0;  ///< bytes of this file, and of its beginning
