@@ -21,6 +21,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace weir::process {
 
 namespace {
@@ -93,8 +95,7 @@ class Control final : private upstream::RegistryEvents,
     for (const config::SourceFile& file : bundle->files)
       fleet_.bundle_text +=
           "# " + file.name + "\n" + file.text + (file.text.ends_with('\n') ? "" : "\n");
-    if (setup_.state.size() == 2)
-      for (int i = 0; i < 2; ++i) state_[i] = read_all(setup_.state[static_cast<std::size_t>(i)]);
+    if (has_state()) read_state();
     return {};
   }
 
@@ -117,6 +118,30 @@ class Control final : private upstream::RegistryEvents,
   }
 
  private:
+  // The files, and what a former control has handed over that the writer may not have written yet.
+  // The ring comes first: the writer may go on meanwhile, and a record that is there twice does no harm.
+  void read_state() {
+    using Kind = shm::LogRing::Kind;
+    std::vector<std::pair<Kind, std::string>> waiting;
+    std::uint32_t which = ring_.state_file();
+    std::uint64_t cursor = ring_.tail();
+    for (shm::LogRing::Line line; ring_.read(cursor, line);)
+      if (line.kind == Kind::State || line.kind == Kind::StateBegin)
+        waiting.emplace_back(line.kind, line.text);
+    auto begun = std::find_if(waiting.begin(), waiting.end(),
+                              [](const auto& each) { return each.first == Kind::StateBegin; });
+    if (begun != waiting.end()) which = begun->second == "1" ? 0 : 1;
+    for (std::size_t i = 0; i < 2; ++i) state_[i] = read_all(setup_.state[i]);
+    for (const auto& [kind, text] : waiting) {
+      if (kind == Kind::State) {
+        state_[which] += "\n" + text;
+      } else {
+        which = text == "1" ? 1 : 0;
+        state_[which].clear();
+      }
+    }
+  }
+
   // A server's checks and its name begin.
   void begin(std::uint32_t slot) {
     const config::Backend& backend = config_.backends[registry_.row(slot).backend];
@@ -178,7 +203,10 @@ class Control final : private upstream::RegistryEvents,
       least = std::min(least, registry_.table().seen(i));
     return least;
   }
-  std::uint64_t state_written() const override { return last_record_; }
+  std::uint64_t state_written() const override {
+    // What has found no room on the way will not be on the disk soon.
+    return state_log_.is_behind() ? UINT64_MAX : last_record_;
+  }
   std::uint64_t state_synced() const override { return has_state() ? ring_.synced() : UINT64_MAX; }
   std::uint64_t ask_workers() override {
     std::uint64_t question = shm::Report(fleet_.segment, 0).ask();
@@ -224,6 +252,8 @@ class Control final : private upstream::RegistryEvents,
     shm::ServerTable table = registry_.table();
     table.want_seen(table.changes());
     for (std::uint32_t i = 0; i < setup_.plan.workers; ++i) wake(setup_.wakers[i].get());
+    // A worker that has looked before we said what we want does not tell.
+    if (seen_by_all() >= table.changes()) resume_sockets();
     on_deadline();
   }
 
@@ -231,13 +261,17 @@ class Control final : private upstream::RegistryEvents,
   void on_ready(event::Ready) noexcept override {
     clear_wake(own_waker());
     ejector_.drain_notices();
-    for (const auto& socket : sockets_) socket->resume();
+    resume_sockets();
     on_deadline();
   }
 
   void on_deadline() noexcept override {
     if (registry_.reap_leaving(seen_by_all(), wall_clock_us()))
       reap_.set(loop_, loop_.now() + reap_us);
+  }
+
+  void resume_sockets() {
+    for (const auto& socket : sockets_) socket->resume();
   }
 
   int own_waker() const { return setup_.wakers[setup_.plan.workers].get(); }
