@@ -81,6 +81,7 @@ void Transaction::commit(Fleet& fleet, const Caller& caller, bool force, Reply& 
   if (!mine.op_id_.empty())
     if (const std::string* result = fleet.daemon.find_result(mine.op_id_)) {
       reply.text = *result;
+      reply.visible_at = fleet.registry.table().changes();
       return;
     }
   if (mine.is_in_conflict(fleet, reply)) return;
