@@ -57,8 +57,10 @@ void AdminSession::pump() {
     if (rounds == most_rounds) return loop_.post(again_);
     bool read = read_input();
     if (dead_) return;
-    take_lines();
-    write_replies();
+    do {
+      take_lines();
+      write_replies();
+    } while (may_take() && in_.find('\n') != std::string::npos);
     if (watching_) write_events();
     bool sent = send_output();
     if (dead_) return;
@@ -83,9 +85,16 @@ bool AdminSession::read_input() {
   return false;
 }
 
+// A body may hold much, so the next command runs only when it has been made, and as the client takes it.
+bool AdminSession::may_take() const {
+  bool body_waits = !pending_.empty() && pending_.back().reply.body;
+  return pending_.size() < most_pending && !body_waits && !closing_ &&
+         out_.size() - out_at_ < most_output;
+}
+
 void AdminSession::take_lines() {
   std::size_t begin = 0;
-  while (pending_.size() < most_pending && !closing_) {
+  while (may_take()) {
     std::size_t end = in_.find('\n', begin);
     if (end == std::string::npos || end - begin > longest_line) {
       if (in_.size() - begin <= longest_line) break;

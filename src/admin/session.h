@@ -48,6 +48,7 @@ class AdminSession final : public Hook,
 
   void pump();
   bool read_input();
+  bool may_take() const;
   void take_lines();
   void take_line(std::string_view line);
   void answer(std::vector<std::string> words, bool json, Reply& reply);
