@@ -7,6 +7,7 @@
         admin.many(lines)                                replies to lines that are sent without waiting
         ctl(weir, "status", json=True)                   the CompletedProcess of the real weirctl
 """
+import contextlib
 import ctypes
 import functools
 import json
@@ -115,7 +116,12 @@ class AdminClient:
     def many(self, lines):
         """The replies to all lines, in order, while somebody else sends them."""
         lines = list(lines)
-        sender = threading.Thread(target=self.send, args=lines, daemon=True)
+
+        def send():
+            with contextlib.suppress(OSError):  # who reads notices that it ended
+                self.send(*lines)
+
+        sender = threading.Thread(target=send, daemon=True)
         sender.start()
         replies = [self.reply() for _ in lines]
         sender.join(DEADLINE)
