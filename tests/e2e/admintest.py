@@ -11,7 +11,7 @@ import contextlib
 import ctypes
 import functools
 import json
-import shlex
+import re
 import socket
 import subprocess
 import threading
@@ -170,6 +170,9 @@ def hash_library():
     return library
 
 
+WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|([^" ]+)')
+
+
 def record_hash(record):
     return b"%016x" % hash_library().XXH3_64bits_withSeed(record, len(record), 0x77656972)
 
@@ -185,7 +188,7 @@ def read_state_file(path):
     for line in path.read_bytes().split(b"\n"):
         found, record = line[:16], line[17:]
         if line and record_hash(record) == found:
-            records.append(shlex.split(record.decode()))
+            records.append([quoted or plain for quoted, plain in WORD.findall(record.decode())])
         elif line:
             broken.append(line)
     epoch = next((int(r[1]) for r in records if r[0] == "epoch"), 0)
