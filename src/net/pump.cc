@@ -54,7 +54,8 @@ void Pump::give_pipe() {
 }
 
 IoResult Pump::move(const Context& context, Transport& from, Transport& to, std::uint64_t most) {
-  if (to.queued() > 0) return {to.has_failed() ? Io::Failed : Io::Again};
+  if (to.has_failed()) return {Io::Failed};
+  if (to.queued() > 0) return {Io::Again};
   if (from.can_splice() && to.can_splice() && (in_pipe_ > 0 || take_pipe()))
     return move_in_kernel(from, to, most);
   return move_by_copy(context, from, to, most);
