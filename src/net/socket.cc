@@ -26,6 +26,8 @@ Result<void> remove_stale(const Address& address) {
   Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (::connect(probe.get(), address.get(), address.size()) == 0 || errno == EAGAIN)
     return Error(Errc::Exists, std::string(path) + " is in use by another process");
+  // EPROTOTYPE: somebody's, of another type.  EACCES: perhaps somebody's.
+  if (errno != ECONNREFUSED) return failed(address, "look at the socket that is there");
   if (::unlink(path) != 0) return failed(address, "remove stale socket");
   return {};
 }
