@@ -42,7 +42,10 @@ int TcpTransport::connect_result() {
   int error = 0;
   socklen_t size = sizeof(error);
   if (getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
-  if (error == 0) connecting_ = false;
+  if (error == 0) {
+    connecting_ = false;
+    flush_queue();
+  }
   return error;
 }
 
@@ -135,6 +138,8 @@ void TcpTransport::send(Gather& gather) {
       queue_.append(static_cast<char*>(piece.iov_base) + sent, piece.iov_len - sent);
       sent = 0;
     }
+    // One call takes only so many pieces: the socket may have room for the rest.
+    flush_queue();
   }
   gather.clear();
 }
@@ -148,7 +153,10 @@ void TcpTransport::flush_queue() {
     std::size_t sent = write_pieces(pieces, count);
     if (failed_) return;
     queue_.consume(sent);
-    if (sent < asked) writable_ = false;
+    if (sent < asked) {
+      writable_ = false;
+      watch();
+    }
   }
   if (queue_.empty() && shut_down_) ::shutdown(fd_, SHUT_WR);
 }
