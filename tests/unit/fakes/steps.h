@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Steps: what a test waits for on a loop, one thing after the other, without sleeping.  Where the end of
+// the turn is taken (by an outbox), the loop is kept turning by a task instead.
+#pragma once
+
+#include "event/deadline.h"
+#include "event/loop.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <functional>
+
+namespace weir::test {
+
+class Steps final : private event::TaskEvents, private event::DeadlineEvents {
+ public:
+  explicit Steps(event::Loop& loop) : loop_(loop), turn_(*this), give_up_(*this) {}
+
+  /// Then: once `until` holds, `then` is done.
+  Steps& when(
+      std::function<bool()> until, std::function<void()> then = [] {}) {
+    steps_.push_back({std::move(until), std::move(then)});
+    return *this;
+  }
+
+  /// Turns until the last step is done; once for a loop.  What takes 20 s has failed.
+  void run() {
+    give_up_.set(loop_, event::Loop::read_clock() + 20'000'000);
+    loop_.post(turn_);
+    loop_.run();
+  }
+
+ private:
+  void on_task() noexcept override {
+    while (!steps_.empty() && steps_.front().until()) {
+      auto then = std::move(steps_.front().then);
+      steps_.pop_front();
+      then();
+    }
+    if (steps_.empty()) return loop_.stop();
+    loop_.post(turn_);
+  }
+  void on_deadline() noexcept override {
+    ADD_FAILURE() << "waited in vain, " << steps_.size() << " steps before the end";
+    loop_.stop();
+  }
+
+  struct Step {
+    std::function<bool()> until;
+    std::function<void()> then;
+  };
+  event::Loop& loop_;
+  event::Task turn_;
+  event::Deadline give_up_;
+  std::deque<Step> steps_;
+};
+
+}  // namespace weir::test
