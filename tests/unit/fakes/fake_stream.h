@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// FakeStream: what a filter sees of a stream.  Variables are those that the test names; what a filter
+// answers is kept.
+#pragma once
+
+#include <weir/filter.h>
+
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace weir::test {
+
+class FakeStream final : public StreamView {
+ public:
+  /// "$name" and what it is worth; only whole texts are variables here.
+  std::map<std::string, std::string, std::less<>> variables;
+  RequestHead request_head;
+  ResponseHead response_head;
+  std::uint16_t status = 0;  ///< of `respond`; 0 = it was not called
+  std::string answer;
+
+  RequestHead& request() override { return request_head; }
+  ResponseHead& response() override { return response_head; }
+  Arena& arena() override { return arena_; }
+  std::string_view expand(std::string_view text) override {
+    auto found = variables.find(text);
+    return arena_.copy(found == variables.end() ? text : found->second);
+  }
+  void respond(std::uint16_t code, std::string_view text) override {
+    status = code;
+    answer = text;
+  }
+
+  /// Sets path and query as a request has them: "/a?b".
+  void set_target(std::string_view target) {
+    const std::size_t mark = target.find('?');
+    request_head.has_query = mark != std::string_view::npos;
+    request_head.path = arena_.copy(target.substr(0, mark));
+    request_head.query =
+        request_head.has_query ? arena_.copy(target.substr(mark + 1)) : std::string_view();
+  }
+  std::string target() const {
+    std::string text(request_head.path);
+    if (request_head.has_query) text.append("?").append(request_head.query);
+    return text;
+  }
+
+ private:
+  Arena arena_;
+};
+
+/// "Name: value" lines of a head's fields, joined by "|".
+inline std::string fields(const MessageHead& head) {
+  std::string all;
+  for (const Field& field : head.headers)
+    all.append(all.empty() ? "" : "|").append(field.name).append(": ").append(field.value);
+  return all;
+}
+
+}  // namespace weir::test

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// `rewrite path RE TO`: the path that follows, and that none of it passes unnormalised.
+#include "filter/rewrite.h"
+
+#include "fakes/fake_stream.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir::filter {
+namespace {
+
+std::unique_ptr<FilterFactory> made(const std::string& pattern, const std::string& to) {
+  auto factory = make_rewrite({"rewrite", {"path", pattern, to}, "weir.conf:1:1"});
+  EXPECT_TRUE(factory) << (factory ? "" : factory.error().text());
+  return factory ? std::move(*factory) : nullptr;
+}
+
+struct Rewriting {
+  std::string pattern, to, before, after;
+};
+
+class RewriteTest : public testing::TestWithParam<Rewriting> {};
+
+TEST_P(RewriteTest, ChangesPathAndQuery) {
+  const Rewriting& r = GetParam();
+  auto factory = made(r.pattern, r.to);
+  ASSERT_TRUE(factory);
+  for (int stream_number = 0; stream_number < 2; ++stream_number) {
+    test::FakeStream stream;
+    stream.set_target(r.before);
+    EXPECT_EQ(factory->filter().on_request(stream), Verdict::Continue);
+    EXPECT_EQ(stream.target(), r.after);
+    EXPECT_EQ(stream.status, 0);
+    EXPECT_EQ(factory->filter().on_response(stream), Verdict::Continue);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rewrite, RewriteTest,
+    testing::Values(Rewriting{"^/old", "/new", "/other?a=1", "/other?a=1"},
+                    Rewriting{"^/old$", "/new", "/old", "/new"},
+                    // The path is replaced as a whole, wherever the pattern matches.
+                    Rewriting{"old", "/new", "/an/old/path", "/new"},
+                    Rewriting{"^/api/(.*)$", "/$1", "/api/v1/x?q=1", "/v1/x?q=1"},
+                    Rewriting{"^/(a)(b)?(.*)$", "/$3/$2/$1", "/acd", "/cd/a"},
+                    Rewriting{"^/(.)(.)(.)(.)(.)(.)(.)(.)(.)$", "/$9$1$10", "/123456789", "/9110"},
+                    Rewriting{"^/(.*)$", "/$2$9", "/x", "/"},
+                    Rewriting{"^/(.*)$", "/5$$/$1", "/x", "/5$/x"}, Rewriting{".*", "/x", "", "/x"},
+                    // The query of the new path comes first.
+                    Rewriting{"^/user/([0-9]+)$", "/u?id=$1", "/user/7", "/u?id=7"},
+                    Rewriting{"^/user/([0-9]+)$", "/u?id=$1", "/user/7?a=b", "/u?id=7&a=b"},
+                    Rewriting{"^/user/([0-9]+)$", "/u?id=$1", "/user/7?", "/u?id=7"},
+                    Rewriting{"^/a$", "/b?", "/a", "/b?"},
+                    Rewriting{"^/a$", "/b?c?d", "/a", "/b?c?d"},
+                    // What comes out is normalised like what comes in.
+                    Rewriting{"^/(.*)$", "//a/./b/../$1", "/x", "/a/x"},
+                    Rewriting{"^/(.*)$", "/%7euser/%c3%a4/$1", "/x", "/~user/%C3%A4/x"},
+                    Rewriting{"^/(.*)$", "/$1/../..", "/a/b", "/"}));
+
+struct Refusal {
+  std::string pattern, to, path;
+};
+
+class RewriteRefusal : public testing::TestWithParam<Refusal> {};
+
+TEST_P(RewriteRefusal, AnswersInsteadOfForwarding) {
+  test::FakeStream stream;
+  stream.set_target(GetParam().path);
+  EXPECT_EQ(made(GetParam().pattern, GetParam().to)->filter().on_request(stream), Verdict::Respond);
+  EXPECT_EQ(stream.status, 500);
+  EXPECT_EQ(stream.answer, "the path cannot be rewritten\n");
+  EXPECT_EQ(stream.target(), GetParam().path) << "logs show what was asked for";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Rewrite, RewriteRefusal,
+    testing::Values(Refusal{"^/(.*)$", "$1", "/no/slash"}, Refusal{"^/$", "", "/"},
+                    Refusal{"^/(.*)$", "?$1", "/x"}, Refusal{"^/(.*)$", "/%2f$1", "/x"},
+                    Refusal{"^/(.*)$", "/%00", "/x"}, Refusal{"^/(.*)$", "/%z0", "/x"},
+                    Refusal{"^/(.*)$", "/a b", "/x"}, Refusal{"^/(.*)$", "/a\r\nb", "/x"},
+                    Refusal{"^/(.*)$", "/a?b c", "/x"}, Refusal{"^/(.*)$", "/a?b\r\nX: y", "/x"},
+                    Refusal{"^/(.*)$", "/a#b", "/x"},
+                    // Two halves of an escape that the client put side by side.
+                    Refusal{"^/(.*)/(.*)$", "/%$1$2", "/2/f"},
+                    Refusal{"^/(.*)$", "/$1$1$1", "/" + std::string(3000, 'x')},
+                    Refusal{"^/(a+)+$", "/x", "/" + std::string(5000, 'a') + "!"}));
+
+TEST(Rewrite, TakesAPathOfTheGreatestLength) {
+  test::FakeStream stream;
+  stream.set_target("/" + std::string(4095, 'x'));
+  made("^(/.*)$", "$1$1")->filter().on_request(stream);
+  EXPECT_EQ(stream.request_head.path.size(), 8192U);
+  stream.set_target("/" + std::string(4095, 'x'));
+  EXPECT_EQ(made("^(/.*)$", "$1$1/")->filter().on_request(stream), Verdict::Respond);
+}
+
+TEST(Rewrite, RefusesMistakes) {
+  struct Mistake {
+    std::vector<std::string> values;
+    std::string words;
+  };
+  const Mistake mistakes[] = {{{}, "path REGEX REPLACEMENT"},
+                              {{"path", "^/a"}, "path REGEX REPLACEMENT"},
+                              {{"path", "^/a", "/b", "/c"}, "path REGEX REPLACEMENT"},
+                              {{"host", "^/a", "/b"}, "path REGEX REPLACEMENT"},
+                              {{"path", "^/(a", "/b"}, "offset 4"},
+                              {{"path", "^/a", "/$"}, "1 to 9"},
+                              {{"path", "^/a", "/$0"}, "1 to 9"},
+                              {{"path", "^/a", "/$host"}, "1 to 9"}};
+  for (const Mistake& mistake : mistakes) {
+    auto factory = make_rewrite({"rewrite", mistake.values, ""});
+    ASSERT_FALSE(factory) << mistake.words;
+    EXPECT_EQ(factory.error().code(), Errc::Invalid);
+    EXPECT_NE(factory.error().text().find(mistake.words), std::string::npos)
+        << factory.error().text();
+  }
+}
+
+}  // namespace
+}  // namespace weir::filter
