@@ -78,6 +78,8 @@ void Listener::accept_from(Socket& socket) {
     int fd = ::accept4(socket.fd, reinterpret_cast<sockaddr*>(&peer), &size,
                        SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+      // A Unix client chooses the name of its socket: logs and servers are not to believe it.
+      if (peer.sun_family == AF_UNIX) size = sizeof(sa_family_t);
       start_session(fd, net::Address::from(reinterpret_cast<sockaddr*>(&peer), size));
       continue;
     }
