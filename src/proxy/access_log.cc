@@ -98,7 +98,7 @@ void AccessLog::write_combined(const Record& record) {
   gmtime_r(&seconds, &parts);
   char stamp[40];
   std::size_t size = strftime(stamp, sizeof(stamp), " - - [%d/%b/%Y:%H:%M:%S +0000] \"", &parts);
-  line_ += record.client_addr;
+  append_escaped(line_, record.client_addr);
   line_.append(stamp, size);
   append_escaped(line_, value(Variable::Method, record));
   line_ += ' ';
