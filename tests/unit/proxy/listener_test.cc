@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A listener with real clients in one loop: answers that need no server, who the log says they were for,
+// and draining.
+#include "proxy/listener.h"
+
+#include "event/loop.h"
+#include "fakes/steps.h"
+#include "net/socket.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <stdlib.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace weir::proxy {
+namespace {
+
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+struct FakeJournal final : Journal {
+  void write_access(std::string_view line) override { lines.emplace_back(line); }
+  void wake(std::uint64_t) override {}
+  void count(const Record&) override { ++requests; }
+  void count_attempt(std::uint32_t, bool) override {}
+  void count_connection(int change) override { connections += change; }
+  std::vector<std::string> lines;
+  int requests = 0, connections = 0;
+};
+
+config::Config one_answer() {
+  config::Config config;
+  config.files = {"weir.conf"};
+  config.access_log.to = config::LogTo::File;
+  config.access_log.format = "$client_addr:$client_port $path $status";
+  config::Route& route = config.listeners.emplace_back().routes.emplace_back();
+  route.action.kind = config::Act::Respond;
+  route.action.status = 200;
+  route.action.text = "$path for $client_addr";
+  return config;
+}
+
+config::Endpoint local(const std::string& path) {
+  return {config::Endpoint::Kind::Unix, path, 0, path};
+}
+
+struct ListenerTest : testing::Test {
+  ListenerTest() {
+    std::string pattern = testing::TempDir() + "weir-listener-XXXXXX";
+    directory = mkdtemp(pattern.data());
+    address = *net::Address::from(local(directory + "/s"));
+    auto fd = net::listen_on(address, {});
+    auto built = Listener::build(context, config.listeners[0]);
+    EXPECT_TRUE(fd && built);
+    listening = std::move(*fd);
+    listener = std::move(*built);
+    listener->accept_on(listening.get(), 10);
+  }
+  ~ListenerTest() override { std::filesystem::remove_all(directory); }
+
+  /// Connects, perhaps from a socket with a name.
+  Fd connect(const std::string& name = {}) const {
+    Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!name.empty()) {
+      auto own = *net::Address::from(local(directory + "/" + name));
+      EXPECT_EQ(::bind(fd.get(), own.get(), own.size()), 0);
+    }
+    EXPECT_EQ(::connect(fd.get(), address.get(), address.size()), 0);
+    return fd;
+  }
+  static void ask(const Fd& fd, std::string_view path, bool close = false) {
+    const std::string text = "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n" +
+                             (close ? "Connection: close\r\n" : "") + "\r\n";
+    EXPECT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+  }
+  /// Adds what has come; true at the end.
+  static bool hear(const Fd& fd, std::string& all) {
+    char bytes[4096];
+    ssize_t count;
+    while ((count = ::recv(fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
+      all.append(bytes, static_cast<std::size_t>(count));
+    return count == 0;
+  }
+
+  std::string directory;
+  config::Config config = one_answer();
+  event::Loop loop;
+  test::Steps steps{loop};
+  net::Outbox outbox{loop};
+  std::vector<char> buffer = std::vector<char>(64 * 1024);
+  net::Context net{loop, outbox, buffer};
+  shm::Segment segment = *shm::Segment::create({.rings = 2});
+  std::vector<std::unique_ptr<upstream::Backend>> backends;
+  FakeJournal journal;
+  std::unique_ptr<AccessLog> access_log = AccessLog::make(config.access_log);
+  Context context{net, config, segment, backends, journal, access_log.get(), Random(1)};
+  net::Address address;
+  Fd listening;
+  std::unique_ptr<Listener> listener;
+};
+
+TEST_F(ListenerTest, AnswersPipelinedRequestsInOrder) {
+  Fd client = connect();
+  for (const char* path : {"/1", "/2"}) ask(client, path);
+  ask(client, "/3", true);
+  std::string heard;
+  steps.when([&] { return hear(client, heard); }).run();
+  const std::size_t first = heard.find("/1 for unix:"), second = heard.find("/2 for unix:");
+  EXPECT_LT(first, second);
+  EXPECT_LT(second, heard.find("/3 for unix:"));
+  EXPECT_THAT(heard, EndsWith("/3 for unix:"));
+  EXPECT_EQ(journal.lines,
+            (std::vector<std::string>{"unix::0 /1 200", "unix::0 /2 200", "unix::0 /3 200"}));
+  EXPECT_EQ(journal.requests, 3);
+}
+
+// A name that a client gave its own socket would otherwise stand in logs and X-Forwarded-For.
+TEST_F(ListenerTest, AUnixClientIsNotWhoItSaysItIs) {
+  std::string heard;
+  Fd client = connect("x\r\nX-Real-IP: 10.0.0.1");
+  ask(client, "/", true);
+  steps.when([&] { return hear(client, heard); }).run();
+  EXPECT_THAT(heard, EndsWith("/ for unix:"));
+  EXPECT_EQ(journal.lines, std::vector<std::string>{"unix::0 / 200"});
+}
+
+TEST_F(ListenerTest, RefusesWhatItCannotUnderstand) {
+  std::string heard;
+  Fd client = connect();
+  EXPECT_GT(::send(client.get(), "GET\r\n\r\n", 7, MSG_NOSIGNAL), 0);
+  steps.when([&] { return hear(client, heard); }).run();
+  EXPECT_THAT(heard, StartsWith("HTTP/1.1 400 Bad Request\r\n"));
+  EXPECT_EQ(journal.lines, std::vector<std::string>{"unix::0 - 400"});
+}
+
+TEST_F(ListenerTest, DrainsByClosingWhoIsIdle) {
+  Fd idle = connect(), busy = connect();
+  std::string heard, late;
+  ask(idle, "/");
+  EXPECT_GT(::send(busy.get(), "GET /late HTTP/1.1\r\nHo", 22, MSG_NOSIGNAL), 0);
+  steps
+      .when([&] { return listener->sessions() == 2 && journal.requests == 1; },
+            [&] {
+              context.draining = true;
+              listener->stop_accepting(listening.get());
+            })
+      .when([&] { return !listener->drain() && hear(idle, heard); },
+            [&] { EXPECT_GT(::send(busy.get(), "st: a\r\n\r\n", 9, MSG_NOSIGNAL), 0); })
+      .when([&] { return listener->drain() && hear(busy, late); })
+      .run();
+  EXPECT_THAT(late, EndsWith("/late for unix:"));
+  EXPECT_THAT(late, HasSubstr("\r\nConnection: close\r\n"));
+  EXPECT_THAT(heard, EndsWith("/ for unix:"));
+  EXPECT_EQ(listener->sessions(), 0U);
+  EXPECT_EQ(journal.connections, 0);
+}
+
+}  // namespace
+}  // namespace weir::proxy
