@@ -19,8 +19,11 @@ struct Pipe {
 // Pipes are costly to make and to grow, so a few stay for the next transfer.
 constexpr std::size_t most_spare_pipes = 64;
 std::vector<Pipe> spare_pipes;
+std::size_t open_pipes = 0, most_pipes = 64;
 
 }  // namespace
+
+void limit_pipes(std::size_t most) { most_pipes = most; }
 
 Pump::~Pump() { give_pipe(); }
 
@@ -32,10 +35,12 @@ bool Pump::take_pipe() {
     spare_pipes.pop_back();
     return true;
   }
+  if (open_pipes >= most_pipes) return false;
   if (::pipe2(pipe_, O_NONBLOCK | O_CLOEXEC) != 0) {
     pipe_[0] = pipe_[1] = -1;
     return false;
   }
+  ++open_pipes;
   // Refused beyond the user's quota of pipe memory; the ordinary size works, only in smaller steps.
   (void)::fcntl(pipe_[1], F_SETPIPE_SZ, static_cast<int>(Pump::capacity));
   return true;
@@ -48,6 +53,7 @@ void Pump::give_pipe() {
   } else {
     ::close(pipe_[0]);
     ::close(pipe_[1]);
+    --open_pipes;
   }
   pipe_[0] = pipe_[1] = -1;
   in_pipe_ = 0;

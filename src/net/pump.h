@@ -11,6 +11,10 @@
 
 namespace weir::net {
 
+/// How many pipes may be open at a time in this process; each takes two descriptors.  Beyond that bytes
+/// are copied.  Without a word, 64.
+void limit_pipes(std::size_t most);
+
 class Pump {
  public:
   /// Most bytes that one call moves.

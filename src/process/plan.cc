@@ -93,6 +93,8 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
     plan.jit = number != 0;
   else if (name == "max_connections")
     plan.max_connections = number;
+  else if (name == "pipes")
+    plan.pipes = number;
   else if (name == "shutdown_ms")
     plan.shutdown_ms = number;
   else if (name == "chroot")
@@ -170,6 +172,7 @@ std::string write_plan(const Plan& plan) {
   put(out, "drop", plan.drop);
   put(out, "jit", plan.jit);
   put(out, "max_connections", plan.max_connections);
+  put(out, "pipes", plan.pipes);
   put(out, "shutdown_ms", plan.shutdown_ms);
   put(out, "chroot", plan.chroot);
   put(out, "pid_file", plan.pid_file);

@@ -36,6 +36,7 @@ struct Plan {
   bool drop = false;               ///< uid and gid are to be taken on
   bool jit = true;
   std::uint64_t max_connections = 0;
+  std::uint64_t pipes = 0;  ///< a worker may have open for large bodies
   std::uint64_t shutdown_ms = 30'000;
   std::string chroot, pid_file, state_file;
   std::vector<AdminPlan> admin;

@@ -134,25 +134,27 @@ Result<void> share(Assets& assets) {
   return {};
 }
 
-// Every client needs a descriptor, and another one towards its server.
+// Every client needs a descriptor and another one towards its server; a pipe for its large bodies takes
+// two more, which may be wanting: then they are copied.
 Result<void> limit_connections(Assets& assets) {
   Plan& plan = assets.plan;
   std::uint64_t fixed = assets.sockets.size() + reserved_descriptors;
   std::uint64_t wanted = plan.max_connections ? plan.max_connections : default_connections;
   std::uint64_t each = (wanted + plan.workers - 1) / plan.workers;
-  std::uint64_t limit = raise_descriptor_limit(each * 2 + fixed);
-  if (limit >= each * 2 + fixed) {
-    plan.max_connections = wanted;
-    return {};
+  std::uint64_t limit = raise_descriptor_limit(each * 4 + fixed);
+  if (limit < each * 2 + fixed) {
+    if (plan.max_connections > 0)
+      return Error(Errc::Limit, "max_connections " + std::to_string(wanted) + " needs " +
+                                    std::to_string(each * 2 + fixed) +
+                                    " descriptors a worker, but the limit is " +
+                                    std::to_string(limit) + " (raise it: ulimit -n, LimitNOFILE=)");
+    if (limit <= fixed + 4)
+      return Error(Errc::Limit, "only " + std::to_string(limit) + " descriptors are allowed");
+    each = (limit - fixed) / 3;
+    wanted = each * plan.workers;
   }
-  if (plan.max_connections > 0)
-    return Error(Errc::Limit, "max_connections " + std::to_string(wanted) + " needs " +
-                                  std::to_string(each * 2 + fixed) +
-                                  " descriptors a worker, but the limit is " +
-                                  std::to_string(limit) + " (raise it: ulimit -n, LimitNOFILE=)");
-  if (limit <= fixed + 2)
-    return Error(Errc::Limit, "only " + std::to_string(limit) + " descriptors are allowed");
-  plan.max_connections = (limit - fixed) / 2 * plan.workers;
+  plan.max_connections = wanted;
+  plan.pipes = (limit - fixed - each * 2) / 2;
   return {};
 }
 

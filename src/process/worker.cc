@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/worker.h"
 
+#include "net/pump.h"
 #include "process/bundle_memory.h"
 #include "process/privileges.h"
 #include "process/runtime.h"
@@ -41,6 +42,7 @@ Result<void> work(net::Channel& channel, const Setup& setup, shm::Segment& segme
   if (!config) return config.error();
   LogPort log_port(setup, segment);
   event::Loop loop;
+  net::limit_pipes(setup.plan.pipes);
   Runtime runtime(loop, setup, segment, **config, log_port);
   if (auto built = runtime.build(); !built) return built;
   if (auto locked = lock_down(setup); !locked) return locked;
