@@ -27,11 +27,16 @@ using testing::StartsWith;
 
 struct FakeJournal final : Journal {
   void write_access(std::string_view line) override { lines.emplace_back(line); }
+  void stage_access(std::string_view line) override { staged = line; }
+  void settle_access(bool keep) override {
+    if (keep) lines.push_back(staged);
+  }
   void wake(std::uint64_t) override {}
   void count(const Record&) override { ++requests; }
   void count_attempt(std::uint32_t, bool) override {}
   void count_connection(int change) override { connections += change; }
   std::vector<std::string> lines;
+  std::string staged;
   int requests = 0, connections = 0;
 };
 

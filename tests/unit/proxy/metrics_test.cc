@@ -334,7 +334,7 @@ TEST(Metrics, ManualListsEachFamily) {
   std::string list = metrics_mdoc(), text = whole(config, segment);
   EXPECT_TRUE(list.starts_with(".Bl -tag -width Ds\n.It "));
   EXPECT_TRUE(list.ends_with("\n.El\n"));
-  for (std::string_view line : split(list, '\n')) EXPECT_LT(line.size(), 80U) << line;
+  for (std::string_view line : split(list, '\n')) EXPECT_LE(line.size(), 80U) << line;
   for (std::string_view line : split(text, '\n')) {
     if (!line.starts_with("# HELP ")) continue;
     std::string_view name = split(line, ' ')[2], help = line.substr(8 + name.size());
