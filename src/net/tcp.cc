@@ -189,7 +189,10 @@ void TcpTransport::abort() {
 }
 
 IoResult TcpTransport::splice_to(int pipe, std::size_t most) {
-  if (!readable_) return {Io::Again};
+  if (!readable_) {
+    watch();
+    return {Io::Again};
+  }
   ssize_t count;
   do count = ::splice(fd_, nullptr, pipe, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   while (count < 0 && errno == EINTR);

@@ -180,8 +180,9 @@ void Stream::on_attempt_ready() {
 
 bool Stream::wants_body() const {
   if (discarding_) return true;
+  // What lies in the pipe goes first.
   return attempt_ && attempt_->is_ready() && !response_done_ &&
-         attempt_->connection()->queued() == 0;
+         attempt_->connection()->queued() == 0 && up_.held() == 0;
 }
 
 void Stream::on_body(std::span<const char> bytes) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Large bodies arrive whole and wait outside of weir."""
+import contextlib
 import hashlib
 import threading
 
@@ -110,3 +111,40 @@ def test_a_slow_server_holds_the_client_back():
             assert rss_bytes(worker) - before < 2 << 20
         assert count < SIZE - 1
         release.set()
+
+
+def unread(weir, client):
+    """How many of the client's bytes lie before weir, which has not taken them yet."""
+    ends = [f"0100007F:{port:04X}" for port in (weir.port(), client.socket.getsockname()[1])]
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table]
+    return next(int(row[4].split(":")[1], 16) for row in rows if row[1:3] == ends)
+
+
+def test_the_last_bytes_of_an_upload_come_last():
+    """Of an upload to a server that reads late, a part waits in the kernel; the small rest must not overtake it."""
+    rest = b"the rest" * 2048
+    release = threading.Event()
+
+    def handler(connection, request):
+        release.wait(30)
+        connection.send(answer(hashlib.sha256(connection.read_body(request).body).hexdigest()))
+
+    with Origin(handler) as origin, Weir(forward_to(origin)) as weir:
+        for halves in range(1, 17):
+            release.clear()
+            body = BLOCK[: 1 << 19] * halves + rest
+            with Client(weir) as client:
+                rest_sent = False
+                client.send(get("/", "a", f"Content-Length: {len(body)}", method="PUT"))
+                sender = threading.Thread(target=client.send, args=(body[: -len(rest)],))
+                sender.start()
+                with contextlib.suppress(AssertionError):  # more than all buffers hold
+                    wait_until(lambda: not sender.is_alive() and unread(weir, client) == 0, "", 0.3)
+                    client.send(rest)
+                    rest_sent = True
+                release.set()
+                sender.join()
+                if not rest_sent:
+                    client.send(rest)
+                assert client.receive().body.decode() == hashlib.sha256(body).hexdigest(), halves

@@ -44,6 +44,15 @@ TEST_F(TcpTest, ReadsUntilThereIsNothing) {
   steps.when([&] { return a.readable > 0; }, [&] { EXPECT_EQ(a.read(), "more"); }).run();
 }
 
+TEST_F(TcpTest, IsWatchedWhenThereIsNothingToSplice) {
+  a.pair_up();
+  a.peer_says("head");
+  EXPECT_EQ(a.read(), "head");
+  EXPECT_FALSE(a.transport.is_watched());
+  EXPECT_EQ(a.transport.splice_to(-1, 100).io, Io::Again);
+  EXPECT_TRUE(a.transport.is_watched());
+}
+
 TEST_F(TcpTest, TellsTheEndForAsLongAsItIsAsked) {
   a.pair_up();
   a.peer_says("last");
