@@ -84,7 +84,15 @@ def test_a_stall_that_ends():
     with Stalled() as weir:
         ask_many(weir, 50, LONG)
         wait_until(lambda: dropped(weir) > 0, "word of the lost lines")
-        begin = os.read(weir.reader_end, 1 << 20)
+        begin = b""
+
+        def all_dealt_with():
+            nonlocal begin
+            if select.select([weir.reader_end], [], [], 0)[0]:
+                begin += os.read(weir.reader_end, 1 << 20)
+            return begin.count(b"\n") + dropped(weir) == 50
+
+        wait_until(all_dealt_with, "the end of the stall")
         ask_many(weir, 50, "/after")
         weir.send_signal(signal.SIGTERM)
         assert weir.wait() == 0
