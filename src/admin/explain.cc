@@ -3,7 +3,7 @@
 
 #include "admin/servers.h"
 #include "base/text.h"
-#include "config/print.h"
+#include "config/properties.h"
 #include "http/failure.h"
 #include "http/h1_codec.h"
 

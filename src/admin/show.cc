@@ -6,6 +6,7 @@
 #include "admin/servers.h"
 #include "base/wall_time.h"
 #include "config/print.h"
+#include "config/properties.h"
 #include "proxy/metrics.h"
 #include "shm/report.h"
 

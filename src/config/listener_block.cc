@@ -3,9 +3,8 @@
 
 #include "base/text.h"
 #include "config/reachability.h"
+#include "config/units.h"
 #include "config/values.h"
-
-#include <arpa/inet.h>
 
 #include <array>
 #include <string_view>
@@ -19,16 +18,6 @@ constexpr std::uint64_t most_fields = 1000;
 constexpr std::uint64_t most_requests = 1000000000000;
 constexpr std::array<std::string_view, 1> protocols = {"http"};
 constexpr std::array<std::string_view, 1> versions = {"http/1.1"};
-
-// One spelling of an address: "[::0]:80" is "[::]:80".
-std::string canonical(const Endpoint& at) {
-  if (at.kind != Endpoint::Kind::Ip6) return concat(at.host, ":", std::to_string(at.port));
-  in6_addr bytes{};
-  std::array<char, INET6_ADDRSTRLEN> name{};
-  ::inet_pton(AF_INET6, at.host.c_str(), &bytes);
-  ::inet_ntop(AF_INET6, &bytes, name.data(), name.size());
-  return concat("[", name.data(), "]:", std::to_string(at.port));
-}
 
 // The first value that is set wins, member by member.
 void fill(Limits& limits, const Limits& defaults) {
@@ -112,7 +101,7 @@ class ListenerBlock {
     if (!endpoint) return;
     // Port 0 is another port each time.
     if (endpoint->port != 0 || endpoint->kind == Endpoint::Kind::Unix) {
-      const auto [first, fresh] = bound_.emplace(canonical(*endpoint), value.at);
+      const auto [first, fresh] = bound_.emplace(canonical_text(*endpoint), value.at);
       if (!fresh)
         report_.error(value.at, concat("address ", in_quotes(value.text), " is bound twice"),
                       concat("the first time at ", report_.sources().text(first->second)));

@@ -13,8 +13,4 @@ namespace weir::config {
 /// in a comment: `# weir.conf:12`, or `# default`.
 std::string print_effective(const Config& config);
 
-/// One matcher, or a route's action, as it is written.
-std::string matcher_text(const Matcher& matcher);
-std::string action_text(const Config& config, const Action& action);
-
 }  // namespace weir::config

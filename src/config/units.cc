@@ -154,6 +154,27 @@ Result<Cidr> parse_cidr(std::string_view text) {
                         "/", std::to_string(*bits)));
 }
 
+std::string canonical_text(const Endpoint& endpoint) {
+  const std::string port = concat(":", std::to_string(endpoint.port));
+  switch (endpoint.kind) {
+    case Endpoint::Kind::Ip4: return concat(endpoint.host, port);
+    case Endpoint::Kind::Unix: return concat("unix:", endpoint.host);
+    case Endpoint::Kind::Name: return concat(to_lower(endpoint.host), port);
+    case Endpoint::Kind::Ip6: break;
+  }
+  in6_addr bytes{};
+  std::array<char, INET6_ADDRSTRLEN> name{};
+  ::inet_pton(AF_INET6, endpoint.host.c_str(), &bytes);
+  ::inet_ntop(AF_INET6, &bytes, name.data(), name.size());
+  return concat("[", name.data(), "]", port);
+}
+
+std::string canonical_text(const Cidr& range) {
+  std::array<char, INET6_ADDRSTRLEN> name{};
+  ::inet_ntop(range.v6 ? AF_INET6 : AF_INET, range.bytes, name.data(), name.size());
+  return concat(name.data(), "/", std::to_string(range.bits));
+}
+
 bool is_name(std::string_view text) {
   if (text.empty() || text.size() > 128) return false;
   if (!is_alpha(text.front()) && text.front() != '_') return false;

@@ -30,6 +30,10 @@ Result<Cidr> parse_cidr(std::string_view text);
 std::string duration_text(Milliseconds duration);
 std::string size_text(std::uint64_t bytes);
 
+/// The one spelling of all that mean the same: "[::0]:80" is "[::]:80", "10.1.2.3" is "10.1.2.3/32".
+std::string canonical_text(const Endpoint& endpoint);
+std::string canonical_text(const Cidr& range);
+
 /// [A-Za-z_][A-Za-z0-9_.-]*, at most 128 bytes.
 bool is_name(std::string_view text);
 

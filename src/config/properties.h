@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What each object of a configuration says, as names and values in the words of the file.  Printing
+// and comparing configurations both read it, so that what one of them knows the other cannot forget.
+#pragma once
+
+#include "config/config.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::config {
+
+/// One thing an object says.  Its views and pointers live as long as the Config.
+struct Property {
+  /// How often a name may stand in an object: Single once; of a Set neither order nor repetition
+  /// means anything; of a Sequence both do.
+  enum class Kind : std::uint8_t { Single, Set, Sequence };
+
+  std::string_view name;        ///< "weight", "timeout body", "bind"; empty for a matcher
+  std::string value;            ///< as it is written, quoted where it must be; may be empty
+  const Place* place;           ///< where it was said; null for a default
+  std::string meaning = value;  ///< equal for values that mean the same
+  Kind kind = Kind::Single;
+
+  /// Name and value: the statement.
+  std::string text() const;
+};
+
+using Properties = std::vector<Property>;
+
+/// The main level, without the objects that follow.
+Properties properties(const Config& config);
+Properties properties(const AdminSocket& socket);
+/// Without routes and policies.
+Properties properties(const Listener& listener);
+/// Matchers, limits and "action", without policies.
+Properties properties(const Config& config, const Route& route);
+Properties properties(const std::vector<Policy>& policies);
+/// Without servers, check, outlier and policies.
+Properties properties(const Config& config, const Backend& backend);
+/// "address" first, then the options.
+Properties properties(const Server& server);
+/// Without what stands before the block: that is check_text().
+Properties properties(const Check& check);
+Properties properties(const Outlier& outlier);
+
+/// One matcher, or a route's action, as it is written.
+std::string matcher_text(const Matcher& matcher);
+std::string action_text(const Config& config, const Action& action);
+
+/// A matcher so written that all with the same meaning are the same text.
+std::string canonical_text(const Matcher& matcher);
+
+/// The values of `check`: "tcp", "http GET /healthz".
+std::string check_text(const Check& check);
+
+/// Where a log goes: "off", "stderr", "syslog" or a path.
+std::string target_text(const LogTarget& target);
+
+/// Whether weir itself knows the form of the access log's lines by name.
+bool has_built_in_format(const LogTarget& log);
+
+}  // namespace weir::config
