@@ -34,6 +34,7 @@ class BackendBlock {
     visit_statements(
         directive.block, InBackend, scope_, backend_.origins,
         [this](const DirectiveKind& kind, const Directive& inner) { take(kind, inner); });
+    backend_.policies = policies_.own;
     if (backend_.servers.empty()) {
       report_.warning(directive.at,
                       concat("backend ", in_quotes(backend_.name),

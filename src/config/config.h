@@ -108,7 +108,8 @@ struct Limits {
 };
 
 struct Route {
-  std::string name;  ///< as written, else "route_<line>"
+  std::string name;       ///< as written, else "route_<line>"
+  bool is_named = false;  ///< the name was written
   std::vector<Matcher> matchers;
   Action action;
   Limits limits;
@@ -126,6 +127,7 @@ struct Listener {
   std::uint32_t max_line = 8 * 1024;
   std::uint64_t max_requests = 0;  ///< per connection; 0 = `none`
   Limit max_lifetime;
+  std::vector<Policy> policies;  ///< its own; each route has those that apply to it
   std::vector<Route> routes;
   Place place;
   Origins origins;
@@ -190,6 +192,7 @@ struct Backend {
   std::uint8_t panic =
       0;  ///< percent of weight that must be usable, else all servers are used; 0 = none
   Limits limits;
+  std::vector<Policy> policies;  ///< its own; routes that forward to it have those that apply
   Place place;
   Origins origins;
 };

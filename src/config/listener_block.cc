@@ -44,6 +44,7 @@ class ListenerBlock {
     fill(listener_.limits, default_limits());
     for (const Directive* route : routes_)
       listener_.routes.push_back(build_route(*route, scope_, policies_, backends_));
+    listener_.policies = std::move(policies_.own);
     name_routes();
     if (listener_.binds.empty())
       report_.error(directive.at, concat("listener ", in_quotes(listener_.name), " has no address"),

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/diff.h"
+
+#include "base/text.h"
+#include "config/pairing.h"
+#include "config/properties.h"
+#include "config/quoting.h"
+#include "config/route_identity.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace weir::config {
+
+namespace {
+
+using Kind = Change::Kind;
+
+// Taken up by the master before it gives its privileges away, or by processes when they start.
+constexpr std::array<std::string_view, 7> fixed = {"user",     "group",      "chroot",    "jit",
+                                                   "pid_file", "state_file", "nameserver"};
+constexpr std::string_view signs[] = {"+ ", "- ", "~ "};  // in the order of Change::Kind
+constexpr std::size_t most_listed = 8;                    // of those whose order differs
+constexpr std::size_t most_shown = 200;                   // bytes of a value
+
+bool is_same(const Properties& a, const Properties& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const Property& one, const Property& other) {
+                      return one.name == other.name && one.meaning == other.meaning;
+                    });
+}
+
+// What a property is known by in its object.
+std::vector<std::string> keys(const Properties& list) {
+  std::vector<std::string> all;
+  std::unordered_map<std::string, std::size_t> times;
+  for (const Property& property : list) {
+    std::string& key = all.emplace_back(property.name);
+    if (property.kind == Property::Kind::Single) continue;
+    key.append(" ").append(property.meaning);
+    if (property.kind == Property::Kind::Set) continue;
+    const std::size_t nth = ++times[key];
+    key.append(" #").append(std::to_string(nth));
+  }
+  return all;
+}
+
+template <typename T, typename Key>
+std::vector<std::string> keys(const std::vector<T>& objects, Key key) {
+  std::vector<std::string> all;
+  for (const T& object : objects) all.push_back(key(object));
+  return all;
+}
+
+// The part of a list of labels in which it differs from another one of the same length.
+std::string differing(const std::vector<std::string>& labels,
+                      const std::vector<std::string>& others) {
+  const auto first = std::mismatch(labels.begin(), labels.end(), others.begin()).first;
+  const auto last = std::mismatch(labels.rbegin(), labels.rend(), others.rbegin()).first.base();
+  std::string all;
+  for (auto at = first; at != last; ++at) {
+    if (all.empty()) {
+      all = *at;
+    } else if (static_cast<std::size_t>(at - first) == most_listed) {
+      return all + ", ...";
+    } else {
+      all.append(", ").append(*at);
+    }
+  }
+  return all;
+}
+
+// The changes of a listener's or a backend's own policies: said once, when the first route shows them.
+class Outer {
+ public:
+  void keep(std::vector<Change> changes) {
+    for (Change& change : changes) changes_.emplace(key(change), std::move(change));
+  }
+
+  // Whether the change of a route is one of these; the first time, this one is said in its place.
+  bool explains(const Change& change, std::vector<Change>& said) {
+    const auto found = changes_.find(key(change));
+    if (found == changes_.end()) return false;
+    if (found->second) said.push_back(*std::exchange(found->second, std::nullopt));
+    return true;
+  }
+
+ private:
+  static std::string key(const Change& change) {
+    return concat(signs[static_cast<std::size_t>(change.kind)], change.what);
+  }
+
+  std::unordered_map<std::string, std::optional<Change>> changes_;
+};
+
+class Comparison {
+ public:
+  Comparison(const Config& from, const Config& to) : from_(from), to_(to) {}
+
+  std::vector<Change> run() {
+    compare(properties(from_), properties(to_), {"", "", "nameserver"});
+    objects("admin ", from_.admin, to_.admin,
+            [](const AdminSocket& socket) { return quoted(socket.at.text); });
+    for (const Backend& backend : from_.backends) old_backends_.emplace(backend.name, &backend);
+    for (const Backend& backend : to_.backends) new_backends_.emplace(backend.name, &backend);
+    objects("listener ", from_.listeners, to_.listeners,
+            [](const Listener& listener) { return listener.name; });
+    objects("backend ", from_.backends, to_.backends,
+            [](const Backend& backend) { return backend.name; });
+    return std::move(changes_);
+  }
+
+ private:
+  // Whose properties are compared; at the main level they are objects themselves.
+  struct Subject {
+    std::string object;
+    std::string_view prefix;    // before the names of the properties
+    std::string_view sequence;  // what those are called whose order means something
+  };
+
+  static std::string where(const Config& config, const Place* place) {
+    if (!place) return {};
+    return concat(config.files[place->file], ":", std::to_string(place->line));
+  }
+
+  void add(Kind kind, std::string object, std::string what, const Place* from, const Place* to) {
+    changes_.push_back(
+        {kind, std::move(object), std::move(what), {}, {}, where(from_, from), where(to_, to)});
+  }
+
+  // Objects of one kind by their names; each pair is compared by the function for its type.
+  template <typename T, typename Key>
+  void objects(std::string_view kind, const std::vector<T>& from, const std::vector<T>& to,
+               Key key) {
+    const Pairing pairs = pair_up(keys(from, key), keys(to, key));
+    for (const std::size_t i : pairs.removed)
+      add(Kind::Removed, concat(kind, key(from[i])), "", &from[i].place, nullptr);
+    for (const auto& [a, b] : pairs.common) compare(from[a], to[b], concat(kind, key(to[b])));
+    for (const std::size_t i : pairs.added)
+      add(Kind::Added, concat(kind, key(to[i])), "", nullptr, &to[i].place);
+  }
+
+  void compare(const AdminSocket& from, const AdminSocket& to, const std::string& object) {
+    compare(properties(from), properties(to), {object, "", ""});
+  }
+
+  void compare(const Server& from, const Server& to, const std::string& object) {
+    compare(properties(from), properties(to), {object, "", ""});
+  }
+
+  void compare(const Backend& from, const Backend& to, const std::string& object) {
+    Properties before = properties(from_, from), after = properties(to_, to);
+    add_blocks(from, before);
+    add_blocks(to, after);
+    compare(before, after, {object, "", ""});
+    if (from.check && to.check)
+      compare(properties(*from.check), properties(*to.check), {object, "check ", "header"});
+    if (from.outlier && to.outlier)
+      compare(properties(*from.outlier), properties(*to.outlier), {object, "outlier ", ""});
+    objects(concat("server ", to.name, "/"), from.servers, to.servers,
+            [](const Server& server) { return server.name; });
+  }
+
+  // The heads of blocks, so that one that comes or goes is one change.
+  static void add_blocks(const Backend& backend, Properties& list) {
+    if (backend.check) list.push_back({"check", check_text(*backend.check), &backend.check->place});
+    if (backend.outlier) list.push_back({"outlier", "", &backend.outlier->place});
+  }
+
+  void compare(const Listener& from, const Listener& to, const std::string& object) {
+    compare(properties(from), properties(to), {object, "", ""});
+    listener_policies_ = Outer();
+    listener_policies_.keep(policy_changes(from.policies, to.policies, object));
+    routes(from, to, object);
+  }
+
+  void routes(const Listener& from, const Listener& to, const std::string& object) {
+    const auto before = route_identities(from), after = route_identities(to);
+    Pairing pairs = pair_up(before, after);
+    pair_renamed(from, to, pairs);
+    for (const std::size_t i : pairs.removed)
+      add(Kind::Removed, concat("route ", before[i]), "", &from.routes[i].place, nullptr);
+    for (const auto& [a, b] : pairs.common)
+      compare(from.routes[a], to.routes[b], concat("route ", after[b]));
+    for (const std::size_t i : pairs.added)
+      add(Kind::Added, concat("route ", after[i]), "", nullptr, &to.routes[i].place);
+    if (!pairs.is_reordered()) return;
+    const auto label = [&](std::size_t i) { return after[i].substr(to.name.size() + 1); };
+    add(Kind::Changed, object, "order", &from.place, &to.place);
+    say_order(pairs, label);
+  }
+
+  // Routes under another name that match the same.
+  static void pair_renamed(const Listener& from, const Listener& to, Pairing& pairs) {
+    if (pairs.removed.empty() || pairs.added.empty()) return;
+    const auto matching = [](const Listener& listener, const std::vector<std::size_t>& numbers) {
+      std::vector<std::string> all;
+      for (const std::size_t i : numbers) all.push_back(canonical_matchers(listener.routes[i]));
+      return all;
+    };
+    const Pairing renamed = pair_up(matching(from, pairs.removed), matching(to, pairs.added));
+    for (const auto& [a, b] : renamed.common)
+      pairs.common.emplace_back(pairs.removed[a], pairs.added[b]);
+    const auto by_to = [](const auto& a, const auto& b) { return a.second < b.second; };
+    std::sort(pairs.common.begin(), pairs.common.end(), by_to);
+    for (const auto& [a, b] : renamed.common) pairs.removed[a] = pairs.added[b] = taken;
+    std::erase(pairs.removed, taken);
+    std::erase(pairs.added, taken);
+  }
+
+  void compare(const Route& from, const Route& to, const std::string& object) {
+    Properties before = properties(from_, from), after = properties(to_, to);
+    if (from.is_named || to.is_named) {
+      before.push_back({"name", from.name, &from.place});
+      after.push_back({"name", to.name, &to.place});
+    }
+    compare(before, after, {object, "", ""});
+    for (Change& change : policy_changes(from.policies, to.policies, object))
+      if (!listener_policies_.explains(change, changes_) && !backend_explains(change, from, to))
+        changes_.push_back(std::move(change));
+  }
+
+  std::vector<Change> policy_changes(const std::vector<Policy>& from, const std::vector<Policy>& to,
+                                     const std::string& object) {
+    std::vector<Change> others = std::exchange(changes_, {});
+    compare(properties(from), properties(to), {object, "", "policy"});
+    return std::exchange(changes_, std::move(others));
+  }
+
+  // What a backend says applies to routes that forward to it.
+  bool backend_explains(const Change& change, const Route& from, const Route& to) {
+    const bool gone = change.kind == Kind::Removed;
+    const Action& action = gone ? from.action : to.action;
+    if (action.kind != Act::Forward) return false;
+    const Config& config = gone ? from_ : to_;
+    const Backend& backend = config.backends[action.backend];
+    const auto [outer, fresh] = backend_policies_.try_emplace(backend.name);
+    if (fresh) compare_policies_of(backend.name, outer->second);
+    return outer->second.explains(change, changes_);
+  }
+
+  void compare_policies_of(const std::string& backend, Outer& outer) {
+    const auto from = old_backends_.find(backend), to = new_backends_.find(backend);
+    if (from == old_backends_.end() || to == new_backends_.end()) return;
+    outer.keep(
+        policy_changes(from->second->policies, to->second->policies, concat("backend ", backend)));
+  }
+
+  void compare(const Properties& from, const Properties& to, const Subject& subject) {
+    if (is_same(from, to)) return;
+    const Pairing pairs = pair_up(keys(from), keys(to));
+    for (const std::size_t i : pairs.removed) say(subject, &from[i], nullptr);
+    for (const auto& [a, b] : pairs.common)
+      if (from[a].kind == Property::Kind::Single && from[a].meaning != to[b].meaning)
+        say(subject, &from[a], &to[b]);
+    for (const std::size_t i : pairs.added) say(subject, nullptr, &to[i]);
+    say_sequence(from, to, pairs, subject);
+  }
+
+  // A default that only one side has follows from something else that differs.
+  void say(const Subject& subject, const Property* from, const Property* to) {
+    const Property& any = from ? *from : *to;
+    const bool single = any.kind == Property::Kind::Single;
+    if (single && !any.place && (!from || !to)) return;
+    add(!from ? Kind::Added
+        : !to ? Kind::Removed
+              : Kind::Changed,
+        subject.object, concat(subject.prefix, single ? std::string(any.name) : any.text()),
+        from ? from->place : nullptr, to ? to->place : nullptr);
+    Change& change = changes_.back();
+    if (single && from) change.from = from->value;
+    if (single && to) change.to = to->value;
+    if (subject.object.empty()) make_object(change, any.name);
+  }
+
+  static void make_object(Change& change, std::string_view name) {
+    change.object = std::exchange(change.what, {});
+    change.needs_upgrade = std::find(fixed.begin(), fixed.end(), name) != fixed.end();
+  }
+
+  void say_sequence(const Properties& from, const Properties& to, const Pairing& all,
+                    const Subject& subject) {
+    Pairing pairs;
+    for (const auto& [a, b] : all.common)
+      if (to[b].kind == Property::Kind::Sequence) pairs.common.emplace_back(a, b);
+    if (!pairs.is_reordered()) return;
+    const auto& [a, b] = pairs.common.front();
+    add(Kind::Changed, subject.object, concat(subject.prefix, subject.sequence, " order"),
+        from[a].place, to[b].place);
+    say_order(pairs, [&](std::size_t i) { return to[i].text(); });
+    if (subject.object.empty()) make_object(changes_.back(), subject.sequence);
+  }
+
+  // The last change is one of order: of these, as they are labelled by their numbers in `to`.
+  template <typename Label>
+  void say_order(const Pairing& pairs, Label label) {
+    auto in_from = pairs.common;
+    std::sort(in_from.begin(), in_from.end());
+    std::vector<std::string> before, after;
+    for (const auto& [a, b] : in_from) before.push_back(label(b));
+    for (const auto& [a, b] : pairs.common) after.push_back(label(b));
+    changes_.back().from = differing(before, after);
+    changes_.back().to = differing(after, before);
+  }
+
+  static constexpr std::size_t taken = static_cast<std::size_t>(-1);
+
+  const Config& from_;
+  const Config& to_;
+  std::vector<Change> changes_;
+  std::unordered_map<std::string_view, const Backend*> old_backends_, new_backends_;
+  Outer listener_policies_;
+  std::unordered_map<std::string_view, Outer> backend_policies_;
+};
+
+// A value in one line of bearable length.
+std::string shown(std::string_view value) {
+  if (value.size() <= most_shown) return std::string(value);
+  std::size_t end = most_shown;
+  while (end > 0 && (static_cast<unsigned char>(value[end]) & 0xC0U) == 0x80) --end;
+  return concat(value.substr(0, end), "...");
+}
+
+}  // namespace
+
+std::vector<Change> diff(const Config& from, const Config& to) {
+  return Comparison(from, to).run();
+}
+
+std::string text(const Change& change) {
+  std::string line(signs[static_cast<std::size_t>(change.kind)]);
+  line += shown(change.object);
+  if (!change.what.empty()) line.append(" ").append(shown(change.what));
+  if (change.kind == Kind::Changed)
+    line += concat(" ", shown(change.from), " -> ", shown(change.to));
+  else if (const std::string& value = change.kind == Kind::Added ? change.to : change.from;
+           !value.empty())
+    line.append(" ").append(shown(value));
+  const std::string& place = change.kind == Kind::Removed ? change.from_place : change.to_place;
+  line += concat("  (", place.empty() ? "default" : place, ")");
+  if (change.needs_upgrade) line += " needs upgrade";
+  return line;
+}
+
+}  // namespace weir::config
