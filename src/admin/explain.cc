@@ -155,11 +155,13 @@ bool is_in_panic(const Fleet& fleet, std::uint32_t backend) {
     all += row.weight;
     if (row.use == shm::Use::Up || row.use == shm::Use::Starting) usable += row.weight;
   }
-  return usable * 100 < all * fleet.config.backends[backend].panic;
+  return usable * 100 < all * fleet.registry.backend(backend)->panic;
 }
 
-void tell_candidates(const Fleet& fleet, std::uint32_t number, Story& story) {
-  const config::Backend& backend = fleet.config.backends[number];
+// `at`: where it stands in the configuration.
+void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story) {
+  const config::Backend& backend = fleet.config.backends[at];
+  const std::uint32_t number = backend.number;
   story.add("backend", backend.name,
             std::to_string(fleet.registry.routable(number).servers) + " of " +
                 std::to_string(fleet.registry.servers(number).size()) + " servers take requests",
@@ -181,10 +183,8 @@ void tell_candidates(const Fleet& fleet, std::uint32_t number, Story& story) {
       outcome = "in reserve: backup, " + load;
     else
       outcome = "candidate: " + load;
-    bool in_file = !fleet.registry.columns(slot).runtime;
-    const config::Place* place =
-        in_file ? &backend.servers[slot - backend.first_server].place : nullptr;
-    story.add("server", fleet.registry.name(slot), outcome, place);
+    const config::Server* in_file = fleet.registry.in_file(slot);
+    story.add("server", fleet.registry.name(slot), outcome, in_file ? &in_file->place : nullptr);
   }
   if (is_in_panic(fleet, number))
     story.add("panic", backend.name,
@@ -255,9 +255,9 @@ void explain_server(const Call& call, Reply& reply) {
   const upstream::Registry& registry = fleet.registry;
   const shm::ServerRow& row = registry.row(*slot);
   const shm::ServerColumns& columns = registry.columns(*slot);
-  const config::Backend& backend = fleet.config.backends[row.backend];
-  const config::Place* place =
-      columns.runtime ? nullptr : &backend.servers[*slot - backend.first_server].place;
+  const config::Backend* backend = registry.backend(row.backend);
+  const config::Check* check = backend && backend->check ? &*backend->check : nullptr;
+  const config::Server* in_file = registry.in_file(*slot);
   reply.text = std::string(upstream::Registry::word(row.use));
   Story story(fleet);
   auto mark = [&story](const char* step, std::string what, const shm::Mark& said,
@@ -270,7 +270,7 @@ void explain_server(const Call& call, Reply& reply) {
   story.add("use", std::string(upstream::Registry::word(row.use)), registry.reason(*slot), nullptr);
   mark("configured",
        std::string(columns.at) + " weight " + std::to_string(columns.configured_weight),
-       columns.configured, place);
+       columns.configured, in_file ? &in_file->place : nullptr);
   if (columns.overridden.since_us)
     mark("override",
          std::string(upstream::Registry::word(columns.override_state)) +
@@ -278,8 +278,8 @@ void explain_server(const Call& call, Reply& reply) {
                                            : ""),
          columns.overridden, nullptr);
   mark("operational", std::string(upstream::Registry::word(columns.health)), columns.operational,
-       backend.check ? &backend.check->place : nullptr);
-  if (backend.check)
+       check ? &check->place : nullptr);
+  if (check)
     for (const upstream::CheckResult& result : fleet.health.results(*slot)) {
       static constexpr std::string_view outcomes[] = {"passed", "failed", "inconclusive"};
       story.add(

@@ -27,7 +27,7 @@ std::string backend_objection(const upstream::Registry& registry, std::uint32_t 
   auto all = static_cast<std::size_t>(
       std::count_if(servers.begin(), servers.end(),
                     [&registry](std::uint32_t slot) { return !registry.columns(slot).leaving; }));
-  const std::string& name = registry.config().backends[backend].name;
+  const std::string& name = registry.backend_name(backend);
   if (after.servers < before.servers && after.servers * 2 < all)
     return "only " + std::to_string(after.servers) + " of " + std::to_string(all) + " servers of " +
            name + " would take requests";
@@ -195,34 +195,34 @@ void server_set(const Call& call, Reply& reply) {
 }
 
 Guard::Guard(const upstream::Registry& registry) {
-  for (std::uint32_t i = 0; i < registry.config().backends.size(); ++i)
-    before_.push_back(registry.routable(i));
-  for (std::uint32_t i = 0; i < before_.size(); ++i)
-    for (std::uint32_t slot : registry.servers(i))
+  for (const config::Backend& backend : registry.config().backends) {
+    before_[backend.number] = registry.routable(backend.number);
+    for (std::uint32_t slot : registry.servers(backend.number))
       if (!registry.columns(slot).leaving)
-        servers_.push_back({slot, i, registry.row(slot).address});
+        servers_.push_back({slot, backend.number, registry.row(slot).address});
+  }
 }
 
 // Removed, or sent elsewhere.  One server alone may always be replaced: that is how it is done.
 std::string Guard::too_many_replaced(const upstream::Registry& registry) const {
   constexpr std::size_t most_percent = 30;
-  std::vector<std::size_t> all(before_.size()), replaced(before_.size());
+  std::map<std::uint32_t, std::size_t> all, replaced;
   for (const Known& known : servers_) {
     const shm::SocketAddress& now = registry.row(known.slot).address;
     bool moved = known.address.size > 0 && std::memcmp(&now, &known.address, sizeof(now)) != 0;
     ++all[known.backend];
     replaced[known.backend] += registry.columns(known.slot).leaving || moved;
   }
-  for (std::uint32_t i = 0; i < all.size(); ++i)
-    if (replaced[i] > 1 && replaced[i] * 100 > all[i] * most_percent)
-      return std::to_string(replaced[i]) + " of " + std::to_string(all[i]) + " servers of " +
-             registry.config().backends[i].name + " would be replaced at once";
+  for (const auto& [backend, count] : replaced)
+    if (count > 1 && count * 100 > all[backend] * most_percent)
+      return std::to_string(count) + " of " + std::to_string(all[backend]) + " servers of " +
+             registry.backend_name(backend) + " would be replaced at once";
   return {};
 }
 
 std::string Guard::objection(const upstream::Registry& registry) const {
-  for (std::uint32_t i = 0; i < before_.size(); ++i)
-    if (std::string why = backend_objection(registry, i, before_[i]); !why.empty()) return why;
+  for (const auto& [backend, before] : before_)
+    if (std::string why = backend_objection(registry, backend, before); !why.empty()) return why;
   return too_many_replaced(registry);
 }
 

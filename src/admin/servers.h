@@ -6,6 +6,7 @@
 
 #include "admin/command.h"
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,7 +38,7 @@ class Guard {
 
   std::string too_many_replaced(const upstream::Registry& registry) const;
 
-  std::vector<upstream::Registry::Routable> before_;
+  std::map<std::uint32_t, upstream::Registry::Routable> before_;  ///< by backend
   std::vector<Known> servers_;
 };
 

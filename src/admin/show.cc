@@ -5,6 +5,7 @@
 
 #include "admin/servers.h"
 #include "base/wall_time.h"
+#include "config/identity.h"
 #include "config/print.h"
 #include "config/properties.h"
 #include "proxy/metrics.h"
@@ -96,8 +97,8 @@ Row server_row(const Fleet& fleet, std::uint32_t slot) {
 
 std::vector<std::uint32_t> all_servers(const Fleet& fleet) {
   std::vector<std::uint32_t> slots;
-  for (std::uint32_t i = 0; i < fleet.config.backends.size(); ++i) {
-    auto of_backend = fleet.registry.servers(i);
+  for (const config::Backend& backend : fleet.config.backends) {
+    auto of_backend = fleet.registry.servers(backend.number);
     slots.insert(slots.end(), of_backend.begin(), of_backend.end());
   }
   return slots;
@@ -110,6 +111,12 @@ Listing server_listing(const Fleet& fleet, std::vector<std::uint32_t> slots) {
             if (fleet.registry.row(slots[i]).use == shm::Use::Free) return Row{"", "free"};
             return server_row(fleet, slots[i]);
           }};
+}
+
+// What a reload has taken away has no name any more.
+template <typename T>
+std::string name_of(const T* what) {
+  return what ? what->name : "";
 }
 
 /// A row of a worker's report.
@@ -130,8 +137,7 @@ void ask_for_sessions(const Call& call, Reply& reply, bool streams_only,
       const shm::Report report(fleet.segment, worker);
       for (std::uint32_t i = 0; i < report.size(); ++i) {
         Found each{worker, report.row(i)};
-        bool is_sound = each.row.listener < fleet.config.listeners.size();
-        if (is_sound && (each.row.has_stream || !streams_only)) found.push_back(each);
+        if (each.row.has_stream || !streams_only) found.push_back(each);
       }
     }
     std::size_t count = found.size();
@@ -164,9 +170,9 @@ void show_status(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
   std::uint64_t uptime = static_cast<std::uint64_t>(wall_clock_us() - fleet.started_us) / 1'000'000;
   std::uint32_t servers = 0, routable = 0;
-  for (std::uint32_t i = 0; i < fleet.config.backends.size(); ++i) {
-    servers += static_cast<std::uint32_t>(fleet.registry.servers(i).size());
-    routable += fleet.registry.routable(i).servers;
+  for (const config::Backend& backend : fleet.config.backends) {
+    servers += static_cast<std::uint32_t>(fleet.registry.servers(backend.number).size());
+    routable += fleet.registry.routable(backend.number).servers;
   }
   reply.body = make_record(
       {"version", "started", "uptime_seconds", "generation", "bundle", "workers", "connections",
@@ -190,7 +196,7 @@ void show_listeners(const Call& call, Reply& reply) {
                               binds += (binds.empty() ? "" : " ") + bind.at.text;
                             Row row{listener.name, place_text(fleet, listener.place), binds,
                                     static_cast<std::uint64_t>(listener.routes.size())};
-                            append_traffic(fleet, Of::Listener, static_cast<std::uint32_t>(i), row);
+                            append_traffic(fleet, Of::Listener, listener.number, row);
                             return row;
                           }},
                          call.json);
@@ -212,7 +218,7 @@ void show_routes(const Call& call, Reply& reply) {
                             const config::Route& route = listener.routes[routes[i].second];
                             Row row{listener.name, route.name, place_text(fleet, route.place),
                                     config::action_text(fleet.config, route.action)};
-                            append_traffic(fleet, Of::Route, static_cast<std::uint32_t>(i), row);
+                            append_traffic(fleet, Of::Route, route.number, row);
                             return row;
                           }},
                          call.json);
@@ -225,8 +231,8 @@ void show_backends(const Call& call, Reply& reply) {
                   "errors_5xx", "failures", "p50_ms", "p99_ms"},
                  fleet.config.backends.size(),
                  [&fleet](std::size_t i) {
-                   auto number = static_cast<std::uint32_t>(i);
                    const config::Backend& backend = fleet.config.backends[i];
+                   const std::uint32_t number = backend.number;
                    upstream::Registry::Routable routable = fleet.registry.routable(number);
                    Row row{backend.name,
                            place_text(fleet, backend.place),
@@ -282,7 +288,7 @@ void show_sessions(const Call& call, Reply& reply) {
                      const shm::SessionRow& row = found.row;
                      return Row{found.worker,
                                 row.client,
-                                fleet.config.listeners[row.listener].name,
+                                name_of(config::find_listener(fleet.config, row.listener)),
                                 row.phase,
                                 Cell::json(milliseconds(row.age_us)),
                                 row.requests};
@@ -296,16 +302,20 @@ void show_streams(const Call& call, Reply& reply) {
        "bytes_in", "bytes_out"},
       [](const Fleet& fleet, const Found& found) {
         const shm::SessionRow& row = found.row;
-        const config::Listener& listener = fleet.config.listeners[row.listener];
+        const config::Listener* listener = config::find_listener(fleet.config, row.listener);
+        const config::Route* route =
+            listener && row.route >= 0
+                ? config::find_route(*listener, static_cast<std::uint32_t>(row.route))
+                : nullptr;
         bool has_server = row.server >= 0 &&
                           fleet.registry.table().used() > static_cast<std::uint32_t>(row.server);
         return Row{found.worker,
                    row.client,
-                   listener.name,
+                   name_of(listener),
                    row.phase,
                    row.method,
                    row.path,
-                   row.route >= 0 ? listener.routes[static_cast<std::size_t>(row.route)].name : "",
+                   name_of(route),
                    has_server ? fleet.registry.name(static_cast<std::uint32_t>(row.server)) : "",
                    Cell::json(milliseconds(row.request_us)),
                    row.bytes_in,
@@ -321,11 +331,11 @@ void show_state(const Call& call, Reply& reply) {
     servers +=
         (servers.size() > 1 ? "," : "") + json_object(server_columns, server_row(fleet, slot));
   std::string backends = "[";
-  for (std::uint32_t i = 0; i < fleet.config.backends.size(); ++i)
-    backends +=
-        (i ? "," : "") + json_object({"backend", "revision", "routable"},
-                                     {fleet.config.backends[i].name, fleet.registry.revision(i),
-                                      fleet.registry.routable(i).servers});
+  for (const config::Backend& backend : fleet.config.backends)
+    backends += (backends.size() > 1 ? "," : "") +
+                json_object({"backend", "revision", "routable"},
+                            {backend.name, fleet.registry.revision(backend.number),
+                             fleet.registry.routable(backend.number).servers});
   reply.body = make_verbatim(json_object({"seq", "generation", "bundle", "backends", "servers"},
                                          {fleet.events.last(), fleet.generation, fleet.bundle_hash,
                                           Cell::json(backends + "]"), Cell::json(servers + "]")}) +

@@ -141,7 +141,7 @@ std::string StateLog::server_record(std::uint32_t slot) const {
   const shm::ServerRow& row = registry_.row(slot);
   const shm::ServerColumns& columns = registry_.columns(slot);
   return join(
-      {"server", registry_.config().backends[row.backend].name, row.name,
+      {"server", registry_.backend_name(row.backend), row.name,
        std::string(upstream::Registry::word(columns.override_state)),
        columns.override_weight >= 0 ? std::to_string(columns.override_weight) : "-",
        columns.override_address.size ? upstream::from_shared(columns.override_address).text() : "-",
@@ -151,7 +151,7 @@ std::string StateLog::server_record(std::uint32_t slot) const {
 std::string StateLog::added_record(std::uint32_t slot) const {
   const shm::ServerRow& row = registry_.row(slot);
   const shm::ServerColumns& columns = registry_.columns(slot);
-  return join({"added", registry_.config().backends[row.backend].name, row.name, columns.at,
+  return join({"added", registry_.backend_name(row.backend), row.name, columns.at,
                std::to_string(columns.configured_weight), std::to_string(row.max_in_flight),
                row.backup ? "backup" : "-", columns.configured.by});
 }
@@ -162,8 +162,7 @@ void StateLog::note_server(std::uint32_t slot) {
   if (columns.leaving) {
     // One that came and went within a transaction was never told of.
     if (added_.erase(slot) > 0)
-      note_removed(registry_.config().backends[registry_.row(slot).backend].name,
-                   registry_.row(slot).name);
+      note_removed(registry_.backend_name(registry_.row(slot).backend), registry_.row(slot).name);
     return;
   }
   if (columns.runtime && added_.insert(slot).second) write(added_record(slot));
@@ -198,8 +197,8 @@ void StateLog::write_whole() {
   written_ = 0;
   write(join({"epoch", std::to_string(++epoch_)}));
   added_.clear();
-  for (std::uint32_t backend = 0; backend < registry_.config().backends.size(); ++backend)
-    for (std::uint32_t slot : registry_.servers(backend)) {
+  for (const config::Backend& backend : registry_.config().backends)
+    for (std::uint32_t slot : registry_.servers(backend.number)) {
       const shm::ServerColumns& columns = registry_.columns(slot);
       if (columns.leaving) continue;
       if (columns.runtime && added_.insert(slot).second) write(added_record(slot));

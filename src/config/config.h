@@ -108,8 +108,10 @@ struct Limits {
 };
 
 struct Route {
-  std::string name;       ///< as written, else "route_<line>"
-  bool is_named = false;  ///< the name was written
+  std::string name;    ///< as written, else "route_<line>"
+  bool named = false;  ///< the name was written
+  std::uint32_t number =
+      0;  ///< in shared memory; as written over all listeners, until it is assigned
   std::vector<Matcher> matchers;
   Action action;
   Limits limits;
@@ -120,6 +122,7 @@ struct Route {
 
 struct Listener {
   std::string name;
+  std::uint32_t number = 0;  ///< in shared memory; as written, until it is assigned
   std::vector<Bind> binds;
   Limits limits;                         ///< complete: what nobody said is the default
   std::uint32_t max_header = 32 * 1024;  ///< bytes of one head
@@ -181,9 +184,9 @@ enum class Balance : std::uint8_t { P2c, RoundRobin, LeastRequest, Random };
 
 struct Backend {
   std::string name;
+  std::uint32_t number = 0;  ///< in shared memory; as written, until it is assigned
   Balance balance = Balance::P2c;
   std::vector<Server> servers;
-  std::uint32_t first_server = 0;  ///< number of servers[0] among all servers of the file
   std::uint32_t keepalive = 128;   ///< idle connections per server, over all workers
   std::uint32_t max_queue = 1024;  ///< requests waiting for a server, per worker
   std::optional<Check> check;

@@ -2,10 +2,10 @@
 #include "config/diff.h"
 
 #include "base/text.h"
+#include "config/identity.h"
 #include "config/pairing.h"
 #include "config/properties.h"
 #include "config/quoting.h"
-#include "config/route_identity.h"
 
 #include <algorithm>
 #include <array>
@@ -215,7 +215,7 @@ class Comparison {
 
   void compare(const Route& from, const Route& to, const std::string& object) {
     Properties before = properties(from_, from), after = properties(to_, to);
-    if (from.is_named || to.is_named) {
+    if (from.named || to.named) {
       before.push_back({"name", from.name, &from.place});
       after.push_back({"name", to.name, &to.place});
     }

@@ -190,8 +190,8 @@ class MainBlock {
     Backend backend;
     backend.place = directive.at;
     backend.name = read_name(directive.values[0], "backend", report_);
-    backend.first_server = config_.server_count;
     const auto number = static_cast<std::uint32_t>(config_.backends.size());
+    backend.number = number;
     if (!backend.name.empty()) check_twice(directive, "backend", names_.numbers, number);
     names_.words.push_back(directive.values[0].text);
     build_backend(directive, scope_, backend, names_.policies.emplace_back());
@@ -233,8 +233,10 @@ class MainBlock {
     listener.place = directive.at;
     listener.name = read_name(directive.values[0], "listener", report_);
     const auto number = static_cast<std::uint32_t>(config_.listeners.size());
+    listener.number = number;
     if (!listener.name.empty()) check_twice(directive, "listener", listener_names_, number);
     build_listener(directive, scope_, names_, bound_, listener);
+    for (Route& route : listener.routes) route.number = routes_++;
     config_.listeners.push_back(std::move(listener));
   }
 
@@ -280,6 +282,7 @@ class MainBlock {
   Numbers listener_names_;
   BackendNames names_;
   BoundAddresses bound_;
+  std::uint32_t routes_ = 0;  ///< of all listeners so far
 };
 
 }  // namespace

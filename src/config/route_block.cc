@@ -50,8 +50,8 @@ class RouteBlock {
     if (values_.empty() || is_word(values_[0])) return true;
     if (values_.size() > 1 && !is_word(values_[1])) return unknown(values_[0]);
     route_.name = read_name(values_[0], "route", report_);
-    route_.is_named = true;
     ++next_;
+    route_.named = true;
     return !route_.name.empty();
   }
 

@@ -39,14 +39,13 @@ Result<config::Bundle> read_sealed(int fd) {
   return config::parse_bundle(bytes);
 }
 
-Result<std::unique_ptr<const config::Config>> load_sealed(int fd) {
+Result<std::unique_ptr<config::Config>> load_sealed(int fd) {
   auto bundle = read_sealed(fd);
   if (!bundle) return bundle.error();
   config::Diagnostics diagnostics;
   auto config = config::load_bundle(*bundle, filter::kinds(), diagnostics);
   if (!config) return Error(Errc::Invalid, diagnostics.text());
-  return std::unique_ptr<const config::Config>(
-      std::make_unique<config::Config>(std::move(*config)));
+  return std::make_unique<config::Config>(std::move(*config));
 }
 
 }  // namespace weir::process

@@ -21,6 +21,6 @@ Result<config::Bundle> read_sealed(int fd);
 
 /// Loads the configuration out of it.  It was valid when it was sealed, so an error is a bug or another
 /// version's bundle.
-Result<std::unique_ptr<const config::Config>> load_sealed(int fd);
+Result<std::unique_ptr<config::Config>> load_sealed(int fd);
 
 }  // namespace weir::process

@@ -15,6 +15,7 @@
 #include "shm/report.h"
 #include "upstream/ejector.h"
 #include "upstream/health.h"
+#include "upstream/numbering.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -64,7 +65,7 @@ class Control final : private upstream::RegistryEvents,
         setup_(setup),
         config_(config),
         log_port_(log_port),
-        ring_(segment, setup.plan.workers),
+        ring_(segment, shm::RingOf::control),
         registry_(segment, config, *this),
         health_(loop, *this, seed()),
         ejector_(loop, registry_, segment),
@@ -104,8 +105,8 @@ class Control final : private upstream::RegistryEvents,
     // After a death of control shared memory knows more than the file.
     state_log_.load(state_, started_over_);
     if (has_state()) state_log_.write_whole();
-    for (std::uint32_t backend = 0; backend < config_.backends.size(); ++backend)
-      for (std::uint32_t slot : registry_.servers(backend)) begin(slot);
+    for (const config::Backend& backend : config_.backends)
+      for (std::uint32_t slot : registry_.servers(backend.number)) begin(slot);
     ejector_.resume();
     // Those whose wake-up a former control took without living to read them.
     ejector_.drain_notices();
@@ -144,16 +145,16 @@ class Control final : private upstream::RegistryEvents,
 
   // A server's checks and its name begin.
   void begin(std::uint32_t slot) {
-    const config::Backend& backend = config_.backends[registry_.row(slot).backend];
+    const config::Backend* backend = registry_.backend(registry_.row(slot).backend);
     auto endpoint = config::parse_endpoint(registry_.columns(slot).at);
     if (endpoint && endpoint->kind == config::Endpoint::Kind::Name) names_.add(slot, *endpoint);
-    if (!backend.check) return;
+    if (!backend || !backend->check) return;
     using Known = upstream::Health::Known;
     shm::Health health = registry_.columns(slot).health;
     Known known = health == shm::Health::Up     ? Known::Up
                   : health == shm::Health::Down ? Known::Down
                                                 : Known::Nothing;
-    health_.add(slot, *backend.check, upstream::from_shared(registry_.row(slot).address), known,
+    health_.add(slot, *backend->check, upstream::from_shared(registry_.row(slot).address), known,
                 !registry_.columns(slot).runtime);
     checked_.insert(slot);
   }
@@ -210,7 +211,7 @@ class Control final : private upstream::RegistryEvents,
   std::uint64_t state_synced() const override { return has_state() ? ring_.synced() : UINT64_MAX; }
   std::uint64_t ask_workers() override {
     std::uint64_t question = shm::Report(fleet_.segment, 0).ask();
-    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i) wake(setup_.wakers[i].get());
+    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i) wake(setup_.worker_waker(i));
     return question;
   }
   std::uint64_t answered_by_all() const override {
@@ -251,7 +252,7 @@ class Control final : private upstream::RegistryEvents,
         health_.set_address(slot, upstream::from_shared(registry_.row(slot).address));
     shm::ServerTable table = registry_.table();
     table.want_seen(table.changes());
-    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i) wake(setup_.wakers[i].get());
+    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i) wake(setup_.worker_waker(i));
     // A worker that has looked before we said what we want does not tell.
     if (seen_by_all() >= table.changes()) resume_sockets();
     on_deadline();
@@ -274,7 +275,7 @@ class Control final : private upstream::RegistryEvents,
     for (const auto& socket : sockets_) socket->resume();
   }
 
-  int own_waker() const { return setup_.wakers[setup_.plan.workers].get(); }
+  int own_waker() const { return setup_.control_waker(); }
 
   event::Loop& loop_;
   net::Channel& channel_;
@@ -324,6 +325,10 @@ class Orders final : private event::ReadyEvents {
 Result<void> run(net::Channel& channel, const Setup& setup, shm::Segment& segment) {
   auto config = load_sealed(setup.bundle.get());
   if (!config) return config.error();
+  shm::Identities identities(segment);
+  shm::Counters counters(segment, 0);
+  if (auto known = upstream::assign_numbers(**config, identities, counters, {}); !known)
+    return known;
   LogPort log_port(setup, segment);
   event::Loop loop;
   Control control(loop, channel, setup, segment, **config, log_port);

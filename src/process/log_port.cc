@@ -14,7 +14,7 @@ LogPort* port = nullptr;  // weir::log's sink is a plain function: this is whose
 void write_error(std::string_view line) { port->write(shm::LogRing::Kind::Error, line); }
 
 std::uint32_t ring_of(const Setup& setup) {
-  return setup.role == Role::Worker ? setup.index : setup.plan.workers;
+  return setup.role == Role::Worker ? shm::RingOf::worker(setup.index) : shm::RingOf::control;
 }
 
 std::string name_of(const Setup& setup) {
@@ -33,7 +33,7 @@ LogPort::LogPort(std::string name, Level least, shm::LogRing ring, int writer_wa
 
 LogPort::LogPort(const Setup& setup, const shm::Segment& segment)
     : LogPort(name_of(setup), level_from(setup.plan.error_log.level),
-              shm::LogRing(segment, ring_of(setup)), setup.wakers.back().get()) {}
+              shm::LogRing(segment, ring_of(setup)), setup.writer_waker()) {}
 
 void LogPort::write(shm::LogRing::Kind kind, std::string_view line) {
   if (ring_.push(kind, line)) wake(writer_waker_);

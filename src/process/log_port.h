@@ -32,9 +32,6 @@ class LogPort {
   int writer_waker_;
 };
 
-/// How many rings a segment needs: one a worker, one for control, one for the master.
-constexpr std::uint32_t ring_count(std::uint32_t workers) { return workers + 2; }
-
 /// Adds one to an eventfd: whoever sleeps on it wakes.
 void wake(int eventfd);
 /// Sets an eventfd back to zero.

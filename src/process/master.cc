@@ -59,6 +59,11 @@ class Master {
   void block_signals();
   void take_signal();
   void start_child(Child& child);
+  template <typename Which>
+  void start_children(Which which) {
+    for (Child& child : children_)
+      if (which(child)) start_child(child);
+  }
   void take_message(Child& child);
   void reap();
   void buried(Child& child, int status);
@@ -99,10 +104,11 @@ void Master::block_signals() {
 int Master::run() {
   block_signals();
   log_port_ = std::make_unique<LogPort>("master", level_from(assets_.plan.error_log.level),
-                                        shm::LogRing(*assets_.segment, assets_.plan.workers + 1),
-                                        assets_.wakers.back().get());
+                                        shm::LogRing(*assets_.segment, shm::RingOf::master),
+                                        assets_.wakers[WakerOf::writer].get());
   assign_slots();
-  for (Child& child : children_) start_child(child);
+  // The workers follow when control is ready: it tells them their servers and numbers.
+  start_children([](const Child& child) { return child.role != Role::Worker; });
   while (
       std::any_of(children_.begin(), children_.end(), [](const Child& c) { return c.pid != 0; })) {
     std::vector<pollfd> wait{{signals_.get(), POLLIN, 0}};
@@ -172,7 +178,10 @@ void Master::take_message(Child& child) {
   child.ready = true;
   if (child.role == Role::Worker) assign_slots();
   if (child.incarnation > 0) log(Level::Notice, child.name(), " is back, process ", child.pid);
-  if (phase_ == Phase::Starting) became_ready();
+  if (phase_ != Phase::Starting) return;
+  if (child.role == Role::Control)
+    start_children([](const Child& each) { return each.role == Role::Worker; });
+  became_ready();
 }
 
 void Master::became_ready() {
@@ -200,7 +209,8 @@ void Master::assign_slots() {
 }
 
 void Master::wake_workers() {
-  for (std::uint32_t i = 0; i < assets_.plan.workers; ++i) wake(assets_.wakers[i].get());
+  for (std::uint32_t i = 0; i < assets_.plan.workers; ++i)
+    wake(assets_.wakers[WakerOf::worker(i)].get());
 }
 
 void Master::reap() {

@@ -3,6 +3,8 @@
 
 #include <sys/random.h>
 
+#include <utility>
+
 namespace weir::process {
 
 namespace {
@@ -52,25 +54,22 @@ Runtime::~Runtime() {
 
 Result<void> Runtime::build() {
   std::uint64_t seed = random_seed();
-  for (std::uint32_t i = 0; i < config_.backends.size(); ++i) {
-    const config::Backend& backend = config_.backends[i];
+  for (const config::Backend& backend : config_.backends) {
     backends_.push_back(
-        std::make_unique<upstream::Backend>(net_, sharing_, backend, i, seed + setup_.index));
-    slot_owners_.resize(backend.first_server + backend.servers.size(), i);
+        std::make_unique<upstream::Backend>(net_, sharing_, backend, seed + setup_.index));
+    if (backend.number >= numbered_.size()) numbered_.resize(backend.number + 1);
+    numbered_[backend.number] = backends_.back().get();
   }
-  std::uint32_t routes = 0;
   for (const config::Listener& listener : config_.listeners) {
     auto built = proxy::Listener::build(context_, listener);
     if (!built) return built.error().within("listener " + listener.name);
     listeners_.push_back(std::move(*built));
-    first_route_.push_back(routes);
-    routes += static_cast<std::uint32_t>(listener.routes.size());
   }
   return {};
 }
 
 void Runtime::start() {
-  waker_.start(loop_, setup_.wakers[setup_.index].get(), event::Watch::Edge::LevelRead, *this);
+  waker_.start(loop_, setup_.worker_waker(setup_.index), event::Watch::Edge::LevelRead, *this);
   cursor_ = servers_.changes();
   for (std::uint32_t slot = 0; slot < servers_.used(); ++slot) apply_row(slot);
   servers_.saw(setup_.index, cursor_);
@@ -94,14 +93,14 @@ void Runtime::update_slots() {
 }
 
 void Runtime::apply_row(std::uint32_t slot) {
-  constexpr std::uint32_t nobody = UINT32_MAX;
   shm::ServerRow row = servers_.row(slot);
-  if (slot >= slot_owners_.size()) slot_owners_.resize(slot + 1, nobody);
-  std::uint32_t& owner = slot_owners_[slot];
-  bool is_free = row.use == shm::Use::Free;
-  if (owner != nobody && (is_free || owner != row.backend)) backends_[owner]->forget(slot);
-  owner = is_free ? nobody : row.backend;
-  if (!is_free) backends_[owner]->apply(slot, row);
+  if (slot >= slot_owners_.size()) slot_owners_.resize(slot + 1);
+  // A server of a backend that this worker does not have is none.
+  bool is_mine = row.use != shm::Use::Free && row.backend < numbered_.size();
+  upstream::Backend* owner = is_mine ? numbered_[row.backend] : nullptr;
+  upstream::Backend* before = std::exchange(slot_owners_[slot], owner);
+  if (before && before != owner) before->forget(slot);
+  if (owner) owner->apply(slot, row);
 }
 
 void Runtime::update_servers() {
@@ -114,15 +113,15 @@ void Runtime::update_servers() {
       for (std::uint32_t i = 0; i < servers_.used(); ++i) apply_row(i);
   }
   if (cursor_ != before && servers_.saw(setup_.index, cursor_))
-    process::wake(setup_.wakers[setup_.plan.workers].get());
+    process::wake(setup_.control_waker());
 }
 
 void Runtime::notice(const shm::Notice& notice) {
-  if (notices_.push(notice)) process::wake(setup_.wakers[setup_.plan.workers].get());
+  if (notices_.push(notice)) process::wake(setup_.control_waker());
 }
 
 void Runtime::on_ready(event::Ready) noexcept {
-  clear_wake(setup_.wakers[setup_.index].get());
+  clear_wake(setup_.worker_waker(setup_.index));
   update_servers();
   update_slots();
   if (report_.question() != 0) report();
@@ -131,12 +130,11 @@ void Runtime::on_ready(event::Ready) noexcept {
 
 void Runtime::wake(std::uint64_t workers) {
   for (; workers != 0; workers &= workers - 1)
-    process::wake(setup_.wakers[static_cast<std::size_t>(__builtin_ctzll(workers))].get());
+    process::wake(setup_.worker_waker(static_cast<std::size_t>(__builtin_ctzll(workers))));
 }
 
-void Runtime::count_for(shm::Of kind, std::size_t number, const proxy::Record& record) {
+void Runtime::count_for(shm::Of kind, std::uint32_t at, const proxy::Record& record) {
   using shm::Tally;
-  auto at = static_cast<std::uint32_t>(number);
   std::uint64_t took = record.times.ended - record.times.begun;
   unsigned hundreds = record.status / 100 <= 5 ? record.status / 100 : 0;
   counters_.add(kind, at, Tally::Requests, 1);
@@ -151,11 +149,10 @@ void Runtime::count_for(shm::Of kind, std::size_t number, const proxy::Record& r
 void Runtime::report() {
   std::uint64_t question = report_.question();
   std::uint32_t count = 0;
-  for (std::uint32_t i = 0; i < listeners_.size(); ++i)
-    count = listeners_[i]->describe(report_, i, count);
+  for (const auto& listener : listeners_) count = listener->describe(report_, count);
   note_pace();
   report_.answer(question, count);
-  process::wake(setup_.wakers[setup_.plan.workers].get());
+  process::wake(setup_.control_waker());
 }
 
 void Runtime::note_pace() {
@@ -176,16 +173,12 @@ void Runtime::count(const proxy::Record& record) {
   unsigned hundreds = record.status / 100;
   if (hundreds >= 1 && hundreds <= 5)
     state_.add(static_cast<Count>(static_cast<unsigned>(Count::Responses1xx) + hundreds - 1), 1);
-  auto listener = static_cast<std::size_t>(record.listener - config_.listeners.data());
-  count_for(shm::Of::Listener, listener, record);
+  count_for(shm::Of::Listener, record.listener->number, record);
   if (!record.route) return;
-  auto route = static_cast<std::size_t>(record.route - record.listener->routes.data());
-  count_for(shm::Of::Route, first_route_[listener] + route, record);
+  count_for(shm::Of::Route, record.route->number, record);
   if (!record.backend) return;
-  auto backend = static_cast<std::size_t>(record.backend - config_.backends.data());
-  count_for(shm::Of::Backend, backend, record);
-  counters_.add(shm::Of::Backend, static_cast<std::uint32_t>(backend), shm::Tally::Attempts,
-                record.attempts);
+  count_for(shm::Of::Backend, record.backend->number, record);
+  counters_.add(shm::Of::Backend, record.backend->number, shm::Tally::Attempts, record.attempts);
   if (record.server) count_for(shm::Of::Server, record.server_slot, record);
 }
 

@@ -61,7 +61,7 @@ class Runtime final : public proxy::Journal,
   void note_pace();
   void report();
   void apply_row(std::uint32_t slot);
-  void count_for(shm::Of kind, std::size_t number, const proxy::Record& record);
+  void count_for(shm::Of kind, std::uint32_t at, const proxy::Record& record);
 
   event::Loop& loop_;
   const Setup& setup_;
@@ -83,10 +83,10 @@ class Runtime final : public proxy::Journal,
   std::unique_ptr<proxy::AccessLog> access_log_;
   proxy::Context context_;
   std::vector<std::unique_ptr<proxy::Listener>> listeners_;
-  std::vector<bool> watched_;               ///< by socket
-  std::vector<std::uint32_t> slot_owners_;  ///< the backend of each server's slot
-  std::vector<std::uint32_t> first_route_;  ///< number of each listener's first route
-  std::uint64_t cursor_ = 0;                ///< changes of servers seen
+  std::vector<bool> watched_;                    ///< by socket
+  std::vector<upstream::Backend*> numbered_;     ///< by number; null = unknown here
+  std::vector<upstream::Backend*> slot_owners_;  ///< whose server has each slot, or null
+  std::uint64_t cursor_ = 0;                     ///< changes of servers seen
   event::Watch waker_;
   event::Deadline drain_check_;
 };

@@ -25,13 +25,24 @@ struct ListeningSocket {
   std::uint32_t listener = 0;
 };
 
+/// Whose waker is which, whatever number of workers there is; a segment's worth of workers have one.
+struct WakerOf {
+  static constexpr std::size_t control = 0, writer = 1;
+  static constexpr std::size_t worker(std::size_t index) { return 2 + index; }
+  static constexpr std::size_t count(std::size_t workers) { return 2 + workers; }
+};
+
 struct Setup {
+  int control_waker() const { return wakers[WakerOf::control].get(); }
+  int writer_waker() const { return wakers[WakerOf::writer].get(); }
+  int worker_waker(std::size_t worker) const { return wakers[WakerOf::worker(worker)].get(); }
+
   Role role = Role::Worker;
   std::uint32_t index = 0;        ///< of a worker
   std::uint32_t incarnation = 0;  ///< how often it has been replaced
   Plan plan;
   Fd shared, bundle;
-  std::vector<Fd> wakers;  ///< an eventfd per worker, then control's, then the writer's
+  std::vector<Fd> wakers;  ///< eventfds; see WakerOf
   std::vector<ListeningSocket> sockets;
   Fd error_log, access_log;  ///< writer only; closed if there is none
   std::vector<Fd> admin;     ///< control only: listening admin sockets, as in the plan

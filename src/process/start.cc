@@ -26,7 +26,10 @@ namespace {
 
 constexpr int loader_deadline_ms = 31'000;
 constexpr std::uint32_t least_slots = 16;  // sockets a TCP bind: room for other numbers of workers
-constexpr std::uint32_t most_servers = 65'536;  // room for them is address space, not memory
+// Room for what a reload may bring, as far as nobody says more; it is address space, not memory.
+constexpr std::uint32_t most_servers = 65'536;
+constexpr std::uint32_t least_workers = 16, least_sockets = 4096;
+constexpr std::uint32_t least_listeners = 1024, least_routes = 16'384, least_backends = 4096;
 constexpr std::uint64_t reserved_descriptors = 128;
 constexpr std::uint64_t default_connections = 100'000;
 
@@ -115,18 +118,17 @@ Result<Fd> open_log(const config::LogTarget& target) {
 
 Result<void> share(Assets& assets) {
   shm::Layout layout;
-  layout.workers = assets.plan.workers;
+  layout.workers = std::max(least_workers, assets.plan.workers);
   layout.servers = most_servers;
-  layout.listeners = assets.plan.listeners;
-  layout.routes = assets.plan.routes;
-  layout.backends = assets.plan.backends;
+  layout.listeners = std::max(least_listeners, 2 * assets.plan.listeners);
+  layout.routes = std::max(least_routes, 2 * assets.plan.routes);
+  layout.backends = std::max(least_backends, 2 * assets.plan.backends);
+  layout.sockets = std::max(least_sockets, 2 * static_cast<std::uint32_t>(assets.sockets.size()));
   layout.started_us = wall_clock_us();
-  layout.sockets = static_cast<std::uint32_t>(assets.sockets.size());
-  layout.rings = ring_count(assets.plan.workers);
-  auto segment = shm::Segment::create(layout);
+  auto segment = shm::Segment::create(layout, assets.plan.workers);
   if (!segment) return segment.error();
   assets.segment = std::make_unique<shm::Segment>(std::move(*segment));
-  for (std::uint32_t i = 0; i < assets.plan.workers + 2; ++i) {
+  for (std::size_t i = 0; i < WakerOf::count(layout.workers); ++i) {
     assets.wakers.emplace_back(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
     if (!assets.wakers.back().is_open())
       return Error(Errc::System, std::string("eventfd: ") + strerror(errno));

@@ -17,7 +17,7 @@ struct Assets {
   Fd bundle;
   std::vector<ListeningSocket> sockets;
   std::vector<bool> shared_by_all;  ///< by socket: a Unix socket, watched by every worker
-  std::vector<Fd> wakers;
+  std::vector<Fd> wakers;           ///< see WakerOf
   Fd error_log, access_log;
   std::vector<Fd> admin, state;  ///< admin sockets; the two state files
   std::unique_ptr<shm::Segment> segment;

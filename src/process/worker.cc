@@ -5,6 +5,7 @@
 #include "process/bundle_memory.h"
 #include "process/privileges.h"
 #include "process/runtime.h"
+#include "upstream/numbering.h"
 
 #include <signal.h>
 
@@ -40,6 +41,7 @@ class Orders final : private event::ReadyEvents {
 Result<void> work(net::Channel& channel, const Setup& setup, shm::Segment& segment) {
   auto config = load_sealed(setup.bundle.get());
   if (!config) return config.error();
+  if (auto known = upstream::take_numbers(**config, shm::Identities(segment)); !known) return known;
   LogPort log_port(setup, segment);
   event::Loop loop;
   net::limit_pipes(setup.plan.pipes);

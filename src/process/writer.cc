@@ -204,7 +204,7 @@ class Writer {
         error_(setup_.plan.error_log, std::move(setup_.error_log), 3 * 8 + 5),
         access_(setup_.plan.access_log, std::move(setup_.access_log), 3 * 8 + 6),
         state_(std::move(setup_.state)) {
-    for (std::uint32_t i = 0; i < segment_.layout().rings; ++i) rings_.emplace_back(segment_, i);
+    know_rings();
   }
 
   int run() {
@@ -228,6 +228,14 @@ class Writer {
   }
 
  private:
+  /// There may be more workers than before; their rings come last.  True if there are.
+  bool know_rings() {
+    std::size_t before = rings_.size(), count = shm::RingOf::count(segment_.workers());
+    while (rings_.size() < count)
+      rings_.emplace_back(segment_, static_cast<std::uint32_t>(rings_.size()));
+    return rings_.size() > before;
+  }
+
   void drain() {
     for (shm::LogRing& ring : rings_) {
       std::uint64_t before = ring.tail(), cursor = before;
@@ -244,13 +252,13 @@ class Writer {
   }
 
   /// The ring by which records come: control's.
-  shm::LogRing& records() { return rings_[setup_.plan.workers]; }
+  shm::LogRing& records() { return rings_[shm::RingOf::control]; }
 
   // What the disk does not take is kept; when it has taken all, whoever waits for it is told.
   void sync(std::uint64_t cursor) {
     if (!state_.is_behind() || !state_.flush()) return;
     records().note_synced(cursor);
-    wake(setup_.wakers[setup_.plan.workers].get());
+    wake(setup_.control_waker());
   }
 
   void take(shm::LogRing& ring, const shm::LogRing::Line& line) {
@@ -277,19 +285,20 @@ class Writer {
   }
 
   bool sleep_allowed() {
+    if (know_rings()) return false;
     for (shm::LogRing& ring : rings_)
       if (!ring.prepare_to_sleep()) return false;
     return true;
   }
 
   void sleep() {
-    pollfd wait[2] = {{setup_.wakers.back().get(), POLLIN, 0}, {channel_.fd(), POLLIN, 0}};
+    pollfd wait[2] = {{setup_.writer_waker(), POLLIN, 0}, {channel_.fd(), POLLIN, 0}};
     int patience = state_.is_behind() ? 1000
                    : dropped_ > 0     ? static_cast<int>(report_seconds) * 1000
                                       : -1;
     (void)::poll(wait, 2, patience);
     for (shm::LogRing& ring : rings_) ring.wake();
-    if (wait[0].revents) clear_wake(setup_.wakers.back().get());
+    if (wait[0].revents) clear_wake(setup_.writer_waker());
     if (wait[1].revents) take_message();
   }
 

@@ -124,11 +124,11 @@ bool Listener::drain() {
   return session_count_ == 0;
 }
 
-std::uint32_t Listener::describe(shm::Report& report, std::uint32_t number, std::uint32_t at) {
+std::uint32_t Listener::describe(shm::Report& report, std::uint32_t at) {
   all_.for_each([&](Session& session) {
     if (shm::SessionRow* row = report.place(at)) {
       session.describe(*row);
-      row->listener = number;
+      row->listener = config_.number;
     }
     ++at;
   });

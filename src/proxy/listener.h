@@ -41,7 +41,7 @@ class Listener final : private event::DeadlineEvents {
   /// Closes idle clients and lets the others finish their request; true when none is left.
   bool drain();
   /// Writes down what its clients are doing, from row `at` on; returns the row behind the last.
-  std::uint32_t describe(shm::Report& report, std::uint32_t number, std::uint32_t at);
+  std::uint32_t describe(shm::Report& report, std::uint32_t at);
   std::size_t sessions() const { return session_count_; }
 
  private:

@@ -245,6 +245,10 @@ Metrics::Metrics(const config::Config& config, const shm::Segment& segment)
       servers_(segment) {
   for (const config::Listener& listener : config.listeners)
     for (const config::Route& route : listener.routes) routes_.push_back({&listener, &route});
+  for (const config::Backend& backend : config.backends) {
+    if (backend.number >= backends_.size()) backends_.resize(backend.number + 1);
+    backends_[backend.number] = &backend;
+  }
 }
 
 void Metrics::restart() { family_ = element_ = 0; }
@@ -264,20 +268,24 @@ bool Metrics::next(std::string& out) {
 
 /// How many there are of what the family tells of.
 std::uint32_t Metrics::count(const MetricFamily& family) const {
-  std::size_t named = 0;
+  std::size_t count = 1;
   switch (family.of) {
-    case Of::Weir: return 1;
-    case Of::Worker: return segment_.layout().workers;
-    case Of::Listener: named = config_.listeners.size(); break;
-    case Of::Route: named = routes_.size(); break;
-    case Of::Backend: named = config_.backends.size(); break;
-    case Of::Server: named = servers_.used(); break;
+    case Of::Weir: break;
+    case Of::Worker: return segment_.workers();
+    case Of::Listener: count = config_.listeners.size(); break;
+    case Of::Route: count = routes_.size(); break;
+    case Of::Backend: count = config_.backends.size(); break;
+    case Of::Server: return servers_.used();
   }
-  return std::min(static_cast<std::uint32_t>(named), counters_.size(counted(family.of)));
+  return static_cast<std::uint32_t>(count);
 }
 
-/// All samples of a family for one thing.
-void Metrics::append(std::string& out, const MetricFamily& family, std::uint32_t number) {
+const config::Backend* Metrics::backend(std::uint32_t number) const {
+  return number < backends_.size() ? backends_[number] : nullptr;
+}
+
+/// All samples of a family for one thing; `at`: where that stands in the configuration.
+void Metrics::append(std::string& out, const MetricFamily& family, std::uint32_t at) {
   labels_.clear();
   switch (family.of) {
     case Of::Weir:
@@ -285,20 +293,20 @@ void Metrics::append(std::string& out, const MetricFamily& family, std::uint32_t
       begin_sample(out, family.name);
       return append_value(out, 1);
     case Of::Worker:
-      append_label(labels_, "worker", std::to_string(number));
-      return append_of_worker(out, family, number);
+      append_label(labels_, "worker", std::to_string(at));
+      return append_of_worker(out, family, at);
     case Of::Route:
-      if (counters_.sum(shm::Of::Route, number, Tally::Requests) == 0) return;
-      append_label(labels_, "listener", routes_[number].listener->name);
-      append_label(labels_, "route", routes_[number].route->name);
-      return append_tallies(out, family, number);
+      if (counters_.sum(shm::Of::Route, routes_[at].route->number, Tally::Requests) == 0) return;
+      append_label(labels_, "listener", routes_[at].listener->name);
+      append_label(labels_, "route", routes_[at].route->name);
+      return append_tallies(out, family, routes_[at].route->number);
     case Of::Listener:
-      append_label(labels_, "listener", config_.listeners[number].name);
-      return append_tallies(out, family, number);
+      append_label(labels_, "listener", config_.listeners[at].name);
+      return append_tallies(out, family, config_.listeners[at].number);
     case Of::Backend:
-      append_label(labels_, "backend", config_.backends[number].name);
-      return append_tallies(out, family, number);
-    case Of::Server: return append_of_server(out, family, number);
+      append_label(labels_, "backend", config_.backends[at].name);
+      return append_tallies(out, family, config_.backends[at].number);
+    case Of::Server: return append_of_server(out, family, at);
   }
 }
 
@@ -319,16 +327,17 @@ void Metrics::append_of_worker(std::string& out, const MetricFamily& family, std
     if (family.value == Value::LongestCall) append_label(labels_, "call", state.call_name());
     begin_sample(out, family.name);
     append_seconds(out, counted(0));
-  } else if (worker < segment_.layout().rings) {
+  } else {
     begin_sample(out, family.name);
-    append_value(out, shm::LogRing(segment_, worker).dropped());
+    append_value(out, shm::LogRing(segment_, shm::RingOf::worker(worker)).dropped());
   }
 }
 
 void Metrics::append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot) {
   const shm::ServerRow row = servers_.row(slot);
-  if (row.use == shm::Use::Free || row.backend >= config_.backends.size()) return;
-  append_label(labels_, "backend", config_.backends[row.backend].name);
+  const config::Backend* known = backend(row.backend);
+  if (row.use == shm::Use::Free || !known) return;
+  append_label(labels_, "backend", known->name);
   append_label(labels_, "server", text_of(row.name));
   if (family.value < Value::InFlight) return append_tallies(out, family, slot);
   if (family.value == Value::Use) {

@@ -30,8 +30,7 @@ struct MetricFamily;
 
 class Metrics {
  public:
-  /// Both must outlive this.  Counts in the segment are numbered as in `config`, routes over all
-  /// listeners in order.
+  /// Both must outlive this.
   Metrics(const config::Config& config, const shm::Segment& segment);
 
   /// Appends the next piece, at most 64 KiB, to `out`; false when that was the last, which may be empty.
@@ -47,7 +46,8 @@ class Metrics {
   };
 
   std::uint32_t count(const MetricFamily& family) const;
-  void append(std::string& out, const MetricFamily& family, std::uint32_t number);
+  const config::Backend* backend(std::uint32_t number) const;
+  void append(std::string& out, const MetricFamily& family, std::uint32_t at);
   void append_of_worker(std::string& out, const MetricFamily& family, std::uint32_t worker);
   void append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot);
   void append_tallies(std::string& out, const MetricFamily& family, std::uint32_t number) const;
@@ -63,8 +63,9 @@ class Metrics {
   shm::InFlight in_flight_;
   shm::ServerTable servers_;
   std::vector<NamedRoute> routes_;
+  std::vector<const config::Backend*> backends_;  ///< by number
   std::size_t family_ = 0;     ///< where the next piece begins: its row of the table,
-  std::uint32_t element_ = 0;  ///< and the number of what that is told of
+  std::uint32_t element_ = 0;  ///< and where in the configuration that stands of which it tells
   std::string labels_;         ///< of the sample being made; kept for its memory
 };
 

@@ -198,8 +198,7 @@ void Stream::describe(shm::SessionRow& row, std::uint64_t now) const {
   row.request_us = now - record_.times.begun;
   row.bytes_in = record_.bytes_in;
   row.bytes_out = record_.bytes_out;
-  if (record_.route)
-    row.route = static_cast<std::int32_t>(record_.route - record_.listener->routes.data());
+  if (record_.route) row.route = static_cast<std::int32_t>(record_.route->number);
   if (record_.server) row.server = static_cast<std::int32_t>(record_.server_slot);
 }
 

@@ -24,66 +24,93 @@ Counters::Plan Counters::plan(const Layout& layout) {
 }
 
 std::size_t Counters::bytes(const Layout& layout) {
-  return plan(layout).cells * sizeof(Cell) * layout.workers;
+  return plan(layout).cells * sizeof(Cell) * (std::size_t{layout.workers} + 1);
 }
 
 Counters::Counters(const Segment& segment, std::uint32_t worker)
     : cells_(reinterpret_cast<Cell*>(segment.region("counters").data())),
-      workers_(segment.layout().workers),
+      workers_(&segment.worker_mark()),
+      baseline_(segment.layout().workers),
       worker_(worker) {
   Plan made = plan(segment.layout());
   block_ = made.cells;
   std::copy(std::begin(made.parts), std::end(made.parts), std::begin(parts_));
 }
 
-Counted Counters::sum(Of kind, std::uint32_t number) const {
-  Counted sum;
-  for (std::uint32_t worker = 0; worker < workers_; ++worker) {
-    const Cell* cells = row(worker, kind, number);
-    for (std::size_t i = 0; i < tallies; ++i)
-      sum.tally[i] += cells[i].load(std::memory_order_relaxed);
-  }
+std::uint64_t Counters::raw(Of kind, std::uint32_t number, std::size_t tally) const {
+  const std::uint32_t workers = workers_->load();
+  std::uint64_t sum = 0;
+  for (std::uint32_t worker = 0; worker < workers; ++worker)
+    sum += row(worker, kind, number)[tally].load(std::memory_order_relaxed);
   return sum;
 }
 
 std::uint64_t Counters::sum(Of kind, std::uint32_t number, Tally what) const {
-  std::uint64_t sum = 0;
-  for (std::uint32_t worker = 0; worker < workers_; ++worker)
-    sum +=
-        row(worker, kind, number)[static_cast<std::size_t>(what)].load(std::memory_order_relaxed);
+  const auto tally = static_cast<std::size_t>(what);
+  // The baseline comes first: what it is subtracted from has only grown since.
+  const std::uint64_t before = row(baseline_, kind, number)[tally].load(std::memory_order_acquire);
+  return raw(kind, number, tally) - before;
+}
+
+Counted Counters::sum(Of kind, std::uint32_t number) const {
+  Counted sum;
+  for (std::size_t i = 0; i < tallies; ++i)
+    sum.tally[i] = this->sum(kind, number, static_cast<Tally>(i));
   return sum;
+}
+
+// Without a request there is nothing in its buckets, and a look would allocate their memory.
+bool Counters::has_buckets(std::uint32_t block, Of kind, std::uint32_t number) const {
+  const Cell& requests = row(block, kind, number)[static_cast<std::size_t>(Tally::Requests)];
+  return requests.load(std::memory_order_acquire) != 0;
+}
+
+void Counters::add_buckets(Of kind, std::uint32_t number, std::span<std::uint64_t> sums) const {
+  const std::uint32_t workers = workers_->load();
+  for (std::uint32_t worker = 0; worker < workers; ++worker) {
+    if (!has_buckets(worker, kind, number)) continue;
+    const Cell* cells = buckets(worker, kind, number);
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      sums[i] += cells[i].load(std::memory_order_relaxed);
+  }
+}
+
+void Counters::subtract_baseline(Of kind, std::uint32_t number,
+                                 std::span<std::uint64_t> sums) const {
+  if (!has_buckets(baseline_, kind, number)) return;
+  const Cell* cells = buckets(baseline_, kind, number);
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] -= cells[i].load(std::memory_order_acquire);
 }
 
 Latencies Counters::latencies(Of kind, std::uint32_t number) const {
   Latencies sum;
   if (kind == Of::Server) return sum;
-  for (std::uint32_t worker = 0; worker < workers_; ++worker) {
-    // Without a request there is nothing in its buckets, and a look would allocate their memory.
-    const Cell& requests = row(worker, kind, number)[static_cast<std::size_t>(Tally::Requests)];
-    if (requests.load(std::memory_order_relaxed) == 0) continue;
-    const Cell* cells = buckets(worker, kind, number);
-    for (std::size_t i = 0; i < Buckets::count; ++i) {
-      std::uint64_t count = cells[i].load(std::memory_order_relaxed);
-      sum.bucket[i] += count;
-      sum.total += count;
-    }
-  }
+  // First the baseline, below zero for a moment: see sum().
+  subtract_baseline(kind, number, sum.bucket);
+  add_buckets(kind, number, sum.bucket);
+  for (std::uint64_t count : sum.bucket) sum.total += count;
   return sum;
 }
 
 CoarseLatencies Counters::server_latencies(std::uint32_t slot) const {
   CoarseLatencies sum;
-  for (std::uint32_t worker = 0; worker < workers_; ++worker) {
-    const Cell& requests = row(worker, Of::Server, slot)[static_cast<std::size_t>(Tally::Requests)];
-    if (requests.load(std::memory_order_relaxed) == 0) continue;
-    const Cell* cells = buckets(worker, Of::Server, slot);
-    for (std::size_t i = 0; i < CoarseBuckets::count; ++i) {
-      std::uint64_t count = cells[i].load(std::memory_order_relaxed);
-      sum.bucket[i] += count;
-      sum.total += count;
-    }
-  }
+  subtract_baseline(Of::Server, slot, sum.bucket);
+  add_buckets(Of::Server, slot, sum.bucket);
+  for (std::uint64_t count : sum.bucket) sum.total += count;
   return sum;
+}
+
+void Counters::forget(Of kind, std::uint32_t number) {
+  if (raw(kind, number, static_cast<std::size_t>(Tally::Requests)) > 0) {
+    std::uint64_t sums[Buckets::count] = {};
+    std::span<std::uint64_t> all(sums, kind == Of::Server ? CoarseBuckets::count : Buckets::count);
+    add_buckets(kind, number, all);
+    Cell* cells = buckets(baseline_, kind, number);
+    for (std::size_t i = 0; i < all.size(); ++i) cells[i].store(all[i], std::memory_order_release);
+  }
+  Cell* cells = row(baseline_, kind, number);
+  for (std::size_t i = 0; i < tallies; ++i)
+    cells[i].store(raw(kind, number, i), std::memory_order_release);
 }
 
 namespace {

@@ -4,6 +4,9 @@
 // its own block, so a count is a plain store; readers sum the blocks.  A block outlives its worker:
 // the next incarnation goes on where the last one stopped, so no sum ever goes back.
 //
+// When a number or a server's slot is given to something else, what was counted under it so far is
+// written into one more block, the baseline, which is subtracted from the sums: the new owner begins at 0.
+//
 // Latencies are kept in log-linear buckets: 32 to every power of two, so that a value read from the
 // middle of its bucket is at most 1.6 % off (the idea of HdrHistogram, hdrhistogram.org).
 #pragma once
@@ -13,6 +16,7 @@
 #include <atomic>
 #include <bit>
 #include <cstdint>
+#include <span>
 
 namespace weir::shm {
 
@@ -106,6 +110,11 @@ class Counters {
     bump(buckets(worker_, kind, number)[index], 1);
   }
 
+  // Control.
+
+  /// The number is given to something else.  Nobody may be counting under it.
+  void forget(Of kind, std::uint32_t number);
+
   // Anybody.
 
   Counted sum(Of kind, std::uint32_t number) const;
@@ -128,6 +137,10 @@ class Counters {
   static constexpr std::size_t row_cells = (tallies + 7) / 8 * 8;
 
   static Plan plan(const Layout& layout);
+  std::uint64_t raw(Of kind, std::uint32_t number, std::size_t tally) const;
+  bool has_buckets(std::uint32_t block, Of kind, std::uint32_t number) const;
+  void add_buckets(Of kind, std::uint32_t number, std::span<std::uint64_t> sums) const;
+  void subtract_baseline(Of kind, std::uint32_t number, std::span<std::uint64_t> sums) const;
   static void bump(Cell& cell, std::uint64_t amount) {
     cell.store(cell.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }
@@ -143,7 +156,9 @@ class Counters {
   Cell* cells_;
   std::size_t block_;
   Part parts_[4];
-  std::uint32_t workers_, worker_;
+  const std::atomic<std::uint32_t>* workers_;  ///< that have ever been
+  std::uint32_t baseline_;                     ///< the number of its block
+  std::uint32_t worker_;
 };
 
 }  // namespace weir::shm

@@ -18,7 +18,7 @@ std::size_t InFlight::waiter_bytes(const Layout& layout) {
 InFlight::InFlight(const Segment& segment, std::uint32_t worker)
     : cells_(reinterpret_cast<Cell*>(segment.region("in_flight").data())),
       waiters_(reinterpret_cast<std::atomic<std::uint64_t>*>(segment.region("waiters").data())),
-      workers_(segment.layout().workers),
+      workers_(&segment.worker_mark()),
       stride_(stride_of(segment.layout())),
       worker_(worker) {}
 
@@ -30,7 +30,9 @@ std::uint64_t InFlight::release(std::uint32_t server) {
 
 std::uint32_t InFlight::load(std::uint32_t server) const {
   std::uint32_t sum = 0;
-  for (std::uint32_t worker = 0; worker < workers_; ++worker) sum += cell(server, worker).load();
+  // The mark comes first: who does not see a new worker in it has counted itself before that one looks.
+  const std::uint32_t workers = workers_->load();
+  for (std::uint32_t worker = 0; worker < workers; ++worker) sum += cell(server, worker).load();
   return sum;
 }
 

@@ -54,7 +54,8 @@ class InFlight {
 
   Cell* cells_;
   std::atomic<std::uint64_t>* waiters_;
-  std::uint32_t workers_, stride_, worker_;
+  const std::atomic<std::uint32_t>* workers_;  ///< that have ever been
+  std::uint32_t stride_, worker_;
 };
 
 }  // namespace weir::shm

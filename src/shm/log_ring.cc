@@ -12,7 +12,7 @@ constexpr std::size_t control_bytes = 4096;
 }
 
 std::size_t LogRing::bytes(const Layout& layout) {
-  return (control_bytes + capacity) * layout.rings;
+  return (control_bytes + capacity) * RingOf::count(layout.workers);
 }
 
 LogRing::LogRing(const Segment& segment, std::uint32_t ring) {

@@ -15,6 +15,14 @@
 
 namespace weir::shm {
 
+/// Whose ring is which, whatever number of workers there is.
+struct RingOf {
+  static constexpr std::uint32_t control = 0, master = 1;
+  static constexpr std::uint32_t worker(std::uint32_t index) { return 2 + index; }
+  /// How many rings so many workers need.
+  static constexpr std::uint32_t count(std::uint32_t workers) { return 2 + workers; }
+};
+
 class LogRing {
  public:
   /// What a line is for.  State lines are records of the state file; StateBegin ("0" or "1") says into

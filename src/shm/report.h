@@ -22,9 +22,9 @@ struct SessionRow {
   std::uint64_t request_us = 0;  ///< since the request began; 0 = none
   std::uint64_t requests = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;  ///< of the request
-  std::uint32_t listener = 0;
-  std::int32_t route = -1;   ///< within the listener; -1 = none yet
-  std::int32_t server = -1;  ///< slot of the last attempt
+  std::uint32_t listener = 0;                 ///< its number
+  std::int32_t route = -1;                    ///< its number; -1 = none yet
+  std::int32_t server = -1;                   ///< slot of the last attempt
   bool has_stream = false;
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "shm/counters.h"
+#include "shm/identities.h"
 #include "shm/in_flight.h"
 #include "shm/log_ring.h"
 #include "shm/notices.h"
@@ -26,8 +27,8 @@ namespace weir::shm {
 
 namespace {
 
-constexpr std::uint64_t magic = 0x3130'6d68'7372'6577;  // "wershm01"
-constexpr std::size_t most_regions = 14;
+constexpr std::uint64_t magic = 0x3230'6d68'7372'6577;  // "wershm02"
+constexpr std::size_t most_regions = 16;
 constexpr std::size_t page = 4096;
 
 struct Entry {
@@ -38,12 +39,16 @@ struct Entry {
 struct Directory {
   std::uint64_t magic;
   Layout layout;
+  std::atomic<std::uint32_t> workers;
   std::uint32_t count;
   Entry entries[most_regions];
 };
 
-Directory plan(const Layout& layout) {
-  Directory directory{magic, layout, 0, {}};
+Directory* directory_of(std::byte* memory) { return reinterpret_cast<Directory*>(memory); }
+
+void plan(const Layout& layout, Directory& directory) {
+  directory.magic = magic;
+  directory.layout = layout;
   std::uint64_t offset = page;
   auto add = [&](const char* name, std::size_t size) {
     Entry& entry = directory.entries[directory.count++];
@@ -61,10 +66,10 @@ Directory plan(const Layout& layout) {
   add("changes", ServerTable::change_bytes(layout));
   add("outliers", Outliers::bytes(layout));
   add("notices", Notices::bytes(layout));
+  add("identities", Identities::bytes(layout));
   add("counters", Counters::bytes(layout));
   add("reports", Report::bytes(layout));
   add("rings", LogRing::bytes(layout));
-  return directory;
 }
 
 std::uint64_t total_size(const Directory& directory) {
@@ -78,9 +83,11 @@ Error system_error(const char* what) {
 
 }  // namespace
 
-Result<Segment> Segment::create(const Layout& layout) {
-  WEIR_ASSERT(layout.workers >= 1 && layout.workers <= most_workers);
-  Directory directory = plan(layout);
+Result<Segment> Segment::create(const Layout& layout, std::uint32_t workers) {
+  WEIR_ASSERT(layout.workers >= 1 && layout.workers <= most_workers && workers <= layout.workers);
+  Directory directory{};
+  plan(layout, directory);
+  directory.workers = workers ? workers : layout.workers;
   std::uint64_t size = total_size(directory);
   int fd = memfd_create("weir-shared", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0) return system_error("shared memory");
@@ -101,7 +108,7 @@ Result<Segment> Segment::attach(int fd) {
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return system_error("shared memory");
   Segment segment(fd, static_cast<std::byte*>(memory), size);
-  const auto* directory = reinterpret_cast<const Directory*>(memory);
+  const Directory* directory = directory_of(segment.memory_);
   if (size < page || directory->magic != magic || total_size(*directory) != size)
     return Error(Errc::Invalid, "shared memory has another layout");
   return segment;
@@ -118,12 +125,19 @@ Segment::~Segment() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-const Layout& Segment::layout() const {
-  return reinterpret_cast<const Directory*>(memory_)->layout;
+const Layout& Segment::layout() const { return directory_of(memory_)->layout; }
+
+const std::atomic<std::uint32_t>& Segment::worker_mark() const {
+  return directory_of(memory_)->workers;
+}
+
+void Segment::note_workers(std::uint32_t workers) {
+  WEIR_ASSERT(workers <= layout().workers);
+  if (workers > this->workers()) directory_of(memory_)->workers.store(workers);
 }
 
 std::span<std::byte> Segment::region(std::string_view name) const {
-  const auto* directory = reinterpret_cast<const Directory*>(memory_);
+  const Directory* directory = directory_of(memory_);
   for (std::uint32_t i = 0; i < directory->count; ++i) {
     const Entry& entry = directory->entries[i];
     if (name == entry.name) return {memory_ + entry.offset, static_cast<std::size_t>(entry.size)};

@@ -5,11 +5,14 @@
 // changed by one atomic operation; there is no lock, so a process may die at any instruction.
 //
 //   directory | workers | slots | in-flight | waiters | servers | columns | changes | outliers |
-//   notices | counters | reports | rings
+//   notices | identities | counters | reports | rings
+//
+// Its layout says how much there is room for, so that a reload can have more of everything.
 #pragma once
 
 #include <weir/result.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -17,12 +20,11 @@
 
 namespace weir::shm {
 
-/// How much of everything there is; fixed for the life of a segment.
+/// How much of everything there is room for; fixed for the life of a segment.
 struct Layout {
-  std::uint32_t workers = 1;    ///< 1–64
-  std::uint32_t servers = 1;    ///< room for so many
+  std::uint32_t workers = 1;  ///< 1–64
+  std::uint32_t servers = 1;
   std::uint32_t sockets = 0;    ///< listening sockets
-  std::uint32_t rings = 0;      ///< log rings: one a worker, and one for control
   std::uint32_t listeners = 1;  ///< things with counters
   std::uint32_t routes = 1;
   std::uint32_t backends = 1;
@@ -34,8 +36,9 @@ inline constexpr std::uint32_t most_workers = 64;
 
 class Segment {
  public:
-  /// Makes a segment of zeroed memory.
-  static Result<Segment> create(const Layout& layout);
+  /// Makes a segment of zeroed memory.  `workers`: how many there are at first; 0 = as many as there is
+  /// room for.
+  static Result<Segment> create(const Layout& layout, std::uint32_t workers = 0);
   /// Maps one that another process made; the descriptor is taken over.
   static Result<Segment> attach(int fd);
 
@@ -45,6 +48,14 @@ class Segment {
 
   int fd() const { return fd_; }
   const Layout& layout() const;
+
+  /// Worker numbers below this one are or were in use: what is summed over workers ends there.
+  std::uint32_t workers() const { return worker_mark().load(); }
+  /// Master only, before more workers than ever are started; the writer has to be woken then.  Fewer
+  /// than there were change nothing.
+  void note_workers(std::uint32_t workers);
+  /// The word itself, for those who read it often.
+  const std::atomic<std::uint32_t>& worker_mark() const;
 
   /// The bytes of a region by its name in the directory; a wrong name is a bug.
   std::span<std::byte> region(std::string_view name) const;

@@ -59,8 +59,8 @@ struct Mark {
 /// What workers need of a server.
 struct ServerRow {
   std::uint32_t incarnation = 0;  ///< of the slot; grows each time it is given away
-  std::uint32_t backend = 0;
-  std::uint32_t weight = 1;  ///< effective
+  std::uint32_t backend = 0;      ///< its number
+  std::uint32_t weight = 1;       ///< effective
   std::uint32_t max_in_flight = 0;
   Use use = Use::Free;
   bool backup = false;

@@ -2,7 +2,6 @@
 #include "upstream/backend.h"
 
 #include "upstream/balancers.h"
-#include "upstream/server_row.h"
 
 #include <algorithm>
 
@@ -19,15 +18,8 @@ bool is_among(std::span<Server* const> some, const Server* server) {
 }  // namespace
 
 Backend::Backend(const net::Context& context, const Sharing& sharing, const config::Backend& config,
-                 std::uint32_t number, std::uint64_t seed)
-    : context_(context), sharing_(sharing), config_(config), seed_(seed) {
-  for (std::uint32_t i = 0; i < config.servers.size(); ++i) {
-    shm::ServerRow row;
-    shm::ServerColumns columns;
-    configure(config, number, config.servers[i], row, columns);
-    apply(config.first_server + i, row);
-  }
-}
+                 std::uint64_t seed)
+    : context_(context), sharing_(sharing), config_(config), seed_(seed) {}
 
 Backend::~Backend() {
   for (Server* server : servers_) delete server;

@@ -41,8 +41,9 @@ struct Chosen {
 
 class Backend {
  public:
+  /// Without servers: they come by `apply`.
   Backend(const net::Context& context, const Sharing& sharing, const config::Backend& config,
-          std::uint32_t number, std::uint64_t seed);
+          std::uint64_t seed);
   ~Backend();
 
   const config::Backend& config() const { return config_; }

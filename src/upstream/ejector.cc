@@ -18,21 +18,26 @@ constexpr std::uint32_t most_doublings = 16;
 }  // namespace
 
 Ejector::Ejector(event::Loop& loop, Registry& registry, const shm::Segment& segment)
-    : loop_(loop), registry_(registry), outliers_(segment), due_(*this) {
-  for (std::uint32_t worker = 0; worker < segment.layout().workers; ++worker) {
-    notices_.emplace_back(segment, worker);
-    workers_.emplace_back(segment, worker);
+    : loop_(loop), registry_(registry), outliers_(segment), segment_(segment), due_(*this) {}
+
+// There may be more of them than the last time.
+void Ejector::know_workers() {
+  for (auto worker = static_cast<std::uint32_t>(workers_.size()); worker < segment_.workers();
+       ++worker) {
+    notices_.emplace_back(segment_, worker);
+    workers_.emplace_back(segment_, worker);
   }
 }
 
 void Ejector::resume() {
-  for (std::uint32_t backend = 0; backend < registry_.config().backends.size(); ++backend)
-    for (std::uint32_t slot : registry_.servers(backend))
+  for (const config::Backend& backend : registry_.config().backends)
+    for (std::uint32_t slot : registry_.servers(backend.number))
       if (registry_.columns(slot).ejection != Ejection::None) watched_.insert(slot);
   arm();
 }
 
 void Ejector::drain_notices() {
+  know_workers();
   shm::Notice notice;
   for (shm::Notices& ring : notices_)
     while (ring.pop(notice)) take(notice);
@@ -69,14 +74,14 @@ bool Ejector::may_eject(std::uint32_t slot) const {
   auto ejected = std::count_if(servers.begin(), servers.end(), [&](std::uint32_t other) {
     return other != slot && registry_.columns(other).ejection != Ejection::None;
   });
-  std::size_t most =
-      servers.size() * registry_.config().backends[backend].outlier->max_ejected / 100;
+  std::size_t most = servers.size() * registry_.backend(backend)->outlier->max_ejected / 100;
   return static_cast<std::size_t>(ejected) < most;
 }
 
 void Ejector::eject(std::uint32_t slot, const std::string& why) {
-  const auto& outlier = registry_.config().backends[registry_.row(slot).backend].outlier;
-  if (!outlier || !may_eject(slot)) return;
+  const config::Backend* backend = registry_.backend(registry_.row(slot).backend);
+  if (!backend || !backend->outlier || !may_eject(slot)) return;
+  const auto& outlier = backend->outlier;
   std::uint32_t before = std::min(registry_.columns(slot).ejections, most_doublings);
   std::int64_t ms = std::min(outlier->eject.count() << before, outlier->max_eject.count());
   outliers_.reset(slot);
@@ -87,6 +92,7 @@ void Ejector::eject(std::uint32_t slot, const std::string& why) {
 }
 
 void Ejector::on_deadline() noexcept {
+  know_workers();
   std::int64_t now = wall_clock_us();
   for (std::uint32_t slot : watched_) {
     const shm::ServerColumns& columns = registry_.columns(slot);

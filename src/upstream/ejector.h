@@ -35,11 +35,13 @@ class Ejector final : private event::DeadlineEvents {
   bool may_eject(std::uint32_t slot) const;
   void on_deadline() noexcept override;
   void arm();
+  void know_workers();
 
   event::Loop& loop_;
   Registry& registry_;
   shm::Outliers outliers_;
-  std::vector<shm::Notices> notices_;
+  const shm::Segment& segment_;
+  std::vector<shm::Notices> notices_;  ///< by worker
   std::vector<shm::WorkerState> workers_;
   std::set<std::uint32_t> watched_;  ///< ejected or half-open
   event::Deadline due_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/registry.h"
 
+#include "base/text.h"
 #include "base/wall_time.h"
 
 #include <algorithm>
@@ -19,11 +20,6 @@ void set_mark(shm::Mark& mark, const Cause& cause) {
   mark.since_us = cause.since_us ? cause.since_us : wall_clock_us();
   shm::set_text(mark.by, cause.by);
   shm::set_text(mark.why, cause.why);
-}
-
-std::string address_key(const config::Config& config, const shm::ServerRow& row,
-                        std::string_view at) {
-  return config.backends[row.backend].name + "/" + std::string(at);
 }
 
 std::string address_text(const shm::SocketAddress& address) {
@@ -48,16 +44,34 @@ std::string_view Registry::word(Health health) {
 
 Registry::Registry(const shm::Segment& segment, const config::Config& config,
                    RegistryEvents& events)
-    : config_(config),
+    : config_(&config),
       table_(segment),
       in_flight_(segment, 0),
-      events_(events),
-      slots_(config.backends.size()),
-      routable_(config.backends.size()) {}
+      counters_(segment, 0),
+      events_(events) {
+  know_config();
+}
+
+void Registry::know_config() {
+  files_.clear();
+  for (OfBackend& known : backends_) known.config = nullptr;
+  for (const config::Backend& backend : config_->backends) {
+    OfBackend& known = of_backend(backend.number);
+    known.config = &backend;
+    known.name = backend.name;
+    for (const config::Server& server : backend.servers)
+      files_.emplace(key(backend.number, server.name), &server);
+  }
+}
+
+Registry::OfBackend& Registry::of_backend(std::uint32_t number) {
+  if (number >= backends_.size()) backends_.resize(number + 1);
+  return backends_[number];
+}
 
 bool Registry::load() {
-  entries_.reserve(config_.server_count);
-  bool taken_over = table_.used() >= config_.server_count && table_.used() > 0;
+  entries_.reserve(config_->server_count);
+  bool taken_over = table_.used() >= config_->server_count && table_.used() > 0;
   if (!taken_over) {
     load_configured();
     return false;
@@ -79,13 +93,12 @@ bool Registry::load() {
 }
 
 void Registry::load_configured() {
-  for (std::uint32_t number = 0; number < config_.backends.size(); ++number) {
-    const config::Backend& backend = config_.backends[number];
-    for (std::uint32_t i = 0; i < backend.servers.size(); ++i) {
+  for (const config::Backend& backend : config_->backends) {
+    for (const config::Server& server : backend.servers) {
       Entry entry;
-      configure(backend, number, backend.servers[i], entry.row, entry.columns);
+      configure(backend, server, entry.row, entry.columns);
       set_mark(entry.columns.configured, {"file", ""});
-      std::uint32_t slot = backend.first_server + i;
+      auto slot = static_cast<std::uint32_t>(entries_.size());
       place(slot, entry);
       table_.publish(slot, entry.row, entry.columns);
     }
@@ -95,34 +108,44 @@ void Registry::load_configured() {
 void Registry::place(std::uint32_t slot, const Entry& entry) {
   if (slot >= entries_.size()) entries_.resize(slot + 1);
   entries_[slot] = entry;
-  slots_[entry.row.backend].push_back(slot);
+  of_backend(entry.row.backend).slots.push_back(slot);
   names_[name(slot)] = slot;
   if (!entry.columns.leaving) index_address(slot);
   count(entry, +1);
 }
 
 void Registry::index_address(std::uint32_t slot) {
-  addresses_.try_emplace(address_key(config_, entries_[slot].row, entries_[slot].columns.at), slot);
+  addresses_.try_emplace(key(entries_[slot].row.backend, entries_[slot].columns.at), slot);
 }
 
 void Registry::drop_address(std::uint32_t slot) {
-  auto found = addresses_.find(address_key(config_, entries_[slot].row, entries_[slot].columns.at));
+  auto found = addresses_.find(key(entries_[slot].row.backend, entries_[slot].columns.at));
   if (found != addresses_.end() && found->second == slot) addresses_.erase(found);
+}
+
+// What is unique within a backend, unique over all.
+std::string Registry::key(std::uint32_t backend, std::string_view of) const {
+  return concat(backends_[backend].name, "/", of);
 }
 
 std::string Registry::name(std::uint32_t slot) const {
   const shm::ServerRow& row = entries_[slot].row;
-  return config_.backends[row.backend].name + "/" + row.name;
+  return key(row.backend, row.name);
+}
+
+const config::Server* Registry::in_file(std::uint32_t slot) const {
+  auto found = entries_[slot].columns.runtime ? files_.end() : files_.find(name(slot));
+  return found == files_.end() ? nullptr : found->second;
 }
 
 std::optional<std::uint32_t> Registry::find_backend(std::string_view name) const {
-  for (std::uint32_t i = 0; i < config_.backends.size(); ++i)
-    if (config_.backends[i].name == name) return i;
+  for (const config::Backend& backend : config_->backends)
+    if (backend.name == name) return backend.number;
   return std::nullopt;
 }
 
 std::optional<std::uint32_t> Registry::find(std::uint32_t backend, std::string_view server) const {
-  auto found = names_.find(config_.backends[backend].name + "/" + std::string(server));
+  auto found = names_.find(key(backend, server));
   if (found == names_.end()) return std::nullopt;
   return found->second;
 }
@@ -149,7 +172,7 @@ std::string Registry::reason(std::uint32_t slot) const {
 void Registry::count(const Entry& entry, int sign) {
   bool takes = entry.row.use == Use::Up || entry.row.use == Use::HalfOpen;
   if (!takes || entry.row.weight == 0) return;
-  Routable& routable = routable_[entry.row.backend];
+  Routable& routable = backends_[entry.row.backend].routable;
   sign > 0 ? ++routable.servers : --routable.servers;
   sign > 0 ? routable.weight += entry.row.weight : routable.weight -= entry.row.weight;
 }
@@ -243,15 +266,17 @@ Result<std::uint32_t> Registry::add(std::uint32_t backend, const config::Server&
                                     const Cause& cause) {
   if (auto other = find(backend, server.name))
     return Error(Errc::Exists, "server " + name(*other) + " exists");
-  auto same = addresses_.find(config_.backends[backend].name + "/" + server.at.text);
+  auto same = addresses_.find(key(backend, server.at.text));
   if (same != addresses_.end())
     return Error(Errc::Exists, "server " + name(same->second) + " has this address");
   auto slot = free_slot();
   if (!slot) return Error(Errc::Limit, "all slots for servers are taken");
   Entry entry;
-  configure(config_.backends[backend], backend, server, entry.row, entry.columns);
+  configure(*backends_[backend].config, server, entry.row, entry.columns);
   entry.columns.runtime = true;
-  entry.row.incarnation = *slot < entries_.size() ? entries_[*slot].row.incarnation + 1 : 1;
+  bool is_used_again = *slot < entries_.size();
+  entry.row.incarnation = is_used_again ? entries_[*slot].row.incarnation + 1 : 1;
+  if (is_used_again) counters_.forget(shm::Of::Server, *slot);
   set_mark(entry.columns.configured, cause);
   place(*slot, entry);
   if (deferred_) added_.push_back(*slot);
@@ -346,7 +371,7 @@ void Registry::set_resolved(std::uint32_t slot, const net::Address& address) {
 
 void Registry::vacate(std::uint32_t slot, std::uint64_t since) {
   Entry& entry = entries_[slot];
-  std::erase(slots_[entry.row.backend], slot);
+  std::erase(backends_[entry.row.backend].slots, slot);
   names_.erase(name(slot));
   drop_address(slot);
   Entry empty;

@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "net/address.h"
+#include "shm/counters.h"
 #include "shm/in_flight.h"
 #include "shm/server_table.h"
 #include "upstream/server_row.h"
@@ -61,14 +62,26 @@ class Registry {
   /// True if it was taken over.
   bool load();
 
-  const config::Config& config() const { return config_; }
+  const config::Config& config() const { return *config_; }
   const shm::ServerTable& table() const { return table_; }
   std::uint32_t in_flight(std::uint32_t slot) const { return in_flight_.load(slot); }
 
+  // Backends are named by their numbers in shared memory.
+
   std::optional<std::uint32_t> find_backend(std::string_view name) const;
+  /// Null if the configuration does not have it (any more).
+  const config::Backend* backend(std::uint32_t number) const {
+    return number < backends_.size() ? backends_[number].config : nullptr;
+  }
+  /// Also of one that the configuration does not have any more.
+  const std::string& backend_name(std::uint32_t number) const { return backends_[number].name; }
   std::optional<std::uint32_t> find(std::uint32_t backend, std::string_view server) const;
+  /// As it stands in the file; null if it does not.
+  const config::Server* in_file(std::uint32_t slot) const;
   /// The slots of a backend's servers, in order: those of the file, then those added since.
-  std::span<const std::uint32_t> servers(std::uint32_t backend) const { return slots_[backend]; }
+  std::span<const std::uint32_t> servers(std::uint32_t backend) const {
+    return backends_[backend].slots;
+  }
   const shm::ServerRow& row(std::uint32_t slot) const { return entries_[slot].row; }
   const shm::ServerColumns& columns(std::uint32_t slot) const { return entries_[slot].columns; }
   /// "api/a1"
@@ -82,7 +95,7 @@ class Registry {
     std::uint32_t servers = 0;
     std::uint64_t weight = 0;
   };
-  Routable routable(std::uint32_t backend) const { return routable_[backend]; }
+  Routable routable(std::uint32_t backend) const { return backends_[backend].routable; }
 
   /// From here to `commit` nothing is published; `abort` makes everything as it was.
   void begin();
@@ -118,12 +131,22 @@ class Registry {
     shm::ServerRow row;
     shm::ServerColumns columns;
   };
+  struct OfBackend {
+    const config::Backend* config = nullptr;  ///< null: not in the configuration
+    std::string name;
+    std::vector<std::uint32_t> slots;
+    Routable routable;
+  };
   /// A slot that waits until all workers have seen what became of it.
   struct Waiting {
     std::uint32_t slot;
     std::uint64_t since;  ///< changes published by then
   };
 
+  /// Knows what is in the configuration by number and name.
+  void know_config();
+  OfBackend& of_backend(std::uint32_t number);
+  std::string key(std::uint32_t backend, std::string_view of) const;
   void place(std::uint32_t slot, const Entry& entry);
   /// An entry about to be changed: counted out of its backend, and kept for `abort`.
   Entry& open(std::uint32_t slot);
@@ -142,17 +165,18 @@ class Registry {
             const Cause& cause);
   void release(std::uint32_t slot);
 
-  const config::Config& config_;
+  const config::Config* config_;
   shm::ServerTable table_;
   shm::InFlight in_flight_;
+  shm::Counters counters_;
   RegistryEvents& events_;
   std::vector<Entry> entries_;
-  std::vector<std::vector<std::uint32_t>> slots_;  ///< by backend
+  std::vector<OfBackend> backends_;                               ///< by number
+  std::unordered_map<std::string, const config::Server*> files_;  ///< those of the configuration
   std::unordered_map<std::string, std::uint32_t> names_;
   std::unordered_map<std::string, std::uint32_t> addresses_;  ///< as written, of those not leaving
   std::vector<Waiting> free_, leaving_;
   std::uint64_t seen_by_all_ = 0;
-  std::vector<Routable> routable_;
   // Of a transaction:
   bool deferred_ = false;
   std::unordered_map<std::uint32_t, Entry> saved_;

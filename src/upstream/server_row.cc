@@ -26,9 +26,9 @@ net::Address from_shared(const shm::SocketAddress& address) {
   return net::Address::from(reinterpret_cast<const sockaddr*>(address.bytes), address.size);
 }
 
-void configure(const config::Backend& backend, std::uint32_t number, const config::Server& server,
-               shm::ServerRow& row, shm::ServerColumns& columns) {
-  row.backend = number;
+void configure(const config::Backend& backend, const config::Server& server, shm::ServerRow& row,
+               shm::ServerColumns& columns) {
+  row.backend = backend.number;
   row.max_in_flight = server.max_in_flight;
   row.backup = server.backup;
   shm::set_text(row.name, server.name);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a server's columns say together: from the configuration to the first row, and from changed
-// columns to what workers do.  Control and workers use the same functions, so a worker that starts
-// before control has published a row begins with what control is going to say.
+// columns to what workers do.
 #pragma once
 
 #include "config/config.h"
@@ -18,8 +17,8 @@ shm::SocketAddress to_shared(const net::Address& address);
 net::Address from_shared(const shm::SocketAddress& address);
 
 /// The row and columns of a server as configured.
-void configure(const config::Backend& backend, std::uint32_t number, const config::Server& server,
-               shm::ServerRow& row, shm::ServerColumns& columns);
+void configure(const config::Backend& backend, const config::Server& server, shm::ServerRow& row,
+               shm::ServerColumns& columns);
 
 /// Works out weight, address and use of a row from its columns.
 void work_out(shm::ServerRow& row, const shm::ServerColumns& columns);

@@ -3,9 +3,9 @@
 // What counts as a difference, how it is told, and that no directive is forgotten.
 #include "config/diff.h"
 
+#include "config/identity.h"
 #include "config/loading.h"
 #include "config/print.h"
-#include "config/route_identity.h"
 #include "config/schema.h"
 
 #include <gtest/gtest.h>

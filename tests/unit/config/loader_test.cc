@@ -143,7 +143,6 @@ TEST(Loader, WholeFile) {
   EXPECT_TRUE(api.servers.at(2).backup);
   EXPECT_EQ(*api.limits.server_idle, seconds(60));
   EXPECT_FALSE(api.limits.idle);
-  EXPECT_EQ(config.backends.at(1).first_server, 3U);
   EXPECT_EQ(config.server_count, 5U);
 }
 

@@ -102,7 +102,7 @@ struct ListenerTest : testing::Test {
   net::Outbox outbox{loop};
   std::vector<char> buffer = std::vector<char>(64 * 1024);
   net::Context net{loop, outbox, buffer};
-  shm::Segment segment = *shm::Segment::create({.rings = 2});
+  shm::Segment segment = *shm::Segment::create({});
   std::vector<std::unique_ptr<upstream::Backend>> backends;
   FakeJournal journal;
   std::unique_ptr<AccessLog> access_log = AccessLog::make(config.access_log);

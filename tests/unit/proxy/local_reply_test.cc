@@ -103,7 +103,7 @@ TEST(LocalReply, Redirects) {
 TEST(LocalReply, Metrics) {
   config::Config config;
   config.listeners.emplace_back().name = "web";
-  auto segment = shm::Segment::create({.rings = 2, .routes = 0});
+  auto segment = shm::Segment::create({.routes = 0});
   ASSERT_TRUE(segment);
   Arena arena;
   const LocalReply reply = make_metrics_reply(config, *segment, arena);

@@ -33,10 +33,18 @@ config::Config make_config(std::uint32_t routes_each = 2) {
   for (const char* name : {"web", "a\"b\\c\nd"}) {
     config::Listener& listener = config.listeners.emplace_back();
     listener.name = name;
-    for (std::uint32_t i = 0; i < routes_each; ++i)
-      listener.routes.emplace_back().name = "r" + std::to_string(i);
+    listener.number = static_cast<std::uint32_t>(config.listeners.size()) - 1;
+    for (std::uint32_t i = 0; i < routes_each; ++i) {
+      config::Route& route = listener.routes.emplace_back();
+      route.name = "r" + std::to_string(i);
+      route.number = listener.number * routes_each + i;
+    }
   }
-  for (const char* name : {"api", "static"}) config.backends.emplace_back().name = name;
+  for (const char* name : {"api", "static"}) {
+    config::Backend& backend = config.backends.emplace_back();
+    backend.name = name;
+    backend.number = static_cast<std::uint32_t>(config.backends.size()) - 1;
+  }
   return config;
 }
 
@@ -44,7 +52,6 @@ shm::Segment make_segment(const config::Config& config, std::uint32_t servers = 
   auto segment =
       shm::Segment::create({.workers = 2,
                             .servers = servers,
-                            .rings = 4,
                             .listeners = static_cast<std::uint32_t>(config.listeners.size()),
                             .routes = static_cast<std::uint32_t>(config.listeners.size() *
                                                                  config.listeners[0].routes.size()),
@@ -92,7 +99,7 @@ TEST(Metrics, TellOfWorkers) {
   second.set(shm::Count::ClientsOpen, 9);
   second.add(shm::Count::Responses1xx, 1);
   second.add(shm::Count::Responses5xx, 2);
-  shm::LogRing ring(segment, 1);
+  shm::LogRing ring(segment, shm::RingOf::worker(1));
   for (const std::string line(60'000, 'x'); ring.dropped() < 2;)
     ring.push(shm::LogRing::Kind::Access, line);
   std::string text = whole(config, segment);

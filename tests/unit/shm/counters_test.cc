@@ -216,5 +216,48 @@ TEST(CoarseBuckets, ServersKnowTheirLatenciesByPowersOfTwo) {
   EXPECT_EQ(CoarseBuckets::index(UINT64_MAX), CoarseBuckets::count - 1);
 }
 
+TEST(Counters, WhatIsForgottenBeginsAtZero) {
+  Segment segment = make_segment(2);
+  Counters a(segment, 0), b(segment, 1);
+  for (Of kind : {Of::Route, Of::Server}) {
+    a.add(kind, 3, Tally::Requests, 2);
+    b.add(kind, 3, Tally::Requests, 3);
+    a.add(kind, 4, Tally::Requests, 1);
+    b.add(kind, 3, Tally::BytesOut, 100);
+    a.add_latency(kind, 3, 500);
+    b.add_latency(kind, 3, 70'000);
+    a.forget(kind, 3);
+    EXPECT_EQ(b.sum(kind, 3, Tally::Requests), 0U);
+    EXPECT_EQ(b.sum(kind, 3)[Tally::BytesOut], 0U);
+    EXPECT_EQ(b.sum(kind, 4, Tally::Requests), 1U);
+    b.add(kind, 3, Tally::Requests, 4);
+    b.add_latency(kind, 3, 500);
+    EXPECT_EQ(a.sum(kind, 3, Tally::Requests), 4U);
+    EXPECT_EQ(a.sum(kind, 3)[Tally::Requests], 4U);
+    a.forget(kind, 3);  // and once more
+    EXPECT_EQ(a.sum(kind, 3)[Tally::Requests], 0U);
+    b.add(kind, 3, Tally::Requests, 1);
+    b.add_latency(kind, 3, 500);
+    EXPECT_EQ(a.sum(kind, 3)[Tally::Requests], 1U);
+  }
+  EXPECT_EQ(a.latencies(Of::Route, 3).total, 1U);
+  EXPECT_EQ(a.latencies(Of::Route, 3).bucket[Buckets::index(500)], 1U);
+  EXPECT_EQ(a.server_latencies(3).total, 1U);
+  EXPECT_EQ(a.server_latencies(3).bucket[CoarseBuckets::index(500)], 1U);
+}
+
+TEST(Counters, SumsGrowWithTheNumberOfWorkers) {
+  auto segment = Segment::create({.workers = 4}, 1);
+  ASSERT_TRUE(segment);
+  Counters first(*segment, 0), late(*segment, 2);
+  first.add(Of::Listener, 0, Tally::Requests, 1);
+  EXPECT_EQ(first.sum(Of::Listener, 0, Tally::Requests), 1U);
+  segment->note_workers(3);
+  late.add(Of::Listener, 0, Tally::Requests, 5);
+  EXPECT_EQ(first.sum(Of::Listener, 0, Tally::Requests), 6U);
+  segment->note_workers(1);  // the others have ended; what they counted stays
+  EXPECT_EQ(first.sum(Of::Listener, 0, Tally::Requests), 6U);
+}
+
 }  // namespace
 }  // namespace weir::shm

@@ -21,8 +21,7 @@ namespace weir::shm {
 namespace {
 
 Segment make_segment(std::uint32_t workers = 4, std::uint32_t servers = 8) {
-  auto segment =
-      Segment::create({.workers = workers, .servers = servers, .sockets = 16, .rings = 2});
+  auto segment = Segment::create({.workers = workers, .servers = servers, .sockets = 16});
   EXPECT_TRUE(segment);
   return std::move(*segment);
 }
@@ -40,6 +39,39 @@ TEST(Segment, AnotherMappingSeesTheSameAndForeignMemoryIsRefused) {
   EXPECT_FALSE(Segment::attach(ends[0]));
   close(ends[0]);
   close(ends[1]);
+}
+
+TEST(Segment, TellsHowManyWorkersThereHaveBeen) {
+  auto segment = Segment::create({.workers = 8, .servers = 2}, 2);
+  ASSERT_TRUE(segment);
+  auto other = Segment::attach(dup(segment->fd()));
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other->workers(), 2U);
+  InFlight early(*other, 0), late(*segment, 7);
+  segment->note_workers(8);
+  EXPECT_EQ(other->workers(), 8U);
+  late.add(1);
+  EXPECT_EQ(early.load(1), 1U);
+  segment->note_workers(2);
+  EXPECT_EQ(other->workers(), 8U);
+}
+
+TEST(LogRing, EverybodyHasItsOwnWhateverTheNumberOfWorkers) {
+  Segment segment = make_segment(3);
+  std::vector<std::uint32_t> rings{RingOf::control, RingOf::master};
+  for (std::uint32_t worker = 0; worker < 3; ++worker) rings.push_back(RingOf::worker(worker));
+  for (std::uint32_t ring : rings) {
+    ASSERT_LT(ring, RingOf::count(3));
+    LogRing(segment, ring).push(LogRing::Kind::Access, std::to_string(ring));
+  }
+  for (std::uint32_t ring : rings) {
+    LogRing mine(segment, ring);
+    std::uint64_t cursor = mine.tail();
+    LogRing::Line line;
+    ASSERT_TRUE(mine.read(cursor, line));
+    EXPECT_EQ(line.text, std::to_string(ring));
+    EXPECT_FALSE(mine.read(cursor, line));
+  }
 }
 
 TEST(InFlight, SumsOverWorkersAndForgetsTheDead) {

@@ -27,7 +27,7 @@ class Fleet : public testing::Test, protected RegistryEvents {
     config_.backends[1].name = "web";
     config_.backends[1].check.emplace();
     for (config::Backend& backend : config_.backends) {
-      backend.first_server = config_.server_count;
+      backend.number = static_cast<std::uint32_t>(&backend - config_.backends.data());
       for (int i = 1; i <= 2; ++i) {
         config::Server server;
         server.name = (backend.name == "api" ? "a" : "w") + std::to_string(i);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// By what a route is known from one configuration to the next.  A name made from its line is not fit
-// for that: a comment above would make another route of it.
+// What a listener, a route or a backend is called from one configuration to the next: that by which it
+// keeps its counters, its servers and its place in a comparison over a reload.
 #pragma once
 
 #include "config/config.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,9 @@ std::vector<std::string> route_identities(const Listener& listener);
 /// The matchers of a route so written that all routes that match the same way are the same text:
 /// sorted, without repetitions; "*" if there are none.
 std::string canonical_matchers(const Route& route);
+
+/// What has that number, or null.
+const Listener* find_listener(const Config& config, std::uint32_t number);
+const Route* find_route(const Listener& listener, std::uint32_t number);
 
 }  // namespace weir::config
