@@ -159,12 +159,16 @@ std::string StateLog::added_record(std::uint32_t slot) const {
 void StateLog::note_server(std::uint32_t slot) {
   if (loading_) return;
   const shm::ServerColumns& columns = registry_.columns(slot);
+  // One that came and went within a transaction was never told of.
+  const bool was_added = (columns.leaving || !columns.runtime) && added_.erase(slot) > 0;
   if (columns.leaving) {
-    // One that came and went within a transaction was never told of.
-    if (added_.erase(slot) > 0)
+    if (was_added || upstream::is_overridden(columns))
       note_removed(registry_.backend_name(registry_.row(slot).backend), registry_.row(slot).name);
     return;
   }
+  // It stands in the file now.
+  if (was_added)
+    note_removed(registry_.backend_name(registry_.row(slot).backend), registry_.row(slot).name);
   if (columns.runtime && added_.insert(slot).second) write(added_record(slot));
   if (columns.overridden.since_us != 0) write(server_record(slot));
 }

@@ -104,6 +104,7 @@ class Control final : private upstream::RegistryEvents,
     started_over_ = registry_.load();
     // After a death of control shared memory knows more than the file.
     state_log_.load(state_, started_over_);
+    registry_.note_whole();
     if (has_state()) state_log_.write_whole();
     for (const config::Backend& backend : config_.backends)
       for (std::uint32_t slot : registry_.servers(backend.number)) begin(slot);

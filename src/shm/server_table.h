@@ -107,6 +107,9 @@ class ServerTable {
   /// Publishes a row and tells of it in the ring.  Columns first, so that a successor of a control that
   /// died in between finds the newer truth and publishes the row again.
   void publish(std::uint32_t slot, const ServerRow& row, const ServerColumns& columns);
+  /// Whether all that was ever said of servers has been published, and not just a beginning of it.
+  bool is_whole() const { return head_->whole.load() != 0; }
+  void note_whole() { head_->whole.store(1); }
   /// Changes published so far.
   std::uint64_t changes() const { return head_->changes.load(std::memory_order_acquire); }
   /// How far a worker has come.
@@ -133,7 +136,7 @@ class ServerTable {
   static constexpr std::uint32_t ring_size = 65'536;
 
   struct Head {
-    std::atomic<std::uint32_t> used;
+    std::atomic<std::uint32_t> used, whole;
     std::atomic<std::uint64_t> changes;
     std::atomic<std::uint64_t> wanted;
     std::atomic<std::uint64_t> seen[most_workers];

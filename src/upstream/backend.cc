@@ -28,7 +28,13 @@ Backend::~Backend() {
 void Backend::apply(std::uint32_t slot, const shm::ServerRow& row) {
   stale_ = true;
   auto [entry, is_new] = by_slot_.try_emplace(slot, nullptr);
-  if (!is_new) return entry->second->apply(row);
+  if (!is_new) {
+    const bool was_limited = entry->second->config().max_in_flight > 0;
+    entry->second->apply(row);
+    if (queued_ > 0 && was_limited != (row.max_in_flight > 0))
+      entry->second->want_slot(!was_limited);
+    return;
+  }
   entry->second = new Server(context_, sharing_, config_, slot, row);
   servers_.push_back(entry->second);
   if (queued_ > 0 && row.max_in_flight > 0) entry->second->want_slot(true);

@@ -94,6 +94,10 @@ void Ejector::eject(std::uint32_t slot, const std::string& why) {
 void Ejector::on_deadline() noexcept {
   know_workers();
   std::int64_t now = wall_clock_us();
+  // A reload may have ended it.
+  std::erase_if(watched_, [this](std::uint32_t slot) {
+    return registry_.columns(slot).ejection == Ejection::None;
+  });
   for (std::uint32_t slot : watched_) {
     const shm::ServerColumns& columns = registry_.columns(slot);
     if (columns.ejection == Ejection::Ejected && columns.ejected_until_us <= now) {

@@ -16,17 +16,17 @@ using shm::Use;
 
 namespace {
 
-void set_mark(shm::Mark& mark, const Cause& cause) {
-  mark.since_us = cause.since_us ? cause.since_us : wall_clock_us();
-  shm::set_text(mark.by, cause.by);
-  shm::set_text(mark.why, cause.why);
-}
-
 std::string address_text(const shm::SocketAddress& address) {
   return address.size == 0 ? "none" : from_shared(address).text();
 }
 
 }  // namespace
+
+void Registry::set_mark(shm::Mark& mark, const Cause& cause) {
+  mark.since_us = cause.since_us ? cause.since_us : wall_clock_us();
+  shm::set_text(mark.by, cause.by);
+  shm::set_text(mark.why, cause.why);
+}
 
 std::string_view Registry::word(Override state) {
   static constexpr std::string_view words[] = {"auto", "up", "drain", "down"};
@@ -44,65 +44,13 @@ std::string_view Registry::word(Health health) {
 
 Registry::Registry(const shm::Segment& segment, const config::Config& config,
                    RegistryEvents& events)
-    : config_(&config),
-      table_(segment),
-      in_flight_(segment, 0),
-      counters_(segment, 0),
-      events_(events) {
-  know_config();
-}
-
-void Registry::know_config() {
-  files_.clear();
-  for (OfBackend& known : backends_) known.config = nullptr;
-  for (const config::Backend& backend : config_->backends) {
-    OfBackend& known = of_backend(backend.number);
-    known.config = &backend;
-    known.name = backend.name;
-    for (const config::Server& server : backend.servers)
-      files_.emplace(key(backend.number, server.name), &server);
-  }
+    : table_(segment), in_flight_(segment, 0), counters_(segment, 0), events_(events) {
+  know_config(config);
 }
 
 Registry::OfBackend& Registry::of_backend(std::uint32_t number) {
   if (number >= backends_.size()) backends_.resize(number + 1);
   return backends_[number];
-}
-
-bool Registry::load() {
-  entries_.reserve(config_->server_count);
-  bool taken_over = table_.used() >= config_->server_count && table_.used() > 0;
-  if (!taken_over) {
-    load_configured();
-    return false;
-  }
-  for (std::uint32_t slot = 0; slot < table_.used(); ++slot) {
-    Entry entry{table_.row(slot), table_.columns(slot)};
-    if (entry.row.use == Use::Free) {
-      entries_.push_back(entry);
-      free_.push_back({slot, table_.changes()});
-      continue;
-    }
-    work_out(entry.row, entry.columns);
-    if (entry.columns.leaving) leaving_.push_back({slot, table_.changes()});
-    place(slot, entry);
-    // A former control may have died between the columns and the row.
-    table_.publish(slot, entries_[slot].row, entries_[slot].columns);
-  }
-  return true;
-}
-
-void Registry::load_configured() {
-  for (const config::Backend& backend : config_->backends) {
-    for (const config::Server& server : backend.servers) {
-      Entry entry;
-      configure(backend, server, entry.row, entry.columns);
-      set_mark(entry.columns.configured, {"file", ""});
-      auto slot = static_cast<std::uint32_t>(entries_.size());
-      place(slot, entry);
-      table_.publish(slot, entry.row, entry.columns);
-    }
-  }
 }
 
 void Registry::place(std::uint32_t slot, const Entry& entry) {
@@ -139,9 +87,9 @@ const config::Server* Registry::in_file(std::uint32_t slot) const {
 }
 
 std::optional<std::uint32_t> Registry::find_backend(std::string_view name) const {
-  for (const config::Backend& backend : config_->backends)
-    if (backend.name == name) return backend.number;
-  return std::nullopt;
+  auto found = numbers_.find(std::string(name));
+  if (found == numbers_.end()) return std::nullopt;
+  return found->second;
 }
 
 std::optional<std::uint32_t> Registry::find(std::uint32_t backend, std::string_view server) const {
@@ -198,12 +146,14 @@ void Registry::show(std::uint32_t slot) {
   const Entry& entry = entries_[slot];
   if (deferred_) return;
   table_.publish(slot, entry.row, entry.columns);
+  if (quiet_) return;
   table_.count_revision(entry.row.backend);
   events_.on_published();
 }
 
 void Registry::tell(std::string_view type, std::uint32_t slot, std::string from, std::string to,
                     const Cause& cause) {
+  if (quiet_) return;
   if (deferred_)
     told_.push_back({type, slot, std::move(from), std::move(to), std::string(cause.why),
                      std::string(cause.by)});
@@ -212,6 +162,7 @@ void Registry::tell(std::string_view type, std::uint32_t slot, std::string from,
 }
 
 void Registry::keep(std::uint32_t slot) {
+  if (quiet_) return;
   deferred_ ? kept_.push_back(slot) : events_.on_override(slot);
 }
 
@@ -249,9 +200,13 @@ void Registry::abort() {
   deferred_ = false;
 }
 
+bool Registry::may_reuse(const Waiting& free) const {
+  return free.since <= seen_by_all_ && in_flight_.load(free.slot) == 0;
+}
+
 std::optional<std::uint32_t> Registry::free_slot() {
   for (Waiting& free : free_) {
-    if (free.since > seen_by_all_ || in_flight_.load(free.slot) > 0) continue;
+    if (!may_reuse(free)) continue;
     std::uint32_t slot = free.slot;
     free = free_.back();
     free_.pop_back();
@@ -271,19 +226,24 @@ Result<std::uint32_t> Registry::add(std::uint32_t backend, const config::Server&
     return Error(Errc::Exists, "server " + name(same->second) + " has this address");
   auto slot = free_slot();
   if (!slot) return Error(Errc::Limit, "all slots for servers are taken");
-  Entry entry;
-  configure(*backends_[backend].config, server, entry.row, entry.columns);
-  entry.columns.runtime = true;
-  bool is_used_again = *slot < entries_.size();
-  entry.row.incarnation = is_used_again ? entries_[*slot].row.incarnation + 1 : 1;
-  if (is_used_again) counters_.forget(shm::Of::Server, *slot);
-  set_mark(entry.columns.configured, cause);
-  place(*slot, entry);
-  if (deferred_) added_.push_back(*slot);
-  show(*slot);
-  tell("server.added", *slot, "", server.at.text, cause);
+  insert(*slot, *backends_[backend].config, server, true, cause);
   keep(*slot);
   return *slot;
+}
+
+void Registry::insert(std::uint32_t slot, const config::Backend& backend,
+                      const config::Server& server, bool runtime, const Cause& cause) {
+  Entry entry;
+  configure(backend, server, entry.row, entry.columns);
+  entry.columns.runtime = runtime;
+  bool is_used_again = slot < entries_.size();
+  entry.row.incarnation = is_used_again ? entries_[slot].row.incarnation + 1 : 1;
+  if (is_used_again) counters_.forget(shm::Of::Server, slot);
+  set_mark(entry.columns.configured, cause);
+  place(slot, entry);
+  if (deferred_) added_.push_back(slot);
+  show(slot);
+  tell("server.added", slot, "", server.at.text, cause);
 }
 
 void Registry::remove(std::uint32_t slot, std::int64_t by_us, const Cause& cause) {

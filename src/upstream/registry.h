@@ -58,9 +58,29 @@ class Registry {
  public:
   Registry(const shm::Segment& segment, const config::Config& config, RegistryEvents& events);
 
-  /// Fills the table from the configuration, or, after a death of control, takes over what is there.
-  /// True if it was taken over.
-  bool load();
+  /// Takes over what a former control has left in the table, and makes it agree with the configuration:
+  /// what is missing is added, what is too much leaves, at the latest at `leave_by_us` (wall clock; 0 =
+  /// when nothing is in flight).  Nothing is told.  True if that table was whole, overrides and all.
+  bool load(std::int64_t leave_by_us = 0);
+  /// Overrides and run-time servers of former times are in the table as well: a successor needs nothing else.
+  void note_whole() { table_.note_whole(); }
+
+  // A reload.  Its steps may be repeated; to go back, adopt and retire with the former configuration.
+
+  /// Whether the servers of a configuration can be had: Errc::Exists if one has the name of a server that
+  /// was added at run time at another address, Errc::Limit if there are too many.  Its backends need no
+  /// numbers yet.
+  Result<void> check_next(const config::Config& next) const;
+  /// The run-time servers that would go with their backends.
+  std::vector<std::string> dropped(const config::Config& next) const;
+  /// Before the workers change over: the configuration, which must have its numbers and outlive this or
+  /// the next one, is now in force.  New servers come, those that were there follow the file (overrides
+  /// stay), a server of the same name and address that was added at run time is one of the file now.
+  /// None goes yet.
+  void adopt(const config::Config& next, const Cause& cause);
+  /// After it: what is not in the configuration leaves, at the latest at `by_us` (wall clock; 0 = when
+  /// nothing is in flight).
+  void retire(std::int64_t by_us, const Cause& cause);
 
   const config::Config& config() const { return *config_; }
   const shm::ServerTable& table() const { return table_; }
@@ -144,7 +164,7 @@ class Registry {
   };
 
   /// Knows what is in the configuration by number and name.
-  void know_config();
+  void know_config(const config::Config& config);
   OfBackend& of_backend(std::uint32_t number);
   std::string key(std::uint32_t backend, std::string_view of) const;
   void place(std::uint32_t slot, const Entry& entry);
@@ -159,13 +179,27 @@ class Registry {
   void drop_address(std::uint32_t slot);
   /// Empties the slot; it may be given away once all have seen so many changes.
   void vacate(std::uint32_t slot, std::uint64_t since);
-  void load_configured();
+  void take_over(std::uint32_t slot);
+  bool may_reuse(const Waiting& free) const;
   std::optional<std::uint32_t> free_slot();
+  void insert(std::uint32_t slot, const config::Backend& backend, const config::Server& server,
+              bool runtime, const Cause& cause);
+  void add_configured(const config::Backend& backend, const config::Server& server,
+                      const Cause& cause);
+  void follow_check(std::uint32_t slot, const config::Backend& backend, const Cause& cause);
+  void follow_file(std::uint32_t slot, const config::Backend& backend, const config::Server& server,
+                   const Cause& cause);
+  static void move_configured(shm::ServerColumns& columns, const shm::ServerColumns& wanted);
+  void stay(std::uint32_t slot);
+  void order_as_in_file(const config::Backend& backend);
+  void tell_difference(std::uint32_t slot, const shm::ServerRow& row,
+                       const shm::ServerColumns& columns, const Cause& cause);
+  static void set_mark(shm::Mark& mark, const Cause& cause);
   void tell(std::string_view type, std::uint32_t slot, std::string from, std::string to,
             const Cause& cause);
   void release(std::uint32_t slot);
 
-  const config::Config* config_;
+  const config::Config* config_ = nullptr;
   shm::ServerTable table_;
   shm::InFlight in_flight_;
   shm::Counters counters_;
@@ -173,10 +207,12 @@ class Registry {
   std::vector<Entry> entries_;
   std::vector<OfBackend> backends_;                               ///< by number
   std::unordered_map<std::string, const config::Server*> files_;  ///< those of the configuration
+  std::unordered_map<std::string, std::uint32_t> numbers_;        ///< of its backends
   std::unordered_map<std::string, std::uint32_t> names_;
   std::unordered_map<std::string, std::uint32_t> addresses_;  ///< as written, of those not leaving
   std::vector<Waiting> free_, leaving_;
   std::uint64_t seen_by_all_ = 0;
+  bool quiet_ = false;  ///< nothing is told
   // Of a transaction:
   bool deferred_ = false;
   std::unordered_map<std::uint32_t, Entry> saved_;

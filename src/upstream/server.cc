@@ -33,6 +33,7 @@ Server::~Server() {
 
 void Server::apply(const shm::ServerRow& row) {
   row_ = row;
+  config_.max_in_flight = row.max_in_flight;
   net::Address address = from_shared(row.address);
   bool moved = !(address == address_);
   if (moved) {

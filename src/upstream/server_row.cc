@@ -45,6 +45,11 @@ void configure(const config::Backend& backend, const config::Server& server, shm
   work_out(row, columns);
 }
 
+bool is_overridden(const shm::ServerColumns& columns) {
+  return columns.override_state != Override::None || columns.override_weight >= 0 ||
+         columns.override_address.size > 0;
+}
+
 namespace {
 
 Use use_of(const shm::ServerRow& row, const shm::ServerColumns& columns) {

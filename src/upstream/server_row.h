@@ -20,6 +20,9 @@ net::Address from_shared(const shm::SocketAddress& address);
 void configure(const config::Backend& backend, const config::Server& server, shm::ServerRow& row,
                shm::ServerColumns& columns);
 
+/// Somebody wants something else than the configuration says.
+bool is_overridden(const shm::ServerColumns& columns);
+
 /// Works out weight, address and use of a row from its columns.
 void work_out(shm::ServerRow& row, const shm::ServerColumns& columns);
 

@@ -109,6 +109,22 @@ TEST(StateLog, EverythingComesBack) {
   EXPECT_EQ(*second.log->find_result("op 1"), "revision 7");
 }
 
+TEST(StateLog, WhatAReloadTakesAwayIsForgotten) {
+  Disk disk;
+  World first(disk);
+  first.log->write_whole();
+  change_things(first);
+  config::Config next = first.config;
+  next.backends[0].servers[0] = first.server("a3", 50);  // in place of a1, as it is at run time
+  first.registry->adopt(next, {"reload", ""});
+  first.registry->retire(0, {"reload", ""});
+  World second(disk);  // without the reload
+  second.log->load(disk.files);
+  EXPECT_EQ(second.registry->row(0).weight, 1U);
+  EXPECT_EQ(second.registry->row(1).use, shm::Use::Drain);
+  EXPECT_FALSE(second.registry->find(0, "a3"));
+}
+
 TEST(StateLog, CutAtEveryByteItIsWholeOrThere) {
   Disk disk;
   World first(disk);

@@ -5,10 +5,9 @@
 
 #include "shm/outliers.h"
 #include "upstream/ejector.h"
+#include "upstream/fleet.h"
 
 #include <gtest/gtest.h>
-
-#include <memory>
 
 namespace weir::upstream {
 namespace {
@@ -17,64 +16,6 @@ using shm::Ejection;
 using shm::Health;
 using shm::Override;
 using shm::Use;
-
-/// A registry over shared memory, with what it has told.
-class Fleet : public testing::Test, protected RegistryEvents {
- protected:
-  void SetUp() override {
-    config_.backends.resize(2);
-    config_.backends[0].name = "api";
-    config_.backends[1].name = "web";
-    config_.backends[1].check.emplace();
-    for (config::Backend& backend : config_.backends) {
-      backend.number = static_cast<std::uint32_t>(&backend - config_.backends.data());
-      for (int i = 1; i <= 2; ++i) {
-        config::Server server;
-        server.name = (backend.name == "api" ? "a" : "w") + std::to_string(i);
-        server.at = endpoint(++config_.server_count);
-        backend.servers.push_back(server);
-      }
-    }
-    shm::Layout layout;
-    layout.workers = 2;
-    layout.servers = 8;
-    layout.backends = 2;
-    auto made = shm::Segment::create(layout);
-    segment_ = std::make_unique<shm::Segment>(std::move(*made));
-    registry_ = std::make_unique<Registry>(*segment_, config_, static_cast<RegistryEvents&>(*this));
-    EXPECT_FALSE(registry_->load());
-  }
-
-  static config::Endpoint endpoint(std::uint32_t port) {
-    config::Endpoint at;
-    at.host = "127.0.0.1";
-    at.port = static_cast<std::uint16_t>(port);
-    at.text = "127.0.0.1:" + std::to_string(port);
-    return at;
-  }
-  config::Server server(const char* name, std::uint32_t port) {
-    config::Server added;
-    added.name = name;
-    added.at = endpoint(port);
-    return added;
-  }
-  Use use(std::uint32_t slot) const { return registry_->table().row(slot).use; }
-  std::uint64_t changes() const { return registry_->table().changes(); }
-
-  void on_published() noexcept override { ++published_; }
-  void on_server_event(const ServerEvent& event) noexcept override {
-    told_.push_back(std::string(event.type) + " " + event.from + ">" + event.to);
-  }
-  void on_override(std::uint32_t slot) noexcept override { kept_.push_back(slot); }
-  void on_removed(std::uint32_t slot) noexcept override { removed_.push_back(slot); }
-
-  config::Config config_;
-  std::unique_ptr<shm::Segment> segment_;
-  std::unique_ptr<Registry> registry_;
-  std::vector<std::string> told_;
-  std::vector<std::uint32_t> kept_, removed_;
-  int published_ = 0;
-};
 
 TEST_F(Fleet, BeginsAsConfigured) {
   EXPECT_EQ(use(0), Use::Up);
@@ -160,6 +101,18 @@ TEST_F(Fleet, NamesAndAddressesAreUnique) {
   EXPECT_EQ(registry_->add(0, server("n4", 70), {}).error().code(), Errc::Limit);
 }
 
+TEST_F(Fleet, ASlotGivenAwayCountsFromZero) {
+  auto slot = registry_->add(0, server("a3", 50), {"me", ""});
+  shm::Counters worker(*segment_, 1);
+  worker.add(shm::Of::Server, *slot, shm::Tally::Requests, 7);
+  registry_->remove(*slot, 0, {"me", ""});
+  registry_->reap_leaving(changes(), 0);
+  registry_->reap_leaving(changes(), 0);
+  EXPECT_EQ(worker.sum(shm::Of::Server, *slot, shm::Tally::Requests), 7U);
+  EXPECT_EQ(*registry_->add(0, server("a4", 51), {"me", ""}), *slot);
+  EXPECT_EQ(worker.sum(shm::Of::Server, *slot, shm::Tally::Requests), 0U);
+}
+
 // A slot may be another's only when all have seen that it is free and nothing is in flight there.
 TEST_F(Fleet, SlotsAreReusedSafely) {
   auto slot = registry_->add(0, server("a3", 50), {"me", ""});
@@ -186,6 +139,7 @@ TEST_F(Fleet, ASuccessorTakesOverWhatIsThere) {
   registry_->set_state(0, Override::Drain, {"me", "work"});
   registry_->set_health(2, Health::Up, {"check", "200"});
   auto added = registry_->add(1, server("w3", 50), {"me", ""});
+  registry_->note_whole();
   Registry next(*segment_, config_, *this);
   EXPECT_TRUE(next.load());
   EXPECT_EQ(next.row(0).use, Use::Drain);
