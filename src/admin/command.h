@@ -7,6 +7,7 @@
 #include "admin/audit.h"
 #include "admin/body.h"
 #include "admin/events.h"
+#include "admin/reloads.h"
 #include "config/config.h"
 #include "proxy/route_table.h"
 #include "shm/counters.h"
@@ -46,9 +47,19 @@ class Daemon {
   ~Daemon() = default;
 };
 
+/// One generation of the configuration, as commands see it.  Who makes a body piece by piece holds it.
+struct View {
+  std::uint64_t generation = 1;
+  std::unique_ptr<const config::Config> config;
+  std::vector<proxy::RouteTable> routes;  ///< by position of the listener
+  std::string bundle_hash, bundle_text;
+};
+
 /// All that commands look at or change.
 struct Fleet {
-  const config::Config& config;
+  const config::Config& config() const { return *view->config; }
+
+  std::shared_ptr<const View> view;  ///< the present one
   upstream::Registry& registry;
   upstream::Health& health;
   shm::Counters counters;
@@ -57,9 +68,7 @@ struct Fleet {
   Events& events;
   Audit& audit;
   Daemon& daemon;
-  std::vector<proxy::RouteTable> routes;  ///< by listener
-  std::string bundle_hash, bundle_text;
-  std::uint64_t generation = 1;
+  Reloads& reloads;
   std::int64_t started_us = 0;  ///< wall clock
 };
 
@@ -79,6 +88,8 @@ struct Reply {
   std::uint64_t durable_at = 0;
   /// The answer is given when every worker has answered that question; 0 = at once.
   std::uint64_t answered_at = 0;
+  /// The answer is the outcome of that request for a reload; 0 = it is here.
+  Reloads::Ticket finished_at = 0;
   /// Events follow until the connection ends, of the types that begin with `watch`.
   bool watches = false;
   std::string watch;
@@ -87,6 +98,7 @@ struct Reply {
   void fail(std::string_view why, std::string message) {
     code = why;
     text = std::move(message);
+    body.reset();
   }
 };
 

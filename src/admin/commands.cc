@@ -3,6 +3,7 @@
 // The table of commands itself, and how a line finds its row.
 #include "admin/command.h"
 #include "admin/explain.h"
+#include "admin/generations.h"
 #include "admin/servers.h"
 #include "admin/show.h"
 #include "admin/words.h"
@@ -24,8 +25,12 @@ void help(const Call& call, Reply& reply);
 void watch(const Call& call, Reply& reply) {
   reply.watches = true;
   if (call.words.empty()) return;
-  if (call.words[0] != "servers") return reply.fail("usage", "what can be watched is servers");
-  reply.watch = "server";
+  if (call.words[0] == "servers")
+    reply.watch = "server";
+  else if (call.words[0] == "config")
+    reply.watch = "config";
+  else
+    reply.fail("usage", "what can be watched is servers and config");
 }
 
 void log_level(const Call& call, Reply& reply) {
@@ -57,12 +62,18 @@ void begin_transaction(const Call&, Reply&) {}
 constexpr Command table[] = {
     {"abort", "", "Gives a transaction up: nothing of it happens.", Operate, false, 0, 0, outside_of_transaction},
     {"commit", "[force]", "Carries out all commands of a transaction, or none.", Operate, false, 0, 1, outside_of_transaction},
+    {"confirm", "", "Keeps a generation that was committed with reload confirm.", Admin, true, 0, 0, confirm},
+    {"explain generation", "NUMBER", "How a generation differs from the one before it, and who made it.", Read, false, 1, 1, explain_generation},
     {"explain request", "METHOD URL [NAME=VALUE ...] [client=IP] [listener=NAME]",
      "Which route a request takes and why, and which servers may get it.", Read, false, 2, many, explain_request},
     {"explain server", "BACKEND/NAME", "Why a server is as it is: columns, checks, events.", Read, false, 1, 1, explain_server},
     {"help", "[--words | COMMAND ...]", "What commands there are, or what one does.", Read, false, 0, 2, help},
     {"log level", "LEVEL", "Sets from which level on control writes to the error log.", Operate, true, 1, 1, log_level},
     {"metrics", "", "All counters in Prometheus' text format.", Read, false, 0, 0, show_metrics},
+    {"plan", "", "What a reload would change, and where run time differs from the file.", Read, false, 0, 0, plan},
+    {"reload", "[confirm TIME]",
+     "Loads the files again and puts them to work; with confirm, goes back unless confirmed in time.", Admin, true, 0, 2, reload},
+    {"rollback", "[GENERATION]", "Goes back to a former generation, by default the one before.", Admin, true, 0, 1, rollback},
     {"server add", "BACKEND NAME ADDRESS [weight N] [max_in_flight N] [backup]",
      "Adds a server in all workers.", Operate, true, 3, 8, server_add},
     {"server remove", "BACKEND/NAME [drain TIME]",
@@ -86,7 +97,7 @@ constexpr Command table[] = {
     {"sync", "", "Waits until all changes so far are on disk.", Read, false, 0, 0, sync},
     {"transaction", "[op-id X] [if-generation G] [if-revision R] [scope backend/NAME]",
      "Begins a set of commands that happen all or not at all.", Operate, false, 0, 8, begin_transaction},
-    {"watch", "[servers]", "Events as they happen, a JSON object a line, until the connection ends.",
+    {"watch", "[servers|config]", "Events as they happen, a JSON object a line, until the connection ends.",
      Read, false, 0, 1, watch},
 };
 // clang-format on
@@ -114,8 +125,7 @@ void help(const Call& call, Reply& reply) {
 }
 
 // Words of commands that are to come: nobody shall take them for something else.
-constexpr std::string_view reserved[] = {"confirm",  "drain",   "plan",   "reload",
-                                         "rollback", "undrain", "upgrade"};
+constexpr std::string_view reserved[] = {"drain", "undrain", "upgrade"};
 
 void unknown_command(std::span<const std::string> words, Reply& reply) {
   if (std::find(std::begin(reserved), std::end(reserved), words[0]) != std::end(reserved))

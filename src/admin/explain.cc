@@ -104,7 +104,7 @@ bool take_question(const Call& call, Question& question, Reply& reply) {
 // By name, else by the port of the URL, else the first one.
 std::optional<std::size_t> find_listener(const Fleet& fleet, const Question& question,
                                          Reply& reply) {
-  const auto& listeners = fleet.config.listeners;
+  const auto& listeners = fleet.config().listeners;
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     if (!question.listener.empty() && listeners[i].name == question.listener) return i;
     for (const config::Bind& bind : listeners[i].binds)
@@ -124,7 +124,7 @@ class Story {
   void add(std::string step, std::string what, std::string outcome, const config::Place* place) {
     rows_.push_back(
         {std::move(step), std::move(what), std::move(outcome),
-         place ? fleet_.config.files[place->file] + ":" + std::to_string(place->line) : ""});
+         place ? fleet_.config().files[place->file] + ":" + std::to_string(place->line) : ""});
   }
   std::unique_ptr<Body> tell(bool json) {
     std::size_t count = rows_.size();
@@ -160,7 +160,7 @@ bool is_in_panic(const Fleet& fleet, std::uint32_t backend) {
 
 // `at`: where it stands in the configuration.
 void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story) {
-  const config::Backend& backend = fleet.config.backends[at];
+  const config::Backend& backend = fleet.config().backends[at];
   const std::uint32_t number = backend.number;
   story.add("backend", backend.name,
             std::to_string(fleet.registry.routable(number).servers) + " of " +
@@ -194,7 +194,7 @@ void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story) {
   else if (fleet.registry.routable(number).servers == 0 && any_starting(fleet, number))
     story.add("wait", backend.name, "the request waits until a server is known to be up", nullptr);
   else if (fleet.registry.routable(number).servers == 0 && backend.fallback) {
-    story.add("fallback", fleet.config.backends[*backend.fallback].name,
+    story.add("fallback", fleet.config().backends[*backend.fallback].name,
               "no server is left in " + backend.name, &backend.place);
     tell_candidates(fleet, *backend.fallback, story);
   }
@@ -208,8 +208,8 @@ void explain_request(const Call& call, Reply& reply) {
   if (!take_question(call, question, reply)) return;
   auto number = find_listener(fleet, question, reply);
   if (!number) return;
-  const config::Listener& listener = fleet.config.listeners[*number];
-  const proxy::RouteTable& table = fleet.routes[*number];
+  const config::Listener& listener = fleet.config().listeners[*number];
+  const proxy::RouteTable& table = fleet.view->routes[*number];
   Story story(fleet);
   story.add("listener", listener.name, "", &listener.place);
   http::HeadLimits limits{listener.max_line, listener.max_header, listener.max_fields};
@@ -229,8 +229,8 @@ void explain_request(const Call& call, Reply& reply) {
   for (const config::Route& route : listener.routes) {
     const config::Matcher* failing = table.failing(route, *request, question.client);
     if (&route == chosen) {
-      story.add("route", route.name, "matches: " + config::action_text(fleet.config, route.action),
-                &route.place);
+      story.add("route", route.name,
+                "matches: " + config::action_text(fleet.config(), route.action), &route.place);
       break;
     }
     story.add("route", route.name,

@@ -110,7 +110,7 @@ bool take_options(const Call& call, config::Server& server, Reply& reply) {
 std::optional<std::uint32_t> find_backend(const Fleet& fleet, std::string_view name, Reply& reply) {
   if (auto backend = fleet.registry.find_backend(name)) return backend;
   std::vector<std::string_view> names;
-  for (const config::Backend& backend : fleet.config.backends) names.push_back(backend.name);
+  for (const config::Backend& backend : fleet.config().backends) names.push_back(backend.name);
   std::string text = "there is no backend " + in_quotes(name);
   if (auto near = nearest(name, names)) text += "; did you mean " + in_quotes(*near) + "?";
   reply.fail("unknown", std::move(text));

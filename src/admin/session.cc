@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin/session.h"
 
+#include "admin/generations.h"
 #include "admin/words.h"
 #include "base/wall_time.h"
 #include "shm/report.h"
@@ -18,9 +19,10 @@ constexpr int most_rounds = 16;  // before others get their turn
 constexpr std::size_t most_pending = 16'384;
 constexpr std::size_t most_output = 256 * 1024;
 constexpr std::size_t read_bytes = 64 * 1024;
-constexpr std::uint64_t visible_us = 250'000;    // for workers to see a change
-constexpr std::uint64_t durable_us = 5'000'000;  // for the disk to take a record
-constexpr std::uint64_t stuck_us = 30'000'000;   // for a client to take what it has asked for
+constexpr std::uint64_t visible_us = 250'000;     // for workers to see a change
+constexpr std::uint64_t durable_us = 5'000'000;   // for the disk to take a record
+constexpr std::uint64_t reload_us = 120'000'000;  // for a reload to end
+constexpr std::uint64_t stuck_us = 30'000'000;    // for a client to take what it has asked for
 
 std::string peer_of(int fd) {
   ucred peer{};
@@ -122,9 +124,13 @@ void AdminSession::take_line(std::string_view line) {
   if (!words)
     pending.reply.fail("usage", words.error().text());
   else
-    answer(std::move(*words), json, pending.reply);
+    answer(*words, json, pending.reply);
+  pending.json = json;
+  if (pending.reply.finished_at > 0) pending.audit = std::move(*words);
   bool durable = pending.reply.durable_at > 0;
-  pending.due = loop_.now() + (durable ? durable_us : visible_us);
+  pending.due = loop_.now() + (pending.reply.finished_at > 0 ? reload_us
+                               : durable                     ? durable_us
+                                                             : visible_us);
   if (pending.reply.watches && pending.reply.is_ok()) {
     watching_ = true;
     watched_type_ = pending.reply.watch;
@@ -141,7 +147,8 @@ void AdminSession::answer(std::vector<std::string> words, bool json, Reply& repl
   }
   if (!transaction_.is_open()) {
     run_command(fleet_, caller_, words, json, false, reply);
-    return audit(words, reply);
+    if (reply.finished_at == 0) audit(words, reply);
+    return;
   }
   if (words[0] == "abort") return transaction_.abort();
   if (words[0] != "commit") return transaction_.add(std::move(words), reply);
@@ -170,6 +177,21 @@ bool AdminSession::may_go(const Pending& pending) const {
   bool durable = fleet_.daemon.state_synced() >= reply.durable_at;
   bool answered = fleet_.daemon.answered_by_all() >= reply.answered_at;
   return (visible && durable && answered) || loop_.now() >= pending.due;
+}
+
+// What it asked for has come to its end, or to nothing in all that time.
+bool AdminSession::take_outcome(Pending& pending) {
+  Reloads::Ticket ticket = std::exchange(pending.reply.finished_at, 0);
+  if (ticket == 0) return true;
+  const Outcome* outcome = fleet_.reloads.outcome(ticket);
+  if (outcome)
+    tell_outcome(*outcome, pending.json, pending.reply);
+  else if (loop_.now() >= pending.due)
+    pending.reply.fail("timeout", "it has not come to an end");
+  else
+    pending.reply.finished_at = ticket;
+  if (pending.reply.finished_at == 0) audit(pending.audit, pending.reply);
+  return pending.reply.finished_at == 0;
 }
 
 void AdminSession::write_head(Pending& pending) {
@@ -211,10 +233,10 @@ void AdminSession::write_replies() {
   while (!pending_.empty() && out_.size() - out_at_ < most_output) {
     Pending& pending = pending_.front();
     if (!pending.begun) {
-      if (!may_go(pending)) return;
+      if (!take_outcome(pending) || !may_go(pending)) return;
       write_head(pending);
     }
-    if (pending.reply.body && pending.reply.is_ok()) {
+    if (pending.reply.body) {
       piece.clear();
       if (pending.reply.body->next(piece)) {
         put_stuffed(piece);
@@ -239,7 +261,7 @@ void AdminSession::write_events() {
     }
     const Event* event = events.find(++seen_event_);
     if (event && event->type.starts_with(watched_type_))
-      put(Events::line(*event, fleet_.generation));
+      put(Events::line(*event, fleet_.view->generation));
   }
 }
 

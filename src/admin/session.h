@@ -39,6 +39,8 @@ class AdminSession final : public Hook,
     Reply reply;
     std::uint64_t due = 0;  ///< the moment at which it goes out whatever is still missing
     bool begun = false;     ///< its first line has been written
+    bool json = false;
+    std::vector<std::string> audit;  ///< the words, if its end is to be audited
   };
 
   void on_ready(event::Ready ready) noexcept override;
@@ -54,6 +56,7 @@ class AdminSession final : public Hook,
   void answer(std::vector<std::string> words, bool json, Reply& reply);
   bool may_go(const Pending& pending) const;
   void write_replies();
+  bool take_outcome(Pending& pending);
   void write_head(Pending& pending);
   void put(std::string_view text);
   void put_stuffed(std::string_view piece);

@@ -20,8 +20,8 @@ using shm::Tally;
 
 namespace {
 
-std::string place_text(const Fleet& fleet, const config::Place& place) {
-  return fleet.config.files[place.file] + ":" + std::to_string(place.line);
+std::string place_text(const config::Config& config, const config::Place& place) {
+  return config.files[place.file] + ":" + std::to_string(place.line);
 }
 
 std::uint64_t total(const Fleet& fleet, shm::Count what) {
@@ -97,7 +97,7 @@ Row server_row(const Fleet& fleet, std::uint32_t slot) {
 
 std::vector<std::uint32_t> all_servers(const Fleet& fleet) {
   std::vector<std::uint32_t> slots;
-  for (const config::Backend& backend : fleet.config.backends) {
+  for (const config::Backend& backend : fleet.config().backends) {
     auto of_backend = fleet.registry.servers(backend.number);
     slots.insert(slots.end(), of_backend.begin(), of_backend.end());
   }
@@ -152,7 +152,8 @@ void ask_for_sessions(const Call& call, Reply& reply, bool streams_only,
 /// The metrics of the whole fleet, piece by piece.
 class MetricsBody final : public Body {
  public:
-  explicit MetricsBody(const Fleet& fleet) : metrics_(fleet.config, fleet.segment) {}
+  explicit MetricsBody(const Fleet& fleet)
+      : view_(fleet.view), metrics_(*view_->config, fleet.segment) {}
   bool next(std::string& out) override {
     if (done_) return false;
     done_ = !metrics_.next(out);
@@ -160,6 +161,7 @@ class MetricsBody final : public Body {
   }
 
  private:
+  std::shared_ptr<const View> view_;
   proxy::Metrics metrics_;
   bool done_ = false;
 };
@@ -170,17 +172,17 @@ void show_status(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
   std::uint64_t uptime = static_cast<std::uint64_t>(wall_clock_us() - fleet.started_us) / 1'000'000;
   std::uint32_t servers = 0, routable = 0;
-  for (const config::Backend& backend : fleet.config.backends) {
+  for (const config::Backend& backend : fleet.config().backends) {
     servers += static_cast<std::uint32_t>(fleet.registry.servers(backend.number).size());
     routable += fleet.registry.routable(backend.number).servers;
   }
   reply.body = make_record(
       {"version", "started", "uptime_seconds", "generation", "bundle", "workers", "connections",
        "requests", "servers", "servers_routable", "changes", "changes_seen"},
-      {version, time_text(fleet.started_us), uptime, fleet.generation, fleet.bundle_hash,
-       static_cast<std::uint64_t>(fleet.workers.size()), total(fleet, shm::Count::ClientsOpen),
-       total(fleet, shm::Count::Requests), servers, routable, fleet.registry.table().changes(),
-       fleet.daemon.seen_by_all()},
+      {version, time_text(fleet.started_us), uptime, fleet.view->generation,
+       fleet.view->bundle_hash, static_cast<std::uint64_t>(fleet.workers.size()),
+       total(fleet, shm::Count::ClientsOpen), total(fleet, shm::Count::Requests), servers, routable,
+       fleet.registry.table().changes(), fleet.daemon.seen_by_all()},
       call.json);
 }
 
@@ -188,13 +190,13 @@ void show_listeners(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
   reply.body = make_list({{"listener", "place", "binds", "routes", "requests", "errors_5xx",
                            "failures", "p50_ms", "p99_ms"},
-                          fleet.config.listeners.size(),
-                          [&fleet](std::size_t i) {
-                            const config::Listener& listener = fleet.config.listeners[i];
+                          fleet.config().listeners.size(),
+                          [&fleet, view = fleet.view](std::size_t i) {
+                            const config::Listener& listener = view->config->listeners[i];
                             std::string binds;
                             for (const config::Bind& bind : listener.binds)
                               binds += (binds.empty() ? "" : " ") + bind.at.text;
-                            Row row{listener.name, place_text(fleet, listener.place), binds,
+                            Row row{listener.name, place_text(*view->config, listener.place), binds,
                                     static_cast<std::uint64_t>(listener.routes.size())};
                             append_traffic(fleet, Of::Listener, listener.number, row);
                             return row;
@@ -205,23 +207,23 @@ void show_listeners(const Call& call, Reply& reply) {
 void show_routes(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> routes;
-  for (std::uint32_t l = 0; l < fleet.config.listeners.size(); ++l)
-    for (std::uint32_t r = 0; r < fleet.config.listeners[l].routes.size(); ++r)
+  for (std::uint32_t l = 0; l < fleet.config().listeners.size(); ++l)
+    for (std::uint32_t r = 0; r < fleet.config().listeners[l].routes.size(); ++r)
       routes.emplace_back(l, r);
   std::size_t count = routes.size();
-  reply.body = make_list({{"listener", "route", "place", "action", "requests", "errors_5xx",
-                           "failures", "p50_ms", "p99_ms"},
-                          count,
-                          [&fleet, routes = std::move(routes)](std::size_t i) {
-                            const config::Listener& listener =
-                                fleet.config.listeners[routes[i].first];
-                            const config::Route& route = listener.routes[routes[i].second];
-                            Row row{listener.name, route.name, place_text(fleet, route.place),
-                                    config::action_text(fleet.config, route.action)};
-                            append_traffic(fleet, Of::Route, route.number, row);
-                            return row;
-                          }},
-                         call.json);
+  reply.body =
+      make_list({{"listener", "route", "place", "action", "requests", "errors_5xx", "failures",
+                  "p50_ms", "p99_ms"},
+                 count,
+                 [&fleet, view = fleet.view, routes = std::move(routes)](std::size_t i) {
+                   const config::Listener& listener = view->config->listeners[routes[i].first];
+                   const config::Route& route = listener.routes[routes[i].second];
+                   Row row{listener.name, route.name, place_text(*view->config, route.place),
+                           config::action_text(*view->config, route.action)};
+                   append_traffic(fleet, Of::Route, route.number, row);
+                   return row;
+                 }},
+                call.json);
 }
 
 void show_backends(const Call& call, Reply& reply) {
@@ -229,13 +231,13 @@ void show_backends(const Call& call, Reply& reply) {
   reply.body =
       make_list({{"backend", "place", "servers", "routable", "weight", "revision", "requests",
                   "errors_5xx", "failures", "p50_ms", "p99_ms"},
-                 fleet.config.backends.size(),
-                 [&fleet](std::size_t i) {
-                   const config::Backend& backend = fleet.config.backends[i];
+                 fleet.config().backends.size(),
+                 [&fleet, view = fleet.view](std::size_t i) {
+                   const config::Backend& backend = view->config->backends[i];
                    const std::uint32_t number = backend.number;
                    upstream::Registry::Routable routable = fleet.registry.routable(number);
                    Row row{backend.name,
-                           place_text(fleet, backend.place),
+                           place_text(*view->config, backend.place),
                            static_cast<std::uint64_t>(fleet.registry.servers(number).size()),
                            routable.servers,
                            routable.weight,
@@ -288,7 +290,7 @@ void show_sessions(const Call& call, Reply& reply) {
                      const shm::SessionRow& row = found.row;
                      return Row{found.worker,
                                 row.client,
-                                name_of(config::find_listener(fleet.config, row.listener)),
+                                name_of(config::find_listener(fleet.config(), row.listener)),
                                 row.phase,
                                 Cell::json(milliseconds(row.age_us)),
                                 row.requests};
@@ -302,7 +304,7 @@ void show_streams(const Call& call, Reply& reply) {
        "bytes_in", "bytes_out"},
       [](const Fleet& fleet, const Found& found) {
         const shm::SessionRow& row = found.row;
-        const config::Listener* listener = config::find_listener(fleet.config, row.listener);
+        const config::Listener* listener = config::find_listener(fleet.config(), row.listener);
         const config::Route* route =
             listener && row.route >= 0
                 ? config::find_route(*listener, static_cast<std::uint32_t>(row.route))
@@ -331,36 +333,26 @@ void show_state(const Call& call, Reply& reply) {
     servers +=
         (servers.size() > 1 ? "," : "") + json_object(server_columns, server_row(fleet, slot));
   std::string backends = "[";
-  for (const config::Backend& backend : fleet.config.backends)
+  for (const config::Backend& backend : fleet.config().backends)
     backends += (backends.size() > 1 ? "," : "") +
                 json_object({"backend", "revision", "routable"},
                             {backend.name, fleet.registry.revision(backend.number),
                              fleet.registry.routable(backend.number).servers});
-  reply.body = make_verbatim(json_object({"seq", "generation", "bundle", "backends", "servers"},
-                                         {fleet.events.last(), fleet.generation, fleet.bundle_hash,
-                                          Cell::json(backends + "]"), Cell::json(servers + "]")}) +
-                             "\n");
+  reply.body = make_verbatim(
+      json_object({"seq", "generation", "bundle", "backends", "servers"},
+                  {fleet.events.last(), fleet.view->generation, fleet.view->bundle_hash,
+                   Cell::json(backends + "]"), Cell::json(servers + "]")}) +
+      "\n");
 }
 
 void show_config(const Call& call, Reply& reply) {
-  reply.body = make_text(config::print_effective(call.fleet.config), call.json);
+  reply.body = make_text(config::print_effective(call.fleet.config()), call.json);
 }
 
 void show_bundle(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
-  reply.text = fleet.bundle_hash;
-  reply.body = make_text(fleet.bundle_text, call.json);
-}
-
-void show_generations(const Call& call, Reply& reply) {
-  const Fleet& fleet = call.fleet;
-  reply.body = make_list({{"generation", "bundle", "since", "file"},
-                          1,
-                          [&fleet](std::size_t) {
-                            return Row{fleet.generation, fleet.bundle_hash,
-                                       time_text(fleet.started_us), fleet.config.files[0]};
-                          }},
-                         call.json);
+  reply.text = fleet.view->bundle_hash;
+  reply.body = make_text(fleet.view->bundle_text, call.json);
 }
 
 void show_audit(const Call& call, Reply& reply) {

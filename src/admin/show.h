@@ -18,7 +18,6 @@ void show_workers(const Call& call, Reply& reply);
 void show_state(const Call& call, Reply& reply);
 void show_config(const Call& call, Reply& reply);
 void show_bundle(const Call& call, Reply& reply);
-void show_generations(const Call& call, Reply& reply);
 void show_audit(const Call& call, Reply& reply);
 void show_metrics(const Call& call, Reply& reply);
 

@@ -57,8 +57,8 @@ std::string Transaction::describe() const {
 }
 
 bool Transaction::is_in_conflict(const Fleet& fleet, Reply& reply) const {
-  if (generation_ && *generation_ != fleet.generation) {
-    reply.fail("conflict", "the generation is " + std::to_string(fleet.generation));
+  if (generation_ && *generation_ != fleet.view->generation) {
+    reply.fail("conflict", "the generation is " + std::to_string(fleet.view->generation));
     return true;
   }
   if (revision_ && fleet.registry.revision(*scope_) != *revision_) {

@@ -30,6 +30,14 @@ class Printer {
     for (const Backend& backend : config_.backends) print(backend);
     return std::move(out_);
   }
+  std::string print_one(const Listener& listener) {
+    print(listener);
+    return std::move(out_);
+  }
+  std::string print_values(const Backend& backend) {
+    statements(properties(config_, backend));
+    return std::move(out_);
+  }
 
  private:
   std::string where(const Place* place) const {
@@ -131,5 +139,13 @@ class Printer {
 }  // namespace
 
 std::string print_effective(const Config& config) { return Printer(config).print(); }
+
+std::string print_listener(const Config& config, const Listener& listener) {
+  return Printer(config).print_one(listener);
+}
+
+std::string print_values(const Config& config, const Backend& backend) {
+  return Printer(config).print_values(backend);
+}
 
 }  // namespace weir::config

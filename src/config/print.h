@@ -13,4 +13,8 @@ namespace weir::config {
 /// in a comment: `# weir.conf:12`, or `# default`.
 std::string print_effective(const Config& config);
 
+/// One listener of it in the same way, and the values of a backend without its servers.
+std::string print_listener(const Config& config, const Listener& listener);
+std::string print_values(const Config& config, const Backend& backend);
+
 }  // namespace weir::config

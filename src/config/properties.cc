@@ -317,4 +317,13 @@ bool has_built_in_format(const LogTarget& log) {
   return log.format == "json" || log.format == "combined";
 }
 
+bool mean_the_same(const Check& a, const Check& b) {
+  const Properties of_a = properties(a), of_b = properties(b);
+  return check_text(a) == check_text(b) &&
+         std::equal(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(),
+                    [](const Property& x, const Property& y) {
+                      return x.name == y.name && x.meaning == y.meaning;
+                    });
+}
+
 }  // namespace weir::config

@@ -54,6 +54,9 @@ std::string action_text(const Config& config, const Action& action);
 /// A matcher so written that all with the same meaning are the same text.
 std::string canonical_text(const Matcher& matcher);
 
+/// They ask the same in the same rhythm, wherever they are written.
+bool mean_the_same(const Check& a, const Check& b);
+
 /// The values of `check`: "tcp", "http GET /healthz".
 std::string check_text(const Check& check);
 

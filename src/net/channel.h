@@ -17,14 +17,25 @@ namespace weir::net {
 enum class MessageType : std::uint32_t {
   Setup,  ///< master to child: what it is to be; descriptors follow in Descriptors
   Descriptors,
-  Plan,     ///< loader to master: what to bind and open; the bundle's descriptor
-  Failed,   ///< child to master: text for the operator
-  Ready,    ///< child to master
-  Drain,    ///< master to worker: stop accepting, finish, exit
-  Drained,  ///< worker to master: nothing left
+  Diagnostics,  ///< loader to master: what is to be said of the files, errors and warnings
+  Plan,         ///< loader to master: what to bind and open; the bundle's descriptor
+  Failed,       ///< child to master: text for the operator
+  Ready,        ///< child to master
+  Drain,        ///< master to worker: stop accepting, finish, exit
+  Drained,      ///< worker to master: nothing left
   Shutdown,  ///< control to master: an operator wants the end; milliseconds to drain, 0 = as configured
   Logs,      ///< master to writer: new log descriptors
-  Stop       ///< master to child: exit now
+  Stop,      ///< master to child: exit now
+
+  // A reload, in this order; see process/reload.h.
+  Load,       ///< control to master: begin; how, and who wants it
+  Candidate,  ///< master to control: what the loader made; the bundle's descriptor
+  Prepare,    ///< control to master: go on; master to worker: a Setup of the next generation
+  Prepared,   ///< worker to master, master to control: ready to commit
+  Committed,  ///< control to master: the new generation holds
+  Abandon,    ///< control to master, master to worker: it will not come
+  Refused,    ///< master to control: it will not come, and why
+  Settled     ///< master to control: everybody runs it
 };
 
 struct Message {

@@ -2,6 +2,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,6 +52,20 @@ Result<Fd> listen_on(const Address& address, const ListenOptions& options) {
   if (::bind(fd.get(), address.get(), address.size()) != 0) return failed(address, "bind");
   if (::listen(fd.get(), backlog) != 0) return failed(address, "listen");
   return fd;
+}
+
+// A filter of the socket sees the TCP header: SYN without ACK is a beginning.
+void refuse_new_connections(int fd) {
+  constexpr std::uint8_t flags_at = 13, syn = 0x02, ack = 0x10;
+  sock_filter program[] = {
+      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_at),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, syn | ack),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, syn, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, 0),
+      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+  };
+  sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
+  (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
 }
 
 }  // namespace weir::net

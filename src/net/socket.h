@@ -20,4 +20,8 @@ struct ListenOptions {
 /// replaced; anything else at that path is an error.
 Result<Fd> listen_on(const Address& address, const ListenOptions& options);
 
+/// From now on a listening TCP socket drops the first packet of a connection (clients ask again, and
+/// are refused once it is closed); those that have begun still arrive.
+void refuse_new_connections(int fd);
+
 }  // namespace weir::net

@@ -5,10 +5,10 @@
 #include "admin/state_log.h"
 #include "base/logger.h"
 #include "base/wall_time.h"
-#include "config/bundle.h"
+#include "config/properties.h"
 #include "config/units.h"
 #include "event/watch.h"
-#include "process/bundle_memory.h"
+#include "process/judge.h"
 #include "process/log_port.h"
 #include "process/names.h"
 #include "process/privileges.h"
@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <map>
 
 namespace weir::process {
 
@@ -54,51 +55,39 @@ class Control final : private upstream::RegistryEvents,
                       private upstream::HealthEvents,
                       private admin::Daemon,
                       private admin::RecordSink,
+                      private JudgeHost,
                       private event::ReadyEvents,
                       private event::TaskEvents,
                       private event::DeadlineEvents {
  public:
-  Control(event::Loop& loop, net::Channel& channel, const Setup& setup, shm::Segment& segment,
-          const config::Config& config, LogPort& log_port)
+  using View = std::shared_ptr<const admin::View>;
+
+  Control(event::Loop& loop, net::Channel& channel, Setup& setup, shm::Segment& segment, View view,
+          LogPort& log_port)
       : loop_(loop),
         channel_(channel),
         setup_(setup),
-        config_(config),
         log_port_(log_port),
         ring_(segment, shm::RingOf::control),
-        registry_(segment, config, *this),
+        registry_(segment, *view->config, *this),
         health_(loop, *this, seed()),
         ejector_(loop, registry_, segment),
-        names_(loop, config, registry_),
+        names_(loop, *view->config, registry_),
         state_log_(loop, registry_, *this),
-        fleet_{config,  registry_,
-               health_, shm::Counters(segment, 0),
-               {},      segment,
-               events_, audit_,
-               *this,   {},
-               {},      {},
-               1,       segment.layout().started_us},
+        fleet_{view,   registry_, health_, shm::Counters(segment, 0),  {}, segment, events_,
+               audit_, *this,     judge_,  segment.layout().started_us},
+        judge_(*this, loop, channel, segment, fleet_, std::move(setup.history)),
         tell_workers_(*this),
         reap_(*this) {
-    for (std::uint32_t i = 0; i < setup.plan.workers; ++i) fleet_.workers.emplace_back(segment, i);
+    count_workers();
   }
 
   /// All that needs files, before the lockdown.
-  Result<void> prepare() {
-    for (const config::Listener& listener : config_.listeners) {
-      auto table = proxy::RouteTable::build(listener);
-      if (!table) return table.error();
-      fleet_.routes.push_back(std::move(*table));
-    }
-    auto bundle = read_sealed(setup_.bundle.get());
-    if (!bundle) return bundle.error();
-    fleet_.bundle_hash = config::hash(*bundle);
-    for (const config::SourceFile& file : bundle->files)
-      fleet_.bundle_text +=
-          "# " + file.name + "\n" + file.text + (file.text.ends_with('\n') ? "" : "\n");
+  void prepare() {
     if (has_state()) read_state();
-    return {};
   }
+
+  void on_master(net::Message& message) { judge_.on_master(message); }
 
   void start() {
     started_over_ = registry_.load();
@@ -106,7 +95,7 @@ class Control final : private upstream::RegistryEvents,
     state_log_.load(state_, started_over_);
     registry_.note_whole();
     if (has_state()) state_log_.write_whole();
-    for (const config::Backend& backend : config_.backends)
+    for (const config::Backend& backend : config().backends)
       for (std::uint32_t slot : registry_.servers(backend.number)) begin(slot);
     ejector_.resume();
     // Those whose wake-up a former control took without living to read them.
@@ -116,6 +105,7 @@ class Control final : private upstream::RegistryEvents,
       sockets_.push_back(std::make_unique<admin::AdminSocket>(
           loop_, fleet_, Fd(::fcntl(setup_.admin[i].get(), F_DUPFD_CLOEXEC, 0)),
           setup_.plan.admin[i].level));
+    judge_.resume();
     on_task();
   }
 
@@ -144,18 +134,65 @@ class Control final : private upstream::RegistryEvents,
     }
   }
 
+  const config::Config& config() const { return *fleet_.view->config; }
+
+  void count_workers() {
+    fleet_.workers.clear();
+    for (std::uint32_t i = 0; i < config().workers; ++i)
+      fleet_.workers.emplace_back(fleet_.segment, i);
+  }
+
+  // For the judge.
+  void on_commit(const View& next) override {
+    registry_.adopt(*next->config, {"file", ""});
+    former_ = fleet_.view;
+  }
+
+  void on_settled() override {
+    registry_.retire(0, {"file", ""});
+    if (former_) change_checks(*std::exchange(former_, nullptr)->config);
+    count_workers();
+    set_log_threshold(level_from(config().error_log.level));
+  }
+
+  // New servers have begun by themselves; the others go on as they were unless their check is another.
+  void change_checks(const config::Config& before) {
+    std::map<std::uint32_t, const config::Backend*> known;
+    for (const config::Backend& backend : before.backends) known[backend.number] = &backend;
+    for (const config::Backend& now : config().backends) {
+      auto found = known.find(now.number);
+      if (found == known.end()) continue;
+      const auto& check = found->second->check;
+      if (!check && !now.check) continue;
+      if (check && now.check && config::mean_the_same(*check, *now.check)) continue;
+      for (std::uint32_t slot : registry_.servers(now.number)) {
+        if (checked_.erase(slot) > 0) health_.remove(slot);
+        if (now.check) begin_checks(slot, *now.check);
+      }
+    }
+  }
+
+  void wake_workers() override {
+    for (std::uint32_t i = 0; i < fleet_.segment.workers(); ++i) wake(setup_.worker_waker(i));
+  }
+
+  void on_finished() override { resume_sockets(); }
+
   // A server's checks and its name begin.
   void begin(std::uint32_t slot) {
-    const config::Backend* backend = registry_.backend(registry_.row(slot).backend);
     auto endpoint = config::parse_endpoint(registry_.columns(slot).at);
     if (endpoint && endpoint->kind == config::Endpoint::Kind::Name) names_.add(slot, *endpoint);
-    if (!backend || !backend->check) return;
+    const config::Backend* backend = registry_.backend(registry_.row(slot).backend);
+    if (backend && backend->check) begin_checks(slot, *backend->check);
+  }
+
+  void begin_checks(std::uint32_t slot, const config::Check& check) {
     using Known = upstream::Health::Known;
     shm::Health health = registry_.columns(slot).health;
     Known known = health == shm::Health::Up     ? Known::Up
                   : health == shm::Health::Down ? Known::Down
                                                 : Known::Nothing;
-    health_.add(slot, *backend->check, upstream::from_shared(registry_.row(slot).address), known,
+    health_.add(slot, check, upstream::from_shared(registry_.row(slot).address), known,
                 !registry_.columns(slot).runtime);
     checked_.insert(slot);
   }
@@ -201,7 +238,7 @@ class Control final : private upstream::RegistryEvents,
   }
   std::uint64_t seen_by_all() const override {
     std::uint64_t least = UINT64_MAX;
-    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i)
+    for (std::uint32_t i = 0; i < fleet_.segment.workers(); ++i)
       least = std::min(least, registry_.table().seen(i));
     return least;
   }
@@ -212,13 +249,14 @@ class Control final : private upstream::RegistryEvents,
   std::uint64_t state_synced() const override { return has_state() ? ring_.synced() : UINT64_MAX; }
   std::uint64_t ask_workers() override {
     std::uint64_t question = shm::Report(fleet_.segment, 0).ask();
-    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i) wake(setup_.worker_waker(i));
+    wake_workers();
     return question;
   }
   std::uint64_t answered_by_all() const override {
     std::uint64_t least = UINT64_MAX;
-    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i)
-      least = std::min(least, shm::Report(fleet_.segment, i).answered());
+    for (std::uint32_t i = 0; i < fleet_.segment.workers(); ++i)
+      if (registry_.table().is_there(i))
+        least = std::min(least, shm::Report(fleet_.segment, i).answered());
     return least;
   }
   void keep_result(const std::string& op_id, const std::string& result) override {
@@ -253,7 +291,7 @@ class Control final : private upstream::RegistryEvents,
         health_.set_address(slot, upstream::from_shared(registry_.row(slot).address));
     shm::ServerTable table = registry_.table();
     table.want_seen(table.changes());
-    for (std::uint32_t i = 0; i < setup_.plan.workers; ++i) wake(setup_.worker_waker(i));
+    wake_workers();
     // A worker that has looked before we said what we want does not tell.
     if (seen_by_all() >= table.changes()) resume_sockets();
     on_deadline();
@@ -280,8 +318,7 @@ class Control final : private upstream::RegistryEvents,
 
   event::Loop& loop_;
   net::Channel& channel_;
-  const Setup& setup_;
-  const config::Config& config_;
+  Setup& setup_;
   LogPort& log_port_;
   shm::LogRing ring_;
   admin::Events events_;
@@ -292,10 +329,12 @@ class Control final : private upstream::RegistryEvents,
   Names names_;
   mutable admin::StateLog state_log_;
   admin::Fleet fleet_;
+  Judge judge_;
   event::Task tell_workers_;
   event::Deadline reap_;
   event::Watch waker_;
   std::vector<std::unique_ptr<admin::AdminSocket>> sockets_;
+  View former_;  ///< while the next one settles
   std::set<std::uint32_t> checked_;
   std::vector<std::uint32_t> added_, moved_;
   std::string state_[2];
@@ -303,10 +342,11 @@ class Control final : private upstream::RegistryEvents,
   bool started_over_ = false;
 };
 
-/// Ends the loop when the master says so or is gone.
+/// What the master says; ends the loop when it says so or is gone.
 class Orders final : private event::ReadyEvents {
  public:
-  Orders(event::Loop& loop, net::Channel& channel) : loop_(loop), channel_(channel) {
+  Orders(event::Loop& loop, net::Channel& channel, Control& control)
+      : loop_(loop), channel_(channel), control_(control) {
     watch_.start(loop, channel.fd(), event::Watch::Edge::LevelRead, *this);
   }
 
@@ -315,27 +355,25 @@ class Orders final : private event::ReadyEvents {
     auto message = channel_.receive();
     bool nothing = !message && message.error().code() == Errc::NotFound;
     bool stop = !message || message->type == net::MessageType::Stop;
-    if (stop && !nothing) loop_.stop();
+    if (stop && !nothing) return loop_.stop();
+    if (message) control_.on_master(*message);
   }
 
   event::Loop& loop_;
   net::Channel& channel_;
+  Control& control_;
   event::Watch watch_;
 };
 
-Result<void> run(net::Channel& channel, const Setup& setup, shm::Segment& segment) {
-  auto config = load_sealed(setup.bundle.get());
-  if (!config) return config.error();
-  shm::Identities identities(segment);
-  shm::Counters counters(segment, 0);
-  if (auto known = upstream::assign_numbers(**config, identities, counters, {}); !known)
-    return known;
+Result<void> run(net::Channel& channel, Setup& setup, shm::Segment& segment) {
+  auto view = Judge::compile(setup.bundle.get(), setup.generation, segment, {});
+  if (!view) return view.error();
   LogPort log_port(setup, segment);
   event::Loop loop;
-  Control control(loop, channel, setup, segment, **config, log_port);
-  if (auto prepared = control.prepare(); !prepared) return prepared;
+  Control control(loop, channel, setup, segment, std::move(*view), log_port);
+  control.prepare();
   if (auto locked = lock_down(setup); !locked) return locked;
-  Orders orders(loop, channel);
+  Orders orders(loop, channel, control);
   control.start();
   if (auto sent = channel.send(net::MessageType::Ready); !sent) return sent;
   loop.run();

@@ -23,13 +23,11 @@ namespace {
 constexpr unsigned deadline_seconds = 30;
 constexpr rlim_t memory_cap = rlim_t{2} << 30;
 
-std::optional<config::Config> load(const std::string& path, config::Bundle* bundle) {
-  config::Diagnostics diagnostics;
-  auto config = config::load_file(path, filter::kinds(), diagnostics, bundle);
-  std::fputs(diagnostics.text().c_str(), stderr);
-  if (diagnostics.has_errors()) config.reset();
-  return config;
-}
+constexpr std::size_t most_said = std::size_t{64} << 10;  // of diagnostics, in one message
+
+// Loads and compiles; nothing if there are errors.  `said` is what the operator is to read.
+std::optional<config::Config> load(const std::string& path, config::Bundle* bundle,
+                                   std::string& said);
 
 // Regular expressions and filters are compiled by the workers; a mistake in one must show here already.
 Result<void> compile(const config::Config& config) {
@@ -48,12 +46,24 @@ Result<void> compile(const config::Config& config) {
   return {};
 }
 
-bool compiles(const config::Config& config) {
-  auto compiled = compile(config);
-  if (!compiled)
-    std::fprintf(stderr, "%s: error: %s\n", config.files[0].c_str(),
-                 compiled.error().text().c_str());
-  return compiled.has_value();
+std::optional<config::Config> load(const std::string& path, config::Bundle* bundle,
+                                   std::string& said) {
+  config::Diagnostics diagnostics;
+  auto config = config::load_file(path, filter::kinds(), diagnostics, bundle);
+  said = diagnostics.text();
+  if (!config || diagnostics.has_errors()) return std::nullopt;
+  if (auto compiled = compile(*config); !compiled) {
+    said += config->files[0] + ": error: " + compiled.error().text() + "\n";
+    return std::nullopt;
+  }
+  return config;
+}
+
+std::optional<config::Config> load_aloud(const std::string& path) {
+  std::string said;
+  auto config = load(path, nullptr, said);
+  std::fputs(said.c_str(), stderr);
+  return config;
 }
 
 void limit_myself() {
@@ -69,8 +79,11 @@ void limit_myself() {
 int run_loader(net::Channel channel, const std::string& path) {
   limit_myself();
   config::Bundle bundle;
-  auto config = load(path, &bundle);
-  if (!config || !compiles(*config)) {
+  std::string said;
+  auto config = load(path, &bundle, said);
+  if (said.size() > most_said) said.replace(most_said, std::string::npos, "...\n");
+  if (!said.empty()) (void)channel.send(net::MessageType::Diagnostics, said);
+  if (!config) {
     (void)channel.send(net::MessageType::Failed, path + " is not valid");
     return 1;
   }
@@ -85,15 +98,14 @@ int run_loader(net::Channel channel, const std::string& path) {
 }
 
 int check_configuration(const std::string& path) {
-  auto config = load(path, nullptr);
-  if (!config || !compiles(*config)) return 1;
+  if (!load_aloud(path)) return 1;
   std::printf("configuration %s is valid\n", path.c_str());
   return 0;
 }
 
 int print_configuration(const std::string& path) {
-  auto config = load(path, nullptr);
-  if (!config || !compiles(*config)) return 1;
+  auto config = load_aloud(path);
+  if (!config) return 1;
   std::fputs(config::print_effective(*config).c_str(), stdout);
   return 0;
 }

@@ -6,6 +6,7 @@
 #include "process/child.h"
 #include "process/daemon.h"
 #include "process/log_port.h"
+#include "process/reload.h"
 #include "process/start.h"
 #include "shm/in_flight.h"
 #include "shm/server_table.h"
@@ -32,15 +33,18 @@ constexpr std::uint64_t first_back_off_us = 100'000;
 constexpr std::uint64_t longest_back_off_us = 10'000'000;
 constexpr std::uint64_t stop_grace_us = 3'000'000;  // between "stop" and SIGKILL
 
-class Master {
+class Master final : private ReloadHost {
  public:
-  Master(Assets assets, Daemon& daemon)
+  Master(Assets assets, Daemon& daemon, const std::string& path)
       : assets_(std::move(assets)),
         daemon_(daemon),
+        reload_(*this, assets_, path),
         slots_(*assets_.segment),
         in_flight_(*assets_.segment, 0),
         servers_(*assets_.segment) {
-    children_.reserve(assets_.plan.workers + 2);
+    std::uint32_t most = assets_.segment->layout().workers;
+    children_.reserve(most + 2);
+    for (std::uint32_t i = 0; i < most; ++i) servers_.forget_worker(i);
     add_child(Role::Writer, 0);
     add_child(Role::Control, 0);
     for (std::uint32_t i = 0; i < assets_.plan.workers; ++i) add_child(Role::Worker, i);
@@ -59,11 +63,6 @@ class Master {
   void block_signals();
   void take_signal();
   void start_child(Child& child);
-  template <typename Which>
-  void start_children(Which which) {
-    for (Child& child : children_)
-      if (which(child)) start_child(child);
-  }
   void take_message(Child& child);
   void reap();
   void buried(Child& child, int status);
@@ -76,11 +75,18 @@ class Master {
   void reopen_logs();
   void tell(Role role, net::MessageType type);
   bool is_running(Role role) const;
+  void start_workers();
+  void send_logs();
+  void retire(Child& child);
+  std::vector<Child>& children() override { return children_; }
+  void on_committed() override;
+  void replace(Child& child, std::string_view why) override;
   void run_timers();
   int next_timeout() const;
 
   Assets assets_;
   Daemon& daemon_;
+  Reload reload_;
   shm::SlotTable slots_;
   shm::InFlight in_flight_;
   shm::ServerTable servers_;
@@ -107,16 +113,19 @@ int Master::run() {
                                         shm::LogRing(*assets_.segment, shm::RingOf::master),
                                         assets_.wakers[WakerOf::writer].get());
   assign_slots();
-  // The workers follow when control is ready: it tells them their servers and numbers.
-  start_children([](const Child& child) { return child.role != Role::Worker; });
+  // Workers find in shared memory what control has put there.
+  for (Child& child : children_)
+    if (child.role != Role::Worker) start_child(child);
   while (
       std::any_of(children_.begin(), children_.end(), [](const Child& c) { return c.pid != 0; })) {
     std::vector<pollfd> wait{{signals_.get(), POLLIN, 0}};
     for (Child& child : children_)
       wait.push_back({child.channel.is_open() ? child.channel.fd() : -1, POLLIN, 0});
+    wait.push_back({reload_.loader_fd(), POLLIN, 0});
     (void)::poll(wait.data(), wait.size(), next_timeout());
-    for (std::size_t i = 1; i < wait.size(); ++i)
+    for (std::size_t i = 1; i + 1 < wait.size(); ++i)
       if (wait[i].revents) take_message(children_[i - 1]);
+    if (wait.back().revents && reload_.loader_fd() == wait.back().fd) reload_.on_loader();
     if (wait[0].revents) take_signal();
     run_timers();
   }
@@ -141,13 +150,16 @@ void Master::start_child(Child& child) {
     return Fd(fd.is_open() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
   };
   setup.shared = Fd(::fcntl(assets_.segment->fd(), F_DUPFD_CLOEXEC, 0));
-  setup.bundle = copy(assets_.bundle);
+  setup.bundle = copy(assets_.history.present().bundle);
+  setup.generation = child.generation = assets_.history.present().about.number;
   for (const Fd& waker : assets_.wakers) setup.wakers.push_back(copy(waker));
   if (child.role == Role::Worker)
     for (const ListeningSocket& socket : assets_.sockets)
-      setup.sockets.push_back({copy(socket.fd), socket.listener});
-  if (child.role == Role::Control)
+      setup.sockets.push_back({copy(socket.fd), socket.slot, socket.address});
+  if (child.role == Role::Control) {
     for (const Fd& socket : assets_.admin) setup.admin.push_back(copy(socket));
+    setup.history = assets_.history.copy();
+  }
   if (child.role != Role::Worker)
     for (const Fd& file : assets_.state) setup.state.push_back(copy(file));
   if (child.role == Role::Writer) {
@@ -164,6 +176,10 @@ void Master::take_message(Child& child) {
     if (message.error().code() != Errc::NotFound) child.channel.close();  // its death follows
     return;
   }
+  if (child.role == Role::Worker &&
+      (message->type == net::MessageType::Prepared || message->type == net::MessageType::Refused))
+    return reload_.on_worker(child, *message);
+  if (child.role == Role::Control) reload_.on_control(*message);
   if (message->type == net::MessageType::Failed) {
     log(Level::Error, child.name(), ": ", message->bytes);
     if (phase_ == Phase::Starting)
@@ -176,11 +192,18 @@ void Master::take_message(Child& child) {
   }
   if (message->type != net::MessageType::Ready) return;
   child.ready = true;
-  if (child.role == Role::Worker) assign_slots();
-  if (child.incarnation > 0) log(Level::Notice, child.name(), " is back, process ", child.pid);
+  if (child.role == Role::Worker && child.generation != assets_.history.present().about.number)
+    return replace(child, "was started with a former generation");
+  if (child.role == Role::Worker) {
+    assign_slots();
+    reload_.on_worker_ready(child);
+  }
+  if (child.incarnation > 0)
+    log(Level::Notice, child.name(), " is back, process ", child.pid);
+  else if (phase_ != Phase::Starting)
+    log(Level::Notice, child.name(), " is ready, process ", child.pid);
   if (phase_ != Phase::Starting) return;
-  if (child.role == Role::Control)
-    start_children([](const Child& each) { return each.role == Role::Worker; });
+  if (child.role == Role::Control) start_workers();
   became_ready();
 }
 
@@ -198,18 +221,18 @@ void Master::became_ready() {
 void Master::assign_slots() {
   std::vector<std::uint32_t> able;
   for (const Child& child : children_)
-    if (child.role == Role::Worker && child.ready) able.push_back(child.index);
+    if (child.role == Role::Worker && child.ready && !child.leaving) able.push_back(child.index);
   if (able.empty())
     for (std::uint32_t i = 0; i < assets_.plan.workers; ++i) able.push_back(i);
-  for (std::uint32_t i = 0; i < assets_.sockets.size(); ++i) {
-    bool all = assets_.shared_by_all[i];
-    slots_.assign(i, all ? shm::SlotTable::everybody : able[i % able.size()]);
-  }
+  std::size_t next = 0;
+  for (const ListeningSocket& socket : assets_.sockets)
+    slots_.assign(socket.slot,
+                  is_shared(socket) ? shm::SlotTable::everybody : able[next++ % able.size()]);
   wake_workers();
 }
 
 void Master::wake_workers() {
-  for (std::uint32_t i = 0; i < assets_.plan.workers; ++i)
+  for (std::uint32_t i = 0; i < assets_.segment->workers(); ++i)
     wake(assets_.wakers[WakerOf::worker(i)].get());
 }
 
@@ -217,6 +240,7 @@ void Master::reap() {
   int status;
   for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
        pid = ::waitpid(-1, &status, WNOHANG)) {
+    if (reload_.on_exit(pid)) continue;
     auto child = std::find_if(children_.begin(), children_.end(),
                               [pid](const Child& c) { return c.pid == pid; });
     if (child != children_.end()) buried(*child, status);
@@ -235,8 +259,11 @@ void Master::buried(Child& child, int status) {
   child.ready = false;
   if (child.role == Role::Worker) {
     in_flight_.clear_worker(child.index, servers_.used());
+    servers_.forget_worker(child.index);
     assign_slots();
   }
+  reload_.on_death(child);
+  if (child.leaving) return retire(child);
   bool wanted = phase_ == Phase::Starting || phase_ == Phase::Running || child.role != Role::Worker;
   if (phase_ == Phase::Stopping || !wanted) {
     if (child.role == Role::Worker && !is_running(Role::Worker)) stop_rest();
@@ -293,15 +320,60 @@ void Master::stop_rest() {
 }
 
 void Master::reopen_logs() {
-  if (auto opened = open_logs(assets_); !opened) return log(Level::Error, opened.error().text());
+  auto opened = open_logs(assets_.plan, assets_.error_log, assets_.access_log);
+  if (!opened) return log(Level::Error, opened.error().text());
+  send_logs();
+  log(Level::Notice, "log files opened again");
+}
+
+// Every wanted worker that does not run yet.
+void Master::start_workers() {
+  if (phase_ > Phase::Running) return;
+  for (Child& child : children_)
+    if (child.role == Role::Worker && !child.pid) start_child(child);
+}
+
+// A worker that was not wanted has ended.
+void Master::retire(Child& child) {
+  log(Level::Notice, child.name(), " has ended: it is not wanted any more");
+  child.leaving = false;
+  if (child.index < assets_.plan.workers) return start_child(child);  // it is again, meanwhile
+  std::erase_if(children_, [&child](const Child& each) { return &each == &child; });
+}
+
+void Master::on_committed() {
+  for (Child& child : children_) {
+    if (child.role != Role::Worker || child.index < assets_.plan.workers) continue;
+    child.leaving = true;
+    (void)child.channel.send(net::MessageType::Drain);
+  }
+  assets_.segment->note_workers(assets_.plan.workers);
+  for (std::uint32_t i = 0; i < assets_.plan.workers; ++i) {
+    bool there = std::any_of(children_.begin(), children_.end(), [i](const Child& child) {
+      return child.role == Role::Worker && child.index == i;
+    });
+    if (!there) add_child(Role::Worker, i);
+  }
+  start_workers();
+  assign_slots();
+  send_logs();
+  set_log_threshold(level_from(assets_.plan.error_log.level));
+}
+
+void Master::replace(Child& child, std::string_view why) {
+  log(Level::Error, child.name(), " ", why, ": it is replaced");
+  if (child.pid) ::kill(child.pid, SIGKILL);
+}
+
+void Master::send_logs() {
   std::string which;
   std::vector<int> descriptors;
   if (assets_.error_log.is_open()) which += 'e', descriptors.push_back(assets_.error_log.get());
   if (assets_.access_log.is_open()) which += 'a', descriptors.push_back(assets_.access_log.get());
+  which += "\n" + write_plan(assets_.plan);
   for (Child& child : children_)
     if (child.role == Role::Writer && child.channel.is_open())
       (void)child.channel.send(net::MessageType::Logs, which, descriptors);
-  log(Level::Notice, "log files opened again");
 }
 
 void Master::take_signal() {
@@ -310,7 +382,7 @@ void Master::take_signal() {
     switch (static_cast<int>(info.ssi_signo)) {
       case SIGCHLD: reap(); break;
       case SIGHUP:
-        log(Level::Notice, "SIGHUP: this version does not reload; the configuration stays");
+        if (phase_ == Phase::Running) reload_.on_signal();
         break;
       case SIGUSR2:
         log(Level::Notice, "SIGUSR2: this version does not upgrade in place; nothing changes");
@@ -328,6 +400,7 @@ void Master::take_signal() {
 
 int Master::next_timeout() const {
   std::uint64_t next = deadline_us_;
+  if (reload_.deadline() && (next == 0 || reload_.deadline() < next)) next = reload_.deadline();
   for (const Child& child : children_)
     if (child.start_at_us && (next == 0 || child.start_at_us < next)) next = child.start_at_us;
   if (next == 0) return -1;
@@ -339,6 +412,7 @@ void Master::run_timers() {
   std::uint64_t now = monotonic_us();
   for (Child& child : children_)
     if (child.start_at_us && child.start_at_us <= now) start_child(child);
+  reload_.on_timer();
   if (deadline_us_ == 0 || deadline_us_ > now) return;
   deadline_us_ = 0;
   if (phase_ == Phase::Draining) return stop_workers();
@@ -370,7 +444,7 @@ int run_master(const MasterOptions& options) {
     std::fprintf(stderr, "weir: %s\n", written.error().text().c_str());
     return 1;
   }
-  return Master(std::move(*assets), daemon).run();
+  return Master(std::move(*assets), daemon, options.path).run();
 }
 
 }  // namespace weir::process

@@ -54,7 +54,9 @@ bool take_bind(std::string_view value, Plan& plan) {
   bind.listener = number();
   bind.at.kind = static_cast<config::Endpoint::Kind>(number());
   bind.at.port = static_cast<std::uint16_t>(number());
-  bind.at.host = bind.at.text = value;
+  std::size_t size = number();
+  bind.at.host = value.substr(0, size);
+  bind.at.text = value.substr(std::min(size, value.size()));
   plan.binds.push_back(std::move(bind));
   return true;
 }
@@ -186,7 +188,8 @@ std::string write_plan(const Plan& plan) {
   for (const BindPlan& bind : plan.binds)
     put(out, "bind",
         std::to_string(bind.listener) + " " + std::to_string(static_cast<int>(bind.at.kind)) + " " +
-            std::to_string(bind.at.port) + " " + bind.at.host);
+            std::to_string(bind.at.port) + " " + std::to_string(bind.at.host.size()) + " " +
+            bind.at.host + bind.at.text);
   return out;
 }
 

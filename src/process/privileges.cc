@@ -84,6 +84,7 @@ constexpr int everybody[] = {
     SCMP_SYS(pipe2),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
+    SCMP_SYS(pread64),
     SCMP_SYS(prlimit64),
     SCMP_SYS(read),
     SCMP_SYS(readv),
@@ -126,7 +127,9 @@ void allow(scmp_filter_ctx filter, const int (&calls)[count]) {
   for (int call : calls) seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
 }
 
-Result<void> filter_calls(const Setup& setup) {
+}  // namespace
+
+Result<void> deny_calls(const Setup& setup) {
   scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
   if (!filter) return Error(Errc::System, "seccomp: out of memory");
   allow(filter, everybody);
@@ -140,13 +143,12 @@ Result<void> filter_calls(const Setup& setup) {
     for (int call : {SCMP_SYS(mmap), SCMP_SYS(mprotect)})
       seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
   }
+  (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
   int error = seccomp_load(filter);
   seccomp_release(filter);
   if (error != 0) return Error(Errc::System, std::string("seccomp: ") + strerror(-error));
   return {};
 }
-
-}  // namespace
 
 std::uint64_t raise_descriptor_limit(std::uint64_t wanted) {
   rlimit limit{};
@@ -160,6 +162,11 @@ std::uint64_t raise_descriptor_limit(std::uint64_t wanted) {
 }
 
 Result<void> lock_down(const Setup& setup) {
+  if (auto dropped = drop_rights(setup); !dropped) return dropped;
+  return deny_calls(setup);
+}
+
+Result<void> drop_rights(const Setup& setup) {
   ::tzset();  // reads /etc/localtime, once
   prctl(PR_SET_NAME, "weir", 0, 0, 0);
   if (auto changed = change_user(setup.plan); !changed) return changed;
@@ -167,7 +174,7 @@ Result<void> lock_down(const Setup& setup) {
   rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
   deny_files();
-  return filter_calls(setup);
+  return {};
 }
 
 }  // namespace weir::process

@@ -20,4 +20,10 @@ std::uint64_t raise_descriptor_limit(std::uint64_t wanted);
 /// gets its files from the master too).
 Result<void> lock_down(const Setup& setup);
 
+// The same in two steps, for who starts a thread in between: a thread takes over user and files, and the
+// filter of system calls is put on all of them.
+
+Result<void> drop_rights(const Setup& setup);
+Result<void> deny_calls(const Setup& setup);
+
 }  // namespace weir::process

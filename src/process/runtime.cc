@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/runtime.h"
 
+#include "base/logger.h"
+#include "net/pump.h"
+
 #include <sys/random.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::process {
@@ -11,7 +15,7 @@ namespace {
 
 constexpr std::size_t read_buffer_bytes = 64 * 1024;
 constexpr std::uint64_t drain_check_us = 50'000;
-constexpr std::uint64_t pace_every = 256;  // requests
+constexpr std::uint32_t nobody = UINT32_MAX;
 
 std::uint64_t random_seed() {
   std::uint64_t seed = 0;
@@ -21,86 +25,181 @@ std::uint64_t random_seed() {
 
 }  // namespace
 
-Runtime::Runtime(event::Loop& loop, const Setup& setup, const shm::Segment& segment,
-                 const config::Config& config, LogPort& log_port)
+Runtime::Runtime(event::Loop& loop, Setup& setup, const shm::Segment& segment, LogPort& log_port,
+                 Builder& builder)
     : loop_(loop),
       setup_(setup),
-      config_(config),
-      log_port_(log_port),
+      builder_(builder),
       slots_(segment),
       servers_(segment),
       in_flight_(segment, setup.index),
       outliers_(segment),
       notices_(segment, setup.index),
-      counters_(segment, setup.index),
-      state_(segment, setup.index),
       report_(segment, setup.index),
+      generation_(segment),
       sharing_{in_flight_, outliers_, *this, setup.index, setup.incarnation, setup.plan.workers},
       outbox_(loop),
       read_buffer_(new char[read_buffer_bytes]),
       net_{loop, outbox_, {read_buffer_.get(), read_buffer_bytes}},
-      access_log_(proxy::AccessLog::make(config.access_log)),
-      context_{net_, config, segment, backends_, *this, access_log_.get(), Random(random_seed())},
-      watched_(setup.sockets.size()),
+      tallies_(loop, setup, segment, log_port),
+      context_{net_, nullptr, segment, {}, tallies_, nullptr, Random(random_seed())},
       drain_check_(*this) {
-  state_.set(shm::Count::ClientsOpen, 0);
-  state_.set(shm::Count::Incarnation, setup.incarnation);
+  for (ListeningSocket& socket : setup.sockets) sockets_.push_back({std::move(socket)});
 }
 
 Runtime::~Runtime() {
   // Sessions hold leases on connections, so they go first.
   listeners_.clear();
+  leaving_.clear();
 }
 
-Result<void> Runtime::build() {
-  std::uint64_t seed = random_seed();
-  for (const config::Backend& backend : config_.backends) {
-    backends_.push_back(
-        std::make_unique<upstream::Backend>(net_, sharing_, backend, seed + setup_.index));
-    if (backend.number >= numbered_.size()) numbered_.resize(backend.number + 1);
-    numbered_[backend.number] = backends_.back().get();
-  }
-  for (const config::Listener& listener : config_.listeners) {
-    auto built = proxy::Listener::build(context_, listener);
-    if (!built) return built.error().within("listener " + listener.name);
-    listeners_.push_back(std::move(*built));
-  }
-  return {};
-}
-
-void Runtime::start() {
+void Runtime::start(Snapshot first) {
   waker_.start(loop_, setup_.worker_waker(setup_.index), event::Watch::Edge::LevelRead, *this);
+  builder_.watch(loop_, [this](std::uint64_t generation, Result<Snapshot> snapshot) {
+    built(generation, std::move(snapshot));
+  });
   cursor_ = servers_.changes();
-  for (std::uint32_t slot = 0; slot < servers_.used(); ++slot) apply_row(slot);
+  adopt(std::move(first));
   servers_.saw(setup_.index, cursor_);
   update_servers();
+}
+
+// ---- Another generation ------------------------------------------------------------------------
+
+void Runtime::prepare(Setup next, Ready ready) {
+  preparing_ = next.generation;
+  prepared_ready_ = std::move(ready);
+  next_plan_ = std::move(next.plan);
+  for (ListeningSocket& socket : next.sockets) sockets_.push_back({std::move(socket)});
+  builder_.build(preparing_, std::move(next.bundle), context_.snapshot);
+}
+
+void Runtime::built(std::uint64_t generation, Result<Snapshot> snapshot) {
+  if (generation != preparing_) {
+    if (snapshot) builder_.dispose(std::move(*snapshot));
+    return;
+  }
+  if (!snapshot) {
+    preparing_ = 0;
+    return prepared_ready_(generation, snapshot.error());
+  }
+  prepared_ = std::move(*snapshot);
+  prepared_ready_(generation, {});
+  look_for_commit();
+}
+
+void Runtime::abandon() {
+  preparing_ = 0;
+  if (prepared_) builder_.dispose(std::exchange(prepared_, nullptr));
+  adopt_sockets();
+}
+
+void Runtime::look_for_commit() {
+  if (!prepared_ || prepared_->generation != generation_.committed()) return;
+  preparing_ = 0;
+  setup_.plan = std::move(next_plan_);
+  adopt(std::exchange(prepared_, nullptr));
+}
+
+void Runtime::adopt(Snapshot next) {
+  Snapshot before = std::exchange(context_.snapshot, next);
+  apply_settings(*next->config);
+  adopt_backends(*next);
+  adopt_listeners(*next);
+  adopt_sockets();
+  if (!leaving_.empty()) on_deadline();
+  // Servers of backends that we did not know until now.
+  apply_orphans();
+  generation_.run(setup_.index, next->generation);
+  if (!before) return;
+  process::wake(setup_.control_waker());
+  builder_.dispose(std::move(before));
+}
+
+void Runtime::apply_settings(const config::Config& config) {
+  access_log_ = proxy::AccessLog::make(config.access_log);
+  context_.access_log = access_log_.get();
+  set_log_threshold(level_from(config.error_log.level));
+  sharing_.workers = setup_.plan.workers;
+  net::limit_pipes(setup_.plan.pipes);
+}
+
+void Runtime::adopt_backends(const proxy::Snapshot& next) {
+  for (const upstream::BackendPolicy& policy : next.backends) {
+    std::uint32_t number = policy.config.number;
+    if (number >= context_.backends.size()) context_.backends.resize(number + 1);
+    auto& backend = context_.backends[number];
+    if (backend)
+      backend->configure(policy);
+    else
+      backend = std::make_unique<upstream::Backend>(net_, sharing_, policy, random_seed());
+  }
+}
+
+void Runtime::adopt_listeners(const proxy::Snapshot& next) {
+  Listeners before = std::exchange(listeners_, {});
+  addresses_.clear();
+  for (const auto& rules : next.listeners) {
+    std::uint32_t number = rules->listener().number;
+    auto known = before.find(number);
+    if (known != before.end()) {
+      known->second->adopt(rules);
+      listeners_[number] = std::move(known->second);
+      before.erase(known);
+    } else {
+      listeners_[number] = std::make_unique<proxy::Listener>(context_, rules);
+    }
+    for (const config::Bind& bind : rules->listener().binds) addresses_[bind.at.text] = number;
+  }
+  for (auto& [number, listener] : before) {
+    listener->leave();
+    leaving_.push_back(std::move(listener));
+  }
+}
+
+// Sockets whose address nobody listens on any more are closed here; the master closes its own.
+void Runtime::adopt_sockets() {
+  auto is_wanted = [&](const Slot& slot) { return addresses_.contains(slot.socket.address); };
+  for (Slot& slot : sockets_)
+    if (slot.watched_by && !is_wanted(slot)) slot.watched_by->accept_last(slot.socket.fd.get());
+  std::erase_if(sockets_, [&](const Slot& slot) { return !is_wanted(slot); });
   update_slots();
 }
 
 void Runtime::update_slots() {
-  std::uint64_t most = setup_.plan.max_connections / setup_.plan.workers;
-  for (std::uint32_t i = 0; i < setup_.sockets.size(); ++i) {
-    const ListeningSocket& socket = setup_.sockets[i];
-    bool mine = !context_.draining && slots_.belongs(i, setup_.index);
-    if (mine == watched_[i]) continue;
-    watched_[i] = mine;
-    proxy::Listener& listener = *listeners_[socket.listener];
-    if (mine)
-      listener.accept_on(socket.fd.get(), std::max<std::uint64_t>(most, 1));
-    else
-      listener.stop_accepting(socket.fd.get());
+  std::uint64_t most =
+      std::max<std::uint64_t>(setup_.plan.max_connections / setup_.plan.workers, 1);
+  for (const auto& [number, listener] : listeners_) listener->limit_clients(most);
+  for (Slot& slot : sockets_) {
+    bool mine = !context_.draining && slots_.belongs(slot.socket.slot, setup_.index);
+    auto owner = addresses_.find(slot.socket.address);
+    proxy::Listener* wanted =
+        mine && owner != addresses_.end() ? listeners_[owner->second].get() : nullptr;
+    if (wanted == slot.watched_by) continue;
+    if (slot.watched_by) slot.watched_by->stop_accepting(slot.socket.fd.get());
+    slot.watched_by = wanted;
+    if (wanted) wanted->accept_on(slot.socket.fd.get());
   }
 }
 
+// ---- Servers -----------------------------------------------------------------------------------
+
 void Runtime::apply_row(std::uint32_t slot) {
   shm::ServerRow row = servers_.row(slot);
-  if (slot >= slot_owners_.size()) slot_owners_.resize(slot + 1);
-  // A server of a backend that this worker does not have is none.
-  bool is_mine = row.use != shm::Use::Free && row.backend < numbered_.size();
-  upstream::Backend* owner = is_mine ? numbered_[row.backend] : nullptr;
-  upstream::Backend* before = std::exchange(slot_owners_[slot], owner);
-  if (before && before != owner) before->forget(slot);
-  if (owner) owner->apply(slot, row);
+  if (slot >= slot_owners_.size()) slot_owners_.resize(slot + 1, nobody);
+  std::uint32_t& owner = slot_owners_[slot];
+  auto& backends = context_.backends;
+  // A backend may be of a generation that is still to come.
+  bool is_known = row.backend < backends.size() && backends[row.backend];
+  bool is_ours = row.use != shm::Use::Free && is_known;
+  if (owner != nobody && (!is_ours || owner != row.backend)) backends[owner]->forget(slot);
+  owner = is_ours ? row.backend : nobody;
+  if (is_ours) backends[owner]->apply(slot, row);
+}
+
+void Runtime::apply_orphans() {
+  for (std::uint32_t slot = 0; slot < servers_.used(); ++slot)
+    if (slot >= slot_owners_.size() || slot_owners_[slot] == nobody) apply_row(slot);
 }
 
 void Runtime::update_servers() {
@@ -120,76 +219,26 @@ void Runtime::notice(const shm::Notice& notice) {
   if (notices_.push(notice)) process::wake(setup_.control_waker());
 }
 
+// ---- What comes from outside ---------------------------------------------------------------------
+
 void Runtime::on_ready(event::Ready) noexcept {
   clear_wake(setup_.worker_waker(setup_.index));
   update_servers();
+  look_for_commit();
   update_slots();
   if (report_.question() != 0) report();
-  for (const auto& backend : backends_) backend->serve_queue();
-}
-
-void Runtime::wake(std::uint64_t workers) {
-  for (; workers != 0; workers &= workers - 1)
-    process::wake(setup_.worker_waker(static_cast<std::size_t>(__builtin_ctzll(workers))));
-}
-
-void Runtime::count_for(shm::Of kind, std::uint32_t at, const proxy::Record& record) {
-  using shm::Tally;
-  std::uint64_t took = record.times.ended - record.times.begun;
-  unsigned hundreds = record.status / 100 <= 5 ? record.status / 100 : 0;
-  counters_.add(kind, at, Tally::Requests, 1);
-  counters_.add(kind, at, static_cast<Tally>(static_cast<unsigned>(Tally::NoStatus) + hundreds), 1);
-  counters_.add(kind, at, Tally::BytesIn, record.bytes_in);
-  counters_.add(kind, at, Tally::BytesOut, record.bytes_out);
-  counters_.add(kind, at, Tally::Microseconds, took);
-  if (record.failure != http::Failure::None) counters_.add(kind, at, Tally::Failures, 1);
-  counters_.add_latency(kind, at, took);
+  for (const auto& backend : context_.backends)
+    if (backend) backend->serve_queue();
 }
 
 void Runtime::report() {
   std::uint64_t question = report_.question();
   std::uint32_t count = 0;
-  for (const auto& listener : listeners_) count = listener->describe(report_, count);
-  note_pace();
+  for (const auto& [number, listener] : listeners_) count = listener->describe(report_, count);
+  for (const auto& listener : leaving_) count = listener->describe(report_, count);
+  tallies_.note_pace();
   report_.answer(question, count);
   process::wake(setup_.control_waker());
-}
-
-void Runtime::note_pace() {
-  event::Pace pace = loop_.pace();
-  state_.set(shm::Count::LongestTurn, pace.turn_us);
-  state_.set(shm::Count::LongestCall, pace.call_us);
-  state_.set_call_name(pace.call);
-}
-
-void Runtime::count(const proxy::Record& record) {
-  using shm::Count;
-  state_.add(Count::Requests, 1);
-  if (state_.get(Count::Requests) % pace_every == 1) note_pace();
-  state_.add(Count::Attempts, record.attempts);
-  state_.add(Count::BytesIn, record.bytes_in);
-  state_.add(Count::BytesOut, record.bytes_out);
-  if (record.request) state_.add(Count::FieldsDropped, record.request->dropped_fields);
-  unsigned hundreds = record.status / 100;
-  if (hundreds >= 1 && hundreds <= 5)
-    state_.add(static_cast<Count>(static_cast<unsigned>(Count::Responses1xx) + hundreds - 1), 1);
-  count_for(shm::Of::Listener, record.listener->number, record);
-  if (!record.route) return;
-  count_for(shm::Of::Route, record.route->number, record);
-  if (!record.backend) return;
-  count_for(shm::Of::Backend, record.backend->number, record);
-  counters_.add(shm::Of::Backend, record.backend->number, shm::Tally::Attempts, record.attempts);
-  if (record.server) count_for(shm::Of::Server, record.server_slot, record);
-}
-
-void Runtime::count_attempt(std::uint32_t slot, bool connected) {
-  counters_.add(shm::Of::Server, slot, shm::Tally::Attempts, 1);
-  if (!connected) counters_.add(shm::Of::Server, slot, shm::Tally::ConnectErrors, 1);
-}
-
-void Runtime::count_connection(int change) {
-  if (change > 0) state_.add(shm::Count::ClientsAccepted, 1);
-  state_.set(shm::Count::ClientsOpen, context_.connections);
 }
 
 void Runtime::drain() {
@@ -199,10 +248,12 @@ void Runtime::drain() {
 }
 
 void Runtime::on_deadline() noexcept {
-  bool empty = true;
-  for (const auto& listener : listeners_) empty = listener->drain() && empty;
-  if (empty) return loop_.stop();
-  drain_check_.set(loop_, loop_.now() + drain_check_us);
+  std::erase_if(leaving_, [](const auto& listener) { return listener->drain(); });
+  bool empty = leaving_.empty();
+  if (context_.draining)
+    for (const auto& [number, listener] : listeners_) empty = listener->drain() && empty;
+  if (!empty) return drain_check_.set(loop_, loop_.now() + drain_check_us);
+  if (context_.draining) loop_.stop();
 }
 
 }  // namespace weir::process

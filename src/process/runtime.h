@@ -1,94 +1,107 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runtime: a Config become listeners, routes and backends in one worker, and the worker's answers to
-// what comes from outside it: socket slots, addresses, free servers, draining.
+// Runtime: a Snapshot at work in one worker: its listeners, its backends, and the worker's answers to what
+// comes from outside it: socket slots, servers, reloads, draining.  Listeners and backends live on over
+// reloads; `adopt` tells them what has changed.
 #pragma once
 
 #include "event/deadline.h"
 #include "event/loop.h"
 #include "event/watch.h"
 #include "net/outbox.h"
+#include "process/builder.h"
 #include "process/log_port.h"
 #include "process/setup.h"
+#include "process/tallies.h"
 #include "proxy/listener.h"
-#include "shm/counters.h"
+#include "shm/generation.h"
 #include "shm/server_table.h"
 #include "shm/slot_table.h"
-#include "shm/worker_state.h"
 
+#include <map>
 #include <memory>
 #include <vector>
 
 namespace weir::process {
 
-class Runtime final : public proxy::Journal,
-                      private upstream::NoticeSink,
+class Runtime final : private upstream::NoticeSink,
                       private event::ReadyEvents,
                       private event::DeadlineEvents {
  public:
-  Runtime(event::Loop& loop, const Setup& setup, const shm::Segment& segment,
-          const config::Config& config, LogPort& log_port);
-  ~Runtime() override;
+  using Snapshot = std::shared_ptr<const proxy::Snapshot>;
 
-  /// Compiles everything; errors name their place.
-  Result<void> build();
+  /// Takes the sockets out of `setup`, which must outlive this, as everything else.
+  Runtime(event::Loop& loop, Setup& setup, const shm::Segment& segment, LogPort& log_port,
+          Builder& builder);
+  ~Runtime();
 
-  /// Watches the slots that are this worker's, and its waker.
-  void start();
+  /// Watches the slots that are this worker's, and its waker, and serves.
+  void start(Snapshot first);
+
+  /// Begins to make the next generation, of `next`'s bundle, plan and new sockets; `ready` is called when it can be committed, or could not be made.
+  using Ready = std::function<void(std::uint64_t generation, const Result<void>& prepared)>;
+  void prepare(Setup next, Ready ready);
+  /// It will not come.
+  void abandon();
 
   /// Stops accepting, lets requests end; the loop stops when no client is left.
   void drain();
 
  private:
-  void write_access(std::string_view line) override {
-    log_port_.write(shm::LogRing::Kind::Access, line);
-  }
-  void stage_access(std::string_view line) override {
-    log_port_.stage(shm::LogRing::Kind::Access, line);
-  }
-  void settle_access(bool keep) override { log_port_.settle(keep); }
-  void wake(std::uint64_t workers) override;
-  void count(const proxy::Record& record) override;
-  void count_attempt(std::uint32_t slot, bool connected) override;
-  void count_connection(int change) override;
+  using Listeners = std::map<std::uint32_t, std::unique_ptr<proxy::Listener>>;
 
   void on_ready(event::Ready) noexcept override;
-  const char* call_name() const noexcept override { return "changes of servers"; }
+  const char* call_name() const noexcept override { return "changes from control"; }
   void on_deadline() noexcept override;
-  void update_slots();
   void notice(const shm::Notice& notice) override;
+
+  void built(std::uint64_t generation, Result<Snapshot> snapshot);
+  void look_for_commit();
+  void adopt(Snapshot next);
+  void adopt_listeners(const proxy::Snapshot& next);
+  void adopt_backends(const proxy::Snapshot& next);
+  void adopt_sockets();
+  void apply_settings(const config::Config& config);
+  void update_slots();
   void update_servers();
-  void note_pace();
-  void report();
   void apply_row(std::uint32_t slot);
-  void count_for(shm::Of kind, std::uint32_t at, const proxy::Record& record);
+  void apply_orphans();
+  void report();
 
   event::Loop& loop_;
-  const Setup& setup_;
-  const config::Config& config_;
-  LogPort& log_port_;
+  Setup& setup_;
+  Builder& builder_;
   shm::SlotTable slots_;
   shm::ServerTable servers_;
   shm::InFlight in_flight_;
   shm::Outliers outliers_;
   shm::Notices notices_;
-  shm::Counters counters_;
-  shm::WorkerState state_;
   shm::Report report_;
+  shm::Generation generation_;
   upstream::Sharing sharing_;
   net::Outbox outbox_;
   std::unique_ptr<char[]> read_buffer_;
   net::Context net_;
-  std::vector<std::unique_ptr<upstream::Backend>> backends_;
   std::unique_ptr<proxy::AccessLog> access_log_;
+  Tallies tallies_;
   proxy::Context context_;
-  std::vector<std::unique_ptr<proxy::Listener>> listeners_;
-  std::vector<bool> watched_;                    ///< by socket
-  std::vector<upstream::Backend*> numbered_;     ///< by number; null = unknown here
-  std::vector<upstream::Backend*> slot_owners_;  ///< whose server has each slot, or null
-  std::uint64_t cursor_ = 0;                     ///< changes of servers seen
+  Listeners listeners_;                                    ///< by number
+  std::vector<std::unique_ptr<proxy::Listener>> leaving_;  ///< of former generations, with clients
+  std::map<std::string, std::uint32_t> addresses_;         ///< the listener of each address
+  struct Slot {
+    ListeningSocket socket;
+    proxy::Listener* watched_by = nullptr;
+  };
+  std::vector<Slot> sockets_;
+  std::vector<std::uint32_t> slot_owners_;  ///< the backend of each server's slot
+  std::uint64_t cursor_ = 0;                ///< changes of servers seen
   event::Watch waker_;
   event::Deadline drain_check_;
+  // Of a reload under way:
+  std::uint64_t preparing_ = 0;  ///< generation; 0 = none
+  Plan next_plan_;
+  Snapshot prepared_;
+  Ready prepared_ready_;
 };
 
 }  // namespace weir::process

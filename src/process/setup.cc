@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/setup.h"
 
+#include <algorithm>
+#include <charconv>
 #include <cstring>
 
 namespace weir::process {
@@ -9,9 +11,23 @@ namespace {
 
 struct Header {
   Role role;
-  std::uint32_t index, incarnation, descriptors, wakers, sockets, admin, state, has_error_log,
-      has_access_log;
+  std::uint32_t index, incarnation;
+  std::uint64_t generation;
+  std::uint32_t descriptors, has_shared, has_bundle, has_error_log, has_access_log;
+  std::uint32_t wakers, sockets, admin, state, history;
 };
+
+// Texts of one descriptor each follow the header, a line each; what is behind them is the plan.
+void put_line(std::string& out, const std::string& text) { out.append(text).append("\n"); }
+
+std::string take_line(std::string_view& rest) {
+  std::size_t end = std::min(rest.find('\n'), rest.size());
+  std::string line(rest.substr(0, end));
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  return line;
+}
+
+std::uint32_t count_of(std::size_t size) { return static_cast<std::uint32_t>(size); }
 
 }  // namespace
 
@@ -25,30 +41,38 @@ const char* role_name(Role role) {
   return "";
 }
 
-Result<void> send_setup(net::Channel& channel, const Setup& setup) {
-  std::vector<int> all{setup.shared.get(), setup.bundle.get()};
-  if (setup.error_log.is_open()) all.push_back(setup.error_log.get());
-  if (setup.access_log.is_open()) all.push_back(setup.access_log.get());
+Result<void> send_setup(net::Channel& channel, const Setup& setup, net::MessageType type) {
+  std::vector<int> all;
+  for (const Fd* one : {&setup.shared, &setup.bundle, &setup.error_log, &setup.access_log})
+    if (one->is_open()) all.push_back(one->get());
   for (const std::vector<Fd>* some : {&setup.wakers, &setup.admin, &setup.state})
     for (const Fd& fd : *some) all.push_back(fd.get());
-  std::string owners;
+  std::string texts;
   for (const ListeningSocket& socket : setup.sockets) {
     all.push_back(socket.fd.get());
-    owners += std::to_string(socket.listener) + " ";
+    put_line(texts, std::to_string(socket.slot) + " " + socket.address);
+  }
+  for (const PastGeneration& past : setup.history) {
+    all.push_back(past.bundle.get());
+    put_line(texts, past.about);
   }
   Header header{setup.role,
                 setup.index,
                 setup.incarnation,
-                static_cast<std::uint32_t>(all.size()),
-                static_cast<std::uint32_t>(setup.wakers.size()),
-                static_cast<std::uint32_t>(setup.sockets.size()),
-                static_cast<std::uint32_t>(setup.admin.size()),
-                static_cast<std::uint32_t>(setup.state.size()),
+                setup.generation,
+                count_of(all.size()),
+                setup.shared.is_open(),
+                setup.bundle.is_open(),
                 setup.error_log.is_open(),
-                setup.access_log.is_open()};
+                setup.access_log.is_open(),
+                count_of(setup.wakers.size()),
+                count_of(setup.sockets.size()),
+                count_of(setup.admin.size()),
+                count_of(setup.state.size()),
+                count_of(setup.history.size())};
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
-  bytes += owners + "\n" + write_plan(setup.plan);
-  if (auto sent = channel.send(net::MessageType::Setup, bytes); !sent) return sent;
+  bytes += texts + write_plan(setup.plan);
+  if (auto sent = channel.send(type, bytes); !sent) return sent;
   for (std::size_t at = 0; at < all.size(); at += net::Channel::most_descriptors) {
     std::size_t end = std::min(all.size(), at + net::Channel::most_descriptors);
     std::vector<int> part(all.begin() + static_cast<std::ptrdiff_t>(at),
@@ -61,15 +85,16 @@ Result<void> send_setup(net::Channel& channel, const Setup& setup) {
 Result<Setup> receive_setup(net::Channel& channel) {
   auto first = channel.receive();
   if (!first) return first.error();
-  Header header;
-  if (first->type != net::MessageType::Setup || first->bytes.size() < sizeof(header))
+  if (first->type != net::MessageType::Setup)
     return Error(Errc::Protocol, "no setup came from the master");
-  std::memcpy(&header, first->bytes.data(), sizeof(header));
-  std::string_view rest = std::string_view(first->bytes).substr(sizeof(header));
-  std::size_t end = std::min(rest.find('\n'), rest.size());
-  std::string owners(rest.substr(0, end));
-  auto plan = read_plan(rest.substr(std::min(end + 1, rest.size())));
-  if (!plan) return plan.error();
+  return receive_setup(channel, *first);
+}
+
+Result<Setup> receive_setup(net::Channel& channel, const net::Message& first) {
+  Header header;
+  if (first.bytes.size() < sizeof(header))
+    return Error(Errc::Protocol, "half a setup came from the master");
+  std::memcpy(&header, first.bytes.data(), sizeof(header));
   std::vector<Fd> all;
   while (all.size() < header.descriptors) {
     auto more = channel.receive();
@@ -80,10 +105,10 @@ Result<Setup> receive_setup(net::Channel& channel) {
   setup.role = header.role;
   setup.index = header.index;
   setup.incarnation = header.incarnation;
-  setup.plan = std::move(*plan);
+  setup.generation = header.generation;
   std::size_t next = 0;
-  setup.shared = std::move(all[next++]);
-  setup.bundle = std::move(all[next++]);
+  if (header.has_shared) setup.shared = std::move(all[next++]);
+  if (header.has_bundle) setup.bundle = std::move(all[next++]);
   if (header.has_error_log) setup.error_log = std::move(all[next++]);
   if (header.has_access_log) setup.access_log = std::move(all[next++]);
   auto take = [&](std::uint32_t count, std::vector<Fd>& to) {
@@ -92,13 +117,21 @@ Result<Setup> receive_setup(net::Channel& channel) {
   take(header.wakers, setup.wakers);
   take(header.admin, setup.admin);
   take(header.state, setup.state);
-  const char* at = owners.c_str();
+  std::string_view rest = std::string_view(first.bytes).substr(sizeof(header));
   for (std::uint32_t i = 0; i < header.sockets; ++i) {
-    char* after = nullptr;
-    auto listener = static_cast<std::uint32_t>(std::strtoul(at, &after, 10));
-    at = after;
-    setup.sockets.push_back({std::move(all[next++]), listener});
+    std::string line = take_line(rest);
+    std::size_t space = std::min(line.find(' '), line.size() - 1);
+    ListeningSocket socket{std::move(all[next++]), 0, line.substr(space + 1)};
+    std::from_chars(line.data(), line.data() + space, socket.slot);
+    setup.sockets.push_back(std::move(socket));
   }
+  for (std::uint32_t i = 0; i < header.history; ++i) {
+    std::string about = take_line(rest);
+    setup.history.push_back({std::move(all[next++]), std::move(about)});
+  }
+  auto plan = read_plan(rest);
+  if (!plan) return plan.error();
+  setup.plan = std::move(*plan);
   return setup;
 }
 

@@ -19,10 +19,18 @@ enum class Role : std::uint32_t { Loader, Control, Writer, Worker };
 /// "worker" and the like: the word on the command line, so that `ps` shows it.
 const char* role_name(Role role);
 
-/// A listening socket and whose it is.
+/// A listening socket: its place in the table that says which worker watches it, and its address as it
+/// is written in the configuration.
 struct ListeningSocket {
   Fd fd;
-  std::uint32_t listener = 0;
+  std::uint32_t slot = 0;
+  std::string address;
+};
+
+/// One committed generation, for control's history.
+struct PastGeneration {
+  Fd bundle;
+  std::string about;  ///< see process/history.h
 };
 
 /// Whose waker is which, whatever number of workers there is; a segment's worth of workers have one.
@@ -40,19 +48,24 @@ struct Setup {
   Role role = Role::Worker;
   std::uint32_t index = 0;        ///< of a worker
   std::uint32_t incarnation = 0;  ///< how often it has been replaced
+  std::uint64_t generation = 1;   ///< which the plan and the bundle are of
   Plan plan;
   Fd shared, bundle;
   std::vector<Fd> wakers;  ///< eventfds; see WakerOf
   std::vector<ListeningSocket> sockets;
-  Fd error_log, access_log;  ///< writer only; closed if there is none
-  std::vector<Fd> admin;     ///< control only: listening admin sockets, as in the plan
-  std::vector<Fd> state;     ///< control and writer: the two state files; empty without
+  Fd error_log, access_log;             ///< writer only; closed if there is none
+  std::vector<Fd> admin;                ///< control only: listening admin sockets, as in the plan
+  std::vector<Fd> state;                ///< control and writer: the two state files; empty without
+  std::vector<PastGeneration> history;  ///< control only: oldest first, the present one last
 };
 
-/// Sends everything over a channel, in as many messages as it takes.
-Result<void> send_setup(net::Channel& channel, const Setup& setup);
+/// Sends everything over a channel, in as many messages as it takes; the first is of that type.
+Result<void> send_setup(net::Channel& channel, const Setup& setup,
+                        net::MessageType type = net::MessageType::Setup);
 
 /// Receives it; the descriptors are owned by the result.
 Result<Setup> receive_setup(net::Channel& channel);
+/// The same when its first message has arrived already.
+Result<Setup> receive_setup(net::Channel& channel, const net::Message& first);
 
 }  // namespace weir::process

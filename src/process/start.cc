@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <set>
 
 namespace weir::process {
 
@@ -40,6 +42,11 @@ Result<void> load(const std::string& path, Assets& assets) {
   pollfd wait{loader.channel.fd(), POLLIN, 0};
   (void)::poll(&wait, 1, loader_deadline_ms);
   auto message = loader.channel.receive();
+  if (message && message->type == net::MessageType::Diagnostics) {
+    std::fputs(message->bytes.c_str(), stderr);
+    (void)::poll(&wait, 1, loader_deadline_ms);
+    message = loader.channel.receive();
+  }
   loader.channel.close();
   int status;
   (void)::waitpid(loader.pid, &status, 0);
@@ -48,28 +55,10 @@ Result<void> load(const std::string& path, Assets& assets) {
     return Error(Errc::Invalid, message->bytes);
   auto plan = read_plan(message->bytes);
   if (!plan) return plan.error();
-  assets.plan = std::move(*plan);
-  assets.bundle = std::move(message->descriptors[0]);
-  return {};
-}
-
-Result<void> bind_all(Assets& assets) {
-  for (const BindPlan& bind : assets.plan.binds) {
-    auto address = net::Address::from(bind.at);
-    if (!address) return address.error();
-    bool local = address->family() == AF_UNIX;
-    std::uint32_t slots = local ? 1 : std::max(least_slots, assets.plan.workers);
-    for (std::uint32_t i = 0; i < slots; ++i) {
-      // Another weir (or anybody) on this address must be noticed: the first socket binds alone.
-      auto socket = net::listen_on(*address, {.reuse_port = !local});
-      if (!socket) return socket.error();
-      // Like a port, a socket for clients is for everybody; its directory may say otherwise.
-      if (local && ::chmod(bind.at.host.c_str(), 0666) != 0)
-        return Error(Errc::System, bind.at.text + ": " + strerror(errno));
-      assets.sockets.push_back({std::move(*socket), bind.listener});
-      assets.shared_by_all.push_back(local);
-    }
-  }
+  assets.plan = *plan;
+  assets.history.add({{1, wall_clock_us(), "start", "load"},
+                      std::move(*plan),
+                      std::move(message->descriptors[0])});
   return {};
 }
 
@@ -136,11 +125,62 @@ Result<void> share(Assets& assets) {
   return {};
 }
 
+// The lowest slots that no socket has.
+class FreeSlots {
+ public:
+  FreeSlots(const std::vector<ListeningSocket>& sockets, std::uint32_t room) : room_(room) {
+    for (const ListeningSocket& socket : sockets) taken_.insert(socket.slot);
+  }
+  std::optional<std::uint32_t> take() {
+    while (taken_.contains(next_)) ++next_;
+    return next_ < room_ ? std::optional(next_++) : std::nullopt;
+  }
+
+ private:
+  std::set<std::uint32_t> taken_;
+  std::uint32_t room_, next_ = 0;
+};
+
+Result<Fd> bind_one(const config::Endpoint& at) {
+  auto address = net::Address::from(at);
+  if (!address) return address.error();
+  bool local = address->family() == AF_UNIX;
+  // Another weir (or anybody) on this address must be noticed: the first socket binds alone.
+  auto socket = net::listen_on(*address, {.reuse_port = !local});
+  if (!socket) return socket.error();
+  // Like a port, a socket for clients is for everybody; its directory may say otherwise.
+  if (local && ::chmod(at.host.c_str(), 0666) != 0)
+    return Error(Errc::System, at.text + ": " + strerror(errno));
+  return socket;
+}
+
+}  // namespace
+
+Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
+                                                  const std::vector<ListeningSocket>& sockets,
+                                                  std::uint32_t room) {
+  std::set<std::string> bound;
+  for (const ListeningSocket& socket : sockets) bound.insert(socket.address);
+  std::vector<ListeningSocket> made;
+  FreeSlots slots(sockets, room);
+  for (const BindPlan& bind : plan.binds) {
+    if (!bound.insert(bind.at.text).second) continue;
+    bool local = bind.at.kind == config::Endpoint::Kind::Unix;
+    for (std::uint32_t i = 0; i < (local ? 1 : std::max(least_slots, plan.workers)); ++i) {
+      auto slot = slots.take();
+      if (!slot) return Error(Errc::Limit, "no room for more listening sockets without an upgrade");
+      auto socket = bind_one(bind.at);
+      if (!socket) return socket.error();
+      made.push_back({std::move(*socket), *slot, bind.at.text});
+    }
+  }
+  return made;
+}
+
 // Every client needs a descriptor and another one towards its server; a pipe for its large bodies takes
 // two more, which may be wanting: then they are copied.
-Result<void> limit_connections(Assets& assets) {
-  Plan& plan = assets.plan;
-  std::uint64_t fixed = assets.sockets.size() + reserved_descriptors;
+Result<void> limit_connections(Plan& plan, std::size_t sockets) {
+  std::uint64_t fixed = sockets + reserved_descriptors;
   std::uint64_t wanted = plan.max_connections ? plan.max_connections : default_connections;
   std::uint64_t each = (wanted + plan.workers - 1) / plan.workers;
   std::uint64_t limit = raise_descriptor_limit(each * 4 + fixed);
@@ -160,27 +200,28 @@ Result<void> limit_connections(Assets& assets) {
   return {};
 }
 
-}  // namespace
-
-Result<void> open_logs(Assets& assets) {
-  auto error_log = open_log(assets.plan.error_log);
-  if (!error_log) return error_log.error();
-  auto access_log = open_log(assets.plan.access_log);
-  if (!access_log) return access_log.error();
-  assets.error_log = std::move(*error_log);
-  assets.access_log = std::move(*access_log);
+Result<void> open_logs(const Plan& plan, Fd& error_log, Fd& access_log) {
+  auto error = open_log(plan.error_log);
+  if (!error) return error.error();
+  auto access = open_log(plan.access_log);
+  if (!access) return access.error();
+  error_log = std::move(*error);
+  access_log = std::move(*access);
   return {};
 }
 
 Result<Assets> prepare(const std::string& path) {
   Assets assets;
   if (auto done = load(path, assets); !done) return done.error();
-  if (auto done = bind_all(assets); !done) return done.error();
+  auto sockets = bind_missing(assets.plan, {}, UINT32_MAX);
+  if (!sockets) return sockets.error();
+  assets.sockets = std::move(*sockets);
   if (auto done = bind_admin(assets); !done) return done.error();
   if (auto done = open_state(assets); !done) return done.error();
-  if (auto done = open_logs(assets); !done) return done.error();
+  if (auto done = open_logs(assets.plan, assets.error_log, assets.access_log); !done)
+    return done.error();
   if (auto done = share(assets); !done) return done.error();
-  if (auto done = limit_connections(assets); !done) return done.error();
+  if (auto done = limit_connections(assets.plan, assets.sockets.size()); !done) return done.error();
   return assets;
 }
 

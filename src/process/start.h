@@ -4,6 +4,7 @@
 // here, before a single client has been accepted.
 #pragma once
 
+#include "process/history.h"
 #include "process/setup.h"
 #include "shm/segment.h"
 
@@ -13,11 +14,10 @@ namespace weir::process {
 
 /// What the master holds for the others, for as long as it lives.
 struct Assets {
-  Plan plan;
-  Fd bundle;
+  Plan plan;  ///< of the present generation
+  History history;
   std::vector<ListeningSocket> sockets;
-  std::vector<bool> shared_by_all;  ///< by socket: a Unix socket, watched by every worker
-  std::vector<Fd> wakers;           ///< see WakerOf
+  std::vector<Fd> wakers;  ///< see WakerOf
   Fd error_log, access_log;
   std::vector<Fd> admin, state;  ///< admin sockets; the two state files
   std::unique_ptr<shm::Segment> segment;
@@ -26,7 +26,19 @@ struct Assets {
 /// Runs the loader, then binds and opens what the plan says.
 Result<Assets> prepare(const std::string& path);
 
-/// Opens the log files of the plan again (after they were moved away).
-Result<void> open_logs(Assets& assets);
+/// Opens the log files of a plan (again, after they were moved away).
+Result<void> open_logs(const Plan& plan, Fd& error_log, Fd& access_log);
+
+/// Binds the addresses of a plan that none of `sockets` has.  `room`: slots in all.
+Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
+                                                  const std::vector<ListeningSocket>& sockets,
+                                                  std::uint32_t room);
+
+/// Unix sockets are one each, watched by every worker.
+inline bool is_shared(const ListeningSocket& socket) { return socket.address.starts_with("unix:"); }
+
+/// Works out how many connections and pipes a plan's workers may have, and raises the limit of
+/// descriptors; Errc::Limit if that is not allowed.
+Result<void> limit_connections(Plan& plan, std::size_t sockets);
 
 }  // namespace weir::process

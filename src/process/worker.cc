@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/worker.h"
 
-#include "net/pump.h"
-#include "process/bundle_memory.h"
 #include "process/privileges.h"
 #include "process/runtime.h"
-#include "upstream/numbering.h"
 
+#include <malloc.h>
 #include <signal.h>
 
 namespace weir::process {
 
 namespace {
+
+using net::MessageType;
 
 /// What the master says while the worker runs.
 class Orders final : private event::ReadyEvents {
@@ -24,12 +24,32 @@ class Orders final : private event::ReadyEvents {
  private:
   void on_ready(event::Ready) noexcept override {
     auto message = channel_.receive();
-    if (message && message->type == net::MessageType::Drain) return runtime_.drain();
-    if (message && message->type == net::MessageType::Stop) return loop_.stop();
-    if (message || message.error().code() == Errc::NotFound) return;
+    if (message) return obey(*message);
+    if (message.error().code() == Errc::NotFound) return;
     // The master is gone: nobody could replace us, so finish what runs and end.
     watch_.stop();
     runtime_.drain();
+  }
+
+  void obey(const net::Message& message) {
+    switch (message.type) {
+      case MessageType::Drain: return runtime_.drain();
+      case MessageType::Stop: return loop_.stop();
+      case MessageType::Prepare: return prepare(message);
+      case MessageType::Abandon: return runtime_.abandon();
+      default: return;
+    }
+  }
+
+  void prepare(const net::Message& message) {
+    auto next = receive_setup(channel_, message);
+    if (!next) return (void)channel_.send(MessageType::Failed, next.error().text());
+    runtime_.prepare(std::move(*next), [this](std::uint64_t generation, const Result<void>& done) {
+      if (done)
+        (void)channel_.send(MessageType::Prepared, std::to_string(generation));
+      else
+        (void)channel_.send(MessageType::Refused, done.error().text());
+    });
   }
 
   event::Loop& loop_;
@@ -38,19 +58,20 @@ class Orders final : private event::ReadyEvents {
   event::Watch watch_;
 };
 
-Result<void> work(net::Channel& channel, const Setup& setup, shm::Segment& segment) {
-  auto config = load_sealed(setup.bundle.get());
-  if (!config) return config.error();
-  if (auto known = upstream::take_numbers(**config, shm::Identities(segment)); !known) return known;
+Result<void> work(net::Channel& channel, Setup& setup, shm::Segment& segment) {
   LogPort log_port(setup, segment);
   event::Loop loop;
-  net::limit_pipes(setup.plan.pipes);
-  Runtime runtime(loop, setup, segment, **config, log_port);
-  if (auto built = runtime.build(); !built) return built;
-  if (auto locked = lock_down(setup); !locked) return locked;
+  Builder builder(segment);
+  auto first =
+      Builder::build_here(shm::Identities(segment), setup.generation, setup.bundle.get(), nullptr);
+  if (!first) return first.error();
+  Runtime runtime(loop, setup, segment, log_port, builder);
+  if (auto dropped = drop_rights(setup); !dropped) return dropped;
+  if (auto started = builder.start(); !started) return started;
+  if (auto denied = deny_calls(setup); !denied) return denied;
   Orders orders(loop, channel, runtime);
-  runtime.start();
-  if (auto sent = channel.send(net::MessageType::Ready); !sent) return sent;
+  runtime.start(std::move(*first));
+  if (auto sent = channel.send(MessageType::Ready); !sent) return sent;
   loop.run();
   return {};
 }
@@ -59,6 +80,8 @@ Result<void> work(net::Channel& channel, const Setup& setup, shm::Segment& segme
 
 int run_worker(net::Channel channel) {
   signal(SIGPIPE, SIG_IGN);
+  // The builder thread allocates what the loop's thread frees: one arena for both keeps memory flat.
+  ::mallopt(M_ARENA_MAX, 1);
   auto setup = receive_setup(channel);
   if (!setup) return 1;
   auto segment = shm::Segment::attach(setup->shared.release());

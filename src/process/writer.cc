@@ -7,6 +7,7 @@
 #include "process/setup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -31,20 +32,20 @@ constexpr int patience_ms = 1000;
 // they are counted, so that the other logs are not held up.
 class Target {
  public:
-  Target(const config::LogTarget& target, Fd file, int priority)
-      : to_(target.to), priority_(priority) {
+  Target(const config::LogTarget& target, Fd file, int priority) : priority_(priority) {
+    aim(target, std::move(file));
+  }
+
+  /// From here on lines go there.
+  void aim(const config::LogTarget& target, Fd file) {
+    give_up();
+    to_ = target.to;
     if (to_ == config::LogTo::File) use(std::move(file));
-    if (to_ == config::LogTo::Stderr) use(Fd(::dup(STDERR_FILENO)));
+    if (to_ == config::LogTo::Stderr) use(Fd(::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)));
     if (to_ != config::LogTo::Syslog) return;
     use(Fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
     if (!connect_syslog())
       log(Level::Warn, "syslog: /dev/log: ", std::string_view(strerror(errno)));
-  }
-
-  void reopen(Fd file) {
-    if (to_ != config::LogTo::File) return;
-    give_up();
-    use(std::move(file));
   }
 
   // A line that was begun stays what it is.
@@ -126,7 +127,7 @@ class Target {
     if (!sent() && (stalled_ || !connect_syslog() || !sent())) ++lost_;
   }
 
-  config::LogTo to_;
+  config::LogTo to_ = config::LogTo::Off;
   int priority_;
   Fd file_;
   bool is_regular_ = false;
@@ -307,12 +308,25 @@ class Writer {
     if (!message || message->type == net::MessageType::Stop) {
       stopping_ = true;
     } else if (message->type == net::MessageType::Logs) {
-      std::size_t next = 0;
-      bool has_error = message->bytes.find('e') != std::string::npos;
-      bool has_access = message->bytes.find('a') != std::string::npos;
-      if (has_error) error_.reopen(std::move(message->descriptors[next++]));
-      if (has_access) access_.reopen(std::move(message->descriptors[next++]));
+      take_logs(*message);
     }
+  }
+
+  // Which descriptors there are (e: error log, a: access log), a line end, and the plan.
+  void take_logs(net::Message& message) {
+    std::string_view bytes = message.bytes;
+    std::string_view which = bytes.substr(0, std::min(bytes.find('\n'), bytes.size()));
+    auto plan = read_plan(bytes.substr(std::min(which.size() + 1, bytes.size())));
+    if (!plan) return;
+    std::size_t next = 0;
+    auto take = [&](char each) {
+      bool is_there = which.find(each) != std::string_view::npos;
+      return is_there && next < message.descriptors.size() ? std::move(message.descriptors[next++])
+                                                           : Fd();
+    };
+    error_.aim(plan->error_log, take('e'));
+    access_.aim(plan->access_log, take('a'));
+    set_log_threshold(level_from(plan->error_log.level));
   }
 
   net::Channel channel_;

@@ -4,10 +4,10 @@
 #pragma once
 
 #include "base/random.h"
-#include "config/config.h"
 #include "net/feed.h"
 #include "proxy/access_log.h"
 #include "proxy/record.h"
+#include "proxy/snapshot.h"
 #include "upstream/backend.h"
 
 #include <memory>
@@ -37,9 +37,9 @@ class Journal {
 
 struct Context {
   const net::Context& net;
-  const config::Config& config;
+  std::shared_ptr<const Snapshot> snapshot;  ///< for new requests
   const shm::Segment& segment;
-  std::vector<std::unique_ptr<upstream::Backend>>& backends;
+  std::vector<std::unique_ptr<upstream::Backend>> backends;  ///< by number; some are null
   Journal& journal;
   AccessLog* access_log;  ///< null = off
   Random random;
@@ -50,7 +50,8 @@ struct Context {
   bool shed_idle() {
     constexpr std::size_t most = 32;
     std::size_t count = 0;
-    for (const auto& backend : backends) count += backend->shed_idle(most - count);
+    for (const auto& backend : backends)
+      if (backend) count += backend->shed_idle(most - count);
     return count > 0;
   }
 };

@@ -3,6 +3,7 @@
 
 #include <weir/log.h>
 
+#include "net/socket.h"
 #include "proxy/session.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ struct Listener::Socket final : private event::ReadyEvents {
     if (!ready.is_started())
       ready.start(listener.context_.net.loop, fd, event::Watch::Edge::LevelRead, *this);
   }
-  void on_ready(event::Ready) noexcept override { listener.accept_from(*this); }
+  void on_ready(event::Ready) noexcept override { (void)listener.accept_from(*this); }
   const char* call_name() const noexcept override { return "listener"; }
 
   Listener& listener;
@@ -35,33 +36,24 @@ struct Listener::Socket final : private event::ReadyEvents {
   event::Watch ready;
 };
 
-Listener::Listener(Context& context, const config::Listener& config, RouteTable routes)
-    : context_(context),
-      config_(config),
-      routes_(std::move(routes)),
-      limits_{config.max_line, config.max_header, config.max_fields},
-      timeouts_(client_timeouts(config)),
-      retry_(*this) {}
+Listener::Listener(Context& context, std::shared_ptr<const Rules> rules)
+    : context_(context), retry_(*this) {
+  identity_.name = rules->listener().name;
+  identity_.number = rules->listener().number;
+  adopt(std::move(rules));
+}
+
+void Listener::adopt(std::shared_ptr<const Rules> rules) {
+  rules_ = std::move(rules);
+  limits_ = rules_->limits();
+  timeouts_ = rules_->timeouts();
+}
 
 Listener::~Listener() {
   while (Session* session = all_.pop_front()) delete session;
 }
 
-Result<std::unique_ptr<Listener>> Listener::build(Context& context,
-                                                  const config::Listener& config) {
-  auto routes = RouteTable::build(config);
-  if (!routes) return routes.error();
-  std::unique_ptr<Listener> listener(new Listener(context, config, std::move(*routes)));
-  for (const config::Route& route : config.routes) {
-    auto policy = RoutePolicy::build(context.config, config, route);
-    if (!policy) return policy.error();
-    listener->policies_.push_back(std::move(*policy));
-  }
-  return listener;
-}
-
-void Listener::accept_on(int fd, std::uint64_t most_clients) {
-  most_clients_ = most_clients;
+void Listener::accept_on(int fd) {
   sockets_.push_back(std::make_unique<Socket>(*this, fd));
   if (!paused_) sockets_.back()->watch();
 }
@@ -70,7 +62,16 @@ void Listener::stop_accepting(int fd) {
   std::erase_if(sockets_, [fd](const auto& socket) { return socket->fd == fd; });
 }
 
-void Listener::accept_from(Socket& socket) {
+void Listener::accept_last(int fd) {
+  net::refuse_new_connections(fd);
+  for (const auto& socket : sockets_)
+    if (socket->fd == fd)
+      while (accept_from(*socket)) continue;
+  stop_accepting(fd);
+}
+
+// True if there may be more.
+bool Listener::accept_from(Socket& socket) {
   for (int i = 0; i < accepts_in_a_row; ++i) {
     if (context_.connections >= most_clients_) return pause_accepting();
     sockaddr_un peer;
@@ -84,14 +85,15 @@ void Listener::accept_from(Socket& socket) {
       continue;
     }
     int error = errno;
-    if (error == EAGAIN) return;
+    if (error == EAGAIN) return false;
     // The peer gave up meanwhile, or a signal came: the next one may be fine.
     if (error == ECONNABORTED || error == EINTR || error == EPROTO) continue;
     if ((error == EMFILE || error == ENFILE) && context_.shed_idle()) continue;
-    log(Level::Warn, "listener ", config_.name,
+    log(Level::Warn, "listener ", identity_.name,
         ": cannot accept: ", std::string_view(strerror(error)), "; trying again in 100 ms");
     return pause_accepting();
   }
+  return true;
 }
 
 void Listener::start_session(int fd, const net::Address& peer) {
@@ -103,10 +105,11 @@ void Listener::start_session(int fd, const net::Address& peer) {
 }
 
 // Level-triggered readiness would spin while there is nothing to accept with.
-void Listener::pause_accepting() {
+bool Listener::pause_accepting() {
   paused_ = true;
   for (const auto& socket : sockets_) socket->ready.stop();
   retry_.set(context_.net.loop, context_.net.loop.now() + pause_us);
+  return false;
 }
 
 void Listener::on_deadline() noexcept {
@@ -128,7 +131,7 @@ std::uint32_t Listener::describe(shm::Report& report, std::uint32_t at) {
   all_.for_each([&](Session& session) {
     if (shm::SessionRow* row = report.place(at)) {
       session.describe(*row);
-      row->listener = config_.number;
+      row->listener = identity_.number;
     }
     ++at;
   });

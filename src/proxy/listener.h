@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Listener: what this worker does with clients of one `listener` of the configuration: it accepts on
-// the socket slots assigned to it, starts Sessions, and holds the compiled routes they look up.
+// the socket slots assigned to it and starts Sessions.  It lives on over reloads, with its clients; what
+// changes is its Rules.
 #pragma once
 
 #include "event/deadline.h"
 #include "event/watch.h"
 #include "http/h1_parser.h"
 #include "proxy/context.h"
-#include "proxy/route_policy.h"
-#include "proxy/route_table.h"
+#include "proxy/rules.h"
 #include "shm/report.h"
 
 #include <memory>
@@ -21,22 +21,31 @@ class Session;
 
 class Listener final : private event::DeadlineEvents {
  public:
-  /// Compiles the routes; errors name their place.
-  static Result<std::unique_ptr<Listener>> build(Context& context, const config::Listener& config);
+  Listener(Context& context, std::shared_ptr<const Rules> rules);
   ~Listener();
 
-  const config::Listener& config() const { return config_; }
-  const RouteTable& routes() const { return routes_; }
-  const RoutePolicy& policy(const config::Route& route) const {
-    return *policies_[static_cast<std::size_t>(&route - config_.routes.data())];
-  }
+  /// Other rules from now on, for new requests of all its clients.
+  void adopt(std::shared_ptr<const Rules> rules);
+  const Rules& rules() const { return *rules_; }
+
+  /// Its name and number, which never change.
+  const config::Listener& identity() const { return identity_; }
+  // Copies, since sessions refer to them over reloads.
   const http::HeadLimits& limits() const { return limits_; }
   const ClientTimeouts& timeouts() const { return timeouts_; }
 
-  /// Starts to accept on a listening socket (not owned).  `most_clients` bounds this worker's clients.
-  void accept_on(int fd, std::uint64_t most_clients);
-  /// Stops accepting on it.
+  /// Starts to accept on a listening socket (not owned).
+  void accept_on(int fd);
+  /// Stops accepting on it: another worker or listener goes on.
   void stop_accepting(int fd);
+  /// Takes who waits there and stops: the socket is about to be closed.  New clients are refused already.
+  void accept_last(int fd);
+  /// This worker's clients, over all listeners, are to be no more than so many.
+  void limit_clients(std::uint64_t most) { most_clients_ = most; }
+
+  /// It is of no configuration any more: its clients are served, but not for another request.
+  void leave() { leaving_ = true; }
+  bool is_leaving() const { return leaving_; }
 
   /// Closes idle clients and lets the others finish their request; true when none is left.
   bool drain();
@@ -48,16 +57,14 @@ class Listener final : private event::DeadlineEvents {
   friend class Session;
   struct Socket;
 
-  Listener(Context& context, const config::Listener& config, RouteTable routes);
-  void accept_from(Socket& socket);
+  bool accept_from(Socket& socket);
   void start_session(int fd, const net::Address& peer);
-  void pause_accepting();
+  bool pause_accepting();
   void on_deadline() noexcept override;
 
   Context& context_;
-  const config::Listener& config_;
-  RouteTable routes_;
-  std::vector<std::unique_ptr<RoutePolicy>> policies_;
+  config::Listener identity_;
+  std::shared_ptr<const Rules> rules_;
   http::HeadLimits limits_;
   ClientTimeouts timeouts_;
   std::vector<std::unique_ptr<Socket>> sockets_;
@@ -66,6 +73,7 @@ class Listener final : private event::DeadlineEvents {
   std::uint64_t most_clients_ = 0;
   event::Deadline retry_;
   bool paused_ = false;
+  bool leaving_ = false;
 };
 
 }  // namespace weir::proxy

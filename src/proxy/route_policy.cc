@@ -26,13 +26,15 @@ ClientTimeouts client_timeouts(const config::Listener& listener) {
   return client_limits(listener.limits, config::default_limits());
 }
 
-Result<std::unique_ptr<RoutePolicy>> RoutePolicy::build(const config::Config& config,
-                                                        const config::Listener& listener,
-                                                        const config::Route& route) {
-  auto policy = std::make_unique<RoutePolicy>();
+Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Config& config,
+                                                              const config::Listener& listener,
+                                                              const config::Route& route) {
+  auto policy = std::make_shared<RoutePolicy>();
+  policy->route = route;
   static const Limits nothing;
   bool forwards = route.action.kind == config::Act::Forward;
   const Limits& backend = forwards ? config.backends[route.action.backend].limits : nothing;
+  if (forwards) policy->backend = config.backends[route.action.backend].number;
   const Limits& last = config::default_limits();
   policy->client = client_limits(route.limits, backend, listener.limits, last);
   auto of = [&](auto member) {
@@ -46,10 +48,10 @@ Result<std::unique_ptr<RoutePolicy>> RoutePolicy::build(const config::Config& co
   auto text = config::parse_template(route.action.text);
   if (!text) return text.error();
   policy->text = std::move(*text);
-  auto filters = FilterChain::build(config, route);
+  auto filters = FilterChain::build(config, policy->route);
   if (!filters) return filters.error();
   policy->filters = std::move(*filters);
-  return policy;
+  return std::shared_ptr<const RoutePolicy>(std::move(policy));
 }
 
 }  // namespace weir::proxy

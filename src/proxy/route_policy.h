@@ -2,6 +2,7 @@
 //
 // RoutePolicy: one route with everything worked out that does not depend on a request: its limits
 // (route, backend, listener, defaults: the first that says something wins), its filters, its texts.
+// It refers to nothing of the configuration it was made of: a stream keeps it over a reload, and no more.
 #pragma once
 
 #include "config/config.h"
@@ -20,10 +21,12 @@ struct ClientTimeouts {
 };
 
 struct RoutePolicy {
-  static Result<std::unique_ptr<RoutePolicy>> build(const config::Config& config,
-                                                    const config::Listener& listener,
-                                                    const config::Route& route);
+  static Result<std::shared_ptr<const RoutePolicy>> build(const config::Config& config,
+                                                          const config::Listener& listener,
+                                                          const config::Route& route);
 
+  config::Route route;
+  std::uint32_t backend = 0;  ///< number of the backend it forwards to
   ClientTimeouts client;
   upstream::ServerTimeouts server;
   std::uint64_t queue = 0;                ///< microseconds to wait for a server; 0 = for ever

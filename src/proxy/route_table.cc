@@ -126,10 +126,15 @@ RouteTable::Bucket& RouteTable::bucket_for(std::uint32_t group, PathKind kind,
 }
 
 Result<RouteTable> RouteTable::build(const config::Listener& listener) {
+  std::vector<const config::Route*> routes;
+  for (const config::Route& route : listener.routes) routes.push_back(&route);
+  return build(std::move(routes));
+}
+
+Result<RouteTable> RouteTable::build(std::vector<const config::Route*> routes) {
   RouteTable table;
-  table.listener_ = &listener;
-  for (std::uint32_t number = 0; number < listener.routes.size(); ++number) {
-    const config::Route& route = listener.routes[number];
+  for (std::uint32_t number = 0; number < routes.size(); ++number) {
+    const config::Route& route = *routes[number];
     std::vector<std::string> hosts, paths;
     bool plain = true;
     for (const Matcher& matcher : route.matchers) {
@@ -152,14 +157,15 @@ Result<RouteTable> RouteTable::build(const config::Listener& listener) {
       for (const std::string& path : paths) {
         bool prefix = path.ends_with("/*");
         PathKind kind = path.empty() ? PathKind::Any : prefix ? PathKind::Prefix : PathKind::Exact;
-        std::vector<std::uint32_t>& routes =
+        std::vector<std::uint32_t>& numbers =
             table.bucket_for(group, kind, prefix ? path.substr(0, path.size() - 2) : path).routes;
-        if (routes.empty() || routes.back() != number) routes.push_back(number);
+        if (numbers.empty() || numbers.back() != number) numbers.push_back(number);
       }
     }
   }
   std::sort(table.regexes_.begin(), table.regexes_.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
+  table.routes_ = std::move(routes);
   return table;
 }
 
@@ -214,7 +220,7 @@ void RouteTable::search_bucket(std::int32_t index, Search& search) const {
   for (std::uint32_t number : buckets_[static_cast<std::size_t>(index)].routes) {
     if (number >= search.best) return;
     ++search.tried;
-    if (plain_[number] || !failing(listener_->routes[number], search.request, search.client)) {
+    if (plain_[number] || !failing(*routes_[number], search.request, search.client)) {
       search.best = number;
       return;
     }
@@ -256,8 +262,8 @@ Decision RouteTable::match(const RequestHead& request, const net::Address& clien
            dot = request.host.find('.', dot + 1))
         if (dot > 0) search_host(request.host.substr(dot));
   }
-  if (search.best == none) return {nullptr, search.tried};
-  return {&listener_->routes[search.best], search.tried};
+  if (search.best == none) return {nullptr, 0, search.tried};
+  return {routes_[search.best], search.best, search.tried};
 }
 
 }  // namespace weir::proxy

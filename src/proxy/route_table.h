@@ -29,12 +29,14 @@ namespace weir::proxy {
 /// What `match` found, and how much it looked at.
 struct Decision {
   const config::Route* route = nullptr;  ///< null: no route matches
+  std::uint32_t position = 0;            ///< of that route among those the table was built of
   std::uint32_t tried = 0;               ///< routes whose conditions were tried
 };
 
 class RouteTable {
  public:
-  /// Compiles the routes of a listener, which must outlive the table.  Errors name their place.
+  /// Compiles routes, which must outlive the table.  Errors name their place.
+  static Result<RouteTable> build(std::vector<const config::Route*> routes);
   static Result<RouteTable> build(const config::Listener& listener);
 
   Decision match(const RequestHead& request, const net::Address& client) const;
@@ -80,7 +82,7 @@ class RouteTable {
   bool holds(const config::Matcher& matcher, const RequestHead& request,
              const net::Address& client) const;
 
-  const config::Listener* listener_ = nullptr;
+  std::vector<const config::Route*> routes_;
   std::vector<Group> groups_;
   std::vector<Bucket> buckets_;
   std::vector<Slot> group_slots_, bucket_slots_;

@@ -76,8 +76,9 @@ void Session::on_broken(http::StreamId, http::Failure failure) {
 }
 
 bool Session::may_keep() const {
-  const config::Listener& config = listener_.config();
-  if (context_.draining || (config.max_requests > 0 && requests_ >= config.max_requests))
+  const config::Listener& config = listener_.rules().listener();
+  if (context_.draining || listener_.is_leaving() ||
+      (config.max_requests > 0 && requests_ >= config.max_requests))
     return false;
   if (!config.max_lifetime) return true;
   return context_.net.loop.now() - opened_ <

@@ -37,12 +37,8 @@ http::Hop judge_hop(const void* context, std::string_view text) {
 }  // namespace
 
 Stream::Stream(Context& context, Session& session, std::uint64_t begun)
-    : context_(context),
-      session_(session),
-      policy_(nullptr),
-      deadline_(*this),
-      tunnel_start_(*this) {
-  record_.listener = &session.listener().config();
+    : context_(context), session_(session), deadline_(*this), tunnel_start_(*this) {
+  record_.listener = &session.listener().identity();
   client_ = session.peer();
   record_.client_addr = peer_text_ = client_.host(arena_.text(112));
   record_.client_port = session.peer().port();
@@ -64,8 +60,9 @@ void Stream::on_head(MessageHead& head) {
 
 // Behind a trusted proxy the client is who that proxy says it is.
 void Stream::find_client() {
-  if (context_.config.trusted_proxies.empty() || !is_trusted(context_.config, client_)) return;
-  std::string_view text = http::effective_client(request_->headers, judge_hop, &context_.config);
+  const config::Config& config = *context_.snapshot->config;
+  if (config.trusted_proxies.empty() || !is_trusted(config, client_)) return;
+  std::string_view text = http::effective_client(request_->headers, judge_hop, &config);
   auto address = net::Address::from_ip(text);
   if (!address) return;
   client_ = *address;
@@ -76,10 +73,10 @@ void Stream::find_client() {
 void Stream::route() {
   phase_ = Phase::Route;
   for (int tries = 0; tries <= most_reroutes; ++tries) {
-    Decision decision = session_.listener().routes().match(*request_, client_);
-    record_.route = decision.route;
-    if (!decision.route) return fail(http::Failure::NoRoute);
-    policy_ = &session_.listener().policy(*decision.route);
+    const auto* policy = session_.listener().rules().match(*request_, client_);
+    record_.route = policy ? &(*policy)->route : nullptr;
+    if (!policy) return fail(http::Failure::NoRoute);
+    policy_ = *policy;
     session_.set_timeouts(policy_->client);
     if (request_->framing.end == BodyEnd::Length && policy_->max_body &&
         request_->framing.length > *policy_->max_body)
@@ -100,7 +97,7 @@ void Stream::act() {
     case config::Act::Forward: return forward();
     case config::Act::Close: return fail(http::Failure::Denied);
     case config::Act::Metrics: {
-      LocalReply reply = make_metrics_reply(context_.config, context_.segment, arena_);
+      LocalReply reply = make_metrics_reply(*context_.snapshot->config, context_.segment, arena_);
       return answer(*reply.head, reply.body);
     }
     case config::Act::Respond: {
@@ -117,9 +114,10 @@ void Stream::act() {
 }
 
 void Stream::forward() {
-  backend_ = context_.backends[record_.route->action.backend].get();
+  backend_ = context_.backends[policy_->backend].get();
   record_.backend = &backend_->config();
-  http::Forwarding from{peer_text_, record_.scheme, is_trusted(context_.config, session_.peer())};
+  bool trusted = is_trusted(*context_.snapshot->config, session_.peer());
+  http::Forwarding from{peer_text_, record_.scheme, trusted};
   http::add_forwarding(*request_, arena_, from);
   choose();
 }
@@ -128,7 +126,7 @@ void Stream::forward() {
 upstream::Chosen Stream::choose_server() {
   while (true) {
     upstream::Chosen chosen = backend_->choose(tried_);
-    const auto& fallback = backend_->config().fallback;
+    const auto& fallback = backend_->fallback();
     if (chosen.server || chosen.all_busy || !fallback) return chosen;
     backend_ = context_.backends[*fallback].get();
     record_.backend = &backend_->config();

@@ -139,7 +139,7 @@ class Stream final : public Pooled<Stream>,
   ResponseHead* response_ = nullptr;
   net::Address client_;  ///< the peer, or who a trusted peer says it speaks for
   std::string_view peer_text_;
-  const RoutePolicy* policy_;
+  std::shared_ptr<const RoutePolicy> policy_;  ///< kept over a reload
   upstream::Backend* backend_ = nullptr;
   upstream::ServerRef server_;  ///< of the last attempt: the record tells of it until the end
   std::optional<Attempt> attempt_;

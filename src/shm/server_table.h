@@ -114,6 +114,9 @@ class ServerTable {
   std::uint64_t changes() const { return head_->changes.load(std::memory_order_acquire); }
   /// How far a worker has come.
   std::uint64_t seen(std::uint32_t worker) const { return head_->seen[worker].load(); }
+  /// Master: that worker is not there (any more), so nobody waits for it.
+  void forget_worker(std::uint32_t worker) { head_->seen[worker].store(UINT64_MAX); }
+  bool is_there(std::uint32_t worker) const { return seen(worker) != UINT64_MAX; }
   /// Control wants to be woken when a worker has seen so many; 0 = no more.
   void want_seen(std::uint64_t changes) { head_->wanted.store(changes); }
   /// The revision of a backend: how often something about its servers was changed.

@@ -2,8 +2,10 @@
 #include "upstream/backend.h"
 
 #include "upstream/balancers.h"
+#include "upstream/server_row.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::upstream {
 
@@ -17,9 +19,16 @@ bool is_among(std::span<Server* const> some, const Server* server) {
 
 }  // namespace
 
-Backend::Backend(const net::Context& context, const Sharing& sharing, const config::Backend& config,
+BackendPolicy policy_of(const config::Config& config, const config::Backend& backend) {
+  BackendPolicy policy{backend, std::nullopt};
+  policy.config.servers.clear();
+  if (backend.fallback) policy.fallback = config.backends[*backend.fallback].number;
+  return policy;
+}
+
+Backend::Backend(const net::Context& context, const Sharing& sharing, BackendPolicy policy,
                  std::uint64_t seed)
-    : context_(context), sharing_(sharing), config_(config), seed_(seed) {}
+    : context_(context), sharing_(sharing), policy_(std::move(policy)), seed_(seed) {}
 
 Backend::~Backend() {
   for (Server* server : servers_) delete server;
@@ -35,7 +44,7 @@ void Backend::apply(std::uint32_t slot, const shm::ServerRow& row) {
       entry->second->want_slot(!was_limited);
     return;
   }
-  entry->second = new Server(context_, sharing_, config_, slot, row);
+  entry->second = new Server(context_, sharing_, policy_.config, slot, row);
   servers_.push_back(entry->second);
   if (queued_ > 0 && row.max_in_flight > 0) entry->second->want_slot(true);
 }
@@ -51,8 +60,14 @@ void Backend::forget(std::uint32_t slot) {
   server->retire();
 }
 
+void Backend::configure(const BackendPolicy& policy) {
+  policy_ = policy;
+  stale_ = true;
+  for (Server* server : servers_) server->limit_idle();
+}
+
 bool Backend::must_panic() const {
-  if (config_.panic == 0) return false;
+  if (policy_.config.panic == 0) return false;
   std::uint64_t usable = 0, all = 0;
   for (const Server* server : servers_) {
     if (server->is_backup() || server->is_forced_out()) continue;
@@ -60,7 +75,7 @@ bool Backend::must_panic() const {
     // Of a starting one nothing bad is known.
     if (server->use() == Use::Up || server->use() == Use::Starting) usable += server->weight();
   }
-  return usable * 100 < all * config_.panic;
+  return usable * 100 < all * policy_.config.panic;
 }
 
 void Backend::rebuild() {
@@ -82,7 +97,7 @@ void Backend::rebuild() {
   }
   for (Part* part : {&primary_, &backup_}) {
     part->balancer.reset();
-    if (part->size() > 0) part->balancer = make_balancer(config_.balance, *part, seed_++);
+    if (part->size() > 0) part->balancer = make_balancer(policy_.config.balance, *part, seed_++);
   }
 }
 
@@ -135,7 +150,7 @@ bool Backend::may_become_free(std::span<Server* const> tried) const {
 }
 
 bool Backend::wait(Waiter& waiter) {
-  if (queued_ >= config_.max_queue) return false;
+  if (queued_ >= policy_.config.max_queue) return false;
   queue_.push_back(waiter);
   if (queued_++ == 0) want_slots(true);
   return true;

@@ -16,11 +16,19 @@
 #include "upstream/server.h"
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
 
 namespace weir::upstream {
+
+/// What a backend's part of the configuration says, without its servers, which come and go.
+struct BackendPolicy {
+  config::Backend config;
+  std::optional<std::uint32_t> fallback;  ///< number of that backend
+};
+BackendPolicy policy_of(const config::Config& config, const config::Backend& backend);
 
 /// A request that waits for a free server.
 class Waiter : public Hook {
@@ -41,12 +49,15 @@ struct Chosen {
 
 class Backend {
  public:
-  /// Without servers: they come by `apply`.
-  Backend(const net::Context& context, const Sharing& sharing, const config::Backend& config,
+  Backend(const net::Context& context, const Sharing& sharing, BackendPolicy policy,
           std::uint64_t seed);
   ~Backend();
 
-  const config::Backend& config() const { return config_; }
+  const config::Backend& config() const { return policy_.config; }
+  const std::optional<std::uint32_t>& fallback() const { return policy_.fallback; }
+
+  /// Another policy from now on; servers, connections and waiting requests stay.
+  void configure(const BackendPolicy& policy);
 
   /// What control says of a server of this backend; a slot that was another's is taken over.
   void apply(std::uint32_t slot, const shm::ServerRow& row);
@@ -93,7 +104,7 @@ class Backend {
 
   const net::Context& context_;
   const Sharing& sharing_;
-  const config::Backend& config_;
+  BackendPolicy policy_;
   std::vector<Server*> servers_;  ///< owned; a retired one ends by itself
   std::unordered_map<std::uint32_t, Server*> by_slot_;
   Part primary_, backup_;

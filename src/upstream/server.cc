@@ -19,8 +19,8 @@ Server::Server(const net::Context& context, const Sharing& sharing, const config
       backend_(backend),
       row_(row),
       address_(from_shared(row.address)),
-      slot_(slot),
-      idle_most_((backend.keepalive + sharing.workers - 1) / sharing.workers) {
+      slot_(slot) {
+  limit_idle();
   config_.name = row.name;
   config_.max_in_flight = row.max_in_flight;
   if (address_.is_set()) config_.at.text = address_.text();
@@ -41,6 +41,11 @@ void Server::apply(const shm::ServerRow& row) {
     config_.at.text = address_.is_set() ? address_.text() : "";
   }
   if (moved || row.use == shm::Use::Drain || row.use == shm::Use::Down) close_idle();
+}
+
+void Server::limit_idle() {
+  idle_most_ = (backend_.keepalive + sharing_.workers - 1) / sharing_.workers;
+  while (idle_count_ > idle_most_) idle_.back().die();
 }
 
 void Server::retire() {

@@ -62,6 +62,8 @@ class Server final : public event::Reaped {
 
   /// Takes over what control says now; idle connections that are of no more use are closed.
   void apply(const shm::ServerRow& row);
+  /// The backend's `keepalive` or the number of workers has changed: not more idle connections than now.
+  void limit_idle();
   /// It is no server any more: it ends once nobody refers to it.
   void retire();
 
@@ -114,7 +116,7 @@ class Server final : public event::Reaped {
   shm::ServerRow row_;
   net::Address address_;
   std::uint32_t slot_;
-  std::uint32_t idle_most_;  ///< this worker's share of the backend's `keepalive`
+  std::uint32_t idle_most_ = 0;  ///< this worker's share of the backend's `keepalive`
   std::uint32_t idle_count_ = 0;
   std::uint32_t references_ = 0;
   bool retired_ = false;

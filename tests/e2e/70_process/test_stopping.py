@@ -77,12 +77,11 @@ def test_a_second_term_stops_now():
         assert weir.wait() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])
-def test_signals_of_later_versions_change_nothing(number):
+def test_a_signal_of_a_later_version_changes_nothing():
     with Origin() as origin, Weir(forward_to(origin)) as weir:
         before = weir.pids()
-        weir.send_signal(number)
-        weir.wait_log(signal.Signals(number).name)
+        weir.send_signal(signal.SIGUSR2)
+        weir.wait_log("SIGUSR2")
         assert ask(weir).status == 200
         assert weir.pids() == before
 

@@ -62,11 +62,11 @@ TEST(Identity, OfARouteIsItsNameOrWhatItMatches) {
   EXPECT_FALSE(before.listeners[0].routes[1].named);
   const auto old = route_identities(before.listeners[0]);
   const auto now = route_identities(after.listeners[0]);
-  EXPECT_EQ(old[0], "api");
+  EXPECT_EQ(old[0], "x/api");
   EXPECT_EQ(old[0], now[2]);
   EXPECT_EQ(old[1], now[1]);
   EXPECT_EQ(old[2], now[3]);
-  EXPECT_EQ(old[3], "");
+  EXPECT_EQ(old[3], "x/*");
   EXPECT_EQ(old[3], now[4]);
 }
 
@@ -82,8 +82,8 @@ TEST(Identity, OfSeveralThatMatchTheSameIsTheirOrder) {
     })");
   ASSERT_EQ(config.listeners.size(), 1U);
   const auto identities = route_identities(config.listeners[0]);
-  EXPECT_EQ(identities,
-            (std::vector<std::string>{"path /a", "path /a #2", "path /a #3", "", " #2"}));
+  EXPECT_EQ(identities, (std::vector<std::string>{"x/path /a", "x/path /a #2", "x/path /a #3",
+                                                  "x/*", "x/* #2"}));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 //
 // What processes tell each other arrives whole, and what they gave up cannot be had back.
 #include "net/channel.h"
+#include "process/history.h"
 #include "process/plan.h"
 #include "process/privileges.h"
 #include "process/setup.h"
@@ -76,16 +77,44 @@ TEST(SetupMessage, CarriesHundredsOfDescriptors) {
   setup.shared = open_null();
   setup.bundle = open_null();
   for (int i = 0; i < 5; ++i) setup.wakers.push_back(open_null());
-  for (std::uint32_t i = 0; i < 400; ++i) setup.sockets.push_back({open_null(), i / 16});
+  for (std::uint32_t i = 0; i < 400; ++i)
+    setup.sockets.push_back({open_null(), i, "[::1]:" + std::to_string(i / 16)});
   ASSERT_TRUE(send_setup(pair->first, setup));
   auto received = receive_setup(theirs);
   ASSERT_TRUE(received);
   EXPECT_EQ(received->index, 3U);
   EXPECT_EQ(received->wakers.size(), 5U);
   ASSERT_EQ(received->sockets.size(), 400U);
-  EXPECT_EQ(received->sockets[399].listener, 24U);
+  EXPECT_EQ(received->sockets[399].slot, 399U);
+  EXPECT_EQ(received->sockets[399].address, "[::1]:24");
   EXPECT_GE(received->sockets[399].fd.get(), 0);
   EXPECT_FALSE(received->error_log.is_open());
+}
+
+TEST(SetupMessage, CarriesTheHistory) {
+  auto pair = net::Channel::make_pair();
+  ASSERT_TRUE(pair);
+  net::Channel theirs(std::move(pair->second));
+  History history;
+  for (std::uint64_t number = 1; number <= History::most + 3; ++number)
+    history.add({{number, 1'000'000, "uid 0 pid 7", "rollback " + std::to_string(number)},
+                 Plan(),
+                 Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC))});
+  process::Setup setup;
+  setup.generation = history.present().about.number;
+  setup.history = history.copy();
+  ASSERT_TRUE(send_setup(pair->first, setup));
+  auto received = receive_setup(theirs);
+  ASSERT_TRUE(received);
+  EXPECT_EQ(received->generation, History::most + 3);
+  ASSERT_EQ(received->history.size(), History::most);
+  About oldest = read_about(received->history.front().about);
+  EXPECT_EQ(oldest.number, 4U);
+  EXPECT_EQ(oldest.committed_us, 1'000'000);
+  EXPECT_EQ(oldest.by, "uid 0 pid 7");
+  EXPECT_EQ(oldest.how, "rollback 4");
+  EXPECT_FALSE(history.find(3));
+  EXPECT_TRUE(history.find(4));
 }
 
 TEST(Channel, TellsThatTheOtherSideIsGone) {

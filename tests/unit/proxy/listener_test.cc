@@ -62,11 +62,13 @@ struct ListenerTest : testing::Test {
     directory = mkdtemp(pattern.data());
     address = *net::Address::from(local(directory + "/s"));
     auto fd = net::listen_on(address, {});
-    auto built = Listener::build(context, config.listeners[0]);
-    EXPECT_TRUE(fd && built);
+    auto snapshot = Snapshot::build(std::make_unique<config::Config>(config), 1, nullptr);
+    EXPECT_TRUE(fd && snapshot);
+    context.snapshot = *snapshot;
     listening = std::move(*fd);
-    listener = std::move(*built);
-    listener->accept_on(listening.get(), 10);
+    listener = std::make_unique<Listener>(context, context.snapshot->listeners[0]);
+    listener->limit_clients(10);
+    listener->accept_on(listening.get());
   }
   ~ListenerTest() override { std::filesystem::remove_all(directory); }
 
@@ -103,10 +105,9 @@ struct ListenerTest : testing::Test {
   std::vector<char> buffer = std::vector<char>(64 * 1024);
   net::Context net{loop, outbox, buffer};
   shm::Segment segment = *shm::Segment::create({});
-  std::vector<std::unique_ptr<upstream::Backend>> backends;
   FakeJournal journal;
   std::unique_ptr<AccessLog> access_log = AccessLog::make(config.access_log);
-  Context context{net, config, segment, backends, journal, access_log.get(), Random(1)};
+  Context context{net, nullptr, segment, {}, journal, access_log.get(), Random(1)};
   net::Address address;
   Fd listening;
   std::unique_ptr<Listener> listener;

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "admin/generations.h"
+
+#include "base/text.h"
+#include "base/wall_time.h"
+#include "config/units.h"
+
+#include <utility>
+
+namespace weir::admin {
+
+namespace {
+
+std::string_view word(config::Change::Kind kind) {
+  switch (kind) {
+    case config::Change::Kind::Added: return "added";
+    case config::Change::Kind::Removed: return "removed";
+    case config::Change::Kind::Changed: return "changed";
+  }
+  return "";
+}
+
+Cell truth(bool value) { return Cell::json(value ? "true" : "false"); }
+
+// Text: a line each.  JSON: an array of objects.
+std::unique_ptr<Body> change_body(std::vector<config::Change> changes,
+                                  const std::vector<std::string>& notes, bool json) {
+  if (!json) {
+    std::string text;
+    for (const config::Change& change : changes) text += config::text(change) + "\n";
+    for (const std::string& note : notes) text += note + "\n";
+    return make_text(std::move(text), false);
+  }
+  std::size_t count = changes.size() + notes.size();
+  auto row = [changes = std::move(changes), notes](std::size_t i) -> Row {
+    if (i >= changes.size())
+      return {"note", "", notes[i - changes.size()], "", "", "", "", truth(false)};
+    const config::Change& change = changes[i];
+    return {word(change.kind), change.object,     change.what,     change.from,
+            change.to,         change.from_place, change.to_place, truth(change.needs_upgrade)};
+  };
+  return make_list({{"kind", "object", "what", "from", "to", "from_place", "to_place", "upgrade"},
+                    count,
+                    std::move(row)},
+                   true);
+}
+
+}  // namespace
+
+void plan(const Call& call, Reply& reply) {
+  reply.finished_at = call.fleet.reloads.plan(call.caller.by);
+}
+
+void reload(const Call& call, Reply& reply) {
+  std::uint64_t confirm_us = 0;
+  if (!call.words.empty()) {
+    if (call.words[0] != "confirm" || call.words.size() != 2)
+      return reply.fail("usage", "write reload or reload confirm TIME");
+    auto time = config::parse_duration(call.words[1]);
+    if (!time || time->count() == 0)
+      return reply.fail("usage", time ? "the time must not be 0" : time.error().text());
+    confirm_us = static_cast<std::uint64_t>(time->count()) * 1000;
+  }
+  reply.finished_at = call.fleet.reloads.reload(call.caller.by, confirm_us);
+}
+
+void confirm(const Call& call, Reply& reply) {
+  auto confirmed = call.fleet.reloads.confirm(call.caller.by);
+  if (!confirmed) return reply.fail("refused", confirmed.error().text());
+  reply.text = "generation " + std::to_string(call.fleet.view->generation) + " stays";
+}
+
+void rollback(const Call& call, Reply& reply) {
+  std::uint64_t number = 0;
+  if (!call.words.empty()) {
+    auto given = to_number<std::uint64_t>(call.words[0]);
+    if (!given || *given == 0)
+      return reply.fail("usage", "a generation is a number; see show generations");
+    number = *given;
+  }
+  reply.finished_at = call.fleet.reloads.rollback(call.caller.by, number);
+}
+
+void show_generations(const Call& call, Reply& reply) {
+  auto rows = call.fleet.reloads.generations();
+  std::size_t count = rows.size();
+  reply.body =
+      make_list({{"generation", "committed", "by", "how", "bundle"},
+                 count,
+                 [rows = std::move(rows)](std::size_t i) -> Row {
+                   const GenerationRow& row = rows[i];
+                   return {row.number, time_text(row.committed_us), row.by, row.how, row.hash};
+                 }},
+                call.json);
+}
+
+void explain_generation(const Call& call, Reply& reply) {
+  auto number = to_number<std::uint64_t>(call.words[0]);
+  if (!number) return reply.fail("usage", "a generation is a number; see show generations");
+  auto changes = call.fleet.reloads.changes_of(*number);
+  if (!changes) return reply.fail("unknown", changes.error().text());
+  for (const GenerationRow& row : call.fleet.reloads.generations())
+    if (row.number == *number)
+      reply.text = row.how + " by " + row.by + " at " + time_text(row.committed_us);
+  reply.body = change_body(std::move(*changes), {}, call.json);
+}
+
+void tell_outcome(const Outcome& outcome, bool json, Reply& reply) {
+  reply.code = outcome.code;
+  reply.text = outcome.text;
+  reply.body = change_body(outcome.changes, outcome.notes, json);
+}
+
+}  // namespace weir::admin

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reloads: what operators can ask about and do with whole configurations.  A request is taken at once and
+// gets a ticket; its outcome comes when all processes have done their part.  Implemented by control.
+#pragma once
+
+#include <weir/result.h>
+
+#include "config/diff.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::admin {
+
+/// What became of a request for a plan, a reload or a rollback.
+struct Outcome {
+  std::string code;  ///< empty = ok; "refused", "busy", ...
+  std::string text;
+  std::vector<config::Change> changes;
+  std::vector<std::string> notes;  ///< drift of run time, what is dropped, warnings of the loader
+};
+
+/// One committed generation.
+struct GenerationRow {
+  std::uint64_t number = 0;
+  std::int64_t committed_us = 0;  ///< wall clock
+  std::string by, how, hash;
+};
+
+class Reloads {
+ public:
+  using Ticket = std::uint64_t;
+
+  /// What a reload would change.
+  virtual Ticket plan(std::string_view by) = 0;
+  /// `confirm_us`: goes back by itself unless confirmed in that time; 0 = it stays.
+  virtual Ticket reload(std::string_view by, std::uint64_t confirm_us) = 0;
+  /// To a generation that is kept; 0 = the one before.
+  virtual Ticket rollback(std::string_view by, std::uint64_t number) = 0;
+  /// Null while it is under way.  Kept for a while.
+  virtual const Outcome* outcome(Ticket ticket) const = 0;
+
+  /// The present generation stays; Errc::NotFound if none waits for that.
+  virtual Result<void> confirm(std::string_view by) = 0;
+
+  /// Oldest first; the last one is the present one.
+  virtual std::vector<GenerationRow> generations() const = 0;
+  /// How one differs from its predecessor; Errc::NotFound if either is not kept.
+  virtual Result<std::vector<config::Change>> changes_of(std::uint64_t number) const = 0;
+
+ protected:
+  ~Reloads() = default;
+};
+
+}  // namespace weir::admin

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/builder.h"
+
+#include <weir/log.h>
+
+#include "process/bundle_memory.h"
+#include "upstream/numbering.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <utility>
+
+namespace weir::process {
+
+namespace {
+
+constexpr int nice_level = 10;  // requests first
+
+Result<void> make_pipe(Fd& out, Fd& in) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0)
+    return Error(Errc::System, std::string("pipe: ") + strerror(errno));
+  out = Fd(ends[0]);
+  in = Fd(ends[1]);
+  return {};
+}
+
+}  // namespace
+
+struct Builder::Job {
+  std::uint64_t generation = 0;
+  Fd bundle;          ///< closed: only take `snapshot` apart
+  Snapshot snapshot;  ///< the one before
+  Result<Snapshot> built{Snapshot()};
+};
+
+Builder::~Builder() {
+  if (!started_) return;
+  jobs_in_.reset();  // the thread reads the end and returns
+  ::pthread_join(thread_, nullptr);
+}
+
+Result<void> Builder::start() {
+  if (auto made = make_pipe(jobs_out_, jobs_in_); !made) return made;
+  if (auto made = make_pipe(done_out_, done_in_); !made) return made;
+  int error = ::pthread_create(&thread_, nullptr, run, this);
+  if (error != 0) return Error(Errc::System, std::string("builder: ") + strerror(error));
+  started_ = true;
+  // Its first word: what a thread does to begin with is behind it.
+  Job* nothing = nullptr;
+  (void)!::read(done_out_.get(), &nothing, sizeof(nothing));
+  return {};
+}
+
+void* Builder::run(void* builder) {
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), nice_level);
+  static_cast<Builder*>(builder)->work();
+  return nullptr;
+}
+
+void Builder::work() {
+  Job* job = nullptr;
+  do {
+    (void)!::write(done_in_.get(), &job, sizeof(job));
+    if (::read(jobs_out_.get(), &job, sizeof(job)) != sizeof(job)) return;
+    if (job->bundle.is_open())
+      job->built = build_here(identities_, job->generation, job->bundle.get(), job->snapshot.get());
+    job->snapshot.reset();
+  } while (true);
+}
+
+Result<Builder::Snapshot> Builder::build_here(const shm::Identities& identities,
+                                              std::uint64_t generation, int bundle,
+                                              const proxy::Snapshot* before) {
+  auto config = load_sealed(bundle);
+  if (!config) return config.error();
+  if (auto numbered = upstream::take_numbers(**config, identities); !numbered)
+    return numbered.error();
+  return proxy::Snapshot::build(std::move(*config), generation, before);
+}
+
+void Builder::watch(event::Loop& loop, Done done) {
+  done_ = std::move(done);
+  watch_.start(loop, done_out_.get(), event::Watch::Edge::LevelRead, *this);
+}
+
+void Builder::send(Job* job) { (void)!::write(jobs_in_.get(), &job, sizeof(job)); }
+
+void Builder::build(std::uint64_t generation, Fd bundle, Snapshot before) {
+  send(new Job{generation, std::move(bundle), std::move(before)});
+}
+
+void Builder::dispose(Snapshot old) { send(new Job{0, Fd(), std::move(old)}); }
+
+void Builder::on_ready(event::Ready) noexcept {
+  Job* read = nullptr;
+  if (::read(done_out_.get(), &read, sizeof(read)) != sizeof(read)) return;
+  std::unique_ptr<Job> job(read);
+  if (job && job->bundle.is_open()) done_(job->generation, std::move(job->built));
+}
+
+}  // namespace weir::process

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Builder: the one thread beside a worker's loop.  It makes a Snapshot of a bundle, so that no request
+// waits for it, and takes old ones apart.  With the loop it shares nothing but the pointer that goes one
+// way when a job begins and the other when it is done, through two pipes.
+#pragma once
+
+#include <weir/result.h>
+
+#include "base/fd.h"
+#include "event/watch.h"
+#include "proxy/snapshot.h"
+#include "shm/identities.h"
+
+#include <pthread.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace weir::process {
+
+class Builder final : private event::ReadyEvents {
+ public:
+  using Snapshot = std::shared_ptr<const proxy::Snapshot>;
+
+  explicit Builder(const shm::Segment& segment) : identities_(segment) {}
+  ~Builder();
+
+  /// Starts the thread; returns when it runs.  Before the lockdown, whose filter then holds for both.
+  Result<void> start();
+
+  /// From now on `done` is called in the loop when a job is finished.
+  using Done = std::function<void(std::uint64_t generation, Result<Snapshot> built)>;
+  void watch(event::Loop& loop, Done done);
+
+  /// Makes the snapshot of a sealed bundle; `before` is the one whose parts may be taken over.
+  void build(std::uint64_t generation, Fd bundle, Snapshot before);
+  /// Takes one apart, if nobody else holds it.
+  void dispose(Snapshot old);
+
+  /// The same in this thread: at the start there is nothing to hold up.
+  static Result<Snapshot> build_here(const shm::Identities& identities, std::uint64_t generation,
+                                     int bundle, const proxy::Snapshot* before);
+
+ private:
+  struct Job;
+
+  static void* run(void* builder);
+  void work();
+  void send(Job* job);
+  void on_ready(event::Ready) noexcept override;
+  const char* call_name() const noexcept override { return "builder"; }
+
+  shm::Identities identities_;
+  pthread_t thread_{};
+  bool started_ = false;
+  Fd jobs_in_, jobs_out_, done_in_, done_out_;
+  event::Watch watch_;
+  Done done_;
+};
+
+}  // namespace weir::process

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/history.h"
+
+#include "base/text.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::process {
+
+namespace {
+
+std::string_view take_field(std::string_view& line) {
+  std::size_t end = std::min(line.find('\t'), line.size());
+  std::string_view field = line.substr(0, end);
+  line.remove_prefix(std::min(end + 1, line.size()));
+  return field;
+}
+
+}  // namespace
+
+std::string write_about(const About& about) {
+  std::string line = std::to_string(about.number) + "\t" + std::to_string(about.committed_us) +
+                     "\t" + about.by + "\t" + about.how;
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return line;
+}
+
+About read_about(std::string_view line) {
+  About about;
+  about.number = to_number(take_field(line)).value_or(0);
+  about.committed_us = static_cast<std::int64_t>(to_number(take_field(line)).value_or(0));
+  about.by = take_field(line);
+  about.how = take_field(line);
+  return about;
+}
+
+void History::add(Entry entry) {
+  if (entries_.size() == most) entries_.erase(entries_.begin());
+  entries_.push_back(std::move(entry));
+}
+
+const History::Entry* History::find(std::uint64_t number) const {
+  auto found = std::find_if(entries_.begin(), entries_.end(),
+                            [number](const Entry& entry) { return entry.about.number == number; });
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+std::vector<PastGeneration> History::copy() const {
+  std::vector<PastGeneration> copies;
+  for (const Entry& entry : entries_)
+    copies.push_back(
+        {Fd(::fcntl(entry.bundle.get(), F_DUPFD_CLOEXEC, 0)), write_about(entry.about)});
+  return copies;
+}
+
+}  // namespace weir::process

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// History: the generations that were committed, the last 32, with the bundle and the plan of each, so that
+// one can be gone back to.  The master keeps it; control gets a copy of what it has to tell.
+#pragma once
+
+#include "process/plan.h"
+#include "process/setup.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir::process {
+
+/// When and why a generation came to be.
+struct About {
+  std::uint64_t number = 0;
+  std::int64_t committed_us = 0;  ///< wall clock
+  std::string by;                 ///< "start", "SIGHUP", "uid 0 pid 12"
+  std::string how;                ///< "load", "load FILE", "rollback to 3"
+};
+
+/// One line, and back.
+std::string write_about(const About& about);
+About read_about(std::string_view line);
+
+class History {
+ public:
+  static constexpr std::size_t most = 32;
+
+  struct Entry {
+    About about;
+    Plan plan;
+    Fd bundle;
+  };
+
+  void add(Entry entry);
+  const Entry& present() const { return entries_.back(); }
+  const Entry* find(std::uint64_t number) const;
+  const std::vector<Entry>& entries() const { return entries_; }
+
+  /// What control is told, with descriptors of its own.
+  std::vector<PastGeneration> copy() const;
+
+ private:
+  std::vector<Entry> entries_;  ///< oldest first
+};
+
+}  // namespace weir::process

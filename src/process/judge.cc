@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/judge.h"
+
+#include <weir/log.h>
+
+#include "base/text.h"
+#include "base/wall_time.h"
+#include "config/bundle.h"
+#include "process/bundle_memory.h"
+#include "upstream/drift.h"
+#include "upstream/numbering.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::process {
+
+namespace {
+
+using net::MessageType;
+
+constexpr std::size_t most_outcomes = 64;
+constexpr std::uint64_t busy_us = 100'000;  // until another try to go back
+
+std::string changes_text(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " change" : " changes");
+}
+
+}  // namespace
+
+Judge::Judge(JudgeHost& host, event::Loop& loop, net::Channel& channel, const shm::Segment& segment,
+             admin::Fleet& fleet, std::vector<PastGeneration> history)
+    : host_(host),
+      loop_(loop),
+      channel_(channel),
+      segment_(segment),
+      fleet_(fleet),
+      generation_(segment),
+      confirm_(*this) {
+  for (PastGeneration& past : history) {
+    auto bundle = read_sealed(past.bundle.get());
+    history_.push_back({read_about(past.about), std::move(past.bundle),
+                        bundle ? config::hash(*bundle) : std::string()});
+  }
+}
+
+Result<std::shared_ptr<const admin::View>> Judge::compile(
+    int bundle, std::uint64_t generation, const shm::Segment& segment,
+    std::span<const config::Config* const> in_use) {
+  auto files = read_sealed(bundle);
+  if (!files) return files.error();
+  auto config = load_sealed(bundle);
+  if (!config) return config.error();
+  shm::Identities identities(segment);
+  shm::Counters counters(segment, 0);
+  auto numbered = upstream::assign_numbers(**config, identities, counters, in_use);
+  if (!numbered) return numbered.error();
+  auto view = std::make_shared<admin::View>();
+  view->generation = generation;
+  view->config = std::move(*config);
+  for (const config::Listener& listener : view->config->listeners) {
+    auto table = proxy::RouteTable::build(listener);
+    if (!table) return table.error();
+    view->routes.push_back(std::move(*table));
+  }
+  view->bundle_hash = config::hash(*files);
+  for (const config::SourceFile& file : files->files)
+    view->bundle_text +=
+        "# " + file.name + "\n" + file.text + (file.text.ends_with('\n') ? "" : "\n");
+  return std::shared_ptr<const admin::View>(std::move(view));
+}
+
+// ---- Requests ----------------------------------------------------------------------------------
+
+Judge::Ticket Judge::order(const std::string& what, std::string_view by, bool only_plan,
+                           std::uint64_t confirm_us) {
+  Ticket ticket = ++last_ticket_;
+  if (outcomes_.size() == most_outcomes) outcomes_.erase(outcomes_.begin());
+  std::string order = what + "\t" + std::string(by) + "\t" + std::to_string(ticket);
+  if (asked_.ticket != 0 || !channel_.send(MessageType::Load, order)) {
+    outcomes_[ticket] = {"conflict", "a reload is under way; try again", {}, {}};
+    return ticket;
+  }
+  asked_ = {ticket, only_plan, confirm_us};
+  return ticket;
+}
+
+Judge::Ticket Judge::plan(std::string_view by) { return order("load", by, true, 0); }
+
+Judge::Ticket Judge::reload(std::string_view by, std::uint64_t confirm_us) {
+  return order("load", by, false, confirm_us);
+}
+
+Judge::Ticket Judge::rollback(std::string_view by, std::uint64_t number) {
+  if (number == 0 && history_.size() > 1) number = history_[history_.size() - 2].about.number;
+  return order("rollback " + std::to_string(number), by, false, 0);
+}
+
+const admin::Outcome* Judge::outcome(Ticket ticket) const {
+  auto found = outcomes_.find(ticket);
+  return found == outcomes_.end() ? nullptr : &found->second;
+}
+
+// ---- The candidate -----------------------------------------------------------------------------
+
+void Judge::on_master(net::Message& message) {
+  switch (message.type) {
+    case MessageType::Candidate: return on_candidate(message);
+    case MessageType::Prepared: return commit();
+    case MessageType::Settled: return settled();
+    case MessageType::Refused: return on_refused(message);
+    default: return;
+  }
+}
+
+// Ticket, tab, why in one line, and then perhaps the diagnostics.
+void Judge::on_refused(const net::Message& message) {
+  std::string_view bytes = message.bytes;
+  std::string_view ticket = bytes.substr(0, std::min(bytes.find('\t'), bytes.size()));
+  bytes.remove_prefix(std::min(ticket.size() + 1, bytes.size()));
+  std::string_view why = bytes.substr(0, std::min(bytes.find('\n'), bytes.size()));
+  bytes.remove_prefix(std::min(why.size() + 1, bytes.size()));
+  Ticket of = to_number<Ticket>(ticket).value_or(0);
+  if (of != current_.ticket) {
+    // It never came to a candidate.
+    outcomes_[of] = {"refused", std::string(why), {}, {}};
+    if (!bytes.empty()) outcomes_[of].notes.emplace_back(bytes);
+    if (asked_.ticket == of) asked_ = {};
+    return host_.on_finished();
+  }
+  if (!std::exchange(judged_, false)) {
+    report_.code = "refused";
+    report_.text = why;
+    if (!bytes.empty()) report_.notes.emplace_back(bytes);
+  }
+  finish(of);
+}
+
+// Ticket, tab, about; then what the loader said.
+void Judge::on_candidate(net::Message& message) {
+  std::string_view bytes = message.bytes;
+  std::string_view line = bytes.substr(0, std::min(bytes.find('\n'), bytes.size()));
+  std::string_view said = bytes.substr(std::min(line.size() + 1, bytes.size()));
+  std::size_t tab = std::min(line.find('\t'), line.size());
+  Ticket ticket = to_number<Ticket>(line.substr(0, tab)).value_or(0);
+  About about = read_about(line.substr(std::min(tab + 1, line.size())));
+  current_ = ticket != 0 && ticket == asked_.ticket ? asked_ : Order{};
+  report_ = {};
+  if (!said.empty()) report_.notes.emplace_back(said);
+  if (message.descriptors.size() != 1) return refuse("failed", "no bundle came");
+  auto examined = examine(std::move(message.descriptors[0]), about);
+  if (!examined) return refuse("refused", examined.error().text());
+  if (current_.only_plan) return refuse("", changes_text(report_.changes.size()));
+  if (next_->bundle_hash == fleet_.view->bundle_hash)
+    return refuse("", "nothing has changed: generation " + std::to_string(fleet_.view->generation) +
+                          " stays");
+  (void)channel_.send(MessageType::Prepare);
+}
+
+Result<void> Judge::examine(Fd bundle, const About& about) {
+  const config::Config* in_use[] = {fleet_.view->config.get()};
+  auto view = compile(bundle.get(), about.number, segment_, in_use);
+  if (!view) return view.error();
+  report_.changes = config::diff(*fleet_.view->config, *(*view)->config);
+  for (std::string& note : upstream::drift(fleet_.registry))
+    report_.notes.push_back(std::move(note));
+  for (std::string& dropped : fleet_.registry.dropped(*(*view)->config))
+    report_.notes.push_back("dropped: " + std::move(dropped));
+  if (auto possible = fleet_.registry.check_next(*(*view)->config); !possible) return possible;
+  if (!current_.only_plan)
+    for (const config::Change& change : report_.changes)
+      if (change.needs_upgrade)
+        return Error(Errc::Unsupported,
+                     change.object + " cannot change in place: it needs an upgrade");
+  about_ = about;
+  bundle_ = std::move(bundle);
+  next_ = std::move(*view);
+  return {};
+}
+
+// Nothing of it has happened: the master forgets it, and says so.
+void Judge::refuse(const std::string& code, const std::string& why) {
+  report_.code = code;
+  report_.text = why;
+  judged_ = true;
+  (void)channel_.send(MessageType::Abandon, current_.only_plan ? std::string() : why);
+}
+
+void Judge::commit() {
+  if (!next_) return (void)channel_.send(MessageType::Abandon, "control has lost the candidate");
+  host_.on_commit(next_);
+  std::uint64_t before = fleet_.view->generation;
+  auto patience = static_cast<std::int64_t>(current_.confirm_us);
+  generation_.wait_for_confirm(patience ? before : 0, wall_clock_us() + patience);
+  generation_.commit(next_->generation);
+  host_.wake_workers();
+  (void)channel_.send(MessageType::Committed);
+  fleet_.view = std::move(next_);
+  about_.committed_us = wall_clock_us();
+  if (history_.size() == History::most) history_.erase(history_.begin());
+  history_.push_back({about_, std::move(bundle_), fleet_.view->bundle_hash});
+  fleet_.events.add({0, wall_clock_us(), "config.committed",
+                     "generation " + std::to_string(fleet_.view->generation),
+                     std::to_string(before), std::to_string(fleet_.view->generation), about_.how,
+                     about_.by});
+  wait_for_confirm();
+}
+
+void Judge::settled() {
+  host_.on_settled();
+  report_.text = "generation " + std::to_string(fleet_.view->generation) + ", " +
+                 changes_text(report_.changes.size());
+  finish(current_.ticket);
+}
+
+void Judge::finish(Ticket ticket) {
+  if (ticket != 0) {
+    outcomes_[ticket] = std::move(report_);
+    asked_ = {};
+  }
+  next_ = nullptr;
+  current_ = {};
+  report_ = {};
+  host_.on_finished();
+}
+
+// ---- Confirmation ------------------------------------------------------------------------------
+
+void Judge::resume() { wait_for_confirm(); }
+
+void Judge::wait_for_confirm() {
+  confirm_.clear();
+  if (generation_.unconfirmed() == 0) return;
+  std::int64_t left = generation_.confirm_by_us() - wall_clock_us();
+  confirm_.set(loop_, loop_.now() + static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1)));
+}
+
+void Judge::on_deadline() noexcept {
+  std::uint64_t back_to = generation_.unconfirmed();
+  if (back_to == 0) return;
+  if (asked_.ticket != 0) return confirm_.set(loop_, loop_.now() + busy_us);
+  log(Level::Warn, "generation ", fleet_.view->generation, " was not confirmed: back to ", back_to);
+  generation_.wait_for_confirm(0, 0);
+  (void)rollback("confirm", back_to);
+}
+
+Result<void> Judge::confirm(std::string_view by) {
+  if (generation_.unconfirmed() == 0)
+    return Error(Errc::NotFound, "no generation waits for a confirmation");
+  generation_.wait_for_confirm(0, 0);
+  confirm_.clear();
+  fleet_.events.add({0, wall_clock_us(), "config.confirmed",
+                     "generation " + std::to_string(fleet_.view->generation), "", "", "",
+                     std::string(by)});
+  return {};
+}
+
+// ---- History -----------------------------------------------------------------------------------
+
+const Judge::Past* Judge::find(std::uint64_t number) const {
+  auto found = std::find_if(history_.begin(), history_.end(),
+                            [number](const Past& past) { return past.about.number == number; });
+  return found == history_.end() ? nullptr : &*found;
+}
+
+std::vector<admin::GenerationRow> Judge::generations() const {
+  std::vector<admin::GenerationRow> rows;
+  for (const Past& past : history_)
+    rows.push_back(
+        {past.about.number, past.about.committed_us, past.about.by, past.about.how, past.hash});
+  return rows;
+}
+
+Result<std::vector<config::Change>> Judge::changes_of(std::uint64_t number) const {
+  const Past* past = find(number);
+  if (!past) return Error(Errc::NotFound, "generation " + std::to_string(number) + " is not kept");
+  if (past == history_.data()) {
+    if (number == 1) return std::vector<config::Change>();
+    return Error(Errc::NotFound,
+                 "the one before generation " + std::to_string(number) + " is not kept");
+  }
+  auto before = load_sealed((past - 1)->bundle.get());
+  if (!before) return before.error();
+  auto after = load_sealed(past->bundle.get());
+  if (!after) return after.error();
+  return config::diff(**before, **after);
+}
+
+}  // namespace weir::process

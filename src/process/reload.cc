@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/reload.h"
+
+#include <weir/log.h>
+
+#include "base/text.h"
+#include "base/wall_time.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace weir::process {
+
+namespace {
+
+using net::MessageType;
+
+constexpr std::uint64_t second_us = 1'000'000;
+constexpr std::uint64_t load_limit_us = 35 * second_us;
+constexpr std::uint64_t judge_limit_us = 30 * second_us;
+constexpr std::uint64_t prepare_limit_us = 10 * second_us;
+constexpr std::uint64_t commit_limit_us = 10 * second_us;
+constexpr std::uint64_t settle_limit_us = 1 * second_us;
+constexpr std::uint64_t settle_look_us = 2'000;  // workers change over within a turn or two
+
+Fd duplicate(const Fd& fd) { return Fd(fd.is_open() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1); }
+
+}  // namespace
+
+Reload::Reload(ReloadHost& host, Assets& assets, std::string path)
+    : host_(host), assets_(assets), path_(std::move(path)), generation_(*assets.segment) {
+  loader_.role = Role::Loader;
+  last_ = assets.history.present().about.number;
+}
+
+Child* Reload::control() {
+  for (Child& child : host_.children())
+    if (child.role == Role::Control && child.ready) return &child;
+  return nullptr;
+}
+
+void Reload::tell_control(MessageType type, const std::string& bytes, int fd) {
+  Child* child = control();
+  if (!child) return;
+  std::vector<int> descriptors;
+  if (fd >= 0) descriptors.push_back(fd);
+  if (auto sent = child->channel.send(type, bytes, descriptors); !sent)
+    log(Level::Error, "control: ", sent.error().text());
+}
+
+void Reload::enter(Step step, std::uint64_t limit_us) {
+  step_ = step;
+  deadline_us_ = limit_us ? monotonic_us() + limit_us : 0;
+}
+
+// ---- Load --------------------------------------------------------------------------------------
+
+void Reload::on_signal() {
+  if (!is_idle()) {
+    again_ = true;
+    return;
+  }
+  begin("load\tSIGHUP\t0");
+}
+
+// An order is "load" or "rollback N", who gave it, and a ticket; with tabs in between.
+void Reload::begin(std::string_view order) {
+  std::string_view how = order.substr(0, std::min(order.find('\t'), order.size()));
+  order.remove_prefix(std::min(how.size() + 1, order.size()));
+  std::string_view by = order.substr(0, std::min(order.rfind('\t'), order.size()));
+  ticket_ = order.substr(std::min(by.size() + 1, order.size()));
+  next_ = {};
+  next_.about.by = by;
+  next_.about.how = how;
+  next_.about.number = ++last_;
+  diagnostics_.clear();
+  if (how.starts_with("rollback ")) {
+    auto number = to_number<std::uint64_t>(how.substr(9));
+    const History::Entry* past = number ? assets_.history.find(*number) : nullptr;
+    if (!past) return refuse("generation " + std::string(how.substr(9)) + " is not kept");
+    return judge(duplicate(past->bundle), write_plan(past->plan), {});
+  }
+  enter(Step::Loading, load_limit_us);
+  if (auto spawned = spawn(loader_, path_); !spawned) refuse(spawned.error().text());
+}
+
+void Reload::on_loader() {
+  auto message = loader_.channel.receive();
+  if (!message) {
+    if (message.error().code() == Errc::NotFound) return;
+    loader_.channel.close();
+    if (step_ == Step::Loading) refuse("the loader died");
+    return;
+  }
+  if (message->type == MessageType::Diagnostics) {
+    diagnostics_ = std::move(message->bytes);
+    return;
+  }
+  loader_.channel.close();
+  if (step_ != Step::Loading) return;
+  if (message->type == MessageType::Plan && message->descriptors.size() == 1)
+    return judge(std::move(message->descriptors[0]), message->bytes, diagnostics_);
+  log(Level::Error, "reload: ", diagnostics_.empty() ? message->bytes : diagnostics_);
+  refuse(diagnostics_.empty() ? message->bytes : message->bytes + "\n" + diagnostics_);
+}
+
+bool Reload::on_exit(pid_t pid) {
+  if (pid != loader_.pid) return false;
+  loader_.pid = 0;
+  if (step_ == Step::Loading && loader_.channel.is_open()) on_loader();
+  return true;
+}
+
+// ---- Judge -------------------------------------------------------------------------------------
+
+void Reload::judge(Fd bundle, const std::string& plan, const std::string& diagnostics) {
+  auto parsed = read_plan(plan);
+  if (!parsed) return refuse(parsed.error().text());
+  if (!control()) return refuse("control is not running");
+  next_.plan = std::move(*parsed);
+  next_.bundle = std::move(bundle);
+  enter(Step::Judging, judge_limit_us);
+  tell_control(MessageType::Candidate,
+               ticket_ + "\t" + write_about(next_.about) + "\n" + diagnostics, next_.bundle.get());
+}
+
+void Reload::on_control(net::Message& message) {
+  switch (message.type) {
+    case MessageType::Load:
+      if (is_idle()) return begin(message.bytes);
+      return tell_control(MessageType::Refused,
+                          message.bytes.substr(message.bytes.rfind('\t') + 1) +
+                              "\ta reload is under way; try again");
+    case MessageType::Prepare:
+      if (step_ == Step::Judging) prepare();
+      return;
+    case MessageType::Abandon:
+      if (step_ == Step::Judging || step_ == Step::Committing) refuse(message.bytes);
+      return;
+    case MessageType::Committed:
+      if (step_ == Step::Committing) committed();
+      return;
+    default: return;
+  }
+}
+
+// ---- Prepare -----------------------------------------------------------------------------------
+
+// Everything of the machine that the next generation needs and that may be wanting.
+Result<void> Reload::acquire() {
+  Plan& plan = next_.plan;
+  const shm::Layout& room = assets_.segment->layout();
+  auto wants = [](std::uint64_t wanted, std::uint64_t most, const char* what) -> Result<void> {
+    if (wanted <= most) return {};
+    return Error(Errc::Limit, std::to_string(wanted) + " " + what + ": there is room for " +
+                                  std::to_string(most) + " without an upgrade");
+  };
+  if (auto fits = wants(plan.workers, room.workers, "workers"); !fits) return fits;
+  auto sockets = bind_missing(plan, assets_.sockets, room.sockets);
+  if (!sockets) return sockets.error();
+  new_sockets_ = std::move(*sockets);
+  if (auto limited = limit_connections(plan, assets_.sockets.size() + new_sockets_.size());
+      !limited)
+    return limited;
+  return open_logs(plan, error_log_, access_log_);
+}
+
+void Reload::prepare() {
+  if (auto acquired = acquire(); !acquired) return refuse(acquired.error().text());
+  enter(Step::Preparing, prepare_limit_us);
+  awaited_.clear();
+  // If none is there, one is about to be: it is told when it has started.
+  for (Child& child : host_.children())
+    if (child.role == Role::Worker && child.ready && !child.leaving && !prepare(child)) return;
+}
+
+bool Reload::prepare(Child& child) {
+  rlimit descriptors{};
+  ::getrlimit(RLIMIT_NOFILE, &descriptors);
+  ::prlimit(child.pid, RLIMIT_NOFILE, &descriptors, nullptr);
+  Setup setup;
+  setup.role = Role::Worker;
+  setup.index = child.index;
+  setup.generation = next_.about.number;
+  setup.plan = next_.plan;
+  setup.bundle = duplicate(next_.bundle);
+  for (const ListeningSocket& socket : new_sockets_)
+    setup.sockets.push_back({duplicate(socket.fd), socket.slot, socket.address});
+  if (auto sent = send_setup(child.channel, setup, MessageType::Prepare); !sent) {
+    refuse(child.name() + ": " + sent.error().text());
+    return false;
+  }
+  awaited_.push_back(child.index);
+  return true;
+}
+
+void Reload::on_worker_ready(Child& child) {
+  if (step_ == Step::Preparing) (void)prepare(child);
+}
+
+void Reload::on_worker(const Child& child, const net::Message& message) {
+  if (step_ != Step::Preparing) return;
+  if (message.type == MessageType::Refused)
+    return refuse(child.name() + " could not prepare: " + message.bytes);
+  if (to_number<std::uint64_t>(message.bytes) != next_.about.number) return;
+  std::erase(awaited_, child.index);
+  if (!awaited_.empty()) return;
+  enter(Step::Committing, commit_limit_us);
+  tell_control(MessageType::Prepared, std::to_string(next_.about.number));
+}
+
+// ---- Commit and settle -------------------------------------------------------------------------
+
+void Reload::committed() {
+  next_.about.committed_us = wall_clock_us();
+  assets_.plan = next_.plan;
+  for (ListeningSocket& socket : new_sockets_) assets_.sockets.push_back(std::move(socket));
+  new_sockets_.clear();
+  assets_.error_log = std::move(error_log_);
+  assets_.access_log = std::move(access_log_);
+  log(Level::Notice, "generation ", next_.about.number, " is committed (", next_.about.how, " by ",
+      next_.about.by, ")");
+  assets_.history.add(std::move(next_));
+  enter(Step::Settling, settle_look_us);
+  settle_by_us_ = monotonic_us() + settle_limit_us;
+  host_.on_committed();
+  look_if_settled();
+}
+
+void Reload::look_if_settled() {
+  for (const Child& child : host_.children())
+    if (child.role == Role::Worker && child.ready && !child.leaving &&
+        generation_.running(child.index) != assets_.history.present().about.number)
+      return;
+  settled();
+}
+
+void Reload::settled() {
+  // Sockets of addresses that are gone: workers have closed theirs.
+  std::set<std::string> wanted;
+  for (const BindPlan& bind : assets_.plan.binds) wanted.insert(bind.at.text);
+  for (const ListeningSocket& socket : assets_.sockets)
+    if (!wanted.contains(socket.address) && is_shared(socket))
+      ::unlink(socket.address.substr(5).c_str());
+  std::erase_if(assets_.sockets,
+                [&](const ListeningSocket& each) { return !wanted.contains(each.address); });
+  tell_control(MessageType::Settled, std::to_string(assets_.history.present().about.number));
+  rest();
+}
+
+// ---- Failure -----------------------------------------------------------------------------------
+
+void Reload::refuse(const std::string& why) {
+  if (loader_.pid > 0) ::kill(loader_.pid, SIGKILL);
+  loader_.channel.close();
+  for (Child& child : host_.children())
+    if (child.role == Role::Worker && child.channel.is_open() && step_ >= Step::Preparing)
+      (void)child.channel.send(MessageType::Abandon);
+  new_sockets_.clear();
+  error_log_.reset();
+  access_log_.reset();
+  next_ = {};
+  if (!why.empty())
+    log(Level::Notice, "no reload: ", std::string_view(why).substr(0, why.find('\n')));
+  tell_control(MessageType::Refused, ticket_ + "\t" + why);
+  rest();
+}
+
+void Reload::rest() {
+  enter(Step::Idle, 0);
+  if (std::exchange(again_, false)) on_signal();
+}
+
+void Reload::on_death(const Child& child) {
+  if (step_ == Step::Idle) return;
+  if (child.role == Role::Worker) {
+    bool awaited = std::find(awaited_.begin(), awaited_.end(), child.index) != awaited_.end();
+    if (step_ == Step::Preparing && awaited)
+      return refuse(child.name() + " died while it prepared");
+    if (step_ == Step::Settling) look_if_settled();
+    return;
+  }
+  if (child.role != Role::Control) return;
+  // The word in shared memory says whether it died before or after the one moment.
+  if (step_ == Step::Committing && generation_.committed() == next_.about.number)
+    return committed();
+  if (step_ != Step::Settling) refuse("control died");
+}
+
+void Reload::on_timer() {
+  if (deadline_us_ == 0 || monotonic_us() < deadline_us_) return;
+  deadline_us_ = 0;
+  switch (step_) {
+    case Step::Idle: return;
+    case Step::Loading: return refuse("the loader took too long");
+    case Step::Judging: return refuse("control took too long to judge");
+    case Step::Preparing: {
+      std::string who;
+      for (std::uint32_t index : awaited_) who += " " + std::to_string(index);
+      return refuse("took too long to prepare: worker" + who);
+    }
+    case Step::Committing:
+      // It may wake up and commit what we have given up: its death decides.
+      for (Child& child : host_.children())
+        if (child.role == Role::Control) host_.replace(child, "does not commit");
+      return;
+    case Step::Settling:
+      enter(Step::Settling, settle_look_us);
+      if (monotonic_us() < settle_by_us_) return look_if_settled();
+      settle_by_us_ += settle_limit_us;
+      for (Child& child : host_.children())
+        if (child.role == Role::Worker && child.ready && !child.leaving &&
+            generation_.running(child.index) != assets_.history.present().about.number)
+          host_.replace(child, "has not taken over the new generation");
+      return look_if_settled();
+  }
+}
+
+}  // namespace weir::process

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reload: the master's part in replacing the configuration under running workers.  The steps, and who
+// takes them:
+//
+//   load      a loader child reads the files        (or: a bundle of the history is taken)
+//   judge     control compiles it, compares, may refuse
+//   prepare   the master binds and opens what is new; each worker builds the next snapshot
+//   commit    control publishes servers and stores `committed`: the one moment
+//   settle    every worker runs it; who does not within a second is replaced
+//
+// Until the commit anything that fails, and anybody who dies or takes too long, leaves the old
+// configuration as it was.  After it nothing can fail: who is started anew gets the new one.
+#pragma once
+
+#include "process/child.h"
+#include "process/start.h"
+#include "shm/generation.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir::process {
+
+/// What Reload needs of the master.
+class ReloadHost {
+ public:
+  virtual std::vector<Child>& children() = 0;
+  /// The plan in `assets` is another one now: workers come and go, slots move, logs change.
+  virtual void on_committed() = 0;
+  /// Ends a child that is behind; it is started again as all others.
+  virtual void replace(Child& child, std::string_view why) = 0;
+
+ protected:
+  ~ReloadHost() = default;
+};
+
+class Reload {
+ public:
+  /// `path`: of the configuration the master was started with.
+  Reload(ReloadHost& host, Assets& assets, std::string path);
+
+  bool is_idle() const { return step_ == Step::Idle; }
+
+  /// A signal wants the files loaded again.  Coming while a reload is under way, it is done after that one,
+  /// however often it came.
+  void on_signal();
+  /// Control said Load, Prepare, Abandon or Committed.
+  void on_control(net::Message& message);
+  /// A worker said Prepared or Refused.
+  void on_worker(const Child& child, const net::Message& message);
+  /// A worker has started, with the present generation.
+  void on_worker_ready(Child& child);
+  void on_death(const Child& child);
+
+  /// The loader's channel, or -1, to be waited for; call `on_loader` when it is readable.
+  int loader_fd() const { return loader_.channel.is_open() ? loader_.channel.fd() : -1; }
+  void on_loader();
+  /// True if the process was the loader.
+  bool on_exit(pid_t pid);
+
+  /// Monotonic microseconds at which `on_timer` wants to be called; 0 = never.
+  std::uint64_t deadline() const { return deadline_us_; }
+  void on_timer();
+
+ private:
+  enum class Step { Idle, Loading, Judging, Preparing, Committing, Settling };
+
+  void begin(std::string_view order);
+  void judge(Fd bundle, const std::string& plan, const std::string& diagnostics);
+  void prepare();
+  bool prepare(Child& child);
+  Result<void> acquire();
+  void refuse(const std::string& why);
+  void committed();
+  void look_if_settled();
+  void settled();
+  void enter(Step step, std::uint64_t limit_us);
+  void tell_control(net::MessageType type, const std::string& bytes, int fd = -1);
+  Child* control();
+  void rest();
+
+  ReloadHost& host_;
+  Assets& assets_;
+  std::string path_;
+  shm::Generation generation_;
+  Step step_ = Step::Idle;
+  bool again_ = false;  ///< a signal came meanwhile
+  std::uint64_t deadline_us_ = 0;
+  std::uint64_t settle_by_us_ = 0;  ///< who runs the former one then is replaced
+  std::uint64_t last_ = 1;          ///< number of the last candidate
+  std::string ticket_;              ///< of control's order; "0" = a signal's
+  Child loader_;
+  std::string diagnostics_;
+  History::Entry next_;
+  std::vector<ListeningSocket> new_sockets_;
+  Fd error_log_, access_log_;
+  std::vector<std::uint32_t> awaited_;  ///< workers that have not prepared yet
+};
+
+}  // namespace weir::process

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/tallies.h"
+
+namespace weir::process {
+
+namespace {
+constexpr std::uint64_t pace_every = 256;  // requests
+}  // namespace
+
+Tallies::Tallies(event::Loop& loop, const Setup& setup, const shm::Segment& segment,
+                 LogPort& log_port)
+    : loop_(loop),
+      setup_(setup),
+      log_port_(log_port),
+      counters_(segment, setup.index),
+      state_(segment, setup.index) {
+  state_.set(shm::Count::ClientsOpen, 0);
+  state_.set(shm::Count::Incarnation, setup.incarnation);
+}
+
+void Tallies::wake(std::uint64_t workers) {
+  for (; workers != 0; workers &= workers - 1)
+    process::wake(setup_.worker_waker(static_cast<std::size_t>(__builtin_ctzll(workers))));
+}
+
+void Tallies::count_for(shm::Of kind, std::uint32_t number, const proxy::Record& record) {
+  using shm::Tally;
+  std::uint64_t took = record.times.ended - record.times.begun;
+  unsigned hundreds = record.status / 100 <= 5 ? record.status / 100 : 0;
+  counters_.add(kind, number, Tally::Requests, 1);
+  counters_.add(kind, number, static_cast<Tally>(static_cast<unsigned>(Tally::NoStatus) + hundreds),
+                1);
+  counters_.add(kind, number, Tally::BytesIn, record.bytes_in);
+  counters_.add(kind, number, Tally::BytesOut, record.bytes_out);
+  counters_.add(kind, number, Tally::Microseconds, took);
+  if (record.failure != http::Failure::None) counters_.add(kind, number, Tally::Failures, 1);
+  counters_.add_latency(kind, number, took);
+}
+
+void Tallies::note_pace() {
+  event::Pace pace = loop_.pace();
+  state_.set(shm::Count::LongestTurn, pace.turn_us);
+  state_.set(shm::Count::LongestCall, pace.call_us);
+  state_.set_call_name(pace.call);
+}
+
+void Tallies::count(const proxy::Record& record) {
+  using shm::Count;
+  state_.add(Count::Requests, 1);
+  if (state_.get(Count::Requests) % pace_every == 1) note_pace();
+  state_.add(Count::Attempts, record.attempts);
+  state_.add(Count::BytesIn, record.bytes_in);
+  state_.add(Count::BytesOut, record.bytes_out);
+  if (record.request) state_.add(Count::FieldsDropped, record.request->dropped_fields);
+  unsigned hundreds = record.status / 100;
+  if (hundreds >= 1 && hundreds <= 5)
+    state_.add(static_cast<Count>(static_cast<unsigned>(Count::Responses1xx) + hundreds - 1), 1);
+  count_for(shm::Of::Listener, record.listener->number, record);
+  if (!record.route) return;
+  count_for(shm::Of::Route, record.route->number, record);
+  if (!record.backend) return;
+  count_for(shm::Of::Backend, record.backend->number, record);
+  counters_.add(shm::Of::Backend, record.backend->number, shm::Tally::Attempts, record.attempts);
+  if (record.server) count_for(shm::Of::Server, record.server_slot, record);
+}
+
+void Tallies::count_attempt(std::uint32_t slot, bool connected) {
+  counters_.add(shm::Of::Server, slot, shm::Tally::Attempts, 1);
+  if (!connected) counters_.add(shm::Of::Server, slot, shm::Tally::ConnectErrors, 1);
+}
+
+void Tallies::count_connection(int change) {
+  if (change > 0) state_.add(shm::Count::ClientsAccepted, 1);
+  clients_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(change));
+  state_.set(shm::Count::ClientsOpen, clients_);
+}
+
+}  // namespace weir::process

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/rules.h"
+
+#include "base/hash.h"
+#include "config/print.h"
+
+#include <string>
+#include <utility>
+
+namespace weir::proxy {
+
+Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
+                                                  const config::Listener& listener) {
+  auto rules = std::make_shared<Rules>();
+  std::vector<const config::Route*> routes;
+  for (const config::Route& route : listener.routes) {
+    auto policy = RoutePolicy::build(config, listener, route);
+    if (!policy) return policy.error();
+    routes.push_back(&(*policy)->route);
+    rules->policies_.push_back(std::move(*policy));
+  }
+  auto table = RouteTable::build(std::move(routes));
+  if (!table) return table.error();
+  rules->table_ = std::make_unique<const RouteTable>(std::move(*table));
+  rules->listener_ = listener;
+  rules->listener_.routes.clear();
+  rules->limits_ = {listener.max_line, listener.max_header, listener.max_fields};
+  rules->timeouts_ = client_timeouts(listener);
+  rules->key_ = key(config, listener);
+  return std::shared_ptr<const Rules>(std::move(rules));
+}
+
+std::uint64_t Rules::key(const config::Config& config, const config::Listener& listener) {
+  std::string text = config::print_listener(config, listener);
+  text += std::to_string(listener.number);
+  for (const config::Route& route : listener.routes) {
+    text += " " + std::to_string(route.number);
+    if (route.action.kind != config::Act::Forward) continue;
+    const config::Backend& backend = config.backends[route.action.backend];
+    text += " " + std::to_string(backend.number) + config::print_values(config, backend);
+  }
+  return fast_hash(text);
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Rules: what a listener of the configuration does with requests, ready for use: its limits, its routes
+// compiled, the policy of each.  Immutable.  A reload that leaves a listener as it is takes its Rules
+// over instead of making them again.
+#pragma once
+
+#include "config/config.h"
+#include "http/h1_parser.h"
+#include "proxy/route_policy.h"
+#include "proxy/route_table.h"
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace weir::proxy {
+
+class Rules {
+ public:
+  /// Compiles the routes; errors name their place.
+  static Result<std::shared_ptr<const Rules>> build(const config::Config& config,
+                                                    const config::Listener& listener);
+
+  /// Names all that `build` would look at, places included: equal keys, equal rules.
+  static std::uint64_t key(const config::Config& config, const config::Listener& listener);
+
+  const config::Listener& listener() const { return listener_; }
+  const http::HeadLimits& limits() const { return limits_; }
+  const ClientTimeouts& timeouts() const { return timeouts_; }
+
+  /// The policy of the route that a request takes, or null.
+  const std::shared_ptr<const RoutePolicy>* match(const RequestHead& request,
+                                                  const net::Address& client) const {
+    Decision decision = table_->match(request, client);
+    return decision.route ? &policies_[decision.position] : nullptr;
+  }
+
+ private:
+  friend struct Snapshot;
+
+  config::Listener listener_;  ///< without its routes, which the policies hold
+  http::HeadLimits limits_;
+  ClientTimeouts timeouts_;
+  std::vector<std::shared_ptr<const RoutePolicy>> policies_;
+  std::unique_ptr<const RouteTable> table_;
+  std::uint64_t key_ = 0;
+};
+
+}  // namespace weir::proxy

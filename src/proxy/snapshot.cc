@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/snapshot.h"
+
+#include <unordered_map>
+#include <utility>
+
+namespace weir::proxy {
+
+Result<std::shared_ptr<const Snapshot>> Snapshot::build(
+    std::unique_ptr<const config::Config> config, std::uint64_t generation,
+    const Snapshot* before) {
+  auto snapshot = std::make_shared<Snapshot>();
+  std::unordered_map<std::uint64_t, std::shared_ptr<const Rules>> known;
+  if (before)
+    for (const auto& rules : before->listeners) known.emplace(rules->key_, rules);
+  for (const config::Listener& listener : config->listeners) {
+    auto same = known.empty() ? known.end() : known.find(Rules::key(*config, listener));
+    if (same != known.end()) {
+      snapshot->listeners.push_back(same->second);
+      ++snapshot->reused;
+      continue;
+    }
+    auto rules = Rules::build(*config, listener);
+    if (!rules) return rules.error().within("listener " + listener.name);
+    snapshot->listeners.push_back(std::move(*rules));
+  }
+  for (const config::Backend& backend : config->backends)
+    snapshot->backends.push_back(upstream::policy_of(*config, backend));
+  snapshot->generation = generation;
+  snapshot->config = std::move(config);
+  return std::shared_ptr<const Snapshot>(std::move(snapshot));
+}
+
+}  // namespace weir::proxy
