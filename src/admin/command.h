@@ -6,6 +6,7 @@
 
 #include "admin/audit.h"
 #include "admin/body.h"
+#include "admin/drains.h"
 #include "admin/events.h"
 #include "admin/reloads.h"
 #include "config/config.h"
@@ -69,6 +70,7 @@ struct Fleet {
   Audit& audit;
   Daemon& daemon;
   Reloads& reloads;
+  Drains& drains;
   std::int64_t started_us = 0;  ///< wall clock
 };
 
@@ -90,6 +92,8 @@ struct Reply {
   std::uint64_t answered_at = 0;
   /// The answer is the outcome of that request for a reload; 0 = it is here.
   Reloads::Ticket finished_at = 0;
+  /// The answer is given when every worker has followed so many orders of drains; 0 = at once.
+  std::uint64_t drained_at = 0;
   /// Events follow until the connection ends, of the types that begin with `watch`.
   bool watches = false;
   std::string watch;

@@ -2,6 +2,7 @@
 //
 // The table of commands itself, and how a line finds its row.
 #include "admin/command.h"
+#include "admin/drain_commands.h"
 #include "admin/explain.h"
 #include "admin/generations.h"
 #include "admin/servers.h"
@@ -63,6 +64,8 @@ constexpr Command table[] = {
     {"abort", "", "Gives a transaction up: nothing of it happens.", Operate, false, 0, 0, outside_of_transaction},
     {"commit", "[force]", "Carries out all commands of a transaction, or none.", Operate, false, 0, 1, outside_of_transaction},
     {"confirm", "", "Keeps a generation that was committed with reload confirm.", Admin, true, 0, 0, confirm},
+    {"drain", "[listener NAME] [TIME] [until N]",
+     "The instance or a listener leaves the pool, phase by phase.", Operate, true, 0, 5, drain},
     {"explain generation", "NUMBER", "How a generation differs from the one before it, and who made it.", Read, false, 1, 1, explain_generation},
     {"explain request", "METHOD URL [NAME=VALUE ...] [client=IP] [listener=NAME]",
      "Which route a request takes and why, and which servers may get it.", Read, false, 2, many, explain_request},
@@ -71,6 +74,7 @@ constexpr Command table[] = {
     {"log level", "LEVEL", "Sets from which level on control writes to the error log.", Operate, true, 1, 1, log_level},
     {"metrics", "", "All counters in Prometheus' text format.", Read, false, 0, 0, show_metrics},
     {"plan", "", "What a reload would change, and where run time differs from the file.", Read, false, 0, 0, plan},
+    {"ready", "[LISTENER]", "Whether clients should be sent here.", Read, false, 0, 1, ready},
     {"reload", "[confirm TIME]",
      "Loads the files again and puts them to work; with confirm, goes back unless confirmed in time.", Admin, true, 0, 2, reload},
     {"rollback", "[GENERATION]", "Goes back to a former generation, by default the one before.", Admin, true, 0, 1, rollback},
@@ -97,6 +101,7 @@ constexpr Command table[] = {
     {"sync", "", "Waits until all changes so far are on disk.", Read, false, 0, 0, sync},
     {"transaction", "[op-id X] [if-generation G] [if-revision R] [scope backend/NAME]",
      "Begins a set of commands that happen all or not at all.", Operate, false, 0, 8, begin_transaction},
+    {"undrain", "[listener NAME]", "Takes a drain back, whatever its phase.", Operate, true, 0, 2, undrain},
     {"watch", "[servers|config]", "Events as they happen, a JSON object a line, until the connection ends.",
      Read, false, 0, 1, watch},
 };
@@ -125,7 +130,7 @@ void help(const Call& call, Reply& reply) {
 }
 
 // Words of commands that are to come: nobody shall take them for something else.
-constexpr std::string_view reserved[] = {"drain", "undrain", "upgrade"};
+constexpr std::string_view reserved[] = {"upgrade"};
 
 void unknown_command(std::span<const std::string> words, Reply& reply) {
   if (std::find(std::begin(reserved), std::end(reserved), words[0]) != std::end(reserved))

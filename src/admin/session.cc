@@ -176,7 +176,8 @@ bool AdminSession::may_go(const Pending& pending) const {
   bool visible = fleet_.daemon.seen_by_all() >= reply.visible_at;
   bool durable = fleet_.daemon.state_synced() >= reply.durable_at;
   bool answered = fleet_.daemon.answered_by_all() >= reply.answered_at;
-  return (visible && durable && answered) || loop_.now() >= pending.due;
+  bool drained = fleet_.drains.seen_by_all() >= reply.drained_at;
+  return (visible && durable && answered && drained) || loop_.now() >= pending.due;
 }
 
 // What it asked for has come to its end, or to nothing in all that time.
@@ -207,7 +208,8 @@ void AdminSession::write_head(Pending& pending) {
   }
   for (std::uint32_t i = 0; i < fleet_.workers.size(); ++i)
     if (fleet_.registry.table().seen(i) < reply.visible_at ||
-        shm::Report(fleet_.segment, i).answered() < reply.answered_at)
+        shm::Report(fleet_.segment, i).answered() < reply.answered_at ||
+        fleet_.drains.seen(i) < reply.drained_at)
       put(" pending worker " + std::to_string(i));
   put("\n");
 }

@@ -4,11 +4,13 @@
 #include <weir/version.h>
 
 #include "admin/servers.h"
+#include "base/text.h"
 #include "base/wall_time.h"
 #include "config/identity.h"
 #include "config/print.h"
 #include "config/properties.h"
 #include "proxy/metrics.h"
+#include "proxy/readiness.h"
 #include "shm/report.h"
 
 #include <algorithm>
@@ -166,6 +168,16 @@ class MetricsBody final : public Body {
   bool done_ = false;
 };
 
+// Those that are not serving.
+std::string drains_text(const Fleet& fleet) {
+  std::string text;
+  for (std::uint32_t scope : fleet.drains.scopes())
+    if (fleet.drains.order(scope).phase != shm::DrainPhase::Serving)
+      text += concat(text.empty() ? "" : "; ", fleet.drains.name(scope), " ",
+                     fleet.drains.describe(scope));
+  return text.empty() ? "none" : text;
+}
+
 }  // namespace
 
 void show_status(const Call& call, Reply& reply) {
@@ -176,27 +188,32 @@ void show_status(const Call& call, Reply& reply) {
     servers += static_cast<std::uint32_t>(fleet.registry.servers(backend.number).size());
     routable += fleet.registry.routable(backend.number).servers;
   }
+  std::string_view why = proxy::why_not_ready(fleet.segment);
   reply.body = make_record(
       {"version", "started", "uptime_seconds", "generation", "bundle", "workers", "connections",
-       "requests", "servers", "servers_routable", "changes", "changes_seen"},
+       "requests", "servers", "servers_routable", "changes", "changes_seen", "ready", "drains"},
       {version, time_text(fleet.started_us), uptime, fleet.view->generation,
        fleet.view->bundle_hash, static_cast<std::uint64_t>(fleet.workers.size()),
        total(fleet, shm::Count::ClientsOpen), total(fleet, shm::Count::Requests), servers, routable,
-       fleet.registry.table().changes(), fleet.daemon.seen_by_all()},
+       fleet.registry.table().changes(), fleet.daemon.seen_by_all(),
+       why.empty() ? std::string("yes") : concat("no: ", why),
+       call.json ? Cell::json(fleet.drains.to_json()) : Cell(drains_text(fleet))},
       call.json);
 }
 
 void show_listeners(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
-  reply.body = make_list({{"listener", "place", "binds", "routes", "requests", "errors_5xx",
-                           "failures", "p50_ms", "p99_ms"},
+  reply.body = make_list({{"listener", "place", "phase", "binds", "routes", "requests",
+                           "errors_5xx", "failures", "p50_ms", "p99_ms"},
                           fleet.config().listeners.size(),
                           [&fleet, view = fleet.view](std::size_t i) {
                             const config::Listener& listener = view->config->listeners[i];
                             std::string binds;
                             for (const config::Bind& bind : listener.binds)
                               binds += (binds.empty() ? "" : " ") + bind.at.text;
-                            Row row{listener.name, place_text(*view->config, listener.place), binds,
+                            auto scope = shm::Drain::of_listener(listener.number);
+                            Row row{listener.name, place_text(*view->config, listener.place),
+                                    phase_word(fleet.drains.order(scope).phase), binds,
                                     static_cast<std::uint64_t>(listener.routes.size())};
                             append_traffic(fleet, Of::Listener, listener.number, row);
                             return row;
@@ -338,11 +355,12 @@ void show_state(const Call& call, Reply& reply) {
                 json_object({"backend", "revision", "routable"},
                             {backend.name, fleet.registry.revision(backend.number),
                              fleet.registry.routable(backend.number).servers});
-  reply.body = make_verbatim(
-      json_object({"seq", "generation", "bundle", "backends", "servers"},
-                  {fleet.events.last(), fleet.view->generation, fleet.view->bundle_hash,
-                   Cell::json(backends + "]"), Cell::json(servers + "]")}) +
-      "\n");
+  reply.body =
+      make_verbatim(json_object({"seq", "generation", "bundle", "drains", "backends", "servers"},
+                                {fleet.events.last(), fleet.view->generation,
+                                 fleet.view->bundle_hash, Cell::json(fleet.drains.to_json()),
+                                 Cell::json(backends + "]"), Cell::json(servers + "]")}) +
+                    "\n");
 }
 
 void show_config(const Call& call, Reply& reply) {

@@ -74,13 +74,14 @@ struct Matcher {
   Place place;
 };
 
-enum class Act : std::uint8_t { Forward, Respond, Redirect, Metrics, Close };
+enum class Act : std::uint8_t { Forward, Respond, Redirect, Metrics, Ready, Close };
 
 struct Action {
   Act kind = Act::Close;
-  std::uint32_t backend = 0;  ///< Forward: index into Config::backends
-  std::uint16_t status = 0;   ///< Respond, Redirect
-  std::string text;           ///< Respond: body; Redirect: URL; both for parse_template
+  std::uint32_t backend = 0;   ///< Forward: index into Config::backends
+  std::uint16_t status = 0;    ///< Respond, Redirect
+  std::uint32_t listener = 0;  ///< Ready: index into Config::listeners, whose readiness it tells
+  std::string text;  ///< Respond: body; Redirect: URL; both for parse_template.  Ready: as written
   Place place;
 };
 
@@ -235,6 +236,7 @@ struct Config {
   std::uint64_t max_connections =
       0;  ///< client connections over all workers; 0 = as descriptors allow
   Milliseconds shutdown_timeout{30000};
+  Limit drain_delay;  ///< between "not ready" and the end of accepting
   std::vector<Cidr> trusted_proxies;
   std::vector<AdminSocket> admin;
   std::string state_file;             ///< overrides are kept there; empty = only in memory

@@ -46,6 +46,7 @@ class MainBlock {
     for (const Directive* directive : backends_) resolve_fallback(*directive);
     config_.listeners.reserve(listeners_.size());
     for (const Directive* directive : listeners_) add_listener(*directive);
+    resolve_ready();
     check_whole();
     return std::move(config_);
   }
@@ -67,6 +68,9 @@ class MainBlock {
       case Word::MaxConnections:
         if (const auto number = read_number_or_none(value, most_connections, report_))
           config_.max_connections = *number;
+        break;
+      case Word::DrainDelay:
+        if (const auto delay = read_limit(value, report_)) config_.drain_delay = *delay;
         break;
       case Word::ShutdownTimeout:
         if (const auto duration = read_duration(value, report_))
@@ -238,6 +242,25 @@ class MainBlock {
     build_listener(directive, scope_, names_, bound_, listener);
     for (Route& route : listener.routes) route.number = routes_++;
     config_.listeners.push_back(std::move(listener));
+  }
+
+  // A listener may be asked for that stands further down.
+  void resolve_ready() {
+    for (std::uint32_t i = 0; i < config_.listeners.size(); ++i)
+      for (Route& route : config_.listeners[i].routes) {
+        Action& action = route.action;
+        if (action.kind != Act::Ready) continue;
+        action.listener = i;
+        if (action.text.empty()) continue;
+        const auto found = listener_names_.find(action.text);
+        if (found != listener_names_.end()) {
+          action.listener = found->second;
+          continue;
+        }
+        std::vector<std::string_view> names;
+        for (const Listener& listener : config_.listeners) names.push_back(listener.name);
+        report_.unknown(action.place, "listener", action.text, names);
+      }
   }
 
   using Numbers = std::unordered_map<std::string_view, std::uint32_t>;

@@ -161,6 +161,7 @@ Properties properties(const Config& config) {
   list.add("error_log", concat(target_text(config.error_log), " level ", config.error_log.level));
   list.add("access_log", access_log_text(config.access_log));
   list.add("max_connections", none_or(config.max_connections));
+  list.add("drain_delay", limit_text(config.drain_delay));
   list.add("shutdown_timeout", duration_text(config.shutdown_timeout));
   for (const Cidr& range : config.trusted_proxies)
     list.at(&range.place, "trusted_proxies", range.text, Property::Kind::Set).meaning =
@@ -293,6 +294,7 @@ std::string action_text(const Config& config, const Action& action) {
       return concat("respond ", std::to_string(action.status), action.text.empty() ? "" : " ",
                     action.text.empty() ? "" : quoted_template(action.text));
     case Act::Metrics: return "metrics";
+    case Act::Ready: return concat("ready", action.text.empty() ? "" : " ", action.text);
     case Act::Close: break;
   }
   return "close";

@@ -15,7 +15,7 @@ namespace weir::config {
 namespace {
 
 constexpr std::array<std::uint16_t, 5> redirects = {301, 302, 303, 307, 308};
-constexpr std::string_view no_action = "write forward, respond, redirect, metrics or close";
+constexpr std::string_view no_action = "write forward, respond, redirect, metrics, ready or close";
 
 class RouteBlock {
  public:
@@ -135,6 +135,7 @@ class RouteBlock {
       case Word::Respond: respond(values); break;
       case Word::Redirect: redirect(values); break;
       case Word::Metrics: route_.action.kind = Act::Metrics; break;
+      case Word::Ready: ready(values); break;
       default: route_.action.kind = Act::Close; break;
     }
   }
@@ -160,6 +161,14 @@ class RouteBlock {
     if (status && (*status == 204 || *status == 304))
       report_.error(values[1].at, concat("an answer with status ", values[0].text, " has no text"),
                     "leave the text out");
+  }
+
+  // Which listener that is comes out when all are known.
+  void ready(std::span<const Value> values) {
+    route_.action.kind = Act::Ready;
+    if (values.empty()) return;
+    route_.action.text = read_name(values[0], "listener", report_);
+    route_.action.place = values[0].at;
   }
 
   void redirect(std::span<const Value> values) {

@@ -27,6 +27,7 @@ enum class Failure : std::uint8_t {
   RequestHeaderTimeout,   ///< 408
   RequestBodyTimeout,     ///< 408
   RequestTimeout,         ///< the whole exchange took too long: 504
+  DrainTimeout,           ///< the time of a drain was up before the answer: 503
   ClientGone,             ///< closed or reset before the answer; logged as 499
   ClientSendTimeout,      ///< the client does not read
   // Nobody to ask.

@@ -11,8 +11,6 @@ namespace weir::net {
 
 namespace {
 
-constexpr int backlog = 65'535;  // the kernel cuts it to net.core.somaxconn
-
 Error failed(const Address& address, const char* what) {
   return Error(Errc::System, address.text() + ": " + what + ": " + strerror(errno));
 }
@@ -50,7 +48,7 @@ Result<Fd> listen_on(const Address& address, const ListenOptions& options) {
     if (options.defer_accept) setsockopt(fd.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
   }
   if (::bind(fd.get(), address.get(), address.size()) != 0) return failed(address, "bind");
-  if (::listen(fd.get(), backlog) != 0) return failed(address, "listen");
+  if (::listen(fd.get(), listen_backlog) != 0) return failed(address, "listen");
   return fd;
 }
 

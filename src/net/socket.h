@@ -10,6 +10,9 @@
 
 namespace weir::net {
 
+/// Clients that may wait to be accepted; the kernel cuts it to net.core.somaxconn.
+inline constexpr int listen_backlog = 65'535;
+
 /// Options of a listening TCP socket.
 struct ListenOptions {
   bool reuse_port = true;    ///< several sockets share the address

@@ -161,6 +161,11 @@ void TcpTransport::flush_queue() {
   if (queue_.empty() && shut_down_) ::shutdown(fd_, SHUT_WR);
 }
 
+bool TcpTransport::has_unread() const {
+  char byte;
+  return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
 bool TcpTransport::is_broken() {
   // A reset is told as readable and writable, not as closed.  Not by a read: behind the peer's end it
   // says only that, though a reset came after it.

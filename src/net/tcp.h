@@ -44,6 +44,9 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
   IoResult splice_to(int pipe, std::size_t most) override;
   IoResult splice_from(int pipe, std::size_t most) override;
 
+  /// True if bytes or the end lie in the socket, told of or not; asks the kernel.
+  bool has_unread() const;
+
   bool is_watched() const { return watch_.is_started(); }
   int fd() const { return fd_; }
 

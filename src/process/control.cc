@@ -54,6 +54,7 @@ std::uint64_t seed() { return static_cast<std::uint64_t>(wall_clock_us()); }
 class Control final : private upstream::RegistryEvents,
                       private upstream::HealthEvents,
                       private admin::Daemon,
+                      private admin::DrainEvents,
                       private admin::RecordSink,
                       private JudgeHost,
                       private event::ReadyEvents,
@@ -74,8 +75,11 @@ class Control final : private upstream::RegistryEvents,
         ejector_(loop, registry_, segment),
         names_(loop, *view->config, registry_),
         state_log_(loop, registry_, *this),
-        fleet_{view,   registry_, health_, shm::Counters(segment, 0),  {}, segment, events_,
-               audit_, *this,     judge_,  segment.layout().started_us},
+        drains_(
+            loop, segment, [this]() -> const config::Config& { return fleet_.config(); }, events_,
+            *this),
+        fleet_{view,  registry_, health_, shm::Counters(segment, 0),  {}, segment, events_, audit_,
+               *this, judge_,    drains_, segment.layout().started_us},
         judge_(*this, loop, channel, segment, fleet_, std::move(setup.history)),
         tell_workers_(*this),
         reap_(*this) {
@@ -100,6 +104,7 @@ class Control final : private upstream::RegistryEvents,
     ejector_.resume();
     // Those whose wake-up a former control took without living to read them.
     ejector_.drain_notices();
+    drains_.resume();
     waker_.start(loop_, own_waker(), event::Watch::Edge::LevelRead, *this);
     for (std::size_t i = 0; i < setup_.admin.size(); ++i)
       sockets_.push_back(std::make_unique<admin::AdminSocket>(
@@ -150,6 +155,7 @@ class Control final : private upstream::RegistryEvents,
 
   void on_settled() override {
     registry_.retire(0, {"file", ""});
+    drains_.forget_absent();
     if (former_) change_checks(*std::exchange(former_, nullptr)->config);
     count_workers();
     set_log_threshold(level_from(config().error_log.level));
@@ -221,6 +227,9 @@ class Control final : private upstream::RegistryEvents,
     ejector_.forget(slot);
     if (checked_.erase(slot) > 0) health_.remove(slot);
   }
+
+  // From the drains.
+  void on_drain_order() noexcept override { loop_.post(tell_workers_); }
 
   // From the checks.
   void on_health(std::uint32_t slot, bool up, std::string_view why) noexcept override {
@@ -328,6 +337,7 @@ class Control final : private upstream::RegistryEvents,
   upstream::Ejector ejector_;
   Names names_;
   mutable admin::StateLog state_log_;
+  admin::Drains drains_;
   admin::Fleet fleet_;
   Judge judge_;
   event::Task tell_workers_;

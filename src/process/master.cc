@@ -8,6 +8,7 @@
 #include "process/log_port.h"
 #include "process/reload.h"
 #include "process/start.h"
+#include "shm/drain.h"
 #include "shm/in_flight.h"
 #include "shm/server_table.h"
 #include "shm/slot_table.h"
@@ -41,10 +42,14 @@ class Master final : private ReloadHost {
         reload_(*this, assets_, path),
         slots_(*assets_.segment),
         in_flight_(*assets_.segment, 0),
-        servers_(*assets_.segment) {
+        servers_(*assets_.segment),
+        drain_(*assets_.segment) {
     std::uint32_t most = assets_.segment->layout().workers;
     children_.reserve(most + 2);
-    for (std::uint32_t i = 0; i < most; ++i) servers_.forget_worker(i);
+    for (std::uint32_t i = 0; i < most; ++i) {
+      servers_.forget_worker(i);
+      drain_.forget_worker(i);
+    }
     add_child(Role::Writer, 0);
     add_child(Role::Control, 0);
     for (std::uint32_t i = 0; i < assets_.plan.workers; ++i) add_child(Role::Worker, i);
@@ -53,7 +58,7 @@ class Master final : private ReloadHost {
   int run();
 
  private:
-  enum class Phase { Starting, Running, Draining, Stopping };
+  enum class Phase { Starting, Running, Leaving, Draining, Stopping };
 
   void add_child(Role role, std::uint32_t index) {
     children_.emplace_back();
@@ -69,7 +74,8 @@ class Master final : private ReloadHost {
   void became_ready();
   void assign_slots();
   void wake_workers();
-  void drain(std::uint64_t limit_ms);
+  void leave(std::uint64_t limit_ms);
+  void drain();
   void stop_workers();
   void stop_rest();
   void reopen_logs();
@@ -90,11 +96,13 @@ class Master final : private ReloadHost {
   shm::SlotTable slots_;
   shm::InFlight in_flight_;
   shm::ServerTable servers_;
+  shm::Drain drain_;
   std::unique_ptr<LogPort> log_port_;
   std::vector<Child> children_;
   Fd signals_;
   Phase phase_ = Phase::Starting;
-  std::uint64_t deadline_us_ = 0;  ///< of draining or stopping; 0 = none
+  std::uint64_t deadline_us_ = 0;  ///< of leaving, draining or stopping; 0 = none
+  std::uint64_t limit_ms_ = 0;     ///< of draining, once it begins; 0 = none
   int status_ = 0;
 };
 
@@ -188,7 +196,7 @@ void Master::take_message(Child& child) {
   if (message->type == net::MessageType::Shutdown && phase_ == Phase::Running) {
     std::uint64_t ms = to_number(message->bytes).value_or(0);
     log(Level::Notice, "an operator shuts weir down");
-    return drain(ms ? ms : assets_.plan.shutdown_ms);
+    return leave(ms ? ms : assets_.plan.shutdown_ms);
   }
   if (message->type != net::MessageType::Ready) return;
   child.ready = true;
@@ -260,11 +268,12 @@ void Master::buried(Child& child, int status) {
   if (child.role == Role::Worker) {
     in_flight_.clear_worker(child.index, servers_.used());
     servers_.forget_worker(child.index);
+    drain_.forget_worker(child.index);
     assign_slots();
   }
   reload_.on_death(child);
   if (child.leaving) return retire(child);
-  bool wanted = phase_ == Phase::Starting || phase_ == Phase::Running || child.role != Role::Worker;
+  bool wanted = phase_ < Phase::Draining || child.role != Role::Worker;
   if (phase_ == Phase::Stopping || !wanted) {
     if (child.role == Role::Worker && !is_running(Role::Worker)) stop_rest();
     return;
@@ -295,10 +304,26 @@ bool Master::is_running(Role role) const {
                      [role](const Child& c) { return c.role == role && c.pid; });
 }
 
-void Master::drain(std::uint64_t limit_ms) {
+// Whoever is in front of us learns that we leave before we stop to accept, unless that was done already.
+void Master::leave(std::uint64_t limit_ms) {
+  limit_ms_ = limit_ms;
+  if (phase_ == Phase::Leaving) return;
+  std::uint64_t delay_ms = assets_.plan.drain_delay_ms;
+  bool has_left = drain_.order(shm::Drain::instance).phase >= shm::DrainPhase::Draining;
+  if (phase_ != Phase::Running || delay_ms == 0 || has_left) return drain();
+  phase_ = Phase::Leaving;
+  deadline_us_ = monotonic_us() + delay_ms * 1000;
+  drain_.end(shm::DrainPhase::Leaving);
+  log(Level::Notice, "weir leaves: not ready any more, and serving for ", delay_ms, " ms yet");
+  wake_workers();
+}
+
+void Master::drain() {
   phase_ = Phase::Draining;
-  deadline_us_ = limit_ms ? monotonic_us() + limit_ms * 1000 : 0;
+  deadline_us_ = limit_ms_ ? monotonic_us() + limit_ms_ * 1000 : 0;
   for (Child& child : children_) child.start_at_us = 0;
+  drain_.end(shm::DrainPhase::Draining);
+  wake_workers();
   tell(Role::Worker, net::MessageType::Drain);
   if (!is_running(Role::Worker)) stop_rest();
 }
@@ -388,9 +413,11 @@ void Master::take_signal() {
         log(Level::Notice, "SIGUSR2: this version does not upgrade in place; nothing changes");
         break;
       case SIGUSR1: reopen_logs(); break;
-      case SIGQUIT: drain(0); break;
+      case SIGQUIT:
+        if (phase_ != Phase::Stopping) leave(0);
+        break;
       case SIGTERM:
-        phase_ == Phase::Draining ? stop_workers() : drain(assets_.plan.shutdown_ms);
+        phase_ < Phase::Leaving ? leave(assets_.plan.shutdown_ms) : stop_workers();
         break;
       case SIGINT: stop_workers(); break;
       default: break;
@@ -415,6 +442,7 @@ void Master::run_timers() {
   reload_.on_timer();
   if (deadline_us_ == 0 || deadline_us_ > now) return;
   deadline_us_ = 0;
+  if (phase_ == Phase::Leaving) return drain();
   if (phase_ == Phase::Draining) return stop_workers();
   for (const Child& child : children_)
     if (child.pid) ::kill(child.pid, SIGKILL);

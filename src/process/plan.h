@@ -38,6 +38,7 @@ struct Plan {
   std::uint64_t max_connections = 0;
   std::uint64_t pipes = 0;  ///< a worker may have open for large bodies
   std::uint64_t shutdown_ms = 30'000;
+  std::uint64_t drain_delay_ms = 0;
   std::string chroot, pid_file, state_file;
   std::vector<AdminPlan> admin;
   config::LogTarget error_log, access_log;

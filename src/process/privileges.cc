@@ -75,6 +75,7 @@ constexpr int everybody[] = {
     SCMP_SYS(gettid),
     SCMP_SYS(gettimeofday),
     SCMP_SYS(ioctl),
+    SCMP_SYS(listen),
     SCMP_SYS(lseek),
     SCMP_SYS(madvise),
     SCMP_SYS(membarrier),

@@ -43,7 +43,13 @@ Runtime::Runtime(event::Loop& loop, Setup& setup, const shm::Segment& segment, L
       net_{loop, outbox_, {read_buffer_.get(), read_buffer_bytes}},
       tallies_(loop, setup, segment, log_port),
       context_{net_, nullptr, segment, {}, tallies_, nullptr, Random(random_seed())},
-      drain_check_(*this) {
+      drain_check_(*this),
+      departure_(
+          loop, segment, setup.index,
+          [this](const Departure::Visit& visit) {
+            for (const auto& [number, listener] : listeners_) visit(number, *listener);
+          },
+          [this] { process::wake(setup_.control_waker()); }) {
   for (ListeningSocket& socket : setup.sockets) sockets_.push_back({std::move(socket)});
 }
 
@@ -60,6 +66,7 @@ void Runtime::start(Snapshot first) {
   });
   cursor_ = servers_.changes();
   adopt(std::move(first));
+  departure_.start();
   servers_.saw(setup_.index, cursor_);
   update_servers();
 }
@@ -155,6 +162,7 @@ void Runtime::adopt_listeners(const proxy::Snapshot& next) {
     listener->leave();
     leaving_.push_back(std::move(listener));
   }
+  departure_.apply();
 }
 
 // Sockets whose address nobody listens on any more are closed here; the master closes its own.
@@ -171,7 +179,7 @@ void Runtime::update_slots() {
       std::max<std::uint64_t>(setup_.plan.max_connections / setup_.plan.workers, 1);
   for (const auto& [number, listener] : listeners_) listener->limit_clients(most);
   for (Slot& slot : sockets_) {
-    bool mine = !context_.draining && slots_.belongs(slot.socket.slot, setup_.index);
+    bool mine = !departure_.gives_up_sockets() && slots_.belongs(slot.socket.slot, setup_.index);
     auto owner = addresses_.find(slot.socket.address);
     proxy::Listener* wanted =
         mine && owner != addresses_.end() ? listeners_[owner->second].get() : nullptr;
@@ -225,6 +233,7 @@ void Runtime::on_ready(event::Ready) noexcept {
   clear_wake(setup_.worker_waker(setup_.index));
   update_servers();
   look_for_commit();
+  departure_.look();
   update_slots();
   if (report_.question() != 0) report();
   for (const auto& backend : context_.backends)
@@ -242,18 +251,20 @@ void Runtime::report() {
 }
 
 void Runtime::drain() {
-  context_.draining = true;
+  departure_.end([this] {
+    if (leaving_.empty()) loop_.stop();
+    return leaving_.empty();
+  });
   update_slots();
-  on_deadline();
 }
 
+// Those of former generations go when their clients have gone.
 void Runtime::on_deadline() noexcept {
-  std::erase_if(leaving_, [](const auto& listener) { return listener->drain(); });
-  bool empty = leaving_.empty();
-  if (context_.draining)
-    for (const auto& [number, listener] : listeners_) empty = listener->drain() && empty;
-  if (!empty) return drain_check_.set(loop_, loop_.now() + drain_check_us);
-  if (context_.draining) loop_.stop();
+  std::erase_if(leaving_, [](const auto& listener) {
+    (void)listener->go_on();
+    return listener->sessions() == 0;
+  });
+  if (!leaving_.empty()) drain_check_.set(loop_, loop_.now() + drain_check_us);
 }
 
 }  // namespace weir::process

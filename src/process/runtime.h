@@ -10,6 +10,7 @@
 #include "event/watch.h"
 #include "net/outbox.h"
 #include "process/builder.h"
+#include "process/departure.h"
 #include "process/log_port.h"
 #include "process/setup.h"
 #include "process/tallies.h"
@@ -97,6 +98,7 @@ class Runtime final : private upstream::NoticeSink,
   std::uint64_t cursor_ = 0;                ///< changes of servers seen
   event::Watch waker_;
   event::Deadline drain_check_;
+  Departure departure_;
   // Of a reload under way:
   std::uint64_t preparing_ = 0;  ///< generation; 0 = none
   Plan next_plan_;

@@ -44,7 +44,6 @@ struct Context {
   AccessLog* access_log;  ///< null = off
   Random random;
   std::uint64_t connections = 0;  ///< clients of this worker now
-  bool draining = false;
 
   /// Descriptors have run out: closes some idle connections to servers.  False if there were none.
   bool shed_idle() {

@@ -3,7 +3,7 @@
 
 #include <weir/log.h>
 
-#include "net/socket.h"
+#include "net/gate.h"
 #include "proxy/session.h"
 
 #include <errno.h>
@@ -11,12 +11,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace weir::proxy {
 
 namespace {
 
-constexpr int accepts_in_a_row = 32;         // before others get their share
-constexpr std::uint64_t pause_us = 100'000;  // without descriptors, until we try again
+constexpr int accepts_in_a_row = 32;              // before others get their share
+constexpr std::uint64_t on_the_way_us = 500'000;  // until a client that began to connect is here
+constexpr std::uint64_t welcome_us =
+    10'000'000;                                 // for who came through a narrow gate to be accepted
+constexpr std::uint64_t polite_us = 1'000'000;  // for the last answers to leave
+constexpr std::uint32_t closes_in_a_row = 256;  // of idle clients, before others get their share
+constexpr std::uint64_t pause_us = 100'000;     // without descriptors, until we try again
 
 }  // namespace
 
@@ -25,7 +32,7 @@ struct Listener::Socket final : private event::ReadyEvents {
   Socket(Listener& owner, int socket) : listener(owner), fd(socket) {}
 
   void watch() {
-    if (!ready.is_started())
+    if (!ready.is_started() && !shut)
       ready.start(listener.context_.net.loop, fd, event::Watch::Edge::LevelRead, *this);
   }
   void on_ready(event::Ready) noexcept override { (void)listener.accept_from(*this); }
@@ -34,6 +41,8 @@ struct Listener::Socket final : private event::ReadyEvents {
   Listener& listener;
   int fd;
   event::Watch ready;
+  std::uint64_t narrowed_at = 0;  ///< since when nobody new is let in; 0 = clients are welcome
+  bool shut = false;
 };
 
 Listener::Listener(Context& context, std::shared_ptr<const Rules> rules)
@@ -55,6 +64,11 @@ Listener::~Listener() {
 
 void Listener::accept_on(int fd) {
   sockets_.push_back(std::make_unique<Socket>(*this, fd));
+  // Whoever watched it before may have died in the middle of closing or opening it.
+  if (gates_closed_)
+    close_gates();
+  else
+    open_gate(fd);
   if (!paused_) sockets_.back()->watch();
 }
 
@@ -63,7 +77,7 @@ void Listener::stop_accepting(int fd) {
 }
 
 void Listener::accept_last(int fd) {
-  net::refuse_new_connections(fd);
+  net::narrow_gate(fd);
   for (const auto& socket : sockets_)
     if (socket->fd == fd)
       while (accept_from(*socket)) continue;
@@ -101,6 +115,7 @@ void Listener::start_session(int fd, const net::Address& peer) {
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
+  if (gates_closed_ || context_.net.loop.now() < welcome_until_) net::welcome(fd);
   (new Session(context_, *this, fd, peer))->start();
 }
 
@@ -117,14 +132,75 @@ void Listener::on_deadline() noexcept {
   for (const auto& socket : sockets_) socket->watch();
 }
 
-bool Listener::drain() {
+void Listener::close_gates() {
+  gates_closed_ = true;
+  for (const auto& socket : sockets_) {
+    if (socket->narrowed_at != 0) continue;
+    socket->narrowed_at = context_.net.loop.now();
+    socket->shut = !net::is_listening(socket->fd);
+    if (!socket->shut) net::narrow_gate(socket->fd);
+  }
+}
+
+void Listener::open_gate(int fd) {
+  if (net::open_gate(fd)) welcome_until_ = context_.net.loop.now() + welcome_us;
+}
+
+void Listener::open_gates() {
+  gates_closed_ = false;
+  expelled_at_ = 0;
+  for (const auto& socket : sockets_) {
+    socket->narrowed_at = 0;
+    socket->shut = false;
+    open_gate(socket->fd);
+    if (!paused_) socket->watch();
+  }
+}
+
+bool Listener::is_shut() const {
+  return gates_closed_ && std::all_of(sockets_.begin(), sockets_.end(),
+                                      [](const auto& socket) { return socket->shut; });
+}
+
+// Whoever is in the queue believes to be connected, so they are accepted first.
+void Listener::go_on_closing(Socket& socket) {
+  std::uint64_t now = context_.net.loop.now();
+  if (socket.shut || now < socket.narrowed_at + on_the_way_us || paused_) return;
+  accept_from(socket);
+  if (paused_ || net::has_waiting(socket.fd)) return;
+  socket.ready.stop();
+  socket.shut = true;
+  net::shut_gate(socket.fd);
+}
+
+shm::ClientsLeft Listener::go_on() {
+  if (gates_closed_)
+    for (const auto& socket : sockets_) go_on_closing(*socket);
+  shm::ClientsLeft left;
+  std::uint32_t closed = 0;
   List<Session> sessions;
   sessions.splice_back(all_);
   while (Session* session = sessions.pop_front()) {
     all_.push_back(*session);
-    session->drain();
+    if (session->is_lingering()) continue;
+    if (draining_ && closed < closes_in_a_row && session->close_if_quiet(context_.net.loop.now()))
+      ++closed;
+    else
+      ++(session->is_idle() ? left.idle : left.busy);
   }
-  return session_count_ == 0;
+  return left;
+}
+
+void Listener::expel() {
+  std::uint64_t now = context_.net.loop.now();
+  if (expelled_at_ == 0) expelled_at_ = now;
+  bool at_once = now > expelled_at_ + polite_us;
+  List<Session> sessions;
+  sessions.splice_back(all_);
+  while (Session* session = sessions.pop_front()) {
+    all_.push_back(*session);
+    session->expel(at_once);
+  }
 }
 
 std::uint32_t Listener::describe(shm::Report& report, std::uint32_t at) {

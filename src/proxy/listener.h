@@ -10,6 +10,7 @@
 #include "http/h1_parser.h"
 #include "proxy/context.h"
 #include "proxy/rules.h"
+#include "shm/drain.h"
 #include "shm/report.h"
 
 #include <memory>
@@ -44,11 +45,27 @@ class Listener final : private event::DeadlineEvents {
   void limit_clients(std::uint64_t most) { most_clients_ = most; }
 
   /// It is of no configuration any more: its clients are served, but not for another request.
-  void leave() { leaving_ = true; }
-  bool is_leaving() const { return leaving_; }
+  void leave() { draining_ = true; }
 
-  /// Closes idle clients and lets the others finish their request; true when none is left.
-  bool drain();
+  // Leaving the pool.
+
+  /// From now on an answer is the last of its connection; false takes that back.
+  void set_draining(bool draining) { draining_ = draining; }
+  bool is_draining() const { return draining_; }
+  /// Lets no new clients in: nobody new at once, nobody at all once those on the way have come.
+  void close_gates();
+  /// Lets clients in again.
+  void open_gates();
+  /// No client can come any more.
+  bool is_shut() const;
+  /// Goes on with closing gates and, while it drains, closes clients that have been idle for a while,
+  /// some at a time.  To be called again and again.
+  shm::ClientsLeft go_on();
+  /// Ends all clients: politely the first time, at once some time later.
+  void expel();
+  /// Connections or descriptors have run out: this worker accepts nobody at this moment.
+  bool is_full() const { return paused_ || context_.connections >= most_clients_; }
+
   /// Writes down what its clients are doing, from row `at` on; returns the row behind the last.
   std::uint32_t describe(shm::Report& report, std::uint32_t at);
   std::size_t sessions() const { return session_count_; }
@@ -60,6 +77,8 @@ class Listener final : private event::DeadlineEvents {
   bool accept_from(Socket& socket);
   void start_session(int fd, const net::Address& peer);
   bool pause_accepting();
+  void go_on_closing(Socket& socket);
+  void open_gate(int fd);
   void on_deadline() noexcept override;
 
   Context& context_;
@@ -73,7 +92,10 @@ class Listener final : private event::DeadlineEvents {
   std::uint64_t most_clients_ = 0;
   event::Deadline retry_;
   bool paused_ = false;
-  bool leaving_ = false;
+  bool draining_ = false;
+  bool gates_closed_ = false;
+  std::uint64_t welcome_until_ = 0;  ///< clients may have come through a narrow gate
+  std::uint64_t expelled_at_ = 0;    ///< the first time; 0 = not
 };
 
 }  // namespace weir::proxy

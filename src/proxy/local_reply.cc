@@ -74,6 +74,13 @@ LocalReply make_metrics_reply(const config::Config& config, const shm::Segment& 
   return make(200, metrics_type, arena.copy(text), arena);
 }
 
+LocalReply make_ready_reply(std::string_view why_not, Arena& arena) {
+  std::string text = why_not.empty() ? "ready\n" : concat("not ready: ", why_not, "\n");
+  LocalReply reply = make_text_reply(why_not.empty() ? 200 : 503, arena.copy(text), arena);
+  reply.head->headers.add(arena, "Cache-Control", "no-store");
+  return reply;
+}
+
 LocalReply make_redirect(std::uint16_t status, std::string_view url, Arena& arena) {
   LocalReply reply = make_text_reply(status, "", arena);
   reply.head->headers.add(arena, "Location", url);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Responses that weir makes itself: error pages, `respond`, `redirect`.
+// Responses that weir makes itself: error pages, `respond`, `redirect`, `metrics`, `ready`.
 #pragma once
 
 #include "proxy/record.h"
@@ -26,5 +26,8 @@ LocalReply make_redirect(std::uint16_t status, std::string_view url, Arena& aren
 /// `metrics`: all that has been counted, as Prometheus text.
 LocalReply make_metrics_reply(const config::Config& config, const shm::Segment& segment,
                               Arena& arena);
+
+/// `ready`: 200, or 503 with the reason (empty = ready); never cached.
+LocalReply make_ready_reply(std::string_view why_not, Arena& arena);
 
 }  // namespace weir::proxy

@@ -34,6 +34,8 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
   static const Limits nothing;
   bool forwards = route.action.kind == config::Act::Forward;
   const Limits& backend = forwards ? config.backends[route.action.backend].limits : nothing;
+  if (route.action.kind == config::Act::Ready)
+    policy->listener = config.listeners[route.action.listener].number;
   if (forwards) policy->backend = config.backends[route.action.backend].number;
   const Limits& last = config::default_limits();
   policy->client = client_limits(route.limits, backend, listener.limits, last);

@@ -26,7 +26,8 @@ struct RoutePolicy {
                                                           const config::Route& route);
 
   config::Route route;
-  std::uint32_t backend = 0;  ///< number of the backend it forwards to
+  std::uint32_t backend = 0;   ///< number of the backend it forwards to
+  std::uint32_t listener = 0;  ///< number of the listener whose readiness it tells
   ClientTimeouts client;
   upstream::ServerTimeouts server;
   std::uint64_t queue = 0;                ///< microseconds to wait for a server; 0 = for ever

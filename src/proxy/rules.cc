@@ -35,6 +35,8 @@ std::uint64_t Rules::key(const config::Config& config, const config::Listener& l
   text += std::to_string(listener.number);
   for (const config::Route& route : listener.routes) {
     text += " " + std::to_string(route.number);
+    if (route.action.kind == config::Act::Ready)
+      text += " " + std::to_string(config.listeners[route.action.listener].number);
     if (route.action.kind != config::Act::Forward) continue;
     const config::Backend& backend = config.backends[route.action.backend];
     text += " " + std::to_string(backend.number) + config::print_values(config, backend);

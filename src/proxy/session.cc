@@ -10,6 +10,7 @@ namespace {
 
 constexpr int most_steps = 8;                   // in one turn, before others get their share
 constexpr std::uint64_t linger_us = 5'000'000;  // for the client to read the answer and close
+constexpr std::uint64_t quiet_us = 1'000'000;   // since the last answer, until we may close
 constexpr std::uint64_t unwatched_us =
     1'000'000;  // a request may last this long before we watch its client
 
@@ -77,12 +78,15 @@ void Session::on_broken(http::StreamId, http::Failure failure) {
 
 bool Session::may_keep() const {
   const config::Listener& config = listener_.rules().listener();
-  if (context_.draining || listener_.is_leaving() ||
-      (config.max_requests > 0 && requests_ >= config.max_requests))
+  if (listener_.is_draining() || (config.max_requests > 0 && requests_ >= config.max_requests))
     return false;
-  if (!config.max_lifetime) return true;
-  return context_.net.loop.now() - opened_ <
-         static_cast<std::uint64_t>(config.max_lifetime->count()) * 1000;
+  std::uint64_t end = lifetime_end();
+  return end == 0 || context_.net.loop.now() < end;
+}
+
+std::uint64_t Session::lifetime_end() const {
+  const config::Limit& limit = listener_.rules().listener().max_lifetime;
+  return limit ? opened_ + static_cast<std::uint64_t>(limit->count()) * 1000 : 0;
 }
 
 bool Session::wants_input() const {
@@ -228,8 +232,30 @@ void Session::note_progress() {
 
 void Session::set_timeouts(const ClientTimeouts& timeouts) { timeouts_ = &timeouts; }
 
-void Session::drain() {
-  if (phase_ == Phase::Idle && inbox_.empty()) die();
+// A client may send the next request at any time, but most do it soon after the answer.  Whoever does so
+// later has time to notice that we have closed.
+bool Session::close_if_quiet(std::uint64_t now) {
+  if (!is_idle() || now < progress_ + quiet_us || transport_.has_unread()) return false;
+  die();
+  return true;
+}
+
+void Session::expel(bool at_once) {
+  if (at_once) return stream_ ? stream_->fail(http::Failure::None) : die();
+  switch (phase_) {
+    case Phase::Idle:
+    case Phase::Head: return die();
+    case Phase::Raw: return end_tunnel();
+    case Phase::Request: return stream_->fail(http::Failure::DrainTimeout);
+    default: return;  // it ends by itself
+  }
+}
+
+void Session::end_tunnel() {
+  if (leaving_tunnel_) return;
+  leaving_tunnel_ = true;
+  note_progress();
+  stream_->end_tunnel();
 }
 
 void Session::describe(shm::SessionRow& row) const {
@@ -268,7 +294,10 @@ void Session::arm() {
   switch (phase_) {
     case Phase::Idle: at = after(progress_, timeouts_->idle); break;
     case Phase::Head: at = after(begun_, timeouts_->header); break;
-    case Phase::Raw: at = after(progress_, timeouts_->tunnel); break;
+    case Phase::Raw:
+      at = leaving_tunnel_ ? progress_ + linger_us
+                           : earlier(after(progress_, timeouts_->tunnel), lifetime_end());
+      break;
     case Phase::Lingering: at = progress_ + linger_us; break;
     case Phase::Request:
       if (wants_input()) at = after(progress_, timeouts_->body);
@@ -294,7 +323,9 @@ void Session::on_deadline() noexcept {
     case Phase::Idle:
     case Phase::Lingering: return die();
     case Phase::Head: return open_stream().fail(http::Failure::RequestHeaderTimeout);
-    case Phase::Raw: return stream_->fail(http::Failure::None);
+    case Phase::Raw:
+      if (!leaving_tunnel_ && passed(lifetime_end(), 1)) return end_tunnel();
+      return stream_->fail(http::Failure::None);
     case Phase::Request:
       if (passed(begun_, timeouts_->request)) return stream_->fail(http::Failure::RequestTimeout);
       if (wants_input() && passed(progress_, timeouts_->body))

@@ -58,8 +58,15 @@ class Session final : public Pooled<Session>,
 
   /// May the present request be followed by another one?
   bool may_keep() const;
-  /// Closes it now if it is idle, else after the present request.
-  void drain();
+
+  /// Between two requests, or before the first.
+  bool is_idle() const { return phase_ == Phase::Idle && inbox_.empty(); }
+  /// Has said and heard all, and waits only for its client to close.
+  bool is_lingering() const { return phase_ == Phase::Lingering; }
+  /// Closes it if it is idle and has been for so long that hardly a request is on its way.
+  bool close_if_quiet(std::uint64_t now);
+  /// Ends it whatever it does: with an answer, a tunnel cleanly; or `at_once`.
+  void expel(bool at_once);
 
   /// Writes down what it is doing.
   void describe(shm::SessionRow& row) const;
@@ -86,6 +93,8 @@ class Session final : public Pooled<Session>,
   void discard();
   void die();
   void arm();
+  std::uint64_t lifetime_end() const;
+  void end_tunnel();
   Stream& open_stream();
 
   Context& context_;
@@ -105,6 +114,7 @@ class Session final : public Pooled<Session>,
   Phase phase_ = Phase::Idle;
   bool pumping_ = false;
   bool keep_ = false;
+  bool leaving_tunnel_ = false;  ///< both sides have been told that it ends
 };
 
 }  // namespace weir::proxy

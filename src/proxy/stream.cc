@@ -8,6 +8,7 @@
 #include "http/forwarding.h"
 #include "http/message.h"
 #include "proxy/local_reply.h"
+#include "proxy/readiness.h"
 #include "proxy/session.h"
 #include "proxy/variables.h"
 
@@ -98,6 +99,12 @@ void Stream::act() {
     case config::Act::Close: return fail(http::Failure::Denied);
     case config::Act::Metrics: {
       LocalReply reply = make_metrics_reply(*context_.snapshot->config, context_.segment, arena_);
+      return answer(*reply.head, reply.body);
+    }
+    case config::Act::Ready: {
+      std::string_view why = why_not_ready(context_.segment, policy_->listener);
+      if (why.empty() && session_.listener().is_full()) why = "no more connections are accepted";
+      LocalReply reply = make_ready_reply(why, arena_);
       return answer(*reply.head, reply.body);
     }
     case config::Act::Respond: {

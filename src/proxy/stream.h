@@ -96,6 +96,8 @@ class Stream final : public Pooled<Stream>,
   net::IoResult move_response();
   /// Either side of a tunnel can move.
   void run_tunnel();
+  /// Ends a tunnel once what was read from one side has left to the other.
+  void end_tunnel();
 
   // For filters.
   RequestHead& request() override { return *request_; }

@@ -147,7 +147,12 @@ void Stream::start_tunnel(ResponseHead& head) {
 // Moves one direction as far as it goes now; false if it broke.
 bool Stream::move_direction(net::Pump& pump, net::Transport& from, net::Transport& to, Inbox& early,
                             bool& ended) {
-  if (ended) return true;
+  if (ended) {
+    // Nothing more is read; what lies in the pipe goes out.
+    if (pump.held() > 0) (void)pump.move(context_.net, to, to, 0);
+    if (pump.held() == 0) to.shut_down();
+    return !to.has_failed();
+  }
   if (!early.empty()) {
     Gather& out = context_.net.outbox.to(to);
     std::span<char> bytes = early.bytes();
@@ -179,12 +184,19 @@ void Stream::run_tunnel() {
   net::Transport& server = connection.transport();
   bool whole = move_direction(up_, client, server, session_.inbox(), up_ended_) &&
                move_direction(down_, server, client, connection.inbox(), down_ended_);
-  if (whole && !(up_ended_ && down_ended_ && client.queued() == 0 && server.queued() == 0)) return;
+  bool all_left = client.queued() + server.queued() + up_.held() + down_.held() == 0 && up_ended_ &&
+                  down_ended_;
+  if (whole && !all_left) return;
   phase_ = Phase::Finish;
   request_done_ = response_done_ = true;
   attempt_.reset();
   if (!whole) return session_.abort();
   session_.finish(false);
+}
+
+void Stream::end_tunnel() {
+  up_ended_ = down_ended_ = true;
+  run_tunnel();
 }
 
 void Stream::describe(shm::SessionRow& row, std::uint64_t now) const {

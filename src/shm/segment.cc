@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "shm/counters.h"
+#include "shm/drain.h"
 #include "shm/generation.h"
 #include "shm/identities.h"
 #include "shm/in_flight.h"
@@ -69,6 +70,7 @@ void plan(const Layout& layout, Directory& directory) {
   add("notices", Notices::bytes(layout));
   add("identities", Identities::bytes(layout));
   add("generation", Generation::bytes(layout));
+  add("drain", Drain::bytes(layout));
   add("counters", Counters::bytes(layout));
   add("reports", Report::bytes(layout));
   add("rings", LogRing::bytes(layout));

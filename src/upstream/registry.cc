@@ -28,20 +28,6 @@ void Registry::set_mark(shm::Mark& mark, const Cause& cause) {
   shm::set_text(mark.why, cause.why);
 }
 
-std::string_view Registry::word(Override state) {
-  static constexpr std::string_view words[] = {"auto", "up", "drain", "down"};
-  return words[static_cast<std::size_t>(state)];
-}
-std::string_view Registry::word(Use use) {
-  static constexpr std::string_view words[] = {"free",     "up",    "half-open",
-                                               "starting", "drain", "down"};
-  return words[static_cast<std::size_t>(use)];
-}
-std::string_view Registry::word(Health health) {
-  static constexpr std::string_view words[] = {"unchecked", "starting", "up", "down"};
-  return words[static_cast<std::size_t>(health)];
-}
-
 Registry::Registry(const shm::Segment& segment, const config::Config& config,
                    RegistryEvents& events)
     : table_(segment), in_flight_(segment, 0), counters_(segment, 0), events_(events) {
@@ -98,25 +84,6 @@ std::optional<std::uint32_t> Registry::find(std::uint32_t backend, std::string_v
   return found->second;
 }
 
-std::string Registry::reason(std::uint32_t slot) const {
-  const shm::ServerRow& row = entries_[slot].row;
-  const shm::ServerColumns& columns = entries_[slot].columns;
-  auto said = [](const char* what, const shm::Mark& mark) {
-    std::string text = std::string(what) + " by " + mark.by;
-    return mark.why[0] ? text + ": " + mark.why : text;
-  };
-  if (columns.leaving) return said("removed", columns.overridden);
-  if (columns.override_state == Override::Drain) return said("drained", columns.overridden);
-  if (columns.override_state == Override::Down) return said("taken down", columns.overridden);
-  if (row.address.size == 0) return std::string(columns.at) + " does not resolve yet";
-  if (columns.override_state == Override::Up) return said("kept up", columns.overridden);
-  if (columns.health != Health::Unchecked || columns.ejection != Ejection::None)
-    return columns.operational.why[0]
-               ? std::string(columns.operational.by) + ": " + columns.operational.why
-               : std::string(columns.operational.by);
-  return columns.runtime ? "added at run time, no check" : "in the file, no check";
-}
-
 void Registry::count(const Entry& entry, int sign) {
   bool takes = entry.row.use == Use::Up || entry.row.use == Use::HalfOpen;
   if (!takes || entry.row.weight == 0) return;
@@ -158,7 +125,24 @@ void Registry::tell(std::string_view type, std::uint32_t slot, std::string from,
     told_.push_back({type, slot, std::move(from), std::move(to), std::string(cause.why),
                      std::string(cause.by)});
   else
-    events_.on_server_event({type, slot, std::move(from), std::move(to), cause.why, cause.by});
+    say({type, slot, std::move(from), std::move(to), cause.why, cause.by});
+}
+
+void Registry::say(const ServerEvent& event) {
+  if (event.type == "server.use" && event.to == word(Use::Drain))
+    draining_.push_back({event.slot, table_.changes()});
+  events_.on_server_event(event);
+}
+
+// Drained is who takes nothing more, as all have seen, and has nothing any more.
+void Registry::look_at_draining(std::uint64_t seen_by_all) {
+  std::erase_if(draining_, [&](const Waiting& draining) {
+    if (row(draining.slot).use != Use::Drain) return true;
+    if (seen_by_all < draining.since || in_flight_.load(draining.slot) > 0) return false;
+    const std::string by = columns(draining.slot).overridden.by;
+    tell("server.drained", draining.slot, "", "", {by, "nothing is in flight there"});
+    return true;
+  });
 }
 
 void Registry::keep(std::uint32_t slot) {
@@ -180,8 +164,7 @@ void Registry::commit() {
   for (std::uint32_t slot : added_) show(slot);
   for (const auto& [slot, entry] : saved_) show(slot);
   for (std::uint32_t slot : departed_) leaving_.push_back({slot, table_.changes()});
-  for (const Told& told : told_)
-    events_.on_server_event({told.type, told.slot, told.from, told.to, told.why, told.by});
+  for (const Told& told : told_) say({told.type, told.slot, told.from, told.to, told.why, told.by});
   for (std::uint32_t slot : kept_) events_.on_override(slot);
 }
 
@@ -343,7 +326,10 @@ void Registry::vacate(std::uint32_t slot, std::uint64_t since) {
 
 void Registry::release(std::uint32_t slot) {
   const std::string by = columns(slot).overridden.by;
-  tell("server.removed", slot, "", "", {by, "nothing is in flight there"});
+  std::uint32_t left = in_flight_.load(slot);
+  const std::string why = left == 0 ? "nothing is in flight there"
+                                    : "its time is up, " + std::to_string(left) + " in flight";
+  tell("server.removed", slot, "", "", {by, why});
   events_.on_removed(slot);
   vacate(slot, table_.changes() + 1);
   show(slot);
@@ -351,6 +337,7 @@ void Registry::release(std::uint32_t slot) {
 
 bool Registry::reap_leaving(std::uint64_t seen_by_all, std::int64_t now_us) {
   seen_by_all_ = seen_by_all;
+  look_at_draining(seen_by_all);
   // Only when all have seen that it takes nothing more does an empty column mean that nothing comes.
   std::erase_if(leaving_, [&](const Waiting& leaving) {
     std::int64_t by = entries_[leaving.slot].columns.leave_by_us;
@@ -359,7 +346,7 @@ bool Registry::reap_leaving(std::uint64_t seen_by_all, std::int64_t now_us) {
     release(leaving.slot);
     return true;
   });
-  return !leaving_.empty();
+  return !leaving_.empty() || !draining_.empty();
 }
 
 }  // namespace weir::upstream

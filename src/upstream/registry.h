@@ -28,7 +28,7 @@ namespace weir::upstream {
 
 /// Something happened to a server.
 struct ServerEvent {
-  std::string_view type;  ///< "server.use", "server.added", "server.removed", "server.weight", ...
+  std::string_view type;  ///< "server.use", "server.added", "server.removed", "server.drained", ...
   std::uint32_t slot;
   std::string from, to;
   std::string_view why, by;
@@ -138,7 +138,7 @@ class Registry {
                     const Cause& cause);
   /// What a look-up of its name gave; an unset address keeps the last good one.
   void set_resolved(std::uint32_t slot, const net::Address& address);
-  /// Frees the slots of servers that have left; true if some are still leaving.
+  /// Frees the slots of servers that have left, and tells of those that are drained; true if some are not yet.
   bool reap_leaving(std::uint64_t seen_by_all, std::int64_t now_us);
 
   /// The names of a state as operators write them.
@@ -197,6 +197,8 @@ class Registry {
   static void set_mark(shm::Mark& mark, const Cause& cause);
   void tell(std::string_view type, std::uint32_t slot, std::string from, std::string to,
             const Cause& cause);
+  void say(const ServerEvent& event);
+  void look_at_draining(std::uint64_t seen_by_all);
   void release(std::uint32_t slot);
 
   const config::Config* config_ = nullptr;
@@ -210,7 +212,7 @@ class Registry {
   std::unordered_map<std::string, std::uint32_t> numbers_;        ///< of its backends
   std::unordered_map<std::string, std::uint32_t> names_;
   std::unordered_map<std::string, std::uint32_t> addresses_;  ///< as written, of those not leaving
-  std::vector<Waiting> free_, leaving_;
+  std::vector<Waiting> free_, leaving_, draining_;
   std::uint64_t seen_by_all_ = 0;
   bool quiet_ = false;  ///< nothing is told
   // Of a transaction:

@@ -66,6 +66,7 @@ void Registry::take_over(std::uint32_t slot) {
     known.name = concat("#", std::to_string(entry.row.backend));
   work_out(entry.row, entry.columns);
   if (entry.columns.leaving) leaving_.push_back({slot, table_.changes()});
+  if (entry.row.use == Use::Drain) draining_.push_back({slot, table_.changes()});
   place(slot, entry);
   // A former control may have died between the columns and the row.
   table_.publish(slot, entries_[slot].row, entries_[slot].columns);

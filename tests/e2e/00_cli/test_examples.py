@@ -46,13 +46,16 @@ class Example:
 
 
 def admin(example):
-    assert example.ask(port=9090, request=get("/healthz")).body == b"ok\n"
+    assert example.ask(port=9090, request=get("/healthz")).body == b"ready\n"
     assert b"weir_" in example.ask(port=9090, request=get("/metrics")).body
     assert "app/one" in example.weirctl("weir-read.sock", "show", "servers").stdout
     addition = ["server", "add", "app", "three", f"127.0.0.1:{example.weir.port('p9003')}"]
     assert example.weirctl("weir-read.sock", *addition).returncode != 0
     assert example.weirctl("weir-admin.sock", *addition).returncode == 0
     wait_until(lambda: b"three" in example.ask().body, "an answer of the server that was added")
+    assert example.weirctl("weir-admin.sock", "drain").returncode == 0
+    assert example.ask(port=9090, request=get("/healthz")).status == 503 and example.ask().status == 200
+    assert example.weirctl("weir-admin.sock", "undrain").returncode == 0
     example.weir.stop()
     example.weir.log.clear()
     example.weir.start()

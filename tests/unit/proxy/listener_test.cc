@@ -147,26 +147,70 @@ TEST_F(ListenerTest, RefusesWhatItCannotUnderstand) {
   EXPECT_EQ(journal.lines, std::vector<std::string>{"unix::0 - 400"});
 }
 
+// Who has just had an answer may be about to ask again; who is silent for longer is not.
 TEST_F(ListenerTest, DrainsByClosingWhoIsIdle) {
   Fd idle = connect(), busy = connect();
   std::string heard, late;
+  std::uint64_t answered = 0;
   ask(idle, "/");
   EXPECT_GT(::send(busy.get(), "GET /late HTTP/1.1\r\nHo", 22, MSG_NOSIGNAL), 0);
   steps
       .when([&] { return listener->sessions() == 2 && journal.requests == 1; },
             [&] {
-              context.draining = true;
+              listener->set_draining(true);
               listener->stop_accepting(listening.get());
+              answered = event::Loop::read_clock();
+              const shm::ClientsLeft left = listener->go_on();
+              EXPECT_EQ(left.idle, 1U);
+              EXPECT_EQ(left.busy, 1U);
             })
-      .when([&] { return !listener->drain() && hear(idle, heard); },
-            [&] { EXPECT_GT(::send(busy.get(), "st: a\r\n\r\n", 9, MSG_NOSIGNAL), 0); })
-      .when([&] { return listener->drain() && hear(busy, late); })
+      .when([&] { return listener->go_on().idle == 0 && hear(idle, heard); },
+            [&] {
+              EXPECT_GE(event::Loop::read_clock() - answered, 900'000U);
+              EXPECT_GT(::send(busy.get(), "st: a\r\n\r\n", 9, MSG_NOSIGNAL), 0);
+            })
+      .when([&] { return listener->go_on().busy == 0 && hear(busy, late); })
       .run();
   EXPECT_THAT(late, EndsWith("/late for unix:"));
   EXPECT_THAT(late, HasSubstr("\r\nConnection: close\r\n"));
   EXPECT_THAT(heard, EndsWith("/ for unix:"));
   EXPECT_EQ(listener->sessions(), 0U);
   EXPECT_EQ(journal.connections, 0);
+}
+
+TEST_F(ListenerTest, DrainedGivesOneMoreAnswerToWhoAsksInTime) {
+  Fd client = connect();
+  std::string heard;
+  ask(client, "/1");
+  steps
+      .when([&] { return journal.requests == 1; },
+            [&] {
+              listener->set_draining(true);
+              ask(client, "/2");
+            })
+      .when([&] {
+        (void)listener->go_on();
+        return hear(client, heard);
+      })
+      .run();
+  EXPECT_THAT(heard, EndsWith("/2 for unix:"));
+  EXPECT_EQ(heard.find("Connection: close"), heard.rfind("Connection: close"));
+  EXPECT_NE(heard.find("Connection: close"), std::string::npos);
+}
+
+TEST_F(ListenerTest, ExpelsWhoHasNotFinished) {
+  Fd idle = connect(), half = connect();
+  std::string heard, nothing;
+  ask(idle, "/");
+  EXPECT_GT(::send(half.get(), "GET /late HTTP/1.1\r\nHo", 22, MSG_NOSIGNAL), 0);
+  steps
+      .when([&] { return listener->sessions() == 2 && journal.requests == 1; },
+            [&] { listener->expel(); })
+      .when([&] { return hear(idle, heard) && hear(half, nothing); })
+      .run();
+  EXPECT_THAT(heard, EndsWith("/ for unix:"));
+  EXPECT_EQ(nothing, "");
+  EXPECT_EQ(listener->sessions(), 0U);
 }
 
 }  // namespace

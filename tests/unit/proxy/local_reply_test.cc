@@ -100,6 +100,16 @@ TEST(LocalReply, Redirects) {
   EXPECT_EQ(field(reply, "Location"), "https://shop.example/a?b=%20");
 }
 
+TEST(LocalReply, Readiness) {
+  Arena arena;
+  const LocalReply yes = make_ready_reply({}, arena), no = make_ready_reply("it leaves", arena);
+  EXPECT_EQ(yes.head->status, 200);
+  EXPECT_EQ(yes.body, "ready\n");
+  EXPECT_EQ(no.head->status, 503);
+  EXPECT_EQ(no.body, "not ready: it leaves\n");
+  EXPECT_EQ(field(no, "Cache-Control"), "no-store");
+}
+
 TEST(LocalReply, Metrics) {
   config::Config config;
   config.listeners.emplace_back().name = "web";

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the registry says of servers in words, for operators.
+#include "upstream/registry.h"
+
+namespace weir::upstream {
+
+using shm::Ejection;
+using shm::Health;
+using shm::Override;
+using shm::Use;
+
+std::string_view Registry::word(Override state) {
+  static constexpr std::string_view words[] = {"auto", "up", "drain", "down"};
+  return words[static_cast<std::size_t>(state)];
+}
+std::string_view Registry::word(Use use) {
+  static constexpr std::string_view words[] = {"free",     "up",    "half-open",
+                                               "starting", "drain", "down"};
+  return words[static_cast<std::size_t>(use)];
+}
+std::string_view Registry::word(Health health) {
+  static constexpr std::string_view words[] = {"unchecked", "starting", "up", "down"};
+  return words[static_cast<std::size_t>(health)];
+}
+
+std::string Registry::reason(std::uint32_t slot) const {
+  const shm::ServerRow& row = entries_[slot].row;
+  const shm::ServerColumns& columns = entries_[slot].columns;
+  auto said = [](const char* what, const shm::Mark& mark) {
+    std::string text = std::string(what) + " by " + mark.by;
+    return mark.why[0] ? text + ": " + mark.why : text;
+  };
+  std::uint32_t left = row.use == Use::Drain ? in_flight_.load(slot) : 0;
+  std::string rest = left > 0 ? "; " + std::to_string(left) + " in flight" : "; nothing in flight";
+  if (columns.leaving) return said("removed", columns.overridden) + rest;
+  if (columns.override_state == Override::Drain) return said("drained", columns.overridden) + rest;
+  if (columns.override_state == Override::Down) return said("taken down", columns.overridden);
+  if (row.address.size == 0) return std::string(columns.at) + " does not resolve yet";
+  if (columns.override_state == Override::Up) return said("kept up", columns.overridden);
+  if (columns.health != Health::Unchecked || columns.ejection != Ejection::None)
+    return columns.operational.why[0]
+               ? std::string(columns.operational.by) + ": " + columns.operational.why
+               : std::string(columns.operational.by);
+  return columns.runtime ? "added at run time, no check" : "in the file, no check";
+}
+
+}  // namespace weir::upstream
