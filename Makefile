@@ -182,6 +182,7 @@ format: ## clang-format over every source file, in place
 # ---- Installing --------------------------------------------------------------------------------
 VERSION = $(shell sed -n 's/.*version = "\(.*\)".*/\1/p' include/weir/version.h)
 MAN_DIR  = $(DESTDIR)$(PREFIX)/share/man/man
+UNIT_DIR = $(PREFIX)/lib/systemd/system
 
 install: $O/weir $O/weirctl $(MAN_MADE) ## install below $(DESTDIR)$(PREFIX)
 	install -D -m 755 $O/weir $(DESTDIR)$(PREFIX)/sbin/weir
@@ -189,9 +190,13 @@ install: $O/weir $O/weirctl $(MAN_MADE) ## install below $(DESTDIR)$(PREFIX)
 	@set -e; for m in $(MAN); do install -D -m 644 $$m $(MAN_DIR)$${m##*.}/$${m##*/}; done
 	install -d $(DESTDIR)$(PREFIX)/share/doc/weir/examples
 	install -m 644 conf/examples/* $(DESTDIR)$(PREFIX)/share/doc/weir/examples
+	install -d $(DESTDIR)$(UNIT_DIR)
+	sed 's|/usr/local/sbin/|$(PREFIX)/sbin/|' contrib/systemd/weir.service >$(DESTDIR)$(UNIT_DIR)/weir.service
+	chmod 644 $(DESTDIR)$(UNIT_DIR)/weir.service
 
 uninstall: ## remove what install installed
 	rm -rf $(DESTDIR)$(PREFIX)/sbin/weir $(DESTDIR)$(PREFIX)/sbin/weirctl $(DESTDIR)$(PREFIX)/share/doc/weir
+	rm -f $(DESTDIR)$(UNIT_DIR)/weir.service
 	@for m in $(MAN); do rm -f $(MAN_DIR)$${m##*.}/$${m##*/}; done
 
 dist: ## weir-VERSION.tar.gz of what is committed

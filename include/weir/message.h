@@ -49,6 +49,7 @@ struct MessageHead {
 
 struct RequestHead : MessageHead {
   Method method = Method::Other;
+  std::string_view received;  ///< all of the head as it came, start line to empty line
   std::string_view method_text;
   std::string_view target;     ///< as received: for logs and for asterisk- and authority-form
   std::string_view authority;  ///< host[:port] as received in Host (or the absolute target)

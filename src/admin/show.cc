@@ -11,6 +11,7 @@
 #include "config/properties.h"
 #include "proxy/metrics.h"
 #include "proxy/readiness.h"
+#include "shm/quarantine.h"
 #include "shm/report.h"
 
 #include <algorithm>
@@ -189,16 +190,18 @@ void show_status(const Call& call, Reply& reply) {
     routable += fleet.registry.routable(backend.number).servers;
   }
   std::string_view why = proxy::why_not_ready(fleet.segment);
-  reply.body = make_record(
-      {"version", "started", "uptime_seconds", "generation", "bundle", "workers", "connections",
-       "requests", "servers", "servers_routable", "changes", "changes_seen", "ready", "drains"},
-      {version, time_text(fleet.started_us), uptime, fleet.view->generation,
-       fleet.view->bundle_hash, static_cast<std::uint64_t>(fleet.workers.size()),
-       total(fleet, shm::Count::ClientsOpen), total(fleet, shm::Count::Requests), servers, routable,
-       fleet.registry.table().changes(), fleet.daemon.seen_by_all(),
-       why.empty() ? std::string("yes") : concat("no: ", why),
-       call.json ? Cell::json(fleet.drains.to_json()) : Cell(drains_text(fleet))},
-      call.json);
+  reply.body =
+      make_record({"version", "started", "uptime_seconds", "generation", "bundle", "workers",
+                   "connections", "requests", "servers", "servers_routable", "changes",
+                   "changes_seen", "ready", "drains", "quarantined"},
+                  {version, time_text(fleet.started_us), uptime, fleet.view->generation,
+                   fleet.view->bundle_hash, static_cast<std::uint64_t>(fleet.workers.size()),
+                   total(fleet, shm::Count::ClientsOpen), total(fleet, shm::Count::Requests),
+                   servers, routable, fleet.registry.table().changes(), fleet.daemon.seen_by_all(),
+                   why.empty() ? std::string("yes") : concat("no: ", why),
+                   call.json ? Cell::json(fleet.drains.to_json()) : Cell(drains_text(fleet)),
+                   shm::Quarantine(fleet.segment).size()},
+                  call.json);
 }
 
 void show_listeners(const Call& call, Reply& reply) {

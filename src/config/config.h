@@ -236,7 +236,8 @@ struct Config {
   std::uint64_t max_connections =
       0;  ///< client connections over all workers; 0 = as descriptors allow
   Milliseconds shutdown_timeout{30000};
-  Limit drain_delay;  ///< between "not ready" and the end of accepting
+  Limit drain_delay;                         ///< between "not ready" and the end of accepting
+  Limit stall_timeout = Milliseconds(5000);  ///< of one turn of a worker's loop
   std::vector<Cidr> trusted_proxies;
   std::vector<AdminSocket> admin;
   std::string state_file;             ///< overrides are kept there; empty = only in memory

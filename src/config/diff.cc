@@ -106,6 +106,8 @@ class Comparison {
     compare(properties(from_), properties(to_), {"", "", "nameserver"});
     objects("admin ", from_.admin, to_.admin,
             [](const AdminSocket& socket) { return quoted(socket.at.text); });
+    for (Change& change : changes_)
+      if (change.object.starts_with("admin ")) change.needs_upgrade = true;
     for (const Backend& backend : from_.backends) old_backends_.emplace(backend.name, &backend);
     for (const Backend& backend : to_.backends) new_backends_.emplace(backend.name, &backend);
     objects("listener ", from_.listeners, to_.listeners,

@@ -76,6 +76,9 @@ class MainBlock {
         if (const auto duration = read_duration(value, report_))
           config_.shutdown_timeout = *duration;
         break;
+      case Word::StallTimeout:
+        if (const auto limit = read_limit(value, report_)) config_.stall_timeout = *limit;
+        break;
       case Word::TrustedProxies:
         for (const Value& range : directive.values)
           if (auto cidr = read_cidr(range, report_)) {

@@ -163,6 +163,7 @@ Properties properties(const Config& config) {
   list.add("max_connections", none_or(config.max_connections));
   list.add("drain_delay", limit_text(config.drain_delay));
   list.add("shutdown_timeout", duration_text(config.shutdown_timeout));
+  list.add("stall_timeout", limit_text(config.stall_timeout));
   for (const Cidr& range : config.trusted_proxies)
     list.at(&range.place, "trusted_proxies", range.text, Property::Kind::Set).meaning =
         canonical_text(range);

@@ -146,6 +146,8 @@ constexpr DirectiveKind kinds[] = {
      "A server: IP:PORT, NAME:PORT or unix:/path; weight 0 to 1000; a backup serves when no other can."},
     {Word::ShutdownTimeout, "shutdown_timeout", InMain, Times::Once, Block::Never, 1, 1, "TIME", "30s",
      "How long requests under way may take to end when weir is drained or stopped."},
+    {Word::StallTimeout, "stall_timeout", InMain, Times::Once, Block::Never, 1, 1, "TIME | none", "5s",
+     "A worker whose loop does not turn for so long is ended, with a report, and replaced."},
     {Word::StartDelay, "start_delay", InCheck, Times::Once, Block::Never, 1, 1, "TIME", "",
      "How long a server that was added is left alone before its first check."},
     {Word::StateFile, "state_file", InMain, Times::Once, Block::Never, 1, 1, "PATH", "",

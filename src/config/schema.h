@@ -88,6 +88,7 @@ enum class Word : std::uint8_t {
   Route,
   Server,
   ShutdownTimeout,
+  StallTimeout,
   StartDelay,
   StateFile,
   Status,

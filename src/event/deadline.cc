@@ -73,9 +73,9 @@ void Wheel::arm() {
 
 void Wheel::tell(int, short, void* object) noexcept {
   auto* wheel = static_cast<Wheel*>(object);
-  wheel->loop_.begin_call();
+  wheel->loop_.begin_call("deadlines");
   wheel->turn();
-  wheel->loop_.end_call("deadlines");
+  wheel->loop_.end_call();
 }
 
 void Wheel::turn() {

@@ -43,9 +43,9 @@ void Loop::run() {
       break;  // nothing can ever happen again
     if (!tasks_.empty()) run_tasks();
     if (end_of_turn_) {
-      begin_call();
+      begin_call("end of turn");
       end_of_turn_->on_task();
-      end_call("end of turn");
+      end_call();
     }
     destroy_the_dead();
     end_turn();
@@ -55,6 +55,7 @@ void Loop::run() {
 void Loop::end_turn() {
   longest_turn_ = std::max(longest_turn_, read_ticks() - turn_begun_);
   turn_begun_ = 0;
+  turn_->store(0, std::memory_order_relaxed);
   if (now_ == 0 || now_ - window_us_ < window_length_us) return;
   last_ = pace();
   longest_call_ = longest_turn_ = 0;
@@ -63,11 +64,20 @@ void Loop::end_turn() {
   window_us_ = read_clock();
 }
 
-Pace Loop::pace() const {
+double Loop::us_per_tick() const {
   double ticks = static_cast<double>(std::max<std::uint64_t>(read_ticks() - window_ticks_, 1));
-  double us_per_tick = static_cast<double>(read_clock() - window_us_) / ticks;
-  auto us = [us_per_tick](std::uint64_t count) {
-    return static_cast<std::uint64_t>(static_cast<double>(count) * us_per_tick);
+  return static_cast<double>(read_clock() - window_us_) / ticks;
+}
+
+std::uint64_t Loop::turn_age() const {
+  if (turn_begun_ == 0) return 0;
+  return static_cast<std::uint64_t>(static_cast<double>(read_ticks() - turn_begun_) *
+                                    us_per_tick());
+}
+
+Pace Loop::pace() const {
+  auto us = [scale = us_per_tick()](std::uint64_t count) {
+    return static_cast<std::uint64_t>(static_cast<double>(count) * scale);
   };
   Pace now{us(longest_turn_), us(longest_call_), longest_name_};
   now.turn_us = std::max(now.turn_us, last_.turn_us);
@@ -79,9 +89,9 @@ void Loop::run_tasks() {
   List<Task> due;
   due.splice_back(tasks_);
   while (Task* task = due.pop_front()) {
-    begin_call();
+    begin_call("task");
     task->events_.on_task();
-    end_call("task");
+    end_call();
   }
 }
 

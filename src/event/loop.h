@@ -10,7 +10,9 @@
 
 #include "base/list.h"
 
+#include <atomic>
 #include <cstdint>
+#include <utility>
 
 struct event_base;
 
@@ -45,6 +47,13 @@ class Reaped {
   friend class Loop;
   Reaped* next_dead_ = nullptr;
   bool dead_ = false;
+};
+
+/// What the loop works for, if it is for something in particular: every client's session is one.  Nobody
+/// asks it anything but who has to tell in what the process died.
+class Subject {
+ protected:
+  ~Subject() = default;
 };
 
 /// How long the loop was busy at a time, in microseconds: the longest turn, and the longest single
@@ -87,24 +96,42 @@ class Loop {
   static std::uint64_t read_clock();
 
   /// A call begins or has returned: the time between is its.  `name` is a static text.
-  void begin_call() {
+  void begin_call(const char* name) {
     tick_ = read_ticks();
-    if (turn_begun_ == 0) turn_begun_ = tick_;
+    call_ = name;
+    if (turn_begun_ != 0) return;
+    turn_begun_ = tick_;
+    turn_->store(++turns_, std::memory_order_relaxed);
   }
-  void end_call(const char* name) {
+  void end_call() {
     std::uint64_t took = read_ticks() - tick_;
+    const char* name = std::exchange(call_, "");
     if (took <= longest_call_) return;
     longest_call_ = took;
     longest_name_ = name;
   }
   Pace pace() const;
 
+  /// From now on `turn` holds the number of the present turn, and 0 while the loop waits.  Whoever sees
+  /// the same number for long knows that this loop does not turn.
+  void publish_turn(std::atomic<std::uint64_t>& turn) { turn_ = &turn; }
+
+  // For who tells in what the process died; they may be asked in a signal handler.
+
+  /// The name of the call that runs; empty between two.
+  const char* call() const { return call_; }
+  const Subject* subject() const { return subject_; }
+  /// For how long this turn has been going on, in microseconds; 0 while the loop waits.
+  std::uint64_t turn_age() const;
+
   Wheel& wheel() { return *wheel_; }
   event_base* base() { return base_; }
 
  private:
+  friend class About;
   /// The processor's own count: far cheaper than a clock, and only the longest is ever converted.
   static std::uint64_t read_ticks();
+  double us_per_tick() const;
   void end_turn();
   void run_tasks();
   void destroy_the_dead();
@@ -120,8 +147,28 @@ class Loop {
   // In ticks:
   std::uint64_t tick_ = 0, turn_begun_ = 0, longest_call_ = 0, longest_turn_ = 0;
   const char* longest_name_ = "";
+  const char* call_ = "";
+  const Subject* subject_ = nullptr;
+  std::atomic<std::uint64_t> own_turn_ = 0;
+  std::atomic<std::uint64_t>* turn_ = &own_turn_;
+  std::uint64_t turns_ = 0;
   std::uint64_t window_ticks_, window_us_;  ///< where this window of ten seconds began
   Pace last_;                               ///< of the window before
+};
+
+/// While it lives, what the loop does is done for `subject`, which must live until the end of the turn.
+class About {
+ public:
+  About(Loop& loop, const Subject& subject) : About(loop, &subject) {}
+  About(Loop& loop, const Subject* subject)
+      : loop_(loop), before_(std::exchange(loop.subject_, subject)) {}
+  ~About() { loop_.subject_ = before_; }
+  About(const About&) = delete;
+  About& operator=(const About&) = delete;
+
+ private:
+  Loop& loop_;
+  const Subject* before_;
 };
 
 #if defined(__x86_64__)

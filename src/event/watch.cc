@@ -11,11 +11,10 @@ void Watch::tell(int, short what, void* object) noexcept {
   auto* watch = static_cast<Watch*>(object);
   // The watch may be gone when the call returns.
   Loop& loop = *watch->loop_;
-  const char* name = watch->events_->call_name();
-  loop.begin_call();
+  loop.begin_call(watch->events_->call_name());
   watch->events_->on_ready(
       {(what & EV_READ) != 0, (what & EV_WRITE) != 0, (what & EV_CLOSED) != 0});
-  loop.end_call(name);
+  loop.end_call();
 }
 
 void Watch::start(Loop& loop, int fd, Edge edge, ReadyEvents& events) {

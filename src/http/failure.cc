@@ -137,6 +137,9 @@ constexpr std::array<Row, count> rows = {{
 
     {FilterFailed,
      {"filter_failed", "proxy_internal_error", 500, Blame::Weir, Again::No, "A filter failed."}},
+    {Quarantined,
+     {"quarantined", "http_request_denied", 403, Blame::Weir, Again::No,
+      "Requests like this one have crashed the proxy."}},
     {Overloaded,
      {"overloaded", "proxy_internal_response", 503, Blame::Weir, Again::No,
       "The proxy is overloaded."}},

@@ -142,6 +142,7 @@ Failure understand_connection(RequestHead& head) {
 Failure parse_request(std::span<char> bytes, Arena& arena, RequestHead& head) {
   const char* at = bytes.data();
   const char* const end = at + bytes.size();
+  head.received = {at, bytes.size()};
   Failure failure = take_request_line(at, end, head);
   if (failure != Failure::None) return failure;
 

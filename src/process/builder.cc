@@ -7,6 +7,7 @@
 #include "upstream/numbering.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -57,6 +58,11 @@ Result<void> Builder::start() {
 }
 
 void* Builder::run(void* builder) {
+  // What is sent to the process is meant for the loop's thread: whoever ends it wants to see that one.
+  sigset_t all;
+  sigfillset(&all);
+  for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) sigdelset(&all, fault);
+  ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), nice_level);
   static_cast<Builder*>(builder)->work();
   return nullptr;

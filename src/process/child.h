@@ -24,11 +24,11 @@ struct Child {
   pid_t pid = 0;  ///< 0 = not running
   net::Channel channel;
   bool ready = false;
-  bool leaving = false;           ///< a worker that is not wanted any more: it drains and ends
-  std::uint64_t generation = 0;   ///< it was started with
-  std::uint64_t started_us = 0;   ///< monotonic
-  std::uint64_t back_off_us = 0;  ///< before the next start; grows while it dies young
-  std::uint64_t start_at_us = 0;  ///< 0 = not waiting
+  bool leaving = false;            ///< a worker that is not wanted any more: it drains and ends
+  std::uint64_t generation = 0;    ///< it was started with
+  std::uint64_t started_us = 0;    ///< monotonic
+  std::uint32_t young_deaths = 0;  ///< in a row
+  std::uint64_t start_at_us = 0;   ///< 0 = not waiting
 
   std::string name() const;
 };

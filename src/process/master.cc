@@ -6,8 +6,11 @@
 #include "process/child.h"
 #include "process/daemon.h"
 #include "process/log_port.h"
+#include "process/notify.h"
+#include "process/pulse.h"
 #include "process/reload.h"
 #include "process/start.h"
+#include "process/supervision.h"
 #include "shm/drain.h"
 #include "shm/in_flight.h"
 #include "shm/server_table.h"
@@ -29,9 +32,7 @@ namespace weir::process {
 
 namespace {
 
-constexpr std::uint64_t young_us = 1'000'000;  // who dies younger than this is held back
-constexpr std::uint64_t first_back_off_us = 100'000;
-constexpr std::uint64_t longest_back_off_us = 10'000'000;
+constexpr std::uint64_t young_us = 1'000'000;       // who dies younger than this is held back
 constexpr std::uint64_t stop_grace_us = 3'000'000;  // between "stop" and SIGKILL
 
 class Master final : private ReloadHost {
@@ -43,7 +44,8 @@ class Master final : private ReloadHost {
         slots_(*assets_.segment),
         in_flight_(*assets_.segment, 0),
         servers_(*assets_.segment),
-        drain_(*assets_.segment) {
+        drain_(*assets_.segment),
+        supervision_(*assets_.segment, assets_.plan.stall_ms * 1000) {
     std::uint32_t most = assets_.segment->layout().workers;
     children_.reserve(most + 2);
     for (std::uint32_t i = 0; i < most; ++i) {
@@ -71,6 +73,7 @@ class Master final : private ReloadHost {
   void take_message(Child& child);
   void reap();
   void buried(Child& child, int status);
+  std::uint64_t hold_back(Child& child);
   void became_ready();
   void assign_slots();
   void wake_workers();
@@ -87,6 +90,7 @@ class Master final : private ReloadHost {
   std::vector<Child>& children() override { return children_; }
   void on_committed() override;
   void replace(Child& child, std::string_view why) override;
+  void on_reloading(bool under_way) override;
   void run_timers();
   int next_timeout() const;
 
@@ -97,6 +101,8 @@ class Master final : private ReloadHost {
   shm::InFlight in_flight_;
   shm::ServerTable servers_;
   shm::Drain drain_;
+  Supervision supervision_;
+  Notify notify_;
   std::unique_ptr<LogPort> log_port_;
   std::vector<Child> children_;
   Fd signals_;
@@ -144,36 +150,15 @@ int Master::run() {
 void Master::start_child(Child& child) {
   child.incarnation += child.started_us != 0;
   if (auto spawned = spawn(child); !spawned) {
-    log(Level::Error, child.name(), ": ", spawned.error().text());
-    child.start_at_us = monotonic_us() + first_back_off_us;
-    return;
+    child.young_deaths = std::max(child.young_deaths + 1, 2U);
+    std::uint64_t wait = hold_back(child);
+    return log(Level::Error, child.name(), ": ", spawned.error().text(), "; tried again in ",
+               wait / 1000, " ms");
   }
-  // The child gets duplicates; what is ours stays ours.
-  Setup setup;
-  setup.role = child.role;
+  child.generation = assets_.history.present().about.number;
+  Setup setup = assets_.setup_of(child.role);
   setup.index = child.index;
   setup.incarnation = child.incarnation;
-  setup.plan = assets_.plan;
-  auto copy = [](const Fd& fd) {
-    return Fd(fd.is_open() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
-  };
-  setup.shared = Fd(::fcntl(assets_.segment->fd(), F_DUPFD_CLOEXEC, 0));
-  setup.bundle = copy(assets_.history.present().bundle);
-  setup.generation = child.generation = assets_.history.present().about.number;
-  for (const Fd& waker : assets_.wakers) setup.wakers.push_back(copy(waker));
-  if (child.role == Role::Worker)
-    for (const ListeningSocket& socket : assets_.sockets)
-      setup.sockets.push_back({copy(socket.fd), socket.slot, socket.address});
-  if (child.role == Role::Control) {
-    for (const Fd& socket : assets_.admin) setup.admin.push_back(copy(socket));
-    setup.history = assets_.history.copy();
-  }
-  if (child.role != Role::Worker)
-    for (const Fd& file : assets_.state) setup.state.push_back(copy(file));
-  if (child.role == Role::Writer) {
-    setup.error_log = copy(assets_.error_log);
-    setup.access_log = copy(assets_.access_log);
-  }
   if (auto sent = send_setup(child.channel, setup); !sent)
     log(Level::Error, child.name(), ": ", sent.error().text());
 }
@@ -222,14 +207,16 @@ void Master::became_ready() {
   log(Level::Notice, "weir ready, ", assets_.plan.workers, " workers");
   if (assets_.plan.error_log.to != config::LogTo::Stderr || !logs(Level::Notice))
     std::fputs("weir ready\n", stderr);
+  notify_.ready("serving, " + std::to_string(assets_.plan.workers) + " workers");
   daemon_.started();
 }
 
-// A socket whose worker is not ready goes to another one, so that nothing waits for the dead.
+// A socket whose worker is not ready, or does not turn its loop, goes to another one, so that nothing waits for the dead.
 void Master::assign_slots() {
   std::vector<std::uint32_t> able;
   for (const Child& child : children_)
-    if (child.role == Role::Worker && child.ready && !child.leaving) able.push_back(child.index);
+    if (child.role == Role::Worker && child.ready && !child.leaving && !supervision_.is_late(child))
+      able.push_back(child.index);
   if (able.empty())
     for (std::uint32_t i = 0; i < assets_.plan.workers; ++i) able.push_back(i);
   std::size_t next = 0;
@@ -245,13 +232,19 @@ void Master::wake_workers() {
 }
 
 void Master::reap() {
+  constexpr int which = WNOHANG | WUNTRACED | WCONTINUED;
   int status;
-  for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
-       pid = ::waitpid(-1, &status, WNOHANG)) {
-    if (reload_.on_exit(pid)) continue;
+  for (pid_t pid = ::waitpid(-1, &status, which); pid > 0; pid = ::waitpid(-1, &status, which)) {
     auto child = std::find_if(children_.begin(), children_.end(),
                               [pid](const Child& c) { return c.pid == pid; });
-    if (child != children_.end()) buried(*child, status);
+    if (child == children_.end()) {
+      if (!WIFSTOPPED(status) && !WIFCONTINUED(status)) reload_.on_exit(pid);
+      continue;
+    }
+    if (WIFSTOPPED(status) || WIFCONTINUED(status))
+      supervision_.note_stop(*child, WIFSTOPPED(status) ? WSTOPSIG(status) : 0);
+    else
+      buried(*child, status);
   }
 }
 
@@ -265,6 +258,7 @@ void Master::buried(Child& child, int status) {
   }
   child.channel.close();
   child.ready = false;
+  std::string how = supervision_.tell_end(child, status);
   if (child.role == Role::Worker) {
     in_flight_.clear_worker(child.index, servers_.used());
     servers_.forget_worker(child.index);
@@ -275,23 +269,29 @@ void Master::buried(Child& child, int status) {
   if (child.leaving) return retire(child);
   bool wanted = phase_ < Phase::Draining || child.role != Role::Worker;
   if (phase_ == Phase::Stopping || !wanted) {
+    if (status != 0) log(Level::Error, child.name(), ", process ", pid, ", ", how);
     if (child.role == Role::Worker && !is_running(Role::Worker)) stop_rest();
     return;
   }
-  std::string how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
-                                        : "exit status " + std::to_string(WEXITSTATUS(status));
-  log(Level::Error, child.name(), ", process ", pid, ", ended: ", how);
   if (phase_ == Phase::Starting) {
+    log(Level::Error, child.name(), ", process ", pid, ", ", how);
     std::fprintf(stderr, "weir: %s could not start (%s)\n", child.name().c_str(), how.c_str());
     status_ = 1;
     return stop_workers();
   }
-  std::uint64_t now = monotonic_us();
-  bool young = now - child.started_us < young_us;
-  child.back_off_us =
-      !young ? 0 : std::clamp(child.back_off_us * 2, first_back_off_us, longest_back_off_us);
-  if (child.back_off_us == 0 || child.incarnation == 0) return start_child(child);
-  child.start_at_us = now + child.back_off_us;
+  bool young = monotonic_us() - child.started_us < young_us;
+  child.young_deaths = young ? child.young_deaths + 1 : 0;
+  std::uint64_t wait = hold_back(child);
+  log(Level::Error, child.name(), ", process ", pid, ", ", how, "; started again ",
+      wait ? "in " + std::to_string(wait / 1000) + " ms" : "at once");
+  if (wait == 0) start_child(child);
+}
+
+// Sets when it is to be started again, if not at once; how many microseconds that is.
+std::uint64_t Master::hold_back(Child& child) {
+  std::uint64_t wait = back_off_us(child.young_deaths);
+  child.start_at_us = wait ? monotonic_us() + wait : 0;
+  return wait;
 }
 
 void Master::tell(Role role, net::MessageType type) {
@@ -320,6 +320,7 @@ void Master::leave(std::uint64_t limit_ms) {
 
 void Master::drain() {
   phase_ = Phase::Draining;
+  notify_.stopping();
   deadline_us_ = limit_ms_ ? monotonic_us() + limit_ms_ * 1000 : 0;
   for (Child& child : children_) child.start_at_us = 0;
   drain_.end(shm::DrainPhase::Draining);
@@ -330,6 +331,7 @@ void Master::drain() {
 
 void Master::stop_workers() {
   phase_ = Phase::Stopping;
+  notify_.stopping();
   deadline_us_ = monotonic_us() + stop_grace_us;
   tell(Role::Worker, net::MessageType::Stop);
   if (!is_running(Role::Worker)) stop_rest();
@@ -382,12 +384,22 @@ void Master::on_committed() {
   start_workers();
   assign_slots();
   send_logs();
+  supervision_.set_limit(assets_.plan.stall_ms * 1000);
   set_log_threshold(level_from(assets_.plan.error_log.level));
 }
 
 void Master::replace(Child& child, std::string_view why) {
   log(Level::Error, child.name(), " ", why, ": it is replaced");
   if (child.pid) ::kill(child.pid, SIGKILL);
+}
+
+void Master::on_reloading(bool under_way) {
+  if (phase_ != Phase::Running) return;
+  if (under_way)
+    notify_.reloading();
+  else
+    notify_.ready("generation " + std::to_string(assets_.history.present().about.number) + ", " +
+                  std::to_string(assets_.plan.workers) + " workers");
 }
 
 void Master::send_logs() {
@@ -426,11 +438,11 @@ void Master::take_signal() {
 }
 
 int Master::next_timeout() const {
-  std::uint64_t next = deadline_us_;
-  if (reload_.deadline() && (next == 0 || reload_.deadline() < next)) next = reload_.deadline();
+  std::uint64_t next = supervision_.next_us();
+  for (std::uint64_t at : {deadline_us_, notify_.next_us(), reload_.deadline()})
+    if (at && at < next) next = at;
   for (const Child& child : children_)
-    if (child.start_at_us && (next == 0 || child.start_at_us < next)) next = child.start_at_us;
-  if (next == 0) return -1;
+    if (child.start_at_us && child.start_at_us < next) next = child.start_at_us;
   std::uint64_t now = monotonic_us();
   return next <= now ? 0 : static_cast<int>((next - now) / 1000 + 1);
 }
@@ -440,22 +452,14 @@ void Master::run_timers() {
   for (Child& child : children_)
     if (child.start_at_us && child.start_at_us <= now) start_child(child);
   reload_.on_timer();
+  if (supervision_.look(children_, now)) assign_slots();
+  notify_.beat(now);
   if (deadline_us_ == 0 || deadline_us_ > now) return;
   deadline_us_ = 0;
   if (phase_ == Phase::Leaving) return drain();
   if (phase_ == Phase::Draining) return stop_workers();
   for (const Child& child : children_)
     if (child.pid) ::kill(child.pid, SIGKILL);
-}
-
-Result<void> write_pid_file(const Plan& plan) {
-  if (plan.pid_file.empty()) return {};
-  Fd fd(::open(plan.pid_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  std::string text = std::to_string(::getpid()) + "\n";
-  if (!fd.is_open() ||
-      ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return Error(Errc::System, "pid_file " + plan.pid_file + ": " + strerror(errno));
-  return {};
 }
 
 }  // namespace

@@ -101,6 +101,8 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
     plan.shutdown_ms = number;
   else if (name == "drain_delay_ms")
     plan.drain_delay_ms = number;
+  else if (name == "stall_ms")
+    plan.stall_ms = number;
   else if (name == "chroot")
     plan.chroot = value;
   else if (name == "pid_file")
@@ -135,6 +137,8 @@ Result<Plan> make_plan(const config::Config& config) {
   plan.shutdown_ms = static_cast<std::uint64_t>(config.shutdown_timeout.count());
   if (config.drain_delay)
     plan.drain_delay_ms = static_cast<std::uint64_t>(config.drain_delay->count());
+  plan.stall_ms =
+      config.stall_timeout ? static_cast<std::uint64_t>(config.stall_timeout->count()) : 0;
   plan.chroot = config.chroot;
   plan.pid_file = config.pid_file;
   plan.error_log = config.error_log;
@@ -181,6 +185,7 @@ std::string write_plan(const Plan& plan) {
   put(out, "pipes", plan.pipes);
   put(out, "shutdown_ms", plan.shutdown_ms);
   put(out, "drain_delay_ms", plan.drain_delay_ms);
+  put(out, "stall_ms", plan.stall_ms);
   put(out, "chroot", plan.chroot);
   put(out, "pid_file", plan.pid_file);
   put(out, "state_file", plan.state_file);

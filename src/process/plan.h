@@ -39,6 +39,8 @@ struct Plan {
   std::uint64_t pipes = 0;  ///< a worker may have open for large bodies
   std::uint64_t shutdown_ms = 30'000;
   std::uint64_t drain_delay_ms = 0;
+  std::uint64_t stall_ms =
+      5'000;  ///< a worker that does not turn for so long is replaced; 0 = never
   std::string chroot, pid_file, state_file;
   std::vector<AdminPlan> admin;
   config::LogTarget error_log, access_log;

@@ -85,6 +85,7 @@ void Reload::begin(std::string_view order) {
     if (!past) return refuse("generation " + std::string(how.substr(9)) + " is not kept");
     return judge(duplicate(past->bundle), write_plan(past->plan), {});
   }
+  host_.on_reloading(true);
   enter(Step::Loading, load_limit_us);
   if (auto spawned = spawn(loader_, path_); !spawned) refuse(spawned.error().text());
 }
@@ -109,11 +110,10 @@ void Reload::on_loader() {
   refuse(diagnostics_.empty() ? message->bytes : message->bytes + "\n" + diagnostics_);
 }
 
-bool Reload::on_exit(pid_t pid) {
-  if (pid != loader_.pid) return false;
+void Reload::on_exit(pid_t pid) {
+  if (pid != loader_.pid) return;
   loader_.pid = 0;
   if (step_ == Step::Loading && loader_.channel.is_open()) on_loader();
-  return true;
 }
 
 // ---- Judge -------------------------------------------------------------------------------------
@@ -273,6 +273,7 @@ void Reload::refuse(const std::string& why) {
 
 void Reload::rest() {
   enter(Step::Idle, 0);
+  host_.on_reloading(false);
   if (std::exchange(again_, false)) on_signal();
 }
 

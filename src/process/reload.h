@@ -31,6 +31,8 @@ class ReloadHost {
   virtual void on_committed() = 0;
   /// Ends a child that is behind; it is started again as all others.
   virtual void replace(Child& child, std::string_view why) = 0;
+  /// A reload begins, or has come to its end.
+  virtual void on_reloading(bool under_way) = 0;
 
  protected:
   ~ReloadHost() = default;
@@ -57,8 +59,8 @@ class Reload {
   /// The loader's channel, or -1, to be waited for; call `on_loader` when it is readable.
   int loader_fd() const { return loader_.channel.is_open() ? loader_.channel.fd() : -1; }
   void on_loader();
-  /// True if the process was the loader.
-  bool on_exit(pid_t pid);
+  /// A process that is none of the children has ended: perhaps the loader.
+  void on_exit(pid_t pid);
 
   /// Monotonic microseconds at which `on_timer` wants to be called; 0 = never.
   std::uint64_t deadline() const { return deadline_us_; }

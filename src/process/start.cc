@@ -156,6 +156,41 @@ Result<Fd> bind_one(const config::Endpoint& at) {
 
 }  // namespace
 
+Setup Assets::setup_of(Role role) const {
+  auto copy = [](int fd) { return Fd(fd >= 0 ? ::fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1); };
+  Setup setup;
+  setup.role = role;
+  setup.plan = plan;
+  setup.shared = copy(segment->fd());
+  setup.bundle = copy(history.present().bundle.get());
+  setup.generation = history.present().about.number;
+  for (const Fd& waker : wakers) setup.wakers.push_back(copy(waker.get()));
+  if (role == Role::Worker)
+    for (const ListeningSocket& socket : sockets)
+      setup.sockets.push_back({copy(socket.fd.get()), socket.slot, socket.address});
+  else
+    for (const Fd& file : state) setup.state.push_back(copy(file.get()));
+  if (role == Role::Control) {
+    for (const Fd& socket : admin) setup.admin.push_back(copy(socket.get()));
+    setup.history = history.copy();
+  }
+  if (role == Role::Writer) {
+    setup.error_log = copy(error_log.get());
+    setup.access_log = copy(access_log.get());
+  }
+  return setup;
+}
+
+Result<void> write_pid_file(const Plan& plan) {
+  if (plan.pid_file.empty()) return {};
+  Fd fd(::open(plan.pid_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  std::string text = std::to_string(::getpid()) + "\n";
+  if (!fd.is_open() ||
+      ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+    return Error(Errc::System, "pid_file " + plan.pid_file + ": " + strerror(errno));
+  return {};
+}
+
 Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
                                                   const std::vector<ListeningSocket>& sockets,
                                                   std::uint32_t room) {

@@ -21,10 +21,16 @@ struct Assets {
   Fd error_log, access_log;
   std::vector<Fd> admin, state;  ///< admin sockets; the two state files
   std::unique_ptr<shm::Segment> segment;
+
+  /// What a child of that role gets: duplicates, so that what is ours stays ours.
+  Setup setup_of(Role role) const;
 };
 
 /// Runs the loader, then binds and opens what the plan says.
 Result<Assets> prepare(const std::string& path);
+
+/// Writes the master's process id where the plan wants it, if it does.
+Result<void> write_pid_file(const Plan& plan);
 
 /// Opens the log files of a plan (again, after they were moved away).
 Result<void> open_logs(const Plan& plan, Fd& error_log, Fd& access_log);

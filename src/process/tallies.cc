@@ -52,6 +52,7 @@ void Tallies::count(const proxy::Record& record) {
   state_.add(Count::BytesIn, record.bytes_in);
   state_.add(Count::BytesOut, record.bytes_out);
   if (record.request) state_.add(Count::FieldsDropped, record.request->dropped_fields);
+  if (record.failure == http::Failure::Quarantined) state_.add(Count::Quarantined, 1);
   unsigned hundreds = record.status / 100;
   if (hundreds >= 1 && hundreds <= 5)
     state_.add(static_cast<Count>(static_cast<unsigned>(Count::Responses1xx) + hundreds - 1), 1);

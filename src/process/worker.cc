@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/worker.h"
 
+#include "process/crash.h"
 #include "process/privileges.h"
 #include "process/runtime.h"
+#include "shm/worker_state.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -61,6 +63,9 @@ class Orders final : private event::ReadyEvents {
 Result<void> work(net::Channel& channel, Setup& setup, shm::Segment& segment) {
   LogPort log_port(setup, segment);
   event::Loop loop;
+  shm::WorkerState state(segment, setup.index);
+  loop.publish_turn(state.turn());
+  leave_last_words(loop, shm::BlackBox(segment, setup.index));
   Builder builder(segment);
   auto first =
       Builder::build_here(shm::Identities(segment), setup.generation, setup.bundle.get(), nullptr);

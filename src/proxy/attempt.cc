@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/attempt.h"
 
+#include "proxy/session.h"
 #include "proxy/stream.h"
 
 #include <errno.h>
@@ -81,6 +82,8 @@ void Attempt::on_raw_readable() { stream_.run_tunnel(); }
 Arena& Attempt::arena() { return stream_.arena(); }
 
 Method Attempt::request_method() const { return stream_.request_head().method; }
+
+const event::Subject* Attempt::subject() const { return &stream_.session(); }
 
 void Attempt::on_head(MessageHead& head) {
   auto& response = static_cast<ResponseHead&>(head);

@@ -42,6 +42,7 @@ class Attempt final : public upstream::ConnectionUser {
   void on_raw_readable() override;
   net::IoResult move_body() override;
   Method request_method() const override;
+  const event::Subject* subject() const override;
   void ready();
   void note_failure(http::Failure failure);
 

@@ -8,6 +8,7 @@
 #include "proxy/access_log.h"
 #include "proxy/record.h"
 #include "proxy/snapshot.h"
+#include "shm/quarantine.h"
 #include "upstream/backend.h"
 
 #include <memory>
@@ -44,6 +45,8 @@ struct Context {
   AccessLog* access_log;  ///< null = off
   Random random;
   std::uint64_t connections = 0;  ///< clients of this worker now
+  bool draining = false;
+  shm::Quarantine quarantine{segment};
 
   /// Descriptors have run out: closes some idle connections to servers.  False if there were none.
   bool shed_idle() {

@@ -78,6 +78,7 @@ void Listener::stop_accepting(int fd) {
 
 void Listener::accept_last(int fd) {
   net::narrow_gate(fd);
+  welcome_until_ = context_.net.loop.now() + welcome_us;
   for (const auto& socket : sockets_)
     if (socket->fd == fd)
       while (accept_from(*socket)) continue;

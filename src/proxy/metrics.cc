@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "shm/log_ring.h"
+#include "shm/quarantine.h"
 #include "shm/worker_state.h"
 
 #include <algorithm>
@@ -27,6 +28,7 @@ enum class Of : std::uint8_t { Weir, Worker, Listener, Route, Backend, Server };
 /// Which value of it.
 enum class Value : std::uint8_t {
   Version,
+  Quarantined,   ///< how many fingerprints
   Count,         ///< a shm::Count
   CountByClass,  ///< the five of responses
   Seconds,       ///< a shm::Count of microseconds
@@ -61,6 +63,8 @@ namespace {
 constexpr MetricFamily families[] = {
     {"weir_info", Type::Gauge, Of::Weir, Value::Version, 0,
      "The version that runs, as a label; always 1."},
+    {"weir_quarantined_fingerprints", Type::Gauge, Of::Weir, Value::Quarantined, 0,
+     "Kinds of requests that are refused since they have crashed workers."},
 
     {"weir_worker_connections_open", Type::Gauge, Of::Worker, Value::Count, at(Count::ClientsOpen),
      "Client connections that are open."},
@@ -82,6 +86,8 @@ constexpr MetricFamily families[] = {
      "The longest turn of the loop of late: how late anything else may have been."},
     {"weir_worker_longest_call_seconds", Type::Gauge, Of::Worker, Value::LongestCall, at(Count::LongestCall),
      "The longest single call in the loop of late, and what it was made to."},
+    {"weir_worker_requests_quarantined_total", Type::Counter, Of::Worker, Value::Count, at(Count::Quarantined),
+     "Requests refused since their like has crashed workers."},
     {"weir_worker_log_lines_dropped_total", Type::Counter, Of::Worker, Value::LinesDropped, 0,
      "Log lines dropped since the writer did not keep up."},
 
@@ -152,8 +158,8 @@ constexpr MetricFamily families[] = {
 /// The labels of what a family tells of, and the one that its value adds, in the order of Of and Value.
 constexpr std::string_view labels_of[] = {"",        "worker",        "listener", "listener route",
                                           "backend", "backend server"};
-constexpr std::string_view label_of_value[] = {"version", "",   "class", "", "call", "",   "",
-                                               "class",   "le", "",      "", "",     "use"};
+constexpr std::string_view label_of_value[] = {"version", "",   "", "class", "", "call", "", "",
+                                               "class",   "le", "", "",      "", "use"};
 constexpr std::string_view type_names[] = {"counter", "gauge", "histogram"};
 
 constexpr std::string_view classes[] = {R"(class="none")", R"(class="1xx")", R"(class="2xx")",
@@ -289,6 +295,10 @@ void Metrics::append(std::string& out, const MetricFamily& family, std::uint32_t
   labels_.clear();
   switch (family.of) {
     case Of::Weir:
+      if (family.value == Value::Quarantined) {
+        begin_sample(out, family.name);
+        return append_value(out, shm::Quarantine(segment_).size());
+      }
       append_label(labels_, "version", version);
       begin_sample(out, family.name);
       return append_value(out, 1);
@@ -409,7 +419,12 @@ void Metrics::append_durations(std::string& out, const MetricFamily& family,
 /// All of a sample but its value.  `more`: a label besides, as it is.
 void Metrics::begin_sample(std::string& out, std::string_view name, std::string_view suffix,
                            std::string_view more) const {
-  out.append(name).append(suffix).append("{").append(labels_);
+  out.append(name).append(suffix);
+  if (labels_.empty() && more.empty()) {
+    out += ' ';
+    return;
+  }
+  out.append("{").append(labels_);
   if (!more.empty()) out.append(",").append(more);
   out.append("} ");
 }
@@ -419,8 +434,10 @@ std::string metrics_mdoc() {
   for (const MetricFamily& family : families) {
     const std::string_view labels = labels_of[static_cast<std::size_t>(family.of)];
     const std::string_view more = label_of_value[static_cast<std::size_t>(family.value)];
-    out += concat(".It Li ", family.name, " Pq ", type_names[static_cast<std::size_t>(family.type)],
-                  " by Va ", labels, labels.empty() || more.empty() ? "" : " ", more);
+    out +=
+        concat(".It Li ", family.name, " Pq ", type_names[static_cast<std::size_t>(family.type)]);
+    if (!labels.empty() || !more.empty())
+      out += concat(" by Va ", labels, labels.empty() || more.empty() ? "" : " ", more);
     out += concat("\n", family.help, "\n");
   }
   return out + ".El\n";

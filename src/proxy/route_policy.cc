@@ -31,6 +31,7 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
                                                               const config::Route& route) {
   auto policy = std::make_shared<RoutePolicy>();
   policy->route = route;
+  policy->file = config.files[route.place.file];
   static const Limits nothing;
   bool forwards = route.action.kind == config::Act::Forward;
   const Limits& backend = forwards ? config.backends[route.action.backend].limits : nothing;

@@ -26,6 +26,7 @@ struct RoutePolicy {
                                                           const config::Route& route);
 
   config::Route route;
+  std::string file;            ///< in which it is written
   std::uint32_t backend = 0;   ///< number of the backend it forwards to
   std::uint32_t listener = 0;  ///< number of the listener whose readiness it tells
   ClientTimeouts client;

@@ -51,6 +51,11 @@ Session::~Session() {
   context_.journal.count_connection(-1);
 }
 
+void Session::start() {
+  event::About about(context_.net.loop, *this);
+  pump();
+}
+
 Stream& Session::open_stream() {
   if (!stream_) {
     if (begun_ == 0) begun_ = context_.net.loop.now();
@@ -131,6 +136,7 @@ void Session::ended(net::Io how) {
 }
 
 void Session::on_readable() noexcept {
+  event::About about(context_.net.loop, *this);
   switch (phase_) {
     case Phase::Dead: return;
     case Phase::Raw: return stream_->run_tunnel();
@@ -145,6 +151,7 @@ void Session::on_readable() noexcept {
 }
 
 void Session::on_sent() noexcept {
+  event::About about(context_.net.loop, *this);
   progress_ = context_.net.loop.now();
   switch (phase_) {
     case Phase::Dead: return;
@@ -161,6 +168,7 @@ void Session::on_sent() noexcept {
 }
 
 void Session::on_task() noexcept {
+  event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Ending) return settle();
   if (phase_ == Phase::Lingering) return discard();
   if (phase_ != Phase::Dead && phase_ != Phase::Raw) pump();
@@ -314,6 +322,7 @@ void Session::arm() {
 }
 
 void Session::on_deadline() noexcept {
+  event::About about(context_.net.loop, *this);
   std::uint64_t now = context_.net.loop.now();
   auto passed = [now](std::uint64_t from, std::uint64_t limit) {
     return limit > 0 && now >= from + limit;

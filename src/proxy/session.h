@@ -23,6 +23,7 @@ class Stream;
 class Session final : public Pooled<Session>,
                       public Hook,
                       public event::Reaped,
+                      public event::Subject,
                       private net::TransportEvents,
                       private http::CodecEvents,
                       private event::DeadlineEvents,
@@ -32,9 +33,12 @@ class Session final : public Pooled<Session>,
   ~Session() override;
 
   /// Tries to read at once: with deferred accept the request is already there.
-  void start() { pump(); }
+  void start();
 
   Listener& listener() { return listener_; }
+  const Listener& listener() const { return listener_; }
+  /// The present request; null between two.
+  const Stream* stream() const { return stream_.get(); }
   const net::Address& peer() const { return peer_; }
   net::Transport& transport() { return transport_; }
   http::Codec& codec() { return codec_; }

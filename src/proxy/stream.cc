@@ -5,6 +5,7 @@
 
 #include "base/wall_time.h"
 #include "http/field.h"
+#include "http/fingerprint.h"
 #include "http/forwarding.h"
 #include "http/message.h"
 #include "proxy/local_reply.h"
@@ -55,8 +56,15 @@ void Stream::on_head(MessageHead& head) {
   request_ = static_cast<RequestHead*>(&head);
   record_.request = request_;
   record_.times.head = context_.net.loop.now();
+  if (context_.quarantine.is_used() && is_quarantined()) return fail(http::Failure::Quarantined);
   find_client();
   route();
+}
+
+// Its like has crashed workers.
+bool Stream::is_quarantined() const {
+  std::uint64_t print = http::fingerprint(request_->received, record_.listener->name);
+  return context_.quarantine.holds(print, context_.net.loop.now());
 }
 
 // Behind a trusted proxy the client is who that proxy says it is.
@@ -159,7 +167,15 @@ void Stream::choose() {
   if (policy_->queue > 0) deadline_.set(context_.net.loop, record_.times.queued + policy_->queue);
 }
 
-void Stream::on_deadline() noexcept { answer(http::Failure::QueueTimeout); }
+void Stream::on_deadline() noexcept {
+  event::About about(context_.net.loop, session_);
+  answer(http::Failure::QueueTimeout);
+}
+
+void Stream::on_slot() {
+  event::About about(context_.net.loop, session_);
+  choose();
+}
 
 void Stream::on_attempt_ready() {
   phase_ = Phase::Send;

@@ -81,6 +81,7 @@ class Stream final : public Pooled<Stream>,
   /// Writes the access log; once, when nothing more will happen.
   void log();
 
+  std::string_view phase_name() const;
   /// Writes down what it is doing.
   void describe(shm::SessionRow& row, std::uint64_t now) const;
 
@@ -108,10 +109,13 @@ class Stream final : public Pooled<Stream>,
   const RequestHead& request_head() const { return *request_; }
   const RoutePolicy& policy() const { return *policy_; }
   Record& record() { return record_; }
+  const Record& record() const { return record_; }
   Context& context() { return context_; }
+  const Context& context() const { return context_; }
   Session& session() { return session_; }
 
  private:
+  bool is_quarantined() const;
   void find_client();
   void route();
   void act();
@@ -129,9 +133,9 @@ class Stream final : public Pooled<Stream>,
   void finish(bool keep);
   bool stage_log(std::uint64_t bytes);
   void settle_log(bool whole, std::uint64_t bytes);
-  void on_slot() override { choose(); }
+  void on_slot() override;
   void on_deadline() noexcept override;
-  void on_task() noexcept override { run_tunnel(); }
+  void on_task() noexcept override;
 
   Context& context_;
   Session& session_;

@@ -199,10 +199,19 @@ void Stream::end_tunnel() {
   run_tunnel();
 }
 
-void Stream::describe(shm::SessionRow& row, std::uint64_t now) const {
+void Stream::on_task() noexcept {
+  event::About about(context_.net.loop, session_);
+  run_tunnel();
+}
+
+std::string_view Stream::phase_name() const {
   static constexpr std::string_view phases[] = {"receive", "route", "request", "choose", "connect",
                                                 "send",    "await", "respond", "relay",  "finish"};
-  shm::set_text(row.phase, tunnel_ ? "tunnel" : phases[static_cast<std::size_t>(phase_)]);
+  return tunnel_ ? "tunnel" : phases[static_cast<std::size_t>(phase_)];
+}
+
+void Stream::describe(shm::SessionRow& row, std::uint64_t now) const {
+  shm::set_text(row.phase, phase_name());
   if (request_) {
     shm::set_text(row.method, request_->method_text);
     shm::set_text(row.path, request_->path);

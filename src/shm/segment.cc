@@ -2,6 +2,7 @@
 #include "shm/segment.h"
 
 #include "base/assert.h"
+#include "shm/black_box.h"
 #include "shm/counters.h"
 #include "shm/drain.h"
 #include "shm/generation.h"
@@ -10,6 +11,7 @@
 #include "shm/log_ring.h"
 #include "shm/notices.h"
 #include "shm/outliers.h"
+#include "shm/quarantine.h"
 #include "shm/report.h"
 #include "shm/server_table.h"
 #include "shm/slot_table.h"
@@ -30,7 +32,7 @@ namespace weir::shm {
 namespace {
 
 constexpr std::uint64_t magic = 0x3230'6d68'7372'6577;  // "wershm02"
-constexpr std::size_t most_regions = 16;
+constexpr std::size_t most_regions = 24;
 constexpr std::size_t page = 4096;
 
 struct Entry {
@@ -73,6 +75,8 @@ void plan(const Layout& layout, Directory& directory) {
   add("drain", Drain::bytes(layout));
   add("counters", Counters::bytes(layout));
   add("reports", Report::bytes(layout));
+  add("black_box", BlackBox::bytes(layout));
+  add("quarantine", Quarantine::bytes(layout));
   add("rings", LogRing::bytes(layout));
 }
 

@@ -31,6 +31,7 @@ enum class Count : std::uint32_t {
   Incarnation,  ///< which replacement this worker is
   LongestTurn,  ///< of its loop, of late, in microseconds
   LongestCall,  ///< the same of a single call; `call_name` says of what
+  Quarantined,  ///< requests refused since their like has crashed workers
   Last
 };
 
@@ -52,6 +53,10 @@ class WorkerState {
   std::uint64_t get(Count what) const {
     return row_->counts[static_cast<std::size_t>(what)].load(std::memory_order_relaxed);
   }
+
+  /// The number of the loop's present turn, 0 while it waits.
+  std::atomic<std::uint64_t>& turn() { return row_->turn; }
+  std::uint64_t turn() const { return row_->turn.load(std::memory_order_relaxed); }
 
   /// What the longest call was made to, at most 23 bytes.
   void set_call_name(std::string_view name) {
@@ -77,6 +82,7 @@ class WorkerState {
   struct alignas(64) Row {
     std::atomic<std::uint64_t> counts[32];
     std::atomic<std::uint64_t> call_name[3];
+    std::atomic<std::uint64_t> turn;
   };
   static_assert(static_cast<std::size_t>(Count::Last) <= 32);
 

@@ -78,7 +78,13 @@ bool Connection::finish_connecting() {
   return true;
 }
 
+void Connection::on_task() noexcept {
+  event::About about(context_.loop, subject());
+  pump();
+}
+
 void Connection::on_sent() noexcept {
+  event::About about(context_.loop, subject());
   if (phase_ == Phase::Dead || !user_) return;
   if (phase_ == Phase::Connecting) {
     finish_connecting();
@@ -88,6 +94,7 @@ void Connection::on_sent() noexcept {
 }
 
 void Connection::on_readable() noexcept {
+  event::About about(context_.loop, subject());
   switch (phase_) {
     case Phase::Dead: return;
     case Phase::Connecting:
@@ -153,6 +160,7 @@ void Connection::become_raw() {
 }
 
 void Connection::on_deadline() noexcept {
+  event::About about(context_.loop, subject());
   switch (phase_) {
     case Phase::Connecting: return fail(http::Failure::ConnectTimeout);
     case Phase::Sending:

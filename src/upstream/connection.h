@@ -32,6 +32,8 @@ class ConnectionUser : public http::MessageSink {
   /// After an upgrade: the transport has something to read.
   virtual void on_raw_readable() = 0;
   virtual Method request_method() const = 0;
+  /// For whom it is done; null = for nobody in particular.
+  virtual const event::Subject* subject() const { return nullptr; }
 };
 
 /// What a failed connect() means, by its errno.
@@ -91,13 +93,14 @@ class Connection final : public Pooled<Connection>,
   void on_readable() noexcept override;
   void on_sent() noexcept override;
   void on_deadline() noexcept override;
-  void on_task() noexcept override { pump(); }
+  void on_task() noexcept override;
 
   void on_begin(http::StreamId) override;
   http::MessageSink* sink(http::StreamId) override { return user_; }
   Method request_method(http::StreamId) override { return user_->request_method(); }
   void on_broken(http::StreamId, http::Failure failure) override { fail(failure); }
 
+  const event::Subject* subject() const { return user_ ? user_->subject() : nullptr; }
   net::IoResult step();
   void settle();
   bool finish_connecting();

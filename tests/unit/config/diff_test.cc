@@ -117,15 +117,15 @@ TEST(Diff, ListenersAndAdminSockets) {
   EXPECT_EQ(told(in_listener("max_header 16k; bind 127.0.0.1:1; route close"),
                  in_listener("bind 127.0.0.1:3\nroute close\nmax_lifetime 1h") +
                      "\nadmin unix:/a\nlistener new { bind 127.0.0.1:9; route close }"),
-            "+ admin unix:/a  (weir.conf:8)\n"
+            "+ admin unix:/a  (weir.conf:8) needs upgrade\n"
             "- listener web bind 127.0.0.1:1  (weir.conf:2)\n"
             "~ listener web max_header 16k -> 32k  (default)\n"
             "~ listener web max_lifetime none -> 1h  (weir.conf:4)\n"
             "+ listener web bind 127.0.0.1:3  (weir.conf:2)\n"
             "+ listener new  (weir.conf:9)\n");
-  EXPECT_EQ(
-      told(in_main("admin unix:/a { mode 0660 }"), in_main("admin unix:/a { group g }")),
-      "~ admin unix:/a mode 0660 -> 0600  (default)\n+ admin unix:/a group g  (weir.conf:1)\n");
+  EXPECT_EQ(told(in_main("admin unix:/a { mode 0660 }"), in_main("admin unix:/a { group g }")),
+            "~ admin unix:/a mode 0660 -> 0600  (default) needs upgrade\n"
+            "+ admin unix:/a group g  (weir.conf:1) needs upgrade\n");
 }
 
 TEST(Diff, BackendsAndServers) {
@@ -259,6 +259,8 @@ const std::vector<Case> cases = {
     {InMain, "nameserver", "", "nameserver 1.1.1.1"},
     {InMain, "pid_file", "", "pid_file /p"},
     {InMain, "shutdown_timeout", "", "shutdown_timeout 5s"},
+    {InMain, "drain_delay", "", "drain_delay 5s"},
+    {InMain, "stall_timeout", "", "stall_timeout 7s"},
     {InMain, "state_file", "", "state_file /s"},
     {InMain, "trusted_proxies", "", "trusted_proxies 10.0.0.0/8"},
     {InMain, "user", "", "user u"},
@@ -305,6 +307,7 @@ const std::vector<Case> cases = {
     {InRoute, "header", "close; header set X 1", "close; header set X 2"},
     {InRoute, "max_body", "close", "close; max_body 1m"},
     {InRoute, "metrics", "close", "metrics"},
+    {InRoute, "ready", "close", "ready"},
     {InRoute, "redirect", "redirect 301 /a", "redirect 302 /a"},
     {InRoute, "redirect", "redirect 301 /a", "redirect 301 /b"},
     {InRoute, "respond", "respond 200", "respond 201"},
@@ -411,11 +414,11 @@ TEST(Diff, WhatNeedsAnUpgrade) {
     for (const Change& change :
          diff(loaded(in(each.context, each.from)), loaded(in(each.context, each.to))))
       if (change.needs_upgrade) {
-        EXPECT_EQ(each.context, InMain) << each.name;
+        EXPECT_TRUE(each.context == InMain || each.context == InAdmin) << each.name;
         needing.insert(each.name);
       }
-  EXPECT_EQ(needing, (std::set<std::string>{"chroot", "group", "jit", "nameserver", "pid_file",
-                                            "state_file", "user"}));
+  EXPECT_EQ(needing, (std::set<std::string>{"admin", "chroot", "group", "jit", "level", "mode",
+                                            "nameserver", "pid_file", "state_file", "user"}));
 }
 
 TEST(Diff, ExamplesDifferFromEachOtherAndNotFromWhatIsPrinted) {

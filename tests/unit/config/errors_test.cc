@@ -61,6 +61,7 @@ const Case main_cases[] = {
     {"shutdown_timeout 30", "1:18", "a duration needs a unit: ms, s, m, h or d", "write 30s"},
     {"shutdown_timeout 30x", "1:18", "unknown unit in \"30x\"", "ms, s, m, h or d"},
     {"shutdown_timeout 0s", "1:18", "a time of 0", "write none"},
+    {"stall_timeout 0s", "1:15", "a time of 0", "write none"},
     {"shutdown_timeout none", "1:18", "\"none\" is not a duration", "ms, s, m, h or d"},
     {"shutdown_timeout 99999d", "1:18", "more than ten years", "none"},
     {"shutdown_timeout 99999999999999999999s", "1:18", "is too large", "none"},

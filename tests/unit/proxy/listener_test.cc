@@ -155,15 +155,19 @@ TEST_F(ListenerTest, DrainsByClosingWhoIsIdle) {
   ask(idle, "/");
   EXPECT_GT(::send(busy.get(), "GET /late HTTP/1.1\r\nHo", 22, MSG_NOSIGNAL), 0);
   steps
-      .when([&] { return listener->sessions() == 2 && journal.requests == 1; },
-            [&] {
-              listener->set_draining(true);
-              listener->stop_accepting(listening.get());
-              answered = event::Loop::read_clock();
-              const shm::ClientsLeft left = listener->go_on();
-              EXPECT_EQ(left.idle, 1U);
-              EXPECT_EQ(left.busy, 1U);
-            })
+      .when(
+          [&] {
+            const shm::ClientsLeft left = listener->go_on();
+            return left.idle == 1 && left.busy == 1 && journal.requests == 1;
+          },
+          [&] {
+            listener->set_draining(true);
+            listener->stop_accepting(listening.get());
+            answered = event::Loop::read_clock();
+            const shm::ClientsLeft left = listener->go_on();
+            EXPECT_EQ(left.idle, 1U);
+            EXPECT_EQ(left.busy, 1U);
+          })
       .when([&] { return listener->go_on().idle == 0 && hear(idle, heard); },
             [&] {
               EXPECT_GE(event::Loop::read_clock() - answered, 900'000U);
@@ -204,8 +208,12 @@ TEST_F(ListenerTest, ExpelsWhoHasNotFinished) {
   ask(idle, "/");
   EXPECT_GT(::send(half.get(), "GET /late HTTP/1.1\r\nHo", 22, MSG_NOSIGNAL), 0);
   steps
-      .when([&] { return listener->sessions() == 2 && journal.requests == 1; },
-            [&] { listener->expel(); })
+      .when(
+          [&] {
+            const shm::ClientsLeft left = listener->go_on();
+            return left.idle == 1 && left.busy == 1 && journal.requests == 1;
+          },
+          [&] { listener->expel(); })
       .when([&] { return hear(idle, heard) && hear(half, nothing); })
       .run();
   EXPECT_THAT(heard, EndsWith("/ for unix:"));

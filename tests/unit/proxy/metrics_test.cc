@@ -273,12 +273,13 @@ TEST(Metrics, KeepFamiliesTogetherAndDeclareThemOnce) {
       type = std::string(split(line, ' ')[3]);
       EXPECT_EQ(type == "counter", family.ends_with("_total")) << family;
     } else {
-      std::string_view name = line.substr(0, line.find('{'));
+      std::string_view name = line.substr(0, line.find_first_of("{ "));
       ASSERT_TRUE(name.starts_with(family)) << line;
       std::string_view suffix = name.substr(family.size());
       EXPECT_EQ(suffix.empty(), type != "histogram") << line;
       EXPECT_THAT(suffix, testing::AnyOf("", "_bucket", "_sum", "_count")) << line;
-      EXPECT_TRUE(is_digit(line.back()) && line.find("} ") != line.npos) << line;
+      bool has_labels = line.find('{') != line.npos;
+      EXPECT_TRUE(is_digit(line.back()) && line.find(has_labels ? "} " : " ") != line.npos) << line;
       ++samples[family];
     }
   }

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a thousand reloads cost the clients: nothing, or this fails.
+
+Two differing files in turn, under clients that keep their connections and clients that do not, with a
+tunnel opened between every two reloads, and now and then a reload that fails or overlaps.  Counts failed
+requests, stale ones (a reused connection closed before any byte of the answer), tunnels that closed, the
+time from the order to the answer that all workers run it, the longest loop turn meanwhile, and how memory and
+descriptors of every process have grown since the twentieth.
+"""
+import argparse
+import json
+import os
+import pathlib
+import signal
+import statistics
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+from admintest import AdminClient  # noqa: E402
+from weirtest import Client, Origin, Weir, answer, get, rss_bytes  # noqa: E402
+
+
+def configuration(weir, origin, size, which):
+    """`size` routes and as many servers; `which` (0 or 1) makes the two differ in some of everything."""
+    port = weir.port() if weir else "{port}"
+    lines = ["workers 2", "admin unix:{dir}/admin.sock", f"listener web {{ bind 127.0.0.1:{port}"]
+    lines += [f"  route r{i} path /r{i}/* forward b{i % 10}" for i in range(size - which * 3)]
+    lines += ["  route path /tunnel forward b0", f"  route forward b{which}", "}"]
+    if which:
+        lines.append(f"listener more {{ bind 127.0.0.1:{weir.port('more') if weir else '{more}'}; route respond 200 }}")
+    for b in range(10):
+        lines.append(f"backend b{b} {{")
+        lines += [f"  server s{i} 127.0.0.1:{origin.port} weight {1 + which}" if i == 0 else
+                  f"  server s{i} 127.0.{b + 1}.{i % 250 + 1}:{1000 + i // 250} backup" for i in range(size // 10 - which)]
+        lines.append("}")
+    return "\n".join(lines) + "\n"
+
+
+class Load(threading.Thread):
+    """Asks again and again, on one connection or on a new one each time."""
+
+    def __init__(self, weir, keep):
+        super().__init__(daemon=True)
+        self.weir, self.keep, self.over = weir, keep, threading.Event()
+        self.good = self.failed = self.stale = 0
+
+    def run(self):
+        client, used = None, False
+        while not self.over.is_set():
+            try:
+                if client is None:
+                    client, used = Client(self.weir), False
+                self.good += client.ask(get(f"/r{self.good % 50}/x")).status == 200
+                used = True
+                if self.keep:
+                    continue
+            except (OSError, EOFError, AssertionError) as error:
+                if used and not getattr(client, "pending", b""):
+                    self.stale += 1
+                else:
+                    self.failed += 1
+                print(f"lost: {error!r}")
+            client.close()
+            client = None
+
+
+def tunnel(weir):
+    client = Client(weir)
+    client.send(get("/tunnel", "a", "Connection: upgrade", "Upgrade: x"))
+    assert client.receive(head_only=True).status == 101
+    return client
+
+
+def serve(connection, request):
+    if request.get("Upgrade"):
+        connection.send("HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+        while piece := connection.socket.recv(100):
+            connection.send(piece)
+    else:
+        connection.send(answer("fine"))
+
+
+def family(weir):
+    return [weir.process.pid] + [pid for role in ("worker", "control", "writer") for pid in weir.pids(role)]
+
+
+def sizes(weir):
+    return {pid: (rss_bytes(pid), len(os.listdir(f"/proc/{pid}/fd"))) for pid in family(weir)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--reloads", type=int, default=100)
+    parser.add_argument("--size", type=int, default=100, help="routes, and servers")
+    options = parser.parse_args()
+    with Origin(serve) as origin:
+        text = configuration(None, origin, options.size, 0)
+        with Weir(text, ports=("port", "more")) as weir, AdminClient(weir) as admin:
+            texts = [configuration(weir, origin, options.size, i).replace("{dir}", str(weir.dir)) for i in (0, 1)]
+            loads = [Load(weir, keep) for keep in (True, True, False)]
+            for load in loads:
+                load.start()
+            tunnels, times, before, refused = [], [], None, 0
+            for number in range(1, options.reloads + 1):
+                weir.config.write_text(texts[number % 2])
+                begin = time.monotonic()
+                reply = admin.reply_to("reload")
+                times.append((time.monotonic() - begin) * 1000)
+                assert reply.is_ok and "pending" not in reply.first, reply
+                tunnels.append(tunnel(weir))
+                if number % 10 == 0:  # one that fails, and one more while it runs
+                    weir.config.write_text("listener {")
+                    weir.send_signal(signal.SIGHUP)
+                    refused += admin.reply_to("reload").code in ("refused", "conflict")
+                if number == 20:
+                    before = sizes(weir)
+            while json.loads(admin.ask("@json status").body)["generation"] != options.reloads + 1:
+                time.sleep(0.05)
+            for load in loads:
+                load.over.set()
+                load.join()
+            closed = 0
+            for client in tunnels:
+                client.send(b"x")
+                closed += client.socket.recv(10) != b"x"
+            after = sizes(weir)
+            turns = [row["loop_lag_ms"] for row in json.loads(admin.ask("@json show workers").body)]
+    grown = max((after[pid][0] / before[pid][0] for pid in before), default=0) if before else 1
+    lost = sum(load.failed + load.stale for load in loads)
+    print(f"{options.reloads} reloads of {options.size} routes and servers: {statistics.median(times):.0f} ms each,"
+          f" at worst {max(times):.0f} ms; {refused} refused as they must be; longest turn {max(turns)} ms")
+    print(f"{sum(load.good for load in loads)} answers, {sum(load.failed for load in loads)} failed,"
+          f" {sum(load.stale for load in loads)} stale; {len(tunnels)} tunnels, {closed} closed")
+    print(f"memory after the twentieth grew at most {100 * (grown - 1):.1f} % in any process")
+    sys.exit(lost > 0 or closed > 0 or (before is not None and set(before) != set(after)))
+
+
+if __name__ == "__main__":
+    main()
