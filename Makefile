@@ -47,7 +47,9 @@ endif
 # What weir needs, then what configure or the user asked for; the user wins.
 WARN      = -Wall -Wextra $(if $(WERROR),-Werror)
 WARN_CXX  = -Wpedantic -Wshadow -Wconversion -Wold-style-cast
-SANITIZED = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+# The check of vptr opens pipes and files to look at memory, which tests without descriptors and the filter
+# of system calls do not let it do.
+SANITIZED = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
 FLAGS     = -Isrc -Iinclude -Ibuild $(INCLUDES) -MMD -MP $(WARN) $(HARDEN) $(SANITIZED) $(LIB_CFLAGS) $(CPPFLAGS)
 COMPILE   = $(CXX) -std=c++20 $(FLAGS) $(WARN_CXX) $(CXXFLAGS)
 COMPILE_C = $(CC) -std=gnu11 $(FLAGS) $(CXXFLAGS)
