@@ -234,12 +234,13 @@ bool Stream::stage_log(std::uint64_t bytes) {
 }
 
 void Stream::settle_log(bool whole, std::uint64_t bytes) {
+  if (whole) {
+    logged_ = true;
+    record_.bytes_out += bytes;
+    context_.journal.count(record_);
+    record_.bytes_out -= bytes;
+  }
   context_.journal.settle_access(whole);
-  if (!whole) return;
-  logged_ = true;
-  record_.bytes_out += bytes;
-  context_.journal.count(record_);
-  record_.bytes_out -= bytes;
 }
 
 void Stream::log() {
