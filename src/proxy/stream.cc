@@ -85,6 +85,7 @@ void Stream::route() {
     const auto* policy = session_.listener().rules().match(*request_, client_);
     record_.route = policy ? &(*policy)->route : nullptr;
     if (!policy) return fail(http::Failure::NoRoute);
+    if (policy_) former_policies_.push_back(std::move(policy_));
     policy_ = *policy;
     session_.set_timeouts(policy_->client);
     if (request_->framing.end == BodyEnd::Length && policy_->max_body &&

@@ -74,7 +74,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Header, FillsInVariables) {
   test::FakeStream stream;
   stream.variables["$client_addr"] = "192.0.2.1";
-  made({"set", "X-Client", "$client_addr"})->filter().on_request(stream);
+  auto factory = made({"set", "X-Client", "$client_addr"});
+  factory->filter().on_request(stream);
   EXPECT_EQ(fields(stream.request_head), "X-Client: 192.0.2.1");
 }
 
@@ -84,7 +85,8 @@ TEST(Header, LeavesAFieldAloneRatherThanBreakIt) {
   stream.variables["$cookie_a"] = "a\r\nX-Evil: 1";
   stream.request_head.headers.add(stream.arena(), "X-A", "old");
   for (const char* action : {"set", "add"}) {
-    made({action, "X-A", "$cookie_a"})->filter().on_request(stream);
+    auto factory = made({action, "X-A", "$cookie_a"});
+    factory->filter().on_request(stream);
     EXPECT_EQ(fields(stream.request_head), "X-A: old");
   }
 }

@@ -93,7 +93,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(Rewrite, TakesAPathOfTheGreatestLength) {
   test::FakeStream stream;
   stream.set_target("/" + std::string(4095, 'x'));
-  made("^(/.*)$", "$1$1")->filter().on_request(stream);
+  auto factory = made("^(/.*)$", "$1$1");
+  factory->filter().on_request(stream);
   EXPECT_EQ(stream.request_head.path.size(), 8192U);
   stream.set_target("/" + std::string(4095, 'x'));
   EXPECT_EQ(made("^(/.*)$", "$1$1/")->filter().on_request(stream), Verdict::Respond);
