@@ -12,7 +12,6 @@
 
 #include <charconv>
 #include <cstdio>
-#include <cstring>
 
 namespace weir::proxy {
 
@@ -37,9 +36,9 @@ std::string_view request_uri(const RequestHead& request, Arena& arena) {
   if (!request.has_query) return request.path;
   std::size_t size = request.path.size() + 1 + request.query.size();
   char* out = arena.text(size);
-  std::memcpy(out, request.path.data(), request.path.size());
+  request.path.copy(out, request.path.size());
   out[request.path.size()] = '?';
-  std::memcpy(out + request.path.size() + 1, request.query.data(), request.query.size());
+  request.query.copy(out + request.path.size() + 1, request.query.size());
   return {out, size};
 }
 

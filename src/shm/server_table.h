@@ -158,7 +158,7 @@ template <std::size_t size>
 void set_text(char (&field)[size], std::string_view text) {
   std::size_t length = text.size() < size - 1 ? text.size() : size - 1;
   std::memset(field, 0, size);
-  std::memcpy(field, text.data(), length);
+  text.copy(field, length);
 }
 
 }  // namespace weir::shm
