@@ -7,6 +7,7 @@
 #include "base/wall_time.h"
 #include "config/bundle.h"
 #include "process/bundle_memory.h"
+#include "process/reload.h"
 #include "upstream/drift.h"
 #include "upstream/numbering.h"
 
@@ -78,7 +79,7 @@ Judge::Ticket Judge::order(const std::string& what, std::string_view by, bool on
   if (outcomes_.size() == most_outcomes) outcomes_.erase(outcomes_.begin());
   std::string order = what + "\t" + std::string(by) + "\t" + std::to_string(ticket);
   if (asked_.ticket != 0 || !channel_.send(MessageType::Load, order)) {
-    outcomes_[ticket] = {"conflict", "a reload is under way; try again", {}, {}};
+    outcomes_[ticket] = {"conflict", std::string(under_way), {}, {}};
     return ticket;
   }
   asked_ = {ticket, only_plan, confirm_us};
@@ -123,7 +124,7 @@ void Judge::on_refused(const net::Message& message) {
   Ticket of = to_number<Ticket>(ticket).value_or(0);
   if (of != current_.ticket) {
     // It never came to a candidate.
-    outcomes_[of] = {"refused", std::string(why), {}, {}};
+    outcomes_[of] = {why == under_way ? "conflict" : "refused", std::string(why), {}, {}};
     if (!bytes.empty()) outcomes_[of].notes.emplace_back(bytes);
     if (asked_.ticket == of) asked_ = {};
     return host_.on_finished();

@@ -133,9 +133,9 @@ void Reload::on_control(net::Message& message) {
   switch (message.type) {
     case MessageType::Load:
       if (is_idle()) return begin(message.bytes);
-      return tell_control(MessageType::Refused,
-                          message.bytes.substr(message.bytes.rfind('\t') + 1) +
-                              "\ta reload is under way; try again");
+      return tell_control(
+          MessageType::Refused,
+          message.bytes.substr(message.bytes.rfind('\t') + 1) + "\t" + std::string(under_way));
     case MessageType::Prepare:
       if (step_ == Step::Judging) prepare();
       return;

@@ -19,9 +19,13 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::process {
+
+/// Why another one cannot begin now.
+inline constexpr std::string_view under_way = "a reload is under way; try again";
 
 /// What Reload needs of the master.
 class ReloadHost {
