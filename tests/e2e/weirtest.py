@@ -246,6 +246,33 @@ def ask(weir, request=None, port="port"):
 # ---- The origin ----------------------------------------------------------------------------------
 
 
+class Load(threading.Thread):
+    """Asks one request after the other on new connections, until told to stop."""
+
+    def __init__(self, weir):
+        super().__init__()
+        self.weir, self.done, self.good, self.refused, self.broken = weir, threading.Event(), 0, 0, 0
+
+    def run(self):
+        while not self.done.is_set():
+            try:
+                assert ask(self.weir).status == 200
+                self.good += 1
+            except ConnectionRefusedError:
+                self.refused += 1
+            except (OSError, EOFError, AssertionError):
+                self.broken += 1
+
+    def progress(self):
+        """Waits for twenty more answers."""
+        goal = self.good + 20
+        wait_until(lambda: self.good >= goal, "progress")
+
+    def stop(self):
+        self.done.set()
+        self.join()
+
+
 class Origin:
     def __init__(self, *handlers, listening=True, family=socket.AF_INET):
         self.handlers = list(handlers) or [answer("ok")]

@@ -8,33 +8,11 @@ import socket
 import threading
 
 import pytest
-from weirtest import Client, Origin, Weir, answer, ask, forward_to, get, status_of, wait_until
+from weirtest import Client, Load, Origin, Weir, answer, ask, forward_to, get, status_of, wait_until
 
 
 def replaced(weir, role, old):
     return wait_until(lambda: [p for p in weir.pids(role) if p not in old], f"a new {role}")
-
-
-class Load(threading.Thread):
-    """Asks one request after the other on new connections, until told to stop."""
-
-    def __init__(self, weir):
-        super().__init__()
-        self.weir, self.done, self.good, self.refused, self.broken = weir, threading.Event(), 0, 0, 0
-
-    def run(self):
-        while not self.done.is_set():
-            try:
-                assert ask(self.weir).status == 200
-                self.good += 1
-            except ConnectionRefusedError:
-                self.refused += 1
-            except (OSError, EOFError, AssertionError):
-                self.broken += 1
-
-    def stop(self):
-        self.done.set()
-        self.join()
 
 
 def test_a_killed_worker_under_load():

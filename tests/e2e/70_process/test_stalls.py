@@ -2,37 +2,10 @@
 """A worker that does not turn its loop: nothing new waits for it, and if it goes on like that it is replaced."""
 import os
 import signal
-import threading
 
 from admintest import ctl
 from strace import injected
-from weirtest import Client, Origin, Weir, ask, forward_to, get, wait_until
-
-
-class Load(threading.Thread):
-    """Asks one request after the other on new connections, until told to stop."""
-
-    def __init__(self, weir):
-        super().__init__()
-        self.weir, self.done, self.good, self.refused, self.broken = weir, threading.Event(), 0, 0, 0
-
-    def run(self):
-        while not self.done.is_set():
-            try:
-                assert ask(self.weir).status == 200
-                self.good += 1
-            except ConnectionRefusedError:
-                self.refused += 1
-            except (OSError, EOFError, AssertionError):
-                self.broken += 1
-
-    def progress(self):
-        goal = self.good + 20
-        wait_until(lambda: self.good >= goal, "progress")
-
-    def stop(self):
-        self.done.set()
-        self.join()
+from weirtest import Client, Load, Origin, Weir, ask, forward_to, get, wait_until
 
 
 def test_a_stopped_worker_is_replaced():
