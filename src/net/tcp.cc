@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/tcp.h"
 
+#include "net/calls.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -75,7 +77,7 @@ IoResult TcpTransport::read(std::span<char> into) {
     return {Io::Again};
   }
   ssize_t count;
-  do count = ::recv(fd_, into.data(), into.size(), 0);
+  do count = receive(fd_, into.data(), into.size(), 0);
   while (count < 0 && errno == EINTR);
   if (count > 0) {
     if (static_cast<std::size_t>(count) < into.size() && !closed_) readable_ = false;
@@ -99,12 +101,12 @@ std::size_t TcpTransport::write_pieces(const iovec* pieces, int count) {
   ssize_t sent;
   do {
     if (count == 1) {
-      sent = ::send(fd_, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
+      sent = net::send(fd_, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL);
     } else {
       msghdr message{};
       message.msg_iov = const_cast<iovec*>(pieces);
       message.msg_iovlen = static_cast<std::size_t>(std::min(count, IOV_MAX));
-      sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+      sent = send_message(fd_, message, MSG_NOSIGNAL);
     }
   } while (sent < 0 && errno == EINTR);
   if (sent >= 0) return static_cast<std::size_t>(sent);
@@ -163,7 +165,7 @@ void TcpTransport::flush_queue() {
 
 bool TcpTransport::has_unread() const {
   char byte;
-  return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+  return receive(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
 }
 
 bool TcpTransport::is_broken() {
@@ -199,7 +201,7 @@ IoResult TcpTransport::splice_to(int pipe, std::size_t most) {
     return {Io::Again};
   }
   ssize_t count;
-  do count = ::splice(fd_, nullptr, pipe, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  do count = net::splice(fd_, pipe, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   while (count < 0 && errno == EINTR);
   if (count > 0) return {Io::Done, static_cast<std::size_t>(count)};
   if (count == 0) {
@@ -218,7 +220,7 @@ IoResult TcpTransport::splice_to(int pipe, std::size_t most) {
 IoResult TcpTransport::splice_from(int pipe, std::size_t most) {
   if (!writable_) return {Io::Again};
   ssize_t count;
-  do count = ::splice(pipe, nullptr, fd_, nullptr, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  do count = net::splice(pipe, fd_, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   while (count < 0 && errno == EINTR);
   if (count > 0) return {Io::Done, static_cast<std::size_t>(count)};
   if (count < 0 && errno == EAGAIN) {

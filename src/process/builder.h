@@ -2,7 +2,7 @@
 //
 // Builder: the one thread beside a worker's loop.  It makes a Snapshot of a bundle, so that no request
 // waits for it, and takes old ones apart.  With the loop it shares nothing but the pointer that goes one
-// way when a job begins and the other when it is done, through two pipes.
+// way when a job begins and the other when it is done, through two pipes; not even the table of descriptors.
 #pragma once
 
 #include <weir/result.h>
@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 namespace weir::process {
 
@@ -46,7 +47,10 @@ class Builder final : private event::ReadyEvents {
  private:
   struct Job;
 
+  static Result<Snapshot> build_of(const shm::Identities& identities, std::uint64_t generation,
+                                   std::string_view bundle, const proxy::Snapshot* before);
   static void* run(void* builder);
+  void leave_descriptors();
   void work();
   void send(Job* job);
   void on_ready(event::Ready) noexcept override;

@@ -29,18 +29,30 @@ Result<Fd> seal_bundle(const config::Bundle& bundle) {
   return fd;
 }
 
-Result<config::Bundle> read_sealed(int fd) {
+Result<std::string> bytes_of_sealed(int fd) {
   struct stat status;
   if (fstat(fd, &status) != 0)
     return Error(Errc::System, std::string("bundle: ") + strerror(errno));
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
   if (pread(fd, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
     return Error(Errc::System, std::string("bundle: ") + strerror(errno));
-  return config::parse_bundle(bytes);
+  return bytes;
+}
+
+Result<config::Bundle> read_sealed(int fd) {
+  auto bytes = bytes_of_sealed(fd);
+  if (!bytes) return bytes.error();
+  return config::parse_bundle(*bytes);
 }
 
 Result<std::unique_ptr<config::Config>> load_sealed(int fd) {
-  auto bundle = read_sealed(fd);
+  auto bytes = bytes_of_sealed(fd);
+  if (!bytes) return bytes.error();
+  return load_bytes(*bytes);
+}
+
+Result<std::unique_ptr<config::Config>> load_bytes(std::string_view bytes) {
+  auto bundle = config::parse_bundle(bytes);
   if (!bundle) return bundle.error();
   config::Diagnostics diagnostics;
   auto config = config::load_bundle(*bundle, filter::kinds(), diagnostics);

@@ -10,17 +10,21 @@
 #include "config/config.h"
 
 #include <memory>
+#include <string>
+#include <string_view>
 
 namespace weir::process {
 
 /// Writes a bundle into memory that nobody can change any more.
 Result<Fd> seal_bundle(const config::Bundle& bundle);
 
-/// The bundle itself.
+/// Its bytes, and the bundle itself.
+Result<std::string> bytes_of_sealed(int fd);
 Result<config::Bundle> read_sealed(int fd);
 
 /// Loads the configuration out of it.  It was valid when it was sealed, so an error is a bug or another
 /// version's bundle.
 Result<std::unique_ptr<config::Config>> load_sealed(int fd);
+Result<std::unique_ptr<config::Config>> load_bytes(std::string_view bundle);
 
 }  // namespace weir::process
