@@ -38,6 +38,7 @@ Loop::~Loop() {
 void Loop::run() {
   while (!stopping_) {
     now_ = 0;
+    wall_ = 0;
     int flags = EVLOOP_ONCE | (tasks_.empty() ? 0 : EVLOOP_NONBLOCK);
     if (event_base_loop(base_, flags) == 1 && tasks_.empty())
       break;  // nothing can ever happen again

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "base/wall_time.h"
 
 #include <atomic>
 #include <cstdint>
@@ -92,19 +93,26 @@ class Loop {
     return now_;
   }
 
+  /// The wall clock in microseconds since the epoch, read at most once a turn; for people.
+  std::int64_t wall() {
+    if (wall_ == 0) wall_ = wall_clock_us();
+    return wall_;
+  }
+
   /// Monotonic time in microseconds, now.
   static std::uint64_t read_clock();
 
-  /// A call begins or has returned: the time between is its.  `name` is a static text.
+  /// A call begins or has returned: the time since the one before, or since the turn began, is its.
+  /// `name` is a static text.
   void begin_call(const char* name) {
-    tick_ = read_ticks();
     call_ = name;
     if (turn_begun_ != 0) return;
-    turn_begun_ = tick_;
+    turn_begun_ = tick_ = read_ticks();
     turn_->store(++turns_, std::memory_order_relaxed);
   }
   void end_call() {
-    std::uint64_t took = read_ticks() - tick_;
+    std::uint64_t now = read_ticks();
+    std::uint64_t took = now - std::exchange(tick_, now);
     const char* name = std::exchange(call_, "");
     if (took <= longest_call_) return;
     longest_call_ = took;
@@ -142,6 +150,7 @@ class Loop {
   TaskEvents* end_of_turn_ = nullptr;
   Reaped* dead_ = nullptr;
   std::uint64_t now_ = 0;
+  std::int64_t wall_ = 0;
   bool stopping_ = false;
 
   // In ticks:

@@ -53,6 +53,7 @@ Listener::Listener(Context& context, std::shared_ptr<const Rules> rules)
 }
 
 void Listener::adopt(std::shared_ptr<const Rules> rules) {
+  if (rules_ && rules_ != rules) rules_->keep_pinned();
   rules_ = std::move(rules);
   limits_ = rules_->limits();
   timeouts_ = rules_->timeouts();

@@ -10,8 +10,10 @@
 #include "proxy/filter_chain.h"
 #include "upstream/connection.h"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 namespace weir::proxy {
 
@@ -36,6 +38,35 @@ struct RoutePolicy {
   config::Retry retry;
   FilterChain filters;
   config::Template text;  ///< of `respond` and `redirect`
+
+  /// The streams that are on their way by it, and itself if it is of a former configuration and lives
+  /// for them alone.  The loop's thread only.
+  mutable std::uint32_t pins = 0;
+  mutable std::shared_ptr<const RoutePolicy> itself;
+};
+
+/// A stream's hold on its policy, whatever a reload does to the rules it came from.  Unlike with a
+/// shared_ptr, which every request would pay for, it costs something at a reload only: whoever puts rules
+/// away calls Rules::keep_pinned.
+class PolicyPin {
+ public:
+  PolicyPin() = default;
+  explicit PolicyPin(const RoutePolicy& policy) : policy_(&policy) { ++policy.pins; }
+  PolicyPin(PolicyPin&& other) noexcept : policy_(std::exchange(other.policy_, nullptr)) {}
+  PolicyPin& operator=(PolicyPin&& other) noexcept {
+    std::swap(policy_, other.policy_);
+    return *this;
+  }
+  ~PolicyPin() {
+    if (policy_ && --policy_->pins == 0 && policy_->itself)
+      std::exchange(policy_->itself, nullptr).reset();
+  }
+  explicit operator bool() const { return policy_ != nullptr; }
+  const RoutePolicy* operator->() const { return policy_; }
+  const RoutePolicy& operator*() const { return *policy_; }
+
+ private:
+  const RoutePolicy* policy_ = nullptr;
 };
 
 /// The client limits that hold before a route is known.

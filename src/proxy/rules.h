@@ -30,10 +30,15 @@ class Rules {
   const ClientTimeouts& timeouts() const { return timeouts_; }
 
   /// The policy of the route that a request takes, or null.
-  const std::shared_ptr<const RoutePolicy>* match(const RequestHead& request,
-                                                  const net::Address& client) const {
+  const RoutePolicy* match(const RequestHead& request, const net::Address& client) const {
     Decision decision = table_->match(request, client);
-    return decision.route ? &policies_[decision.position] : nullptr;
+    return decision.route ? policies_[decision.position].get() : nullptr;
+  }
+
+  /// No new request comes here: policies that are pinned live until they are not.  The loop's thread.
+  void keep_pinned() const {
+    for (const auto& policy : policies_)
+      if (policy->pins > 0) policy->itself = policy;
   }
 
  private:

@@ -3,7 +3,6 @@
 // The request's half of a stream: from the head to a server, again if need be.
 #include "proxy/stream.h"
 
-#include "base/wall_time.h"
 #include "http/field.h"
 #include "http/fingerprint.h"
 #include "http/forwarding.h"
@@ -47,7 +46,7 @@ Stream::Stream(Context& context, Session& session, std::uint64_t begun)
   record_.request_id[0] = context.random();
   record_.request_id[1] = context.random();
   record_.times.begun = begun;
-  record_.wall_us = wall_clock_us();
+  record_.wall_us = context.net.loop.wall();
 }
 
 Stream::~Stream() = default;
@@ -82,11 +81,11 @@ void Stream::find_client() {
 void Stream::route() {
   phase_ = Phase::Route;
   for (int tries = 0; tries <= most_reroutes; ++tries) {
-    const auto* policy = session_.listener().rules().match(*request_, client_);
-    record_.route = policy ? &(*policy)->route : nullptr;
+    const RoutePolicy* policy = session_.listener().rules().match(*request_, client_);
+    record_.route = policy ? &policy->route : nullptr;
     if (!policy) return fail(http::Failure::NoRoute);
     if (policy_) former_policies_.push_back(std::move(policy_));
-    policy_ = *policy;
+    policy_ = PolicyPin(*policy);
     session_.set_timeouts(policy_->client);
     if (request_->framing.end == BodyEnd::Length && policy_->max_body &&
         request_->framing.length > *policy_->max_body)

@@ -145,9 +145,9 @@ class Stream final : public Pooled<Stream>,
   ResponseHead* response_ = nullptr;
   net::Address client_;  ///< the peer, or who a trusted peer says it speaks for
   std::string_view peer_text_;
-  std::shared_ptr<const RoutePolicy> policy_;  ///< kept over a reload
+  PolicyPin policy_;  ///< kept over a reload
   /// Those of routes it was sent away from: what their filters have set refers to them.
-  std::vector<std::shared_ptr<const RoutePolicy>> former_policies_;
+  std::vector<PolicyPin> former_policies_;
   upstream::Backend* backend_ = nullptr;
   upstream::ServerRef server_;  ///< of the last attempt: the record tells of it until the end
   std::optional<Attempt> attempt_;

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a stream keeps of rules that have been put away: its own policy, and not for longer than it lives.
+#include "proxy/rules.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace weir::proxy {
+namespace {
+
+config::Config two_routes() {
+  config::Config config;
+  config.files = {"weir.conf"};
+  config::Listener& listener = config.listeners.emplace_back();
+  for (const char* text : {"one", "two"}) {
+    config::Route& route = listener.routes.emplace_back();
+    route.name = text;
+    route.action.kind = config::Act::Respond;
+    route.action.status = 200;
+    route.action.text = text;
+    if (route.name != "one") continue;
+    config::Matcher& path = route.matchers.emplace_back();
+    path.kind = config::Match::Path;
+    path.value = "/one";
+  }
+  return config;
+}
+
+struct PolicyPinTest : testing::Test {
+  PolicyPinTest() {
+    const config::Config config = two_routes();
+    rules = *Rules::build(config, config.listeners[0]);
+    request.path = "/two";
+  }
+  const RoutePolicy& policy() const { return *rules->match(request, net::Address()); }
+
+  std::shared_ptr<const Rules> rules;
+  RequestHead request;
+};
+
+TEST_F(PolicyPinTest, KeepsAPolicyBeyondItsRules) {
+  PolicyPin pin(policy());
+  rules->keep_pinned();
+  std::weak_ptr<const RoutePolicy> seen = pin->itself;
+  rules.reset();
+  ASSERT_FALSE(seen.expired());
+  EXPECT_EQ(pin->route.name, "two");
+  pin = PolicyPin();
+  EXPECT_TRUE(seen.expired());
+}
+
+TEST_F(PolicyPinTest, TheLastOfSeveralLetsGo) {
+  std::optional<PolicyPin> one(policy()), other(policy());
+  rules->keep_pinned();
+  std::weak_ptr<const RoutePolicy> seen = (*one)->itself;
+  rules.reset();
+  one.reset();
+  EXPECT_FALSE(seen.expired());
+  PolicyPin moved = std::move(*other);
+  other.reset();
+  EXPECT_FALSE(seen.expired());
+  moved = PolicyPin();
+  EXPECT_TRUE(seen.expired());
+}
+
+TEST_F(PolicyPinTest, NobodyKeepsWhatIsNotPinned) {
+  const RoutePolicy& present = policy();
+  { PolicyPin pin(present); }
+  rules->keep_pinned();
+  EXPECT_EQ(present.itself, nullptr);
+  EXPECT_EQ(present.pins, 0u);
+}
+
+}  // namespace
+}  // namespace weir::proxy
