@@ -41,7 +41,10 @@ int least_hops(int fd) {
 
 }  // namespace
 
-void narrow_gate(int fd) { set_least_hops(fd, most_hops); }
+void narrow_gate(int fd) {
+  set_least_hops(fd, most_hops);
+  if (domain(fd) != AF_UNIX) defer_accept(fd, false);
+}
 
 void welcome(int fd) { set_least_hops(fd, 0); }
 
@@ -63,6 +66,7 @@ void shut_gate(int fd) {
 bool open_gate(int fd) {
   if (domain(fd) == AF_UNIX || (is_listening(fd) && least_hops(fd) == 0)) return false;
   set_least_hops(fd, 0);
+  defer_accept(fd, true);
   if (!is_listening(fd)) (void)::listen(fd, listen_backlog);
   return true;
 }

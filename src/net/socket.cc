@@ -2,7 +2,6 @@
 #include "net/socket.h"
 
 #include <errno.h>
-#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,25 +44,16 @@ Result<Fd> listen_on(const Address& address, const ListenOptions& options) {
     if (options.reuse_port) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (address.family() == AF_INET6)
       setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-    if (options.defer_accept) setsockopt(fd.get(), IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on));
+    if (options.defer_accept) defer_accept(fd.get(), true);
   }
   if (::bind(fd.get(), address.get(), address.size()) != 0) return failed(address, "bind");
   if (::listen(fd.get(), listen_backlog) != 0) return failed(address, "listen");
   return fd;
 }
 
-// A filter of the socket sees the TCP header: SYN without ACK is a beginning.
-void refuse_new_connections(int fd) {
-  constexpr std::uint8_t flags_at = 13, syn = 0x02, ack = 0x10;
-  sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, flags_at),
-      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, syn | ack),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, syn, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-      BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-  };
-  sock_fprog filter{static_cast<unsigned short>(std::size(program)), program};
-  (void)setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter));
+void defer_accept(int fd, bool on) {
+  int seconds = on;
+  (void)::setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
 }
 
 }  // namespace weir::net

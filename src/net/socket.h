@@ -23,8 +23,8 @@ struct ListenOptions {
 /// replaced; anything else at that path is an error.
 Result<Fd> listen_on(const Address& address, const ListenOptions& options);
 
-/// From now on a listening TCP socket drops the first packet of a connection (clients ask again, and
-/// are refused once it is closed); those that have begun still arrive.
-void refuse_new_connections(int fd);
+/// Whether a listening TCP socket keeps a client to itself until its first bytes are there.  Without it, those
+/// who were kept are handed out a second after they came, whether they have said something or not.
+void defer_accept(int fd, bool on);
 
 }  // namespace weir::net

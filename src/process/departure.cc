@@ -69,7 +69,7 @@ void Departure::on_deadline() noexcept {
   bool more = false, empty = true;
   each_([&](std::uint32_t number, proxy::Listener& listener) {
     more = follow(number, listener) || more;
-    bool may_come = !listener.is_shut() && !gives_up_sockets();
+    bool may_come = listener.is_letting_go() || (!listener.is_shut() && !gives_up_sockets());
     empty = empty && listener.sessions() == 0 && !may_come;
   });
   if (ended_ && empty && ended_()) return;

@@ -114,7 +114,7 @@ void Runtime::adopt(Snapshot next) {
   adopt_backends(*next);
   adopt_listeners(*next);
   adopt_sockets();
-  if (!leaving_.empty()) on_deadline();
+  on_deadline();
   // Servers of backends that we did not know until now.
   apply_orphans();
   generation_.run(setup_.index, next->generation);
@@ -165,11 +165,11 @@ void Runtime::adopt_listeners(const proxy::Snapshot& next) {
   departure_.apply();
 }
 
-// Sockets whose address nobody listens on any more are closed here; the master closes its own.
+// Sockets whose address nobody listens on any more are let go of by who watches them; the master closes its own.
 void Runtime::adopt_sockets() {
   auto is_wanted = [&](const Slot& slot) { return addresses_.contains(slot.socket.address); };
   for (Slot& slot : sockets_)
-    if (slot.watched_by && !is_wanted(slot)) slot.watched_by->accept_last(slot.socket.fd.get());
+    if (slot.watched_by && !is_wanted(slot)) slot.watched_by->let_go(std::move(slot.socket.fd));
   std::erase_if(sockets_, [&](const Slot& slot) { return !is_wanted(slot); });
   update_slots();
 }
@@ -258,13 +258,19 @@ void Runtime::drain() {
   update_slots();
 }
 
-// Those of former generations go when their clients have gone.
+// Those of former generations go when their clients have gone, and nobody else can come.
 void Runtime::on_deadline() noexcept {
   std::erase_if(leaving_, [](const auto& listener) {
     (void)listener->go_on();
-    return listener->sessions() == 0;
+    return listener->sessions() == 0 && !listener->is_letting_go();
   });
-  if (!leaving_.empty()) drain_check_.set(loop_, loop_.now() + drain_check_us);
+  bool more = !leaving_.empty();
+  for (const auto& [number, listener] : listeners_) {
+    if (!listener->is_letting_go()) continue;
+    (void)listener->go_on();
+    more = true;
+  }
+  if (more) drain_check_.set(loop_, loop_.now() + drain_check_us);
 }
 
 }  // namespace weir::process

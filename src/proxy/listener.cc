@@ -17,8 +17,7 @@ namespace weir::proxy {
 
 namespace {
 
-constexpr int accepts_in_a_row = 32;              // before others get their share
-constexpr std::uint64_t on_the_way_us = 500'000;  // until a client that began to connect is here
+constexpr int accepts_in_a_row = 32;  // before others get their share
 constexpr std::uint64_t welcome_us =
     10'000'000;                                 // for who came through a narrow gate to be accepted
 constexpr std::uint64_t polite_us = 1'000'000;  // for the last answers to leave
@@ -40,6 +39,7 @@ struct Listener::Socket final : private event::ReadyEvents {
 
   Listener& listener;
   int fd;
+  Fd owned;  ///< once it was let go of
   event::Watch ready;
   std::uint64_t narrowed_at = 0;  ///< since when nobody new is let in; 0 = clients are welcome
   bool shut = false;
@@ -73,17 +73,23 @@ void Listener::accept_on(int fd) {
   if (!paused_) sockets_.back()->watch();
 }
 
-void Listener::stop_accepting(int fd) {
-  std::erase_if(sockets_, [fd](const auto& socket) { return socket->fd == fd; });
+std::unique_ptr<Listener::Socket> Listener::take(int fd) {
+  auto found = std::find_if(sockets_.begin(), sockets_.end(),
+                            [fd](const auto& socket) { return socket->fd == fd; });
+  if (found == sockets_.end()) return nullptr;
+  std::unique_ptr<Socket> taken = std::move(*found);
+  sockets_.erase(found);
+  return taken;
 }
 
-void Listener::accept_last(int fd) {
-  net::narrow_gate(fd);
-  welcome_until_ = context_.net.loop.now() + welcome_us;
-  for (const auto& socket : sockets_)
-    if (socket->fd == fd)
-      while (accept_from(*socket)) continue;
-  stop_accepting(fd);
+void Listener::stop_accepting(int fd) { (void)take(fd); }
+
+void Listener::let_go(Fd fd) {
+  std::unique_ptr<Socket> socket = take(fd.get());
+  if (!socket) return;
+  socket->owned = std::move(fd);
+  narrow(*socket);
+  closing_.push_back(std::move(socket));
 }
 
 // True if there may be more.
@@ -117,31 +123,36 @@ void Listener::start_session(int fd, const net::Address& peer) {
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   }
-  if (gates_closed_ || context_.net.loop.now() < welcome_until_) net::welcome(fd);
+  if (gates_closed_ || is_letting_go() || context_.net.loop.now() < welcome_until_)
+    net::welcome(fd);
   (new Session(context_, *this, fd, peer))->start();
 }
 
 // Level-triggered readiness would spin while there is nothing to accept with.
 bool Listener::pause_accepting() {
   paused_ = true;
-  for (const auto& socket : sockets_) socket->ready.stop();
+  for (const auto* some : {&sockets_, &closing_})
+    for (const auto& socket : *some) socket->ready.stop();
   retry_.set(context_.net.loop, context_.net.loop.now() + pause_us);
   return false;
 }
 
 void Listener::on_deadline() noexcept {
   paused_ = false;
-  for (const auto& socket : sockets_) socket->watch();
+  for (const auto* some : {&sockets_, &closing_})
+    for (const auto& socket : *some) socket->watch();
 }
 
 void Listener::close_gates() {
   gates_closed_ = true;
-  for (const auto& socket : sockets_) {
-    if (socket->narrowed_at != 0) continue;
-    socket->narrowed_at = context_.net.loop.now();
-    socket->shut = !net::is_listening(socket->fd);
-    if (!socket->shut) net::narrow_gate(socket->fd);
-  }
+  for (const auto& socket : sockets_) narrow(*socket);
+}
+
+void Listener::narrow(Socket& socket) {
+  if (socket.narrowed_at != 0) return;
+  socket.narrowed_at = context_.net.loop.now();
+  socket.shut = !net::is_listening(socket.fd);
+  if (!socket.shut) net::narrow_gate(socket.fd);
 }
 
 void Listener::open_gate(int fd) {
@@ -160,16 +171,16 @@ void Listener::open_gates() {
 }
 
 bool Listener::is_shut() const {
-  return gates_closed_ && std::all_of(sockets_.begin(), sockets_.end(),
-                                      [](const auto& socket) { return socket->shut; });
+  return gates_closed_ && closing_.empty() &&
+         std::all_of(sockets_.begin(), sockets_.end(),
+                     [](const auto& socket) { return socket->shut; });
 }
 
 // Whoever is in the queue believes to be connected, so they are accepted first.
 void Listener::go_on_closing(Socket& socket) {
   std::uint64_t now = context_.net.loop.now();
-  if (socket.shut || now < socket.narrowed_at + on_the_way_us || paused_) return;
-  accept_from(socket);
-  if (paused_ || net::has_waiting(socket.fd)) return;
+  if (socket.shut || now < socket.narrowed_at + net::on_the_way_us || paused_) return;
+  if (accept_from(socket) || paused_ || net::has_waiting(socket.fd)) return;
   socket.ready.stop();
   socket.shut = true;
   net::shut_gate(socket.fd);
@@ -178,6 +189,8 @@ void Listener::go_on_closing(Socket& socket) {
 shm::ClientsLeft Listener::go_on() {
   if (gates_closed_)
     for (const auto& socket : sockets_) go_on_closing(*socket);
+  for (const auto& socket : closing_) go_on_closing(*socket);
+  std::erase_if(closing_, [](const auto& socket) { return socket->shut; });
   shm::ClientsLeft left;
   std::uint32_t closed = 0;
   List<Session> sessions;

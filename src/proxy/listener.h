@@ -5,6 +5,7 @@
 // changes is its Rules.
 #pragma once
 
+#include "base/fd.h"
 #include "event/deadline.h"
 #include "event/watch.h"
 #include "http/h1_parser.h"
@@ -39,8 +40,11 @@ class Listener final : private event::DeadlineEvents {
   void accept_on(int fd);
   /// Stops accepting on it: another worker or listener goes on.
   void stop_accepting(int fd);
-  /// Takes who waits there and stops: the socket is about to be closed.  New clients are refused already.
-  void accept_last(int fd);
+  /// Nobody listens on its address any more: closes the socket, which may be shared with other processes, by
+  /// its gate.  To be gone on with by `go_on`.
+  void let_go(Fd fd);
+  /// A socket that was let go of is still on the way.
+  bool is_letting_go() const { return !closing_.empty(); }
   /// This worker's clients, over all listeners, are to be no more than so many.
   void limit_clients(std::uint64_t most) { most_clients_ = most; }
 
@@ -56,9 +60,9 @@ class Listener final : private event::DeadlineEvents {
   void close_gates();
   /// Lets clients in again.
   void open_gates();
-  /// No client can come any more.
+  /// No client can come any more, by any socket.
   bool is_shut() const;
-  /// Goes on with closing gates and, while it drains, closes clients that have been idle for a while,
+  /// Goes on with closing gates and letting sockets go and, while it drains, closes clients that have been idle for a while,
   /// some at a time.  To be called again and again.
   shm::ClientsLeft go_on();
   /// Ends all clients: politely the first time, at once some time later.
@@ -77,6 +81,8 @@ class Listener final : private event::DeadlineEvents {
   bool accept_from(Socket& socket);
   void start_session(int fd, const net::Address& peer);
   bool pause_accepting();
+  std::unique_ptr<Socket> take(int fd);
+  void narrow(Socket& socket);
   void go_on_closing(Socket& socket);
   void open_gate(int fd);
   void on_deadline() noexcept override;
@@ -87,6 +93,7 @@ class Listener final : private event::DeadlineEvents {
   http::HeadLimits limits_;
   ClientTimeouts timeouts_;
   std::vector<std::unique_ptr<Socket>> sockets_;
+  std::vector<std::unique_ptr<Socket>> closing_;  ///< of addresses that are gone
   List<Session> all_;
   std::size_t session_count_ = 0;
   std::uint64_t most_clients_ = 0;

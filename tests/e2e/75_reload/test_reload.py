@@ -2,48 +2,15 @@
 """The configuration changes under running clients: what is new holds at once, what stays stays."""
 import json
 import os
-import pathlib
 import signal
 import socket
 import threading
 
 import pytest
 from admintest import AdminClient
+from draintest import wait_refused
+from reloadtest import ADMIN, body, generation, reload, rewrite, simple
 from weirtest import Client, Origin, Weir, answer, ask, get, is_running, wait_until
-
-ADMIN = "admin unix:{dir}/admin.sock\n"
-
-
-def simple(text, top=ADMIN):
-    return f"{top}listener web {{ bind 127.0.0.1:{{port}}; route respond 200 {text} }}\n"
-
-
-def rewrite(weir, text):
-    """Another file, with the first one's ports and directory."""
-    for name, sock in weir.reserved.items():
-        text = text.replace("{" + name + "}", str(sock.getsockname()[1]))
-    text = text.replace("{dir}", str(weir.dir))
-    new = weir.dir / "new.conf"
-    first = weir.config.read_text(encoding="latin-1").splitlines()[0]
-    new.write_text(text if "workers " in text else f"{first}\n{text}", encoding="latin-1")
-    os.replace(new, weir.config)
-
-
-def reload(weir, text=None, command="reload"):
-    if text is not None:
-        rewrite(weir, text)
-    with AdminClient(weir) as admin:
-        return admin.reply_to(command)
-
-
-def generation(weir):
-    with AdminClient(weir) as admin:
-        return json.loads(admin.ask("@json status").body)["generation"]
-
-
-def body(weir, port="port"):
-    return ask(weir, get("/"), port).body
-
 
 def test_a_signal_loads_the_file_again():
     with Weir(simple("one")) as weir, Client(weir) as kept:
@@ -159,8 +126,7 @@ def test_listeners_come_move_and_go():
             assert of_more.ask(get("/")).body == b"more"
             assert reload(weir, moved).is_ok
             assert body(weir) == b"moved"
-            with pytest.raises(ConnectionRefusedError):
-                Client(weir, "other")
+            wait_refused(weir, "other")
             # Its clients are served: "more" is the same listener, at another address.
             assert of_more.ask(get("/")).body == b"moved"
         assert reload(weir, two).is_ok
@@ -317,6 +283,7 @@ def test_no_descriptor_is_left_behind():
         for _ in range(33):  # so that the history is full
             assert reload(weir, two).is_ok
             assert reload(weir, one).is_ok
+        wait_refused(weir, "other")
         before = [count(pid) for pid in family()]
         for _ in range(10):
             assert reload(weir, two).is_ok

@@ -81,6 +81,15 @@ TEST_F(Gate, LetsInWhoIsOnTheWayThenNobodyThenAll) {
   EXPECT_TRUE(arrives(again));
 }
 
+TEST_F(Gate, HandsOutWhoSaysNothingBeforeItIsTime) {
+  Fd silent;
+  ASSERT_EQ(begin(silent), 0);
+  narrow_gate(fd.get());
+  pollfd wait{fd.get(), POLLIN, 0};
+  EXPECT_EQ(::poll(&wait, 1, 10'000), 1);  // a second, by TCP's own doing
+  EXPECT_TRUE(has_waiting(fd.get()));
+}
+
 TEST_F(Gate, EverythingMayBeSaidTwice) {
   for (int i = 0; i < 2; ++i) narrow_gate(fd.get());
   for (int i = 0; i < 2; ++i) shut_gate(fd.get());
