@@ -10,7 +10,8 @@
 namespace weir::proxy {
 
 Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
-                                                  const config::Listener& listener) {
+                                                  const config::Listener& listener,
+                                                  std::uint64_t key) {
   auto rules = std::make_shared<Rules>();
   std::vector<const config::Route*> routes;
   for (const config::Route& route : listener.routes) {
@@ -26,7 +27,7 @@ Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
   rules->listener_.routes.clear();
   rules->limits_ = {listener.max_line, listener.max_header, listener.max_fields};
   rules->timeouts_ = client_timeouts(listener);
-  rules->key_ = key(config, listener);
+  rules->key_ = key;
   return std::shared_ptr<const Rules>(std::move(rules));
 }
 

@@ -18,11 +18,12 @@ namespace weir::proxy {
 
 class Rules {
  public:
-  /// Compiles the routes; errors name their place.
+  /// Compiles the routes; errors name their place.  `key`: see there.
   static Result<std::shared_ptr<const Rules>> build(const config::Config& config,
-                                                    const config::Listener& listener);
+                                                    const config::Listener& listener,
+                                                    std::uint64_t key);
 
-  /// Names all that `build` would look at, places included: equal keys, equal rules.
+  /// Names all that `build` looks at, places included: equal keys, equal rules.
   static std::uint64_t key(const config::Config& config, const config::Listener& listener);
 
   const config::Listener& listener() const { return listener_; }

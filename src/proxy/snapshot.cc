@@ -14,13 +14,14 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(
   if (before)
     for (const auto& rules : before->listeners) known.emplace(rules->key_, rules);
   for (const config::Listener& listener : config->listeners) {
-    auto same = known.empty() ? known.end() : known.find(Rules::key(*config, listener));
+    std::uint64_t key = Rules::key(*config, listener);
+    auto same = known.find(key);
     if (same != known.end()) {
       snapshot->listeners.push_back(same->second);
       ++snapshot->reused;
       continue;
     }
-    auto rules = Rules::build(*config, listener);
+    auto rules = Rules::build(*config, listener, key);
     if (!rules) return rules.error().within("listener " + listener.name);
     snapshot->listeners.push_back(std::move(*rules));
   }
