@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace weir::process {
@@ -114,6 +115,7 @@ void Runtime::adopt(Snapshot next) {
   adopt_backends(*next);
   adopt_listeners(*next);
   adopt_sockets();
+  leave_backends(*next);
   on_deadline();
   // Servers of backends that we did not know until now.
   apply_orphans();
@@ -141,6 +143,13 @@ void Runtime::adopt_backends(const proxy::Snapshot& next) {
     else
       backend = std::make_unique<upstream::Backend>(net_, sharing_, policy, random_seed());
   }
+}
+
+void Runtime::leave_backends(const proxy::Snapshot& next) {
+  std::set<std::uint32_t> stay;
+  for (const upstream::BackendPolicy& policy : next.backends) stay.insert(policy.config.number);
+  for (std::uint32_t number = 0; number < context_.backends.size(); ++number)
+    if (context_.backends[number] && !stay.contains(number)) context_.backends[number]->leave();
 }
 
 void Runtime::adopt_listeners(const proxy::Snapshot& next) {

@@ -62,6 +62,7 @@ class Runtime final : private upstream::NoticeSink,
   void adopt_listeners(const proxy::Snapshot& next);
   void adopt_backends(const proxy::Snapshot& next);
   void adopt_sockets();
+  void leave_backends(const proxy::Snapshot& next);
   void apply_settings(const config::Config& config);
   void update_slots();
   void update_servers();

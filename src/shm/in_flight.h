@@ -39,6 +39,8 @@ class InFlight {
 
   void want(std::uint32_t server) { waiters_[server].fetch_or(bit()); }
   void unwant(std::uint32_t server) { waiters_[server].fetch_and(~bit()); }
+  /// True if any worker wants a slot of it.
+  bool is_wanted(std::uint32_t server) const { return waiters_[server].load() != 0; }
 
   /// Master only, after reaping the worker: nothing of it is in flight any more.
   /// `used`: slots below that number have been in use.

@@ -62,8 +62,43 @@ void Backend::forget(std::uint32_t slot) {
 
 void Backend::configure(const BackendPolicy& policy) {
   policy_ = policy;
+  left_ = false;
   stale_ = true;
   for (Server* server : servers_) server->limit_idle();
+}
+
+void Backend::leave() {
+  if (left_) return;
+  if (stale_) rebuild();
+  left_ = true;
+  // What nothing bad is known of is as good as up, since nobody will know better any more.
+  freeze([](const Server& server) {
+    return (server.use() == Use::Starting || server.use() == Use::HalfOpen) &&
+           server.weight() > 0 && server.address().is_set();
+  });
+  serve_queue();
+}
+
+// Those that are in use now, if they are still there, and some more.
+template <typename More>
+void Backend::freeze(More more) {
+  std::vector<Server*> primary, backup;
+  for (Server* server : servers_)
+    if (is_among(primary_.servers, server) || is_among(backup_.servers, server) || more(*server))
+      (server->is_backup() ? backup : primary).push_back(server);
+  stale_ = false;
+  starting_ = 0;
+  half_open_.clear();
+  primary_.servers = std::move(primary);
+  backup_.servers = std::move(backup);
+  make_balancers();
+}
+
+void Backend::make_balancers() {
+  for (Part* part : {&primary_, &backup_}) {
+    part->balancer.reset();
+    if (part->size() > 0) part->balancer = make_balancer(policy_.config.balance, *part, seed_++);
+  }
 }
 
 bool Backend::must_panic() const {
@@ -79,6 +114,7 @@ bool Backend::must_panic() const {
 }
 
 void Backend::rebuild() {
+  if (left_) return freeze([](const Server&) { return false; });
   stale_ = false;
   starting_ = 0;
   primary_.servers.clear();
@@ -95,10 +131,7 @@ void Backend::rebuild() {
     // In a panic as well: without a trial it would stay half-open, and the panic with it.
     if (server->use() == Use::HalfOpen) half_open_.push_back(server);
   }
-  for (Part* part : {&primary_, &backup_}) {
-    part->balancer.reset();
-    if (part->size() > 0) part->balancer = make_balancer(policy_.config.balance, *part, seed_++);
-  }
+  make_balancers();
 }
 
 bool Backend::Part::is_usable(std::uint32_t i) const {
@@ -188,9 +221,11 @@ void Backend::serve_queue() {
     if (!hopeless && !primary_.any_can_take() && !backup_.any_can_take() && half_open_.empty())
       return;
     Waiter* waiter = queue_.pop_front();
-    if (--queued_ == 0) want_slots(false);
+    --queued_;
     waiter->on_slot();
   }
+  // Not before the last one has its slot: a server that nobody uses or wants may go.
+  if (queued_ == 0) want_slots(false);
 }
 
 }  // namespace weir::upstream

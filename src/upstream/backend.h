@@ -59,6 +59,10 @@ class Backend {
   /// Another policy from now on; servers, connections and waiting requests stay.
   void configure(const BackendPolicy& policy);
 
+  /// It is of no configuration any more: those who wait, or try again, have the servers that it has now until
+  /// the last of them is done.  `configure` takes that back.
+  void leave();
+
   /// What control says of a server of this backend; a slot that was another's is taken over.
   void apply(std::uint32_t slot, const shm::ServerRow& row);
   /// The slot is not this backend's any more.
@@ -96,6 +100,9 @@ class Backend {
   };
 
   void rebuild();
+  template <typename More>
+  void freeze(More more);
+  void make_balancers();
   bool must_panic() const;
   Server* choose_from(Part& part, std::span<Server* const> tried);
   Server* choose_half_open(std::span<Server* const> tried);
@@ -113,6 +120,7 @@ class Backend {
   std::uint32_t queued_ = 0;
   std::uint32_t starting_ = 0;  ///< servers nothing is known of yet
   std::uint64_t seed_;
+  bool left_ = false;  ///< the parts stay as they are, but for servers that go
   bool stale_ = true;  ///< the parts do not show what the servers are now
 };
 

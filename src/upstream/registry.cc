@@ -335,13 +335,19 @@ void Registry::release(std::uint32_t slot) {
   show(slot);
 }
 
+// Who waited for a backend that is gone waits for what it still has; of others there are more servers.
+bool Registry::is_awaited(std::uint32_t slot) const {
+  return !backend(row(slot).backend) && in_flight_.is_wanted(slot);
+}
+
 bool Registry::reap_leaving(std::uint64_t seen_by_all, std::int64_t now_us) {
   seen_by_all_ = seen_by_all;
   look_at_draining(seen_by_all);
   // Only when all have seen that it takes nothing more does an empty column mean that nothing comes.
   std::erase_if(leaving_, [&](const Waiting& leaving) {
     std::int64_t by = entries_[leaving.slot].columns.leave_by_us;
-    bool settled = seen_by_all >= leaving.since && in_flight_.load(leaving.slot) == 0;
+    bool settled = seen_by_all >= leaving.since && in_flight_.load(leaving.slot) == 0 &&
+                   !is_awaited(leaving.slot);
     if (!settled && (by == 0 || now_us < by)) return false;
     release(leaving.slot);
     return true;

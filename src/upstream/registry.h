@@ -181,6 +181,7 @@ class Registry {
   void vacate(std::uint32_t slot, std::uint64_t since);
   void take_over(std::uint32_t slot);
   bool may_reuse(const Waiting& free) const;
+  bool is_awaited(std::uint32_t slot) const;
   std::optional<std::uint32_t> free_slot();
   void insert(std::uint32_t slot, const config::Backend& backend, const config::Server& server,
               bool runtime, const Cause& cause);
