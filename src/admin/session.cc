@@ -56,7 +56,10 @@ void AdminSession::pump() {
   if (dead_) return;
   // Each round makes room for the next; all of it is bounded by what the client takes.
   for (int rounds = 0;; ++rounds) {
-    if (rounds == most_rounds) return loop_.post(again_);
+    if (rounds == most_rounds) {
+      if (leaving_) hear_no_more();
+      return loop_.post(again_);
+    }
     bool read = read_input();
     if (dead_) return;
     do {
@@ -68,8 +71,15 @@ void AdminSession::pump() {
     if (dead_) return;
     if (!read && !sent) break;
   }
+  if (leaving_) hear_no_more();
   if ((input_ended_ || closing_) && pending_.empty() && out_.empty() && !watching_) return die();
   arm();
+}
+
+void AdminSession::hear_no_more() {
+  input_ended_ = true;
+  watching_ = false;
+  fleet_.events.unsubscribe(*this);
 }
 
 bool AdminSession::read_input() {

@@ -34,6 +34,12 @@ class AdminSession final : public Hook,
   /// Workers may have seen more, or the disk taken more: replies may be due.
   void resume() { loop_.post(again_); }
 
+  /// It ends when what has been asked by now is answered.
+  void leave() {
+    leaving_ = true;
+    loop_.post(again_);
+  }
+
  private:
   struct Pending {
     Reply reply;
@@ -49,6 +55,7 @@ class AdminSession final : public Hook,
   void on_event() noexcept override { loop_.post(again_); }
 
   void pump();
+  void hear_no_more();
   bool read_input();
   bool may_take() const;
   void take_lines();
@@ -83,6 +90,7 @@ class AdminSession final : public Hook,
   bool at_line_start_ = true;
   bool watching_ = false;
   bool input_ended_ = false;
+  bool leaving_ = false;
   bool closing_ = false;  ///< after what is to be sent
   bool dead_ = false;
 };

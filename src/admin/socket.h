@@ -24,8 +24,13 @@ class AdminSocket final : private event::ReadyEvents {
   /// Replies may be due in all sessions.
   void resume();
 
+  /// Listens no more.  Who is here, or waits to be, gets replies to what has been asked by now, and is closed.
+  void leave();
+  bool is_empty() const { return sessions_.empty(); }
+
  private:
   void on_ready(event::Ready ready) noexcept override;
+  bool accept_one();
 
   event::Loop& loop_;
   Fleet& fleet_;

@@ -21,9 +21,8 @@ namespace {
 
 using Kind = Change::Kind;
 
-// Taken up by the master before it gives its privileges away, or by processes when they start.
-constexpr std::array<std::string_view, 7> fixed = {"user",     "group",      "chroot",    "jit",
-                                                   "pid_file", "state_file", "nameserver"};
+// What processes take upon themselves when they start.
+constexpr std::array<std::string_view, 4> fixed = {"user", "group", "chroot", "jit"};
 constexpr std::string_view signs[] = {"+ ", "- ", "~ "};  // in the order of Change::Kind
 constexpr std::size_t most_listed = 8;                    // of those whose order differs
 constexpr std::size_t most_shown = 200;                   // bytes of a value
@@ -106,8 +105,6 @@ class Comparison {
     compare(properties(from_), properties(to_), {"", "", "nameserver"});
     objects("admin ", from_.admin, to_.admin,
             [](const AdminSocket& socket) { return quoted(socket.at.text); });
-    for (Change& change : changes_)
-      if (change.object.starts_with("admin ")) change.needs_upgrade = true;
     for (const Backend& backend : from_.backends) old_backends_.emplace(backend.name, &backend);
     for (const Backend& backend : to_.backends) new_backends_.emplace(backend.name, &backend);
     objects("listener ", from_.listeners, to_.listeners,

@@ -59,6 +59,12 @@ Dns::Dns(Loop& loop, const std::vector<std::string>& nameservers)
   evdns_base_set_option(base_, "attempts:", "2");
 }
 
+void Dns::use(const std::vector<std::string>& nameservers) {
+  (void)evdns_base_clear_nameservers_and_suspend(base_);
+  for (const std::string& server : nameservers) evdns_base_nameserver_ip_add(base_, server.c_str());
+  (void)evdns_base_resume(base_);
+}
+
 Dns::~Dns() { evdns_base_free(base_, 0); }
 
 void Dns::resolve(const std::string& name, std::uint32_t token, DnsEvents& events) {

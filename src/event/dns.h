@@ -40,6 +40,9 @@ class Dns {
   Dns(const Dns&) = delete;
   Dns& operator=(const Dns&) = delete;
 
+  /// Uses these from now on, for what is under way as well; reads no file.
+  void use(const std::vector<std::string>& nameservers);
+
   /// Looks up A, and if there is none AAAA.  Tells `events` later, or at once for a name in /etc/hosts.
   void resolve(const std::string& name, std::uint32_t token, DnsEvents& events);
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/control.h"
 
-#include "admin/socket.h"
 #include "admin/state_log.h"
 #include "base/logger.h"
 #include "base/wall_time.h"
 #include "config/properties.h"
 #include "config/units.h"
 #include "event/watch.h"
+#include "process/admin_sockets.h"
 #include "process/judge.h"
 #include "process/log_port.h"
 #include "process/names.h"
@@ -81,6 +81,7 @@ class Control final : private upstream::RegistryEvents,
         fleet_{view,  registry_, health_, shm::Counters(segment, 0),  {}, segment, events_, audit_,
                *this, judge_,    drains_, segment.layout().started_us},
         judge_(*this, loop, channel, segment, fleet_, std::move(setup.history)),
+        sockets_(loop, fleet_),
         tell_workers_(*this),
         reap_(*this) {
     count_workers();
@@ -91,7 +92,11 @@ class Control final : private upstream::RegistryEvents,
     if (has_state()) read_state();
   }
 
-  void on_master(net::Message& message) { judge_.on_master(message); }
+  void on_master(net::Message& message) {
+    if (message.type != net::MessageType::Resources) return judge_.on_master(message);
+    auto next = receive_setup(channel_, message);
+    if (next) take_resources(std::move(*next));
+  }
 
   void start() {
     started_over_ = registry_.load();
@@ -106,15 +111,23 @@ class Control final : private upstream::RegistryEvents,
     ejector_.drain_notices();
     drains_.resume();
     waker_.start(loop_, own_waker(), event::Watch::Edge::LevelRead, *this);
-    for (std::size_t i = 0; i < setup_.admin.size(); ++i)
-      sockets_.push_back(std::make_unique<admin::AdminSocket>(
-          loop_, fleet_, Fd(::fcntl(setup_.admin[i].get(), F_DUPFD_CLOEXEC, 0)),
-          setup_.plan.admin[i].level));
+    sockets_.follow(setup_.plan.admin, std::move(setup_.admin));
     judge_.resume();
     on_task();
   }
 
  private:
+  // A generation with other sockets, files or name servers holds.
+  void take_resources(Setup next) {
+    bool other_state = setup_.plan.state_file != next.plan.state_file;
+    if (setup_.plan.nameservers != next.plan.nameservers) names_.use(next.plan.nameservers);
+    sockets_.follow(next.plan.admin, std::move(next.admin));
+    setup_.plan = std::move(next.plan);
+    if (!other_state) return;
+    setup_.state = std::move(next.state);
+    if (has_state()) state_log_.write_whole();
+  }
+
   // The files, and what a former control has handed over that the writer may not have written yet.
   // The ring comes first: the writer may go on meanwhile, and a record that is there twice does no harm.
   void read_state() {
@@ -319,9 +332,7 @@ class Control final : private upstream::RegistryEvents,
       reap_.set(loop_, loop_.now() + reap_us);
   }
 
-  void resume_sockets() {
-    for (const auto& socket : sockets_) socket->resume();
-  }
+  void resume_sockets() { sockets_.resume(); }
 
   int own_waker() const { return setup_.control_waker(); }
 
@@ -340,10 +351,10 @@ class Control final : private upstream::RegistryEvents,
   admin::Drains drains_;
   admin::Fleet fleet_;
   Judge judge_;
+  AdminSockets sockets_;
   event::Task tell_workers_;
   event::Deadline reap_;
   event::Watch waker_;
-  std::vector<std::unique_ptr<admin::AdminSocket>> sockets_;
   View former_;  ///< while the next one settles
   std::set<std::uint32_t> checked_;
   std::vector<std::uint32_t> added_, moved_;

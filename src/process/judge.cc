@@ -220,6 +220,7 @@ void Judge::finish(Ticket ticket) {
     asked_ = {};
   }
   next_ = nullptr;
+  bundle_.reset();
   current_ = {};
   report_ = {};
   host_.on_finished();

@@ -41,6 +41,11 @@ Names::Names(event::Loop& loop, const config::Config& config, upstream::Registry
 
 Names::~Names() = default;
 
+void Names::use(const std::vector<std::string>& nameservers) {
+  dns_->use(nameservers);
+  for (const auto& [slot, entry] : entries_) look_up(*entry);
+}
+
 void Names::add(std::uint32_t slot, const config::Endpoint& at) {
   auto& entry = entries_[slot];
   entry = std::make_unique<Entry>(*this, slot, at);

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace weir::process {
 
@@ -20,6 +21,9 @@ class Names final : private event::DnsEvents {
   /// `registry` must outlive this.
   Names(event::Loop& loop, const config::Config& config, upstream::Registry& registry);
   ~Names();
+
+  /// Asks these from now on, and at once for all names.
+  void use(const std::vector<std::string>& nameservers);
 
   /// Keeps a server's address up to date from now on.
   void add(std::uint32_t slot, const config::Endpoint& at);

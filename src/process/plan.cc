@@ -2,6 +2,8 @@
 #include "process/plan.h"
 
 #include "base/text.h"
+#include "config/statements.h"
+#include "process/resolvers.h"
 
 #include <grp.h>
 #include <pwd.h>
@@ -69,7 +71,9 @@ bool take_admin(std::string_view value, Plan& plan) {
   socket.level = static_cast<config::AdminLevel>(number());
   socket.mode = number();
   socket.gid = number();
-  socket.path = value;
+  std::size_t size = number();
+  socket.place = value.substr(0, size);
+  socket.path = value.substr(std::min(size, value.size()));
   plan.admin.push_back(std::move(socket));
   return true;
 }
@@ -109,6 +113,12 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
     plan.pid_file = value;
   else if (name == "state_file")
     plan.state_file = value;
+  else if (name == "pid_place")
+    plan.pid_place = value;
+  else if (name == "state_place")
+    plan.state_place = value;
+  else if (name == "nameserver")
+    plan.nameservers.emplace_back(value);
   else if (name == "bind")
     return take_bind(value, plan);
   else if (name == "admin")
@@ -122,7 +132,21 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
   return true;
 }
 
+std::string place_text(const config::Config& config, const config::Place& place) {
+  return config.files[place.file] + ":" + std::to_string(place.line);
+}
+
+std::string place_of(const config::Config& config, std::string_view statement) {
+  const config::Place* place = config::find_origin(config.origins, statement);
+  return place ? place_text(config, *place) : std::string();
+}
+
 }  // namespace
+
+bool is_same(const AdminPlan& one, const AdminPlan& other) {
+  return one.level == other.level && one.mode == other.mode && one.gid == other.gid &&
+         one.path == other.path;
+}
 
 Result<Plan> make_plan(const config::Config& config) {
   Plan plan;
@@ -141,15 +165,21 @@ Result<Plan> make_plan(const config::Config& config) {
       config.stall_timeout ? static_cast<std::uint64_t>(config.stall_timeout->count()) : 0;
   plan.chroot = config.chroot;
   plan.pid_file = config.pid_file;
+  plan.pid_place = place_of(config, "pid_file");
+  plan.state_place = place_of(config, "state_file");
+  plan.nameservers = resolvers(config);
   plan.error_log = config.error_log;
   plan.access_log = config.access_log;
   for (std::uint32_t i = 0; i < config.listeners.size(); ++i)
     for (const config::Bind& bind : config.listeners[i].binds) plan.binds.push_back({i, bind.at});
   for (const config::AdminSocket& socket : config.admin) {
-    AdminPlan admin{socket.level, socket.mode, UINT32_MAX, socket.at.host};
+    AdminPlan admin{socket.level, socket.mode, UINT32_MAX, place_text(config, socket.place),
+                    socket.at.host};
     if (!socket.group.empty()) {
       const ::group* group = getgrnam(socket.group.c_str());
-      if (!group) return Error(Errc::NotFound, "group \"" + socket.group + "\" does not exist");
+      if (!group)
+        return Error(Errc::NotFound, "group \"" + socket.group + "\" does not exist")
+            .within(admin.place);
       admin.gid = group->gr_gid;
     }
     plan.admin.push_back(std::move(admin));
@@ -189,12 +219,16 @@ std::string write_plan(const Plan& plan) {
   put(out, "chroot", plan.chroot);
   put(out, "pid_file", plan.pid_file);
   put(out, "state_file", plan.state_file);
+  put(out, "pid_place", plan.pid_place);
+  put(out, "state_place", plan.state_place);
+  for (const std::string& server : plan.nameservers) put(out, "nameserver", server);
   put_log(out, "error_log", plan.error_log);
   put_log(out, "access_log", plan.access_log);
   for (const AdminPlan& socket : plan.admin)
     put(out, "admin",
         std::to_string(static_cast<int>(socket.level)) + " " + std::to_string(socket.mode) + " " +
-            std::to_string(socket.gid) + " " + socket.path);
+            std::to_string(socket.gid) + " " + std::to_string(socket.place.size()) + " " +
+            socket.place + socket.path);
   for (const BindPlan& bind : plan.binds)
     put(out, "bind",
         std::to_string(bind.listener) + " " + std::to_string(static_cast<int>(bind.at.kind)) + " " +

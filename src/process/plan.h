@@ -26,8 +26,12 @@ struct AdminPlan {
   config::AdminLevel level = config::AdminLevel::Admin;
   std::uint32_t mode = 0600;
   std::uint32_t gid = 0;  ///< its group; UINT32_MAX = the master's
+  std::string place;      ///< where it stands: file:line
   std::string path;
 };
+
+/// Equal, wherever they stand.
+bool is_same(const AdminPlan& one, const AdminPlan& other);
 
 struct Plan {
   std::uint32_t workers = 1;
@@ -42,6 +46,8 @@ struct Plan {
   std::uint64_t stall_ms =
       5'000;  ///< a worker that does not turn for so long is replaced; 0 = never
   std::string chroot, pid_file, state_file;
+  std::string pid_place, state_place;    ///< where these stand: file:line
+  std::vector<std::string> nameservers;  ///< see process/resolvers.h
   std::vector<AdminPlan> admin;
   config::LogTarget error_log, access_log;
   std::vector<BindPlan> binds;

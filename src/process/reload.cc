@@ -161,6 +161,9 @@ Result<void> Reload::acquire() {
                                   std::to_string(most) + " without an upgrade");
   };
   if (auto fits = wants(plan.workers, room.workers, "workers"); !fits) return fits;
+  auto replacements = Replacements::make(assets_.plan, plan);
+  if (!replacements) return replacements.error();
+  replacements_ = std::move(*replacements);
   auto sockets = bind_missing(plan, assets_.sockets, room.sockets);
   if (!sockets) return sockets.error();
   new_sockets_ = std::move(*sockets);
@@ -218,6 +221,7 @@ void Reload::on_worker(const Child& child, const net::Message& message) {
 
 void Reload::committed() {
   next_.about.committed_us = wall_clock_us();
+  replacements_->put_in_place(assets_, next_.plan);
   assets_.plan = next_.plan;
   for (ListeningSocket& socket : new_sockets_) assets_.sockets.push_back(std::move(socket));
   new_sockets_.clear();
@@ -229,7 +233,30 @@ void Reload::committed() {
   enter(Step::Settling, settle_look_us);
   settle_by_us_ = monotonic_us() + settle_limit_us;
   host_.on_committed();
+  hand_over_resources();
   look_if_settled();
+}
+
+// Who is not there gets them when it is started again.  The writer first: what control has written for a file must
+// not find it with the former one.
+void Reload::hand_over_resources() {
+  std::unique_ptr<Replacements> replaced = std::move(replacements_);
+  if (replaced->concerns_writer()) {
+    std::vector<int> files;
+    for (const Fd& file : assets_.state) files.push_back(file.get());
+    for (Child& child : host_.children())
+      if (child.role == Role::Writer && child.channel.is_open())
+        (void)child.channel.send(MessageType::State, {}, files);
+  }
+  Child* child = control();
+  if (!child || !replaced->concerns_control()) return;
+  Setup setup;
+  setup.role = Role::Control;
+  setup.plan = assets_.plan;
+  for (const Fd& socket : assets_.admin) setup.admin.push_back(duplicate(socket));
+  for (const Fd& file : assets_.state) setup.state.push_back(duplicate(file));
+  if (auto sent = send_setup(child->channel, setup, MessageType::Resources); !sent)
+    log(Level::Error, "control: ", sent.error().text());
 }
 
 void Reload::look_if_settled() {
@@ -264,6 +291,7 @@ void Reload::refuse(const std::string& why) {
   new_sockets_.clear();
   error_log_.reset();
   access_log_.reset();
+  replacements_.reset();
   next_ = {};
   if (!why.empty())
     log(Level::Notice, "no reload: ", std::string_view(why).substr(0, why.find('\n')));

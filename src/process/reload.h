@@ -14,10 +14,12 @@
 #pragma once
 
 #include "process/child.h"
+#include "process/replacements.h"
 #include "process/start.h"
 #include "shm/generation.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,6 +82,7 @@ class Reload {
   Result<void> acquire();
   void refuse(const std::string& why);
   void committed();
+  void hand_over_resources();
   void look_if_settled();
   void settled();
   void enter(Step step, std::uint64_t limit_us);
@@ -102,6 +105,7 @@ class Reload {
   History::Entry next_;
   std::vector<ListeningSocket> new_sockets_;
   Fd error_log_, access_log_;
+  std::unique_ptr<Replacements> replacements_;
   std::vector<std::uint32_t> awaited_;  ///< workers that have not prepared yet
 };
 

@@ -7,6 +7,7 @@
 #include "net/socket.h"
 #include "process/child.h"
 #include "process/log_port.h"
+#include "process/own_files.h"
 #include "process/privileges.h"
 
 #include <errno.h>
@@ -62,38 +63,11 @@ Result<void> load(const std::string& path, Assets& assets) {
   return {};
 }
 
-// Nobody may connect before owner and mode are what they shall be.
 Result<void> bind_admin(Assets& assets) {
   for (const AdminPlan& plan : assets.plan.admin) {
-    config::Endpoint at;
-    at.kind = config::Endpoint::Kind::Unix;
-    at.host = plan.path;
-    at.text = "unix:" + plan.path;
-    auto address = net::Address::from(at);
-    if (!address) return address.error();
-    mode_t before = ::umask(0177);
-    auto socket = net::listen_on(*address, {});
-    ::umask(before);
-    if (!socket) return socket.error().within("admin");
-    if ((plan.gid != UINT32_MAX &&
-         ::chown(plan.path.c_str(), static_cast<uid_t>(-1), plan.gid) != 0) ||
-        ::chmod(plan.path.c_str(), plan.mode) != 0)
-      return Error(Errc::System, "admin " + plan.path + ": " + strerror(errno));
+    auto socket = bind_admin(plan, plan.path);
+    if (!socket) return socket.error();
     assets.admin.push_back(std::move(*socket));
-  }
-  return {};
-}
-
-Result<void> open_state(Assets& assets) {
-  if (assets.plan.state_file.empty()) return {};
-  for (const char* suffix : {"", ".alt"}) {
-    std::string path = assets.plan.state_file + suffix;
-    assets.state.emplace_back(
-        ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    struct stat kind;
-    if (!assets.state.back().is_open() || ::fstat(assets.state.back().get(), &kind) != 0)
-      return Error(Errc::System, "state_file " + path + ": " + strerror(errno));
-    if (!S_ISREG(kind.st_mode)) return Error(Errc::Invalid, "state_file " + path + " is no file");
   }
   return {};
 }
@@ -183,12 +157,7 @@ Setup Assets::setup_of(Role role) const {
 
 Result<void> write_pid_file(const Plan& plan) {
   if (plan.pid_file.empty()) return {};
-  Fd fd(::open(plan.pid_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  std::string text = std::to_string(::getpid()) + "\n";
-  if (!fd.is_open() ||
-      ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return Error(Errc::System, "pid_file " + plan.pid_file + ": " + strerror(errno));
-  return {};
+  return write_pid(plan, plan.pid_file);
 }
 
 Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
@@ -252,7 +221,10 @@ Result<Assets> prepare(const std::string& path) {
   if (!sockets) return sockets.error();
   assets.sockets = std::move(*sockets);
   if (auto done = bind_admin(assets); !done) return done.error();
-  if (auto done = open_state(assets); !done) return done.error();
+  std::vector<std::string> made;
+  auto state = open_state(assets.plan, made);
+  if (!state) return state.error();
+  assets.state = std::move(*state);
   if (auto done = open_logs(assets.plan, assets.error_log, assets.access_log); !done)
     return done.error();
   if (auto done = share(assets); !done) return done.error();

@@ -163,6 +163,13 @@ class StateFiles {
     which_ = which;
   }
 
+  /// From here on records go to these; what was on its way to the former ones is of no use any more.
+  void aim(std::vector<Fd> files) {
+    files_ = std::move(files);
+    batch_.clear();
+    unsynced_ = false;
+  }
+
   /// Something has not reached the disk yet.
   bool is_behind() const { return !batch_.empty() || unsynced_; }
 
@@ -269,6 +276,8 @@ class Writer {
       case Kind::Error: return error_.add(line.text);
       case Kind::State: return state_.add(ring.state_file(), line.text);
       case Kind::StateBegin:
+        // It may be meant for files that have been handed over meanwhile.
+        take_messages();
         ring.set_state_file(line.text == "1");
         return state_.begin(ring.state_file());
     }
@@ -303,12 +312,19 @@ class Writer {
     if (wait[1].revents) take_message();
   }
 
+  void take_messages() {
+    for (pollfd wait{channel_.fd(), POLLIN, 0}; !stopping_ && ::poll(&wait, 1, 0) > 0;)
+      take_message();
+  }
+
   void take_message() {
     auto message = channel_.receive();
     if (!message || message->type == net::MessageType::Stop) {
       stopping_ = true;
     } else if (message->type == net::MessageType::Logs) {
       take_logs(*message);
+    } else if (message->type == net::MessageType::State) {
+      state_.aim(std::move(message->descriptors));
     }
   }
 

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Own files: what the master makes in the file system, at a start and at a reload: admin sockets, the two
+// state files, the file with its process id.  Listeners' sockets and logs are in start.h.
+#pragma once
+
+#include "base/fd.h"
+#include "process/plan.h"
+
+#include <string>
+#include <vector>
+
+namespace weir::process {
+
+/// Binds an admin socket at `path`, which is the plan's or one it is to be renamed from.  Nobody can connect before
+/// owner and mode are what they shall be.
+Result<Fd> bind_admin(const AdminPlan& plan, const std::string& path);
+
+/// The two files of a state file.  Adds the paths of those that were not there to `made`.
+Result<std::vector<Fd>> open_state(const Plan& plan, std::vector<std::string>& made);
+
+/// Writes this process's id, as the plan's pid file, to `path`.
+Result<void> write_pid(const Plan& plan, const std::string& path);
+
+}  // namespace weir::process
