@@ -9,6 +9,7 @@
 #include "admin/drains.h"
 #include "admin/events.h"
 #include "admin/reloads.h"
+#include "base/fd.h"
 #include "config/config.h"
 #include "proxy/route_table.h"
 #include "shm/counters.h"
@@ -78,6 +79,7 @@ struct Fleet {
 struct Caller {
   config::AdminLevel level = config::AdminLevel::Read;
   std::string by;  ///< "uid 0 pid 12": from the socket's credentials
+  Fd file;         ///< the last descriptor that it has sent, for the command that comes with it
 };
 
 struct Reply {

@@ -5,6 +5,7 @@
 #include "base/wall_time.h"
 #include "config/units.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::admin {
@@ -47,21 +48,52 @@ std::unique_ptr<Body> change_body(std::vector<config::Change> changes,
 
 }  // namespace
 
+namespace {
+
+// What the first of `words` names, which is taken; nothing if it names no file.  A client chooses its text and what it
+// reads, and errors show lines of that: so it is for level admin, whatever becomes of it.
+Result<LoadFrom> take_file(const Call& call, std::span<const std::string>& words) {
+  if (words.empty() || words[0] == "confirm") return LoadFrom{};
+  const std::string& name = words[0];
+  words = words.subspan(1);
+  if (call.caller.level < config::AdminLevel::Admin)
+    return Error(Errc::Unsupported, "a FILE needs level admin");
+  if (!call.caller.file.is_open())
+    return Error(Errc::Invalid,
+                 "the descriptor of FILE is to be sent with the line, as weirctl does");
+  if (std::any_of(name.begin(), name.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }))
+    return Error(Errc::Invalid, "a FILE has no control characters in its name");
+  return LoadFrom{name, call.caller.file.get()};
+}
+
+void refuse_file(const Error& why, Reply& reply) {
+  reply.fail(why.code() == Errc::Unsupported ? "forbidden" : "usage", why.text());
+}
+
+}  // namespace
+
 void plan(const Call& call, Reply& reply) {
-  reply.finished_at = call.fleet.reloads.plan(call.caller.by);
+  auto words = call.words;
+  auto from = take_file(call, words);
+  if (!from) return refuse_file(from.error(), reply);
+  if (!words.empty()) return reply.fail("usage", "write plan or plan FILE");
+  reply.finished_at = call.fleet.reloads.plan(call.caller.by, *from);
 }
 
 void reload(const Call& call, Reply& reply) {
   std::uint64_t confirm_us = 0;
-  if (!call.words.empty()) {
-    if (call.words[0] != "confirm" || call.words.size() != 2)
-      return reply.fail("usage", "write reload or reload confirm TIME");
-    auto time = config::parse_duration(call.words[1]);
+  auto words = call.words;
+  auto from = take_file(call, words);
+  if (!from) return refuse_file(from.error(), reply);
+  if (!words.empty()) {
+    if (words[0] != "confirm" || words.size() != 2)
+      return reply.fail("usage", "write reload [FILE] [confirm TIME]");
+    auto time = config::parse_duration(words[1]);
     if (!time || time->count() == 0)
       return reply.fail("usage", time ? "the time must not be 0" : time.error().text());
     confirm_us = static_cast<std::uint64_t>(time->count()) * 1000;
   }
-  reply.finished_at = call.fleet.reloads.reload(call.caller.by, confirm_us);
+  reply.finished_at = call.fleet.reloads.reload(call.caller.by, *from, confirm_us);
 }
 
 void confirm(const Call& call, Reply& reply) {

@@ -30,14 +30,20 @@ struct GenerationRow {
   std::string by, how, hash;
 };
 
+/// What is to be loaded: the files weir was started with, or one that the caller has opened.
+struct LoadFrom {
+  std::string_view name;  ///< as the caller calls it; empty = the files of the start
+  int file = -1;          ///< not owned; only needed during the call
+};
+
 class Reloads {
  public:
   using Ticket = std::uint64_t;
 
   /// What a reload would change.
-  virtual Ticket plan(std::string_view by) = 0;
+  virtual Ticket plan(std::string_view by, const LoadFrom& from) = 0;
   /// `confirm_us`: goes back by itself unless confirmed in that time; 0 = it stays.
-  virtual Ticket reload(std::string_view by, std::uint64_t confirm_us) = 0;
+  virtual Ticket reload(std::string_view by, const LoadFrom& from, std::uint64_t confirm_us) = 0;
   /// To a generation that is kept; 0 = the one before.
   virtual Ticket rollback(std::string_view by, std::uint64_t number) = 0;
   /// Null while it is under way.  Kept for a while.

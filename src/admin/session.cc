@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstring>
 
 namespace weir::admin {
 
@@ -19,6 +20,7 @@ constexpr int most_rounds = 16;  // before others get their turn
 constexpr std::size_t most_pending = 16'384;
 constexpr std::size_t most_output = 256 * 1024;
 constexpr std::size_t read_bytes = 64 * 1024;
+constexpr std::size_t most_descriptors = 4;       // taken at once; the kernel closes what is beyond
 constexpr std::uint64_t visible_us = 250'000;     // for workers to see a change
 constexpr std::uint64_t durable_us = 5'000'000;   // for the disk to take a record
 constexpr std::uint64_t reload_us = 120'000'000;  // for a reload to end
@@ -39,7 +41,7 @@ AdminSession::AdminSession(event::Loop& loop, Fleet& fleet, Fd fd, config::Admin
       fd_(std::move(fd)),
       deadline_(*this),
       again_(*this),
-      caller_{level, peer_of(fd_.get())} {
+      caller_{level, peer_of(fd_.get()), {}} {
   watch_.start(loop, fd_.get(), event::Watch::Edge::Both, *this);
 }
 
@@ -82,11 +84,33 @@ void AdminSession::hear_no_more() {
   fleet_.events.unsubscribe(*this);
 }
 
+// With the bytes may come a descriptor: of several the last one counts, and the others are closed.
+ssize_t AdminSession::receive(char* buffer, std::size_t size) {
+  iovec piece{buffer, size};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * most_descriptors)];
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  ssize_t count = ::recvmsg(fd_.get(), &message, MSG_CMSG_CLOEXEC);
+  if (count < 0) return count;
+  for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+    if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
+    for (std::size_t at = 0; CMSG_LEN(at + sizeof(int)) <= header->cmsg_len; at += sizeof(int)) {
+      int fd;
+      std::memcpy(&fd, CMSG_DATA(header) + at, sizeof(fd));
+      caller_.file = Fd(fd);
+    }
+  }
+  return count;
+}
+
 bool AdminSession::read_input() {
   if (input_ended_ || closing_ || in_.size() > longest_line || pending_.size() >= most_pending)
     return false;
   char buffer[read_bytes];
-  ssize_t size = ::recv(fd_.get(), buffer, sizeof(buffer), 0);
+  ssize_t size = receive(buffer, sizeof(buffer));
   if (size > 0) {
     if (!watching_) in_.append(buffer, static_cast<std::size_t>(size));
     return true;
@@ -157,6 +181,7 @@ void AdminSession::answer(std::vector<std::string> words, bool json, Reply& repl
   }
   if (!transaction_.is_open()) {
     run_command(fleet_, caller_, words, json, false, reply);
+    if (reply.finished_at > 0) caller_.file.reset();
     if (reply.finished_at == 0) audit(words, reply);
     return;
   }

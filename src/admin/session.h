@@ -13,6 +13,8 @@
 #include "event/deadline.h"
 #include "event/watch.h"
 
+#include <sys/types.h>
+
 #include <deque>
 #include <string>
 #include <string_view>
@@ -57,6 +59,7 @@ class AdminSession final : public Hook,
   void pump();
   void hear_no_more();
   bool read_input();
+  ssize_t receive(char* buffer, std::size_t size);
   bool may_take() const;
   void take_lines();
   void take_line(std::string_view line);

@@ -30,7 +30,7 @@ enum class MessageType : std::uint32_t {
   Stop,       ///< master to child: exit now
 
   // A reload, in this order; see process/reload.h.
-  Load,       ///< control to master: begin; how, and who wants it
+  Load,       ///< control to master: begin; how, and who wants it; master to loader: an opened file
   Candidate,  ///< master to control: what the loader made; the bundle's descriptor
   Prepare,    ///< control to master: go on; master to worker: a Setup of the next generation
   Prepared,   ///< worker to master, master to control: ready to commit

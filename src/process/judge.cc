@@ -74,11 +74,11 @@ Result<std::shared_ptr<const admin::View>> Judge::compile(
 // ---- Requests ----------------------------------------------------------------------------------
 
 Judge::Ticket Judge::order(const std::string& what, std::string_view by, bool only_plan,
-                           std::uint64_t confirm_us) {
+                           std::uint64_t confirm_us, const std::vector<int>& files) {
   Ticket ticket = ++last_ticket_;
   if (outcomes_.size() == most_outcomes) outcomes_.erase(outcomes_.begin());
   std::string order = what + "\t" + std::string(by) + "\t" + std::to_string(ticket);
-  if (asked_.ticket != 0 || !channel_.send(MessageType::Load, order)) {
+  if (asked_.ticket != 0 || !channel_.send(MessageType::Load, order, files)) {
     outcomes_[ticket] = {"conflict", std::string(under_way), {}, {}};
     return ticket;
   }
@@ -86,10 +86,19 @@ Judge::Ticket Judge::order(const std::string& what, std::string_view by, bool on
   return ticket;
 }
 
-Judge::Ticket Judge::plan(std::string_view by) { return order("load", by, true, 0); }
+Judge::Ticket Judge::load(std::string_view by, const admin::LoadFrom& from, bool only_plan,
+                          std::uint64_t confirm_us) {
+  if (from.name.empty()) return order("load", by, only_plan, confirm_us);
+  return order("load " + std::string(from.name), by, only_plan, confirm_us, {from.file});
+}
 
-Judge::Ticket Judge::reload(std::string_view by, std::uint64_t confirm_us) {
-  return order("load", by, false, confirm_us);
+Judge::Ticket Judge::plan(std::string_view by, const admin::LoadFrom& from) {
+  return load(by, from, true, 0);
+}
+
+Judge::Ticket Judge::reload(std::string_view by, const admin::LoadFrom& from,
+                            std::uint64_t confirm_us) {
+  return load(by, from, false, confirm_us);
 }
 
 Judge::Ticket Judge::rollback(std::string_view by, std::uint64_t number) {

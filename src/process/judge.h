@@ -53,8 +53,9 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
   /// The master said Candidate, Prepared, Settled or Refused.
   void on_master(net::Message& message);
 
-  Ticket plan(std::string_view by) override;
-  Ticket reload(std::string_view by, std::uint64_t confirm_us) override;
+  Ticket plan(std::string_view by, const admin::LoadFrom& from) override;
+  Ticket reload(std::string_view by, const admin::LoadFrom& from,
+                std::uint64_t confirm_us) override;
   Ticket rollback(std::string_view by, std::uint64_t number) override;
   const admin::Outcome* outcome(Ticket ticket) const override;
   Result<void> confirm(std::string_view by) override;
@@ -75,8 +76,10 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
     std::uint64_t confirm_us = 0;
   };
 
+  Ticket load(std::string_view by, const admin::LoadFrom& from, bool only_plan,
+              std::uint64_t confirm_us);
   Ticket order(const std::string& what, std::string_view by, bool only_plan,
-               std::uint64_t confirm_us);
+               std::uint64_t confirm_us, const std::vector<int>& files = {});
   void on_refused(const net::Message& message);
   void on_candidate(net::Message& message);
   Result<void> examine(Fd bundle, const About& about);

@@ -8,12 +8,14 @@
 #include "filter/table.h"
 #include "process/bundle_memory.h"
 #include "process/plan.h"
+#include "process/reach.h"
 #include "proxy/route_policy.h"
 #include "proxy/route_table.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace weir::process {
@@ -24,10 +26,6 @@ constexpr unsigned deadline_seconds = 30;
 constexpr rlim_t memory_cap = rlim_t{2} << 30;
 
 constexpr std::size_t most_said = std::size_t{64} << 10;  // of diagnostics, in one message
-
-// Loads and compiles; nothing if there are errors.  `said` is what the operator is to read.
-std::optional<config::Config> load(const std::string& path, config::Bundle* bundle,
-                                   std::string& said);
 
 // Regular expressions and filters are compiled by the workers; a mistake in one must show here already.
 Result<void> compile(const config::Config& config) {
@@ -46,10 +44,12 @@ Result<void> compile(const config::Config& config) {
   return {};
 }
 
-std::optional<config::Config> load(const std::string& path, config::Bundle* bundle,
-                                   std::string& said) {
+// Loads and compiles; nothing if there are errors.  `said` is what the operator is to read.
+std::optional<config::Config> load(const std::string& path, const config::FileReader& reader,
+                                   config::Bundle& bundle, std::string& said) {
   config::Diagnostics diagnostics;
-  auto config = config::load_file(path, filter::kinds(), diagnostics, bundle);
+  auto config =
+      config::load(path, config::recording_reader(reader, bundle), filter::kinds(), diagnostics);
   said = diagnostics.text();
   if (!config || diagnostics.has_errors()) return std::nullopt;
   if (auto compiled = compile(*config); !compiled) {
@@ -61,9 +61,20 @@ std::optional<config::Config> load(const std::string& path, config::Bundle* bund
 
 std::optional<config::Config> load_aloud(const std::string& path) {
   std::string said;
-  auto config = load(path, nullptr, said);
+  config::Bundle bundle;
+  auto config = load(path, config::disk_reader(), bundle, said);
   std::fputs(said.c_str(), stderr);
   return config;
+}
+
+// The master's order: a directory, and the name of the file that comes with it.  It is read as if it stood in that
+// directory, so that what it includes is looked for there.
+config::FileReader handed_over(net::Message& order, std::string& path) {
+  std::string_view text = order.bytes;
+  std::string directory(text.substr(0, std::min(text.find('\n'), text.size())));
+  std::string_view name = text.substr(std::min(directory.size() + 1, text.size()));
+  path = directory + "/" + std::string(name.substr(name.rfind('/') + 1));
+  return confined_reader(directory, path, std::move(order.descriptors[0]));
 }
 
 void limit_myself() {
@@ -76,11 +87,18 @@ void limit_myself() {
 
 }  // namespace
 
-int run_loader(net::Channel channel, const std::string& path) {
+int run_loader(net::Channel channel, const std::string& start_path) {
   limit_myself();
+  std::string path = start_path;
+  config::FileReader reader = config::disk_reader();
+  if (path.empty()) {
+    auto order = channel.receive();
+    if (!order || order->descriptors.size() != 1) return 1;
+    reader = handed_over(*order, path);
+  }
   config::Bundle bundle;
   std::string said;
-  auto config = load(path, &bundle, said);
+  auto config = load(path, reader, bundle, said);
   if (said.size() > most_said) said.replace(most_said, std::string::npos, "...\n");
   if (!said.empty()) (void)channel.send(net::MessageType::Diagnostics, said);
   if (!config) {

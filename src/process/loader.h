@@ -10,8 +10,9 @@
 
 namespace weir::process {
 
-/// Body of the loader process: sends Diagnostics if there are any, then Plan with the bundle's descriptor,
-/// or Failed.  Returns the exit status.
+/// Body of the loader process; without a path the master's first message says what to load, with a directory and
+/// an opened file.  Sends Diagnostics if there are any, then Plan with the bundle's descriptor, or Failed.  Returns
+/// the exit status.
 int run_loader(net::Channel channel, const std::string& path);
 
 /// `weir -t`: checks everything that can be checked without acting; prints diagnostics to stderr.

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "base/wall_time.h"
+#include "process/reach.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -65,11 +66,11 @@ void Reload::on_signal() {
     again_ = true;
     return;
   }
-  begin("load\tSIGHUP\t0");
+  begin("load\tSIGHUP\t0", Fd());
 }
 
-// An order is "load" or "rollback N", who gave it, and a ticket; with tabs in between.
-void Reload::begin(std::string_view order) {
+// An order is "load", "load FILE" (which is open) or "rollback N", who gave it, and a ticket; with tabs in between.
+void Reload::begin(std::string_view order, Fd file) {
   std::string_view how = order.substr(0, std::min(order.find('\t'), order.size()));
   order.remove_prefix(std::min(how.size() + 1, order.size()));
   std::string_view by = order.substr(0, std::min(order.rfind('\t'), order.size()));
@@ -79,6 +80,7 @@ void Reload::begin(std::string_view order) {
   next_.about.how = how;
   next_.about.number = ++last_;
   diagnostics_.clear();
+  confined_ = how.starts_with("load ");
   if (how.starts_with("rollback ")) {
     auto number = to_number<std::uint64_t>(how.substr(9));
     const History::Entry* past = number ? assets_.history.find(*number) : nullptr;
@@ -87,7 +89,15 @@ void Reload::begin(std::string_view order) {
   }
   host_.on_reloading(true);
   enter(Step::Loading, load_limit_us);
-  if (auto spawned = spawn(loader_, path_); !spawned) refuse(spawned.error().text());
+  std::string_view name = confined_ ? how.substr(5) : std::string_view();
+  if (auto started = start_loader(name, file); !started) refuse(started.error().text());
+}
+
+Result<void> Reload::start_loader(std::string_view name, const Fd& file) {
+  if (!confined_) return spawn(loader_, path_);
+  if (auto spawned = spawn(loader_); !spawned) return spawned;
+  std::string text = concat(directory_of(path_), "\n", name);
+  return loader_.channel.send(MessageType::Load, text, {file.get()});
 }
 
 void Reload::on_loader() {
@@ -122,6 +132,9 @@ void Reload::judge(Fd bundle, const std::string& plan, const std::string& diagno
   auto parsed = read_plan(plan);
   if (!parsed) return refuse(parsed.error().text());
   if (!control()) return refuse("control is not running");
+  if (confined_)
+    if (auto may = check_reach(assets_.plan, *parsed, directory_of(path_)); !may)
+      return refuse(may.error().text());
   next_.plan = std::move(*parsed);
   next_.bundle = std::move(bundle);
   enter(Step::Judging, judge_limit_us);
@@ -132,7 +145,9 @@ void Reload::judge(Fd bundle, const std::string& plan, const std::string& diagno
 void Reload::on_control(net::Message& message) {
   switch (message.type) {
     case MessageType::Load:
-      if (is_idle()) return begin(message.bytes);
+      if (is_idle())
+        return begin(message.bytes,
+                     message.descriptors.empty() ? Fd() : std::move(message.descriptors[0]));
       return tell_control(
           MessageType::Refused,
           message.bytes.substr(message.bytes.rfind('\t') + 1) + "\t" + std::string(under_way));

@@ -75,7 +75,8 @@ class Reload {
  private:
   enum class Step { Idle, Loading, Judging, Preparing, Committing, Settling };
 
-  void begin(std::string_view order);
+  void begin(std::string_view order, Fd file);
+  Result<void> start_loader(std::string_view name, const Fd& file);
   void judge(Fd bundle, const std::string& plan, const std::string& diagnostics);
   void prepare();
   bool prepare(Child& child);
@@ -95,7 +96,8 @@ class Reload {
   std::string path_;
   shm::Generation generation_;
   Step step_ = Step::Idle;
-  bool again_ = false;  ///< a signal came meanwhile
+  bool again_ = false;     ///< a signal came meanwhile
+  bool confined_ = false;  ///< a client has chosen what is loaded: see process/reach.h
   std::uint64_t deadline_us_ = 0;
   std::uint64_t settle_by_us_ = 0;  ///< who runs the former one then is replaced
   std::uint64_t last_ = 1;          ///< number of the last candidate
