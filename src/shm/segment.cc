@@ -31,7 +31,8 @@ namespace weir::shm {
 
 namespace {
 
-constexpr std::uint64_t magic = 0x3230'6d68'7372'6577;  // "wershm02"
+// "wershm02": another number means that words have another meaning where sizes are the same.
+constexpr std::uint64_t magic = 0x3230'6d68'7372'6577;
 constexpr std::size_t most_regions = 24;
 constexpr std::size_t page = 4096;
 
@@ -85,6 +86,15 @@ std::uint64_t total_size(const Directory& directory) {
   return last.offset + last.size;
 }
 
+// Another version of weir may have regions of other sizes, or others.
+bool is_laid_out_as_ours(const Directory& directory, std::size_t size) {
+  if (size < page || directory.magic != magic) return false;
+  Directory ours{};
+  plan(directory.layout, ours);
+  return total_size(ours) == size && ours.count == directory.count &&
+         std::memcmp(ours.entries, directory.entries, sizeof(ours.entries)) == 0;
+}
+
 Error system_error(const char* what) {
   return Error(Errc::System, std::string(what) + ": " + strerror(errno));
 }
@@ -116,8 +126,7 @@ Result<Segment> Segment::attach(int fd) {
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return system_error("shared memory");
   Segment segment(fd, static_cast<std::byte*>(memory), size);
-  const Directory* directory = directory_of(segment.memory_);
-  if (size < page || directory->magic != magic || total_size(*directory) != size)
+  if (!is_laid_out_as_ours(*directory_of(segment.memory_), size))
     return Error(Errc::Invalid, "shared memory has another layout");
   return segment;
 }

@@ -40,7 +40,8 @@ class Segment {
   /// Makes a segment of zeroed memory.  `workers`: how many there are at first; 0 = as many as there is
   /// room for.
   static Result<Segment> create(const Layout& layout, std::uint32_t workers = 0);
-  /// Maps one that another process made; the descriptor is taken over.
+  /// Maps one that another process made; the descriptor is taken over.  Errc::Invalid if another version
+  /// of weir made it, which lays out its memory in another way.
   static Result<Segment> attach(int fd);
 
   Segment(Segment&& other) noexcept;
