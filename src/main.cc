@@ -4,12 +4,14 @@
 #include <weir/version.h>
 
 #include "admin/command.h"
+#include "base/text.h"
 #include "config/schema.h"
 #include "filter/table.h"
 #include "process/child.h"
 #include "process/control.h"
 #include "process/loader.h"
 #include "process/master.h"
+#include "process/trial.h"
 #include "process/worker.h"
 #include "process/writer.h"
 #include "proxy/metrics.h"
@@ -48,6 +50,12 @@ int run_role(const std::string& role, const std::string& argument) {
   if (role == "worker") return process::run_worker(std::move(channel));
   std::fputs(usage, stderr);
   return 2;
+}
+
+/// The same for a binary that is tried by the one that is to be replaced.
+int run_trial(const char* channel, const char* handover) {
+  auto fd = to_number<int>(channel), text = to_number<int>(handover);
+  return fd && text ? process::run_trial(net::Channel(Fd(*fd)), *text) : 2;
 }
 
 int help(int count, char** words) {
@@ -97,6 +105,7 @@ bool parse(int argc, char** argv, Options& options) {
 int main(int argc, char** argv) {
   if (argc >= 3 && std::strcmp(argv[1], "--role") == 0)
     return run_role(argv[2], argc > 3 ? argv[3] : "");
+  if (argc == 4 && std::strcmp(argv[1], "--trial") == 0) return run_trial(argv[2], argv[3]);
   if (argc >= 2 && std::strcmp(argv[1], "help") == 0) return help(argc - 2, argv + 2);
   Options options;
   if (!parse(argc, argv, options)) {

@@ -60,12 +60,14 @@ struct View {
 /// All that commands look at or change.
 struct Fleet {
   const config::Config& config() const { return *view->config; }
+  /// There is a worker of that number.
+  bool runs(std::uint32_t worker) const { return registry.table().is_there(worker); }
 
   std::shared_ptr<const View> view;  ///< the present one
   upstream::Registry& registry;
   upstream::Health& health;
   shm::Counters counters;
-  std::vector<shm::WorkerState> workers;
+  std::vector<shm::WorkerState> workers;  ///< all that are or were there; see `runs`
   const shm::Segment& segment;
   Events& events;
   Audit& audit;

@@ -173,6 +173,13 @@ void Drains::on_deadline() noexcept {
   next_.set(loop_, at);
 }
 
+bool Drains::is_any_ordered() const {
+  std::vector<std::uint32_t> all = scopes();
+  return std::any_of(all.begin(), all.end(), [this](std::uint32_t scope) {
+    return order(scope).phase != shm::DrainPhase::Serving;
+  });
+}
+
 std::string Drains::describe(std::uint32_t scope) const {
   DrainOrder order = drain_.order(scope);
   std::string text(phase_word(order.phase));

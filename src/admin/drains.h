@@ -66,6 +66,9 @@ class Drains final : private event::DeadlineEvents {
   /// Listeners that are gone leave no drain behind for whoever gets their number.
   void forget_absent();
 
+  /// Something is not serving.
+  bool is_any_ordered() const;
+
   /// One line for people: "draining since ..., 3 connections, 1 with a request, until ...".
   std::string describe(std::uint32_t scope) const;
   /// All drains that are under way or done, as a JSON array.

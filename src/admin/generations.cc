@@ -113,6 +113,10 @@ void rollback(const Call& call, Reply& reply) {
   reply.finished_at = call.fleet.reloads.rollback(call.caller.by, number);
 }
 
+void upgrade(const Call& call, Reply& reply) {
+  reply.finished_at = call.fleet.reloads.upgrade(call.caller.by);
+}
+
 void show_generations(const Call& call, Reply& reply) {
   auto rows = call.fleet.reloads.generations();
   std::size_t count = rows.size();

@@ -11,6 +11,7 @@ namespace weir::admin {
 void plan(const Call& call, Reply& reply);
 void reload(const Call& call, Reply& reply);
 void confirm(const Call& call, Reply& reply);
+void upgrade(const Call& call, Reply& reply);
 void rollback(const Call& call, Reply& reply);
 void show_generations(const Call& call, Reply& reply);
 void explain_generation(const Call& call, Reply& reply);

@@ -242,9 +242,9 @@ void AdminSession::write_head(Pending& pending) {
     put(" " + text);
   }
   for (std::uint32_t i = 0; i < fleet_.workers.size(); ++i)
-    if (fleet_.registry.table().seen(i) < reply.visible_at ||
-        shm::Report(fleet_.segment, i).answered() < reply.answered_at ||
-        fleet_.drains.seen(i) < reply.drained_at)
+    if (fleet_.runs(i) && (fleet_.registry.table().seen(i) < reply.visible_at ||
+                           shm::Report(fleet_.segment, i).answered() < reply.answered_at ||
+                           fleet_.drains.seen(i) < reply.drained_at))
       put(" pending worker " + std::to_string(i));
   put("\n");
 }

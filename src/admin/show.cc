@@ -33,6 +33,13 @@ std::uint64_t total(const Fleet& fleet, shm::Count what) {
   return sum;
 }
 
+std::uint64_t workers_leaving(const Fleet& fleet) {
+  std::uint64_t count = 0;
+  for (std::uint32_t i = 0; i < fleet.workers.size(); ++i)
+    count += fleet.runs(i) && fleet.workers[i].get(shm::Count::Leaving) != 0;
+  return count;
+}
+
 std::string milliseconds(std::uint64_t us) {
   return std::to_string(us / 1000) + "." + std::to_string(us / 100 % 10);
 }
@@ -137,6 +144,7 @@ void ask_for_sessions(const Call& call, Reply& reply, bool streams_only,
                            columns = std::move(columns)] {
     std::vector<Found> found;
     for (std::uint32_t worker = 0; worker < fleet.workers.size(); ++worker) {
+      if (!fleet.runs(worker)) continue;
       const shm::Report report(fleet.segment, worker);
       for (std::uint32_t i = 0; i < report.size(); ++i) {
         Found each{worker, report.row(i)};
@@ -190,18 +198,18 @@ void show_status(const Call& call, Reply& reply) {
     routable += fleet.registry.routable(backend.number).servers;
   }
   std::string_view why = proxy::why_not_ready(fleet.segment);
-  reply.body =
-      make_record({"version", "started", "uptime_seconds", "generation", "bundle", "workers",
-                   "connections", "requests", "servers", "servers_routable", "changes",
-                   "changes_seen", "ready", "drains", "quarantined"},
-                  {version, time_text(fleet.started_us), uptime, fleet.view->generation,
-                   fleet.view->bundle_hash, static_cast<std::uint64_t>(fleet.workers.size()),
-                   total(fleet, shm::Count::ClientsOpen), total(fleet, shm::Count::Requests),
-                   servers, routable, fleet.registry.table().changes(), fleet.daemon.seen_by_all(),
-                   why.empty() ? std::string("yes") : concat("no: ", why),
-                   call.json ? Cell::json(fleet.drains.to_json()) : Cell(drains_text(fleet)),
-                   shm::Quarantine(fleet.segment).size()},
-                  call.json);
+  reply.body = make_record(
+      {"version", "started", "uptime_seconds", "generation", "bundle", "workers", "workers_leaving",
+       "connections", "requests", "servers", "servers_routable", "changes", "changes_seen", "ready",
+       "drains", "quarantined"},
+      {version, time_text(fleet.started_us), uptime, fleet.view->generation,
+       fleet.view->bundle_hash, std::uint64_t{fleet.config().workers}, workers_leaving(fleet),
+       total(fleet, shm::Count::ClientsOpen), total(fleet, shm::Count::Requests), servers, routable,
+       fleet.registry.table().changes(), fleet.daemon.seen_by_all(),
+       why.empty() ? std::string("yes") : concat("no: ", why),
+       call.json ? Cell::json(fleet.drains.to_json()) : Cell(drains_text(fleet)),
+       shm::Quarantine(fleet.segment).size()},
+      call.json);
 }
 
 void show_listeners(const Call& call, Reply& reply) {
@@ -283,19 +291,24 @@ void show_servers(const Call& call, Reply& reply) {
 
 void show_workers(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
+  std::vector<std::uint32_t> there;
+  for (std::uint32_t i = 0; i < fleet.workers.size(); ++i)
+    if (fleet.runs(i)) there.push_back(i);
+  std::size_t count = there.size();
   reply.body =
-      make_list({{"worker", "replaced", "connections", "accepted", "requests", "changes_behind",
-                  "loop_lag_ms", "longest_call_ms", "longest_call"},
-                 fleet.workers.size(),
-                 [&fleet](std::size_t i) {
-                   const shm::WorkerState& worker = fleet.workers[i];
+      make_list({{"worker", "state", "replaced", "connections", "accepted", "requests",
+                  "changes_behind", "loop_lag_ms", "longest_call_ms", "longest_call"},
+                 count,
+                 [&fleet, there = std::move(there)](std::size_t i) {
+                   const shm::WorkerState& worker = fleet.workers[there[i]];
                    const shm::ServerTable& table = fleet.registry.table();
-                   return Row{static_cast<std::uint64_t>(i),
+                   return Row{std::uint64_t{there[i]},
+                              worker.get(shm::Count::Leaving) ? "leaving" : "serving",
                               worker.get(shm::Count::Incarnation),
                               worker.get(shm::Count::ClientsOpen),
                               worker.get(shm::Count::ClientsAccepted),
                               worker.get(shm::Count::Requests),
-                              table.changes() - table.seen(static_cast<std::uint32_t>(i)),
+                              table.changes() - table.seen(there[i]),
                               Cell::json(milliseconds(worker.get(shm::Count::LongestTurn))),
                               Cell::json(milliseconds(worker.get(shm::Count::LongestCall))),
                               worker.call_name()};

@@ -28,6 +28,10 @@ std::string hash_text(std::string_view text) {
   return digits;
 }
 
+bool knows_health(const shm::ServerColumns& columns) {
+  return columns.health == shm::Health::Up || columns.health == shm::Health::Down;
+}
+
 std::string join(std::initializer_list<std::string> words) {
   std::string line;
   for (const std::string& word : words) line += (line.empty() ? "" : " ") + quote(word);
@@ -49,7 +53,7 @@ StateLog::File StateLog::read(const std::string& text) {
       continue;  // half a line, or none
     auto words = parse_words(line.substr(hash_digits + 1));
     if (!words || words->empty()) continue;
-    if ((*words)[0] == "epoch" && words->size() == 2)
+    if ((*words)[0] == "epoch" && words->size() >= 2)
       epoch = to_number((*words)[1]).value_or(0);
     else if ((*words)[0] == "whole")
       whole = true;
@@ -95,6 +99,7 @@ void StateLog::apply(const std::vector<std::string>& record) {
   const std::string& kind = record[0];
   if (kind == "server" && record.size() == 9) return apply_server(record);
   if (kind == "added" && record.size() == 8) return apply_added(record);
+  if (kind == "health" && record.size() == 6) return apply_health(record);
   if (kind == "result" && record.size() == 4)
     results_[record[1]] = {static_cast<std::int64_t>(to_number(record[2]).value_or(0)), record[3]};
 }
@@ -118,6 +123,14 @@ void StateLog::apply_server(const std::vector<std::string>& record) {
     if (auto given = net::Address::from(*endpoint)) address = *given;
   if (address.is_set() || registry_.columns(*slot).override_address.size > 0)
     registry_.set_address(*slot, address, cause);
+}
+
+void StateLog::apply_health(const std::vector<std::string>& record) {
+  auto backend = registry_.find_backend(record[1]);
+  auto slot = backend ? registry_.find(*backend, record[2]) : std::nullopt;
+  for (shm::Health health : {shm::Health::Up, shm::Health::Down})
+    if (slot && upstream::Registry::word(health) == record[3])
+      registry_.set_health(*slot, health, {record[4], record[5]});
 }
 
 void StateLog::apply_added(const std::vector<std::string>& record) {
@@ -154,6 +167,14 @@ std::string StateLog::added_record(std::uint32_t slot) const {
   return join({"added", registry_.backend_name(row.backend), row.name, columns.at,
                std::to_string(columns.configured_weight), std::to_string(row.max_in_flight),
                row.backup ? "backup" : "-", columns.configured.by});
+}
+
+std::string StateLog::health_record(std::uint32_t slot) const {
+  const shm::ServerRow& row = registry_.row(slot);
+  const shm::ServerColumns& columns = registry_.columns(slot);
+  return join({"health", registry_.backend_name(row.backend), row.name,
+               std::string(upstream::Registry::word(columns.health)), columns.operational.by,
+               columns.operational.why});
 }
 
 void StateLog::note_server(std::uint32_t slot) {
@@ -194,6 +215,18 @@ void StateLog::drop_old_results() {
   std::erase_if(results_, [oldest](const auto& result) { return result.second.time_us < oldest; });
 }
 
+void StateLog::tell_whole(const std::function<void(std::string)>& say) const {
+  for (const config::Backend& backend : registry_.config().backends)
+    for (std::uint32_t slot : registry_.servers(backend.number)) {
+      const shm::ServerColumns& columns = registry_.columns(slot);
+      if (columns.leaving) continue;
+      if (columns.runtime) say(added_record(slot));
+      if (columns.overridden.since_us != 0) say(server_record(slot));
+    }
+  for (const auto& [op_id, result] : results_)
+    say(join({"result", op_id, std::to_string(result.time_us), result.text}));
+}
+
 void StateLog::write_whole() {
   drop_old_results();
   file_ ^= 1;
@@ -202,16 +235,33 @@ void StateLog::write_whole() {
   write(join({"epoch", std::to_string(++epoch_)}));
   added_.clear();
   for (const config::Backend& backend : registry_.config().backends)
-    for (std::uint32_t slot : registry_.servers(backend.number)) {
-      const shm::ServerColumns& columns = registry_.columns(slot);
-      if (columns.leaving) continue;
-      if (columns.runtime && added_.insert(slot).second) write(added_record(slot));
-      if (columns.overridden.since_us != 0) write(server_record(slot));
-    }
-  for (const auto& [op_id, result] : results_)
-    write(join({"result", op_id, std::to_string(result.time_us), result.text}));
+    for (std::uint32_t slot : registry_.servers(backend.number))
+      if (registry_.columns(slot).runtime && !registry_.columns(slot).leaving) added_.insert(slot);
+  tell_whole([this](std::string record) { write(std::move(record)); });
   write("whole");
   whole_ = written_;
+}
+
+std::string StateLog::tell_all() const {
+  std::string told;
+  auto say = [&told](const std::string& record) {
+    told += hash_text(record) + " " + record + "\n";
+  };
+  say(join({"epoch", std::to_string(epoch_), std::to_string(file_)}));
+  tell_whole(say);
+  for (const config::Backend& backend : registry_.config().backends)
+    for (std::uint32_t slot : registry_.servers(backend.number))
+      if (knows_health(registry_.columns(slot))) say(health_record(slot));
+  say("whole");
+  return told;
+}
+
+void StateLog::take_over(const std::string& told) {
+  const std::string files[] = {told, {}};
+  load(files);
+  // The file that was being written stays whole until the other one is.
+  std::string_view first = std::string_view(told).substr(0, told.find('\n'));
+  file_ = first.ends_with(" 1") ? 1 : 0;
 }
 
 void StateLog::write(std::string record) {

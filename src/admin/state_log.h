@@ -8,6 +8,7 @@
 //   HASH added BACKEND NAME ADDRESS WEIGHT MAX_IN_FLIGHT BACKUP BY
 //   HASH removed BACKEND NAME
 //   HASH result OP-ID TIME TEXT
+//   HASH health BACKEND NAME STATE BY WHY           never in a file: see `tell_all`
 //   HASH whole                                      the copy that a file begins with is complete
 //
 // When a file has grown long, all that holds is written to the other one, under the next epoch; of two
@@ -47,6 +48,10 @@ class StateLog final : private event::DeadlineEvents {
   /// more are dropped, with a line in the log.  With `known` the registry knows its servers already
   /// (control has died, shared memory has not), and only results and the epoch are taken.
   void load(const std::string (&files)[2], bool known = false);
+  /// All that holds, with the health of servers, for a control whose shared memory is another; and what
+  /// that one does with it, instead of `load`.
+  std::string tell_all() const;
+  void take_over(const std::string& told);
   /// Writes all that holds into the other file.
   void write_whole();
 
@@ -71,12 +76,16 @@ class StateLog final : private event::DeadlineEvents {
   static void drop_removed(std::vector<std::vector<std::string>>& records);
   void apply(const std::vector<std::string>& record);
   void apply_server(const std::vector<std::string>& record);
+  void apply_health(const std::vector<std::string>& record);
   void apply_added(const std::vector<std::string>& record);
+  /// Says all that a file begins with.
+  void tell_whole(const std::function<void(std::string)>& say) const;
   void write(std::string record);
   void flush();
   void on_deadline() noexcept override { flush(); }
   std::string server_record(std::uint32_t slot) const;
   std::string added_record(std::uint32_t slot) const;
+  std::string health_record(std::uint32_t slot) const;
   void drop_old_results();
 
   event::Loop& loop_;

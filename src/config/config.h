@@ -238,6 +238,7 @@ struct Config {
   Milliseconds shutdown_timeout{30000};
   Limit drain_delay;                         ///< between "not ready" and the end of accepting
   Limit stall_timeout = Milliseconds(5000);  ///< of one turn of a worker's loop
+  Milliseconds upgrade_timeout{30000};
   std::vector<Cidr> trusted_proxies;
   std::vector<AdminSocket> admin;
   std::string state_file;             ///< overrides are kept there; empty = only in memory

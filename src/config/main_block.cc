@@ -76,6 +76,10 @@ class MainBlock {
         if (const auto duration = read_duration(value, report_))
           config_.shutdown_timeout = *duration;
         break;
+      case Word::UpgradeTimeout:
+        if (const auto duration = read_duration(value, report_))
+          config_.upgrade_timeout = *duration;
+        break;
       case Word::StallTimeout:
         if (const auto limit = read_limit(value, report_)) config_.stall_timeout = *limit;
         break;

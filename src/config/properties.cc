@@ -164,6 +164,7 @@ Properties properties(const Config& config) {
   list.add("drain_delay", limit_text(config.drain_delay));
   list.add("shutdown_timeout", duration_text(config.shutdown_timeout));
   list.add("stall_timeout", limit_text(config.stall_timeout));
+  list.add("upgrade_timeout", duration_text(config.upgrade_timeout));
   for (const Cidr& range : config.trusted_proxies)
     list.at(&range.place, "trusted_proxies", range.text, Property::Kind::Set).meaning =
         canonical_text(range);

@@ -161,6 +161,8 @@ constexpr DirectiveKind kinds[] = {
      "How long a check may take."},
     {Word::TrustedProxies, "trusted_proxies", InMain, Times::Many, Block::Never, 1, any, "CIDR ...", "",
      "Peers whose X-Forwarded-For, -Proto, -Host and Forwarded are believed and kept."},
+    {Word::UpgradeTimeout, "upgrade_timeout", InMain, Times::Once, Block::Never, 1, 1, "TIME", "30s",
+     "How long the processes of another binary may take to come up, before the former one comes back."},
     {Word::User, "user", InMain, Times::Once, Block::Never, 1, 1, "NAME", "nobody when started as root",
      "The user of unprivileged processes."},
     {Word::Workers, "workers", InMain, Times::Once, Block::Never, 1, 1, "auto | N", "auto",

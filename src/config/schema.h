@@ -94,6 +94,7 @@ enum class Word : std::uint8_t {
   Status,
   Timeout,
   TrustedProxies,
+  UpgradeTimeout,
   User,
   Workers
 };

@@ -14,6 +14,8 @@
 
 namespace weir::net {
 
+/// What they mean never changes, and new ones come last: after an upgrade the processes of two versions
+/// talk to one another.
 enum class MessageType : std::uint32_t {
   Setup,  ///< master to child: what it is to be; descriptors follow in Descriptors
   Descriptors,
@@ -37,7 +39,13 @@ enum class MessageType : std::uint32_t {
   Committed,  ///< control to master: the new generation holds
   Abandon,    ///< control to master, master to worker: it will not come
   Refused,    ///< master to control: it will not come, and why
-  Settled     ///< master to control: everybody runs it
+  Settled,    ///< master to control: everybody runs it
+
+  // An upgrade; see process/upgrade.h.
+  Upgrade,    ///< control to master: begin; who wants it
+  Upgrading,  ///< master to control: it begins now; what is to be said of it
+  Export,     ///< master to control: write what you know into this, for other shared memory
+  Exported    ///< control to master: done; or why not
 };
 
 struct Message {
@@ -61,6 +69,8 @@ class Channel {
   int fd() const { return fd_.get(); }
   bool is_open() const { return fd_.is_open(); }
   void close() { fd_.reset(); }
+  /// Gives the descriptor up.
+  Fd release() { return std::move(fd_); }
 
   /// Errc::System if the other side is gone or does not read.
   Result<void> send(MessageType type, const std::string& bytes = {},

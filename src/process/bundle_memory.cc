@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/bundle_memory.h"
 
+#include "base/text.h"
 #include "config/loader.h"
 #include "filter/table.h"
 
@@ -14,19 +15,21 @@
 
 namespace weir::process {
 
-Result<Fd> seal_bundle(const config::Bundle& bundle) {
-  std::string bytes = config::serialise(bundle);
-  Fd fd(memfd_create("weir-bundle", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  std::string_view rest = bytes;
-  while (fd.is_open() && !rest.empty()) {
-    ssize_t written = ::write(fd.get(), rest.data(), rest.size());
+Result<Fd> seal_text(const char* name, std::string_view text) {
+  Fd fd(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  while (fd.is_open() && !text.empty()) {
+    ssize_t written = ::write(fd.get(), text.data(), text.size());
     if (written <= 0) break;
-    rest.remove_prefix(static_cast<std::size_t>(written));
+    text.remove_prefix(static_cast<std::size_t>(written));
   }
   constexpr int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-  if (!fd.is_open() || !rest.empty() || fcntl(fd.get(), F_ADD_SEALS, seals) != 0)
-    return Error(Errc::System, std::string("bundle: ") + strerror(errno));
+  if (!fd.is_open() || !text.empty() || fcntl(fd.get(), F_ADD_SEALS, seals) != 0)
+    return Error(Errc::System, concat(name, ": ", strerror(errno)));
   return fd;
+}
+
+Result<Fd> seal_bundle(const config::Bundle& bundle) {
+  return seal_text("weir-bundle", config::serialise(bundle));
 }
 
 Result<std::string> bytes_of_sealed(int fd) {

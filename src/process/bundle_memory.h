@@ -15,6 +15,9 @@
 
 namespace weir::process {
 
+/// Text in memory that nobody can change any more.
+Result<Fd> seal_text(const char* name, std::string_view text);
+
 /// Writes a bundle into memory that nobody can change any more.
 Result<Fd> seal_bundle(const config::Bundle& bundle);
 

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace weir::process {
 
@@ -25,6 +26,8 @@ struct Child {
   net::Channel channel;
   bool ready = false;
   bool leaving = false;            ///< a worker that is not wanted any more: it drains and ends
+  bool former = false;             ///< runs the binary before ours
+  bool stranger = false;           ///< a former one whose shared memory is not ours
   std::uint64_t generation = 0;    ///< it was started with
   std::uint64_t started_us = 0;    ///< monotonic
   std::uint32_t young_deaths = 0;  ///< in a row
@@ -35,6 +38,10 @@ struct Child {
 
 /// Forks and execs /proc/self/exe in that role, with `argument` behind it if there is one.
 Result<void> spawn(Child& child, const std::string& argument = {});
+
+/// Forks and execs another binary for a trial of a handover; it inherits `descriptors`, too.
+Result<void> spawn_trial(Child& child, const std::string& binary, int handover,
+                         const std::vector<int>& descriptors);
 
 /// Monotonic time in microseconds.
 std::uint64_t monotonic_us();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/control.h"
 
+#include <weir/version.h>
+
 #include "admin/state_log.h"
 #include "base/logger.h"
 #include "base/wall_time.h"
@@ -48,6 +50,15 @@ std::string read_all(const Fd& file) {
   return text;
 }
 
+bool write_all(const Fd& file, std::string_view text) {
+  while (!text.empty()) {
+    ssize_t written = ::write(file.get(), text.data(), text.size());
+    if (written <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
 std::uint64_t seed() { return static_cast<std::uint64_t>(wall_clock_us()); }
 
 /// The control process: the one that knows all servers, checks them, and answers operators.
@@ -90,9 +101,11 @@ class Control final : private upstream::RegistryEvents,
   /// All that needs files, before the lockdown.
   void prepare() {
     if (has_state()) read_state();
+    if (setup_.carried.is_open()) carried_ = read_all(setup_.carried);
   }
 
   void on_master(net::Message& message) {
+    if (message.type == net::MessageType::Export) return tell_all(message.descriptors);
     if (message.type != net::MessageType::Resources) return judge_.on_master(message);
     auto next = receive_setup(channel_, message);
     if (next) take_resources(std::move(*next));
@@ -101,7 +114,11 @@ class Control final : private upstream::RegistryEvents,
   void start() {
     started_over_ = registry_.load();
     // After a death of control shared memory knows more than the file.
-    state_log_.load(state_, started_over_);
+    if (carried_.empty() || started_over_)
+      state_log_.load(state_, started_over_);
+    else
+      state_log_.take_over(carried_);
+    tell_news();
     registry_.note_whole();
     if (has_state()) state_log_.write_whole();
     for (const config::Backend& backend : config().backends)
@@ -152,11 +169,32 @@ class Control final : private upstream::RegistryEvents,
     }
   }
 
+  // For a successor whose shared memory is another; what has no place in that is a reason against it.
+  void tell_all(const std::vector<Fd>& into) {
+    std::string why;
+    if (drains_.is_any_ordered())
+      why = "a drain is under way, and the other version has other memory";
+    if (judge_.is_unconfirmed())
+      why = "a generation waits for its confirmation, and the other version has other memory";
+    std::string told = state_log_.tell_all();
+    if (into.size() != 1 || !write_all(into[0], told))
+      why = "control could not write what it knows";
+    (void)channel_.send(net::MessageType::Exported, why);
+  }
+
+  // How an upgrade ended: "done" or "failed", tab, what is to be said of it.
+  void tell_news() {
+    std::size_t tab = setup_.news.find('\t');
+    if (tab == std::string::npos) return;
+    events_.add({0, wall_clock_us(), "upgrade." + setup_.news.substr(0, tab), "weir", "", version,
+                 setup_.news.substr(tab + 1), "master"});
+  }
+
   const config::Config& config() const { return *fleet_.view->config; }
 
   void count_workers() {
     fleet_.workers.clear();
-    for (std::uint32_t i = 0; i < config().workers; ++i)
+    for (std::uint32_t i = 0; i < fleet_.segment.workers(); ++i)
       fleet_.workers.emplace_back(fleet_.segment, i);
   }
 
@@ -358,7 +396,7 @@ class Control final : private upstream::RegistryEvents,
   View former_;  ///< while the next one settles
   std::set<std::uint32_t> checked_;
   std::vector<std::uint32_t> added_, moved_;
-  std::string state_[2];
+  std::string state_[2], carried_;
   std::uint64_t last_record_ = 0;  ///< position in the log ring behind it
   bool started_over_ = false;
 };

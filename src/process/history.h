@@ -37,6 +37,8 @@ class History {
 
   void add(Entry entry);
   const Entry& present() const { return entries_.back(); }
+  /// As another version of weir makes it of the same bundle.
+  void set_present_plan(Plan plan) { entries_.back().plan = std::move(plan); }
   const Entry* find(std::uint64_t number) const;
   const std::vector<Entry>& entries() const { return entries_; }
 

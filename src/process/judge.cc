@@ -73,37 +73,39 @@ Result<std::shared_ptr<const admin::View>> Judge::compile(
 
 // ---- Requests ----------------------------------------------------------------------------------
 
-Judge::Ticket Judge::order(const std::string& what, std::string_view by, bool only_plan,
-                           std::uint64_t confirm_us, const std::vector<int>& files) {
-  Ticket ticket = ++last_ticket_;
+Judge::Ticket Judge::order(MessageType type, const std::string& what, Order order,
+                           const std::vector<int>& files) {
+  order.ticket = ++last_ticket_;
   if (outcomes_.size() == most_outcomes) outcomes_.erase(outcomes_.begin());
-  std::string order = what + "\t" + std::string(by) + "\t" + std::to_string(ticket);
-  if (asked_.ticket != 0 || !channel_.send(MessageType::Load, order, files)) {
-    outcomes_[ticket] = {"conflict", std::string(under_way), {}, {}};
-    return ticket;
-  }
-  asked_ = {ticket, only_plan, confirm_us};
-  return ticket;
+  if (asked_.ticket != 0 ||
+      !channel_.send(type, what + "\t" + std::to_string(order.ticket), files))
+    outcomes_[order.ticket] = {"conflict", std::string(under_way), {}, {}};
+  else
+    asked_ = order;
+  return order.ticket;
 }
 
-Judge::Ticket Judge::load(std::string_view by, const admin::LoadFrom& from, bool only_plan,
-                          std::uint64_t confirm_us) {
-  if (from.name.empty()) return order("load", by, only_plan, confirm_us);
-  return order("load " + std::string(from.name), by, only_plan, confirm_us, {from.file});
+Judge::Ticket Judge::load(std::string_view by, const admin::LoadFrom& from, Order wish) {
+  if (from.name.empty()) return order(MessageType::Load, "load\t" + std::string(by), wish);
+  return order(MessageType::Load, concat("load ", from.name, "\t", by), wish, {from.file});
 }
 
 Judge::Ticket Judge::plan(std::string_view by, const admin::LoadFrom& from) {
-  return load(by, from, true, 0);
+  return load(by, from, {0, true, 0});
 }
 
 Judge::Ticket Judge::reload(std::string_view by, const admin::LoadFrom& from,
                             std::uint64_t confirm_us) {
-  return load(by, from, false, confirm_us);
+  return load(by, from, {0, false, confirm_us});
 }
 
 Judge::Ticket Judge::rollback(std::string_view by, std::uint64_t number) {
   if (number == 0 && history_.size() > 1) number = history_[history_.size() - 2].about.number;
-  return order("rollback " + std::to_string(number), by, false, 0);
+  return order(MessageType::Load, concat("rollback ", std::to_string(number), "\t", by), {});
+}
+
+Judge::Ticket Judge::upgrade(std::string_view by) {
+  return order(MessageType::Upgrade, std::string(by), {});
 }
 
 const admin::Outcome* Judge::outcome(Ticket ticket) const {
@@ -119,6 +121,7 @@ void Judge::on_master(net::Message& message) {
     case MessageType::Prepared: return commit();
     case MessageType::Settled: return settled();
     case MessageType::Refused: return on_refused(message);
+    case MessageType::Upgrading: return on_upgrading(message);
     default: return;
   }
 }
@@ -144,6 +147,14 @@ void Judge::on_refused(const net::Message& message) {
     if (!bytes.empty()) report_.notes.emplace_back(bytes);
   }
   finish(of);
+}
+
+// Ticket, tab, what is to be said of it: the last that this process says.
+void Judge::on_upgrading(const net::Message& message) {
+  std::size_t tab = std::min(message.bytes.find('\t'), message.bytes.size());
+  Ticket of = to_number<Ticket>(message.bytes.substr(0, tab)).value_or(0);
+  if (of != 0) outcomes_[of] = {{}, message.bytes.substr(tab + 1), {}, {}};
+  host_.on_finished();
 }
 
 // Ticket, tab, about; then what the loader said.

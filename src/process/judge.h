@@ -50,6 +50,9 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
   /// Goes on waiting for a confirmation that a former control waited for.
   void resume();
 
+  /// A generation is undone unless it is confirmed.
+  bool is_unconfirmed() const { return generation_.unconfirmed() != 0; }
+
   /// The master said Candidate, Prepared, Settled or Refused.
   void on_master(net::Message& message);
 
@@ -57,6 +60,7 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
   Ticket reload(std::string_view by, const admin::LoadFrom& from,
                 std::uint64_t confirm_us) override;
   Ticket rollback(std::string_view by, std::uint64_t number) override;
+  Ticket upgrade(std::string_view by) override;
   const admin::Outcome* outcome(Ticket ticket) const override;
   Result<void> confirm(std::string_view by) override;
   std::vector<admin::GenerationRow> generations() const override;
@@ -76,10 +80,10 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
     std::uint64_t confirm_us = 0;
   };
 
-  Ticket load(std::string_view by, const admin::LoadFrom& from, bool only_plan,
-              std::uint64_t confirm_us);
-  Ticket order(const std::string& what, std::string_view by, bool only_plan,
-               std::uint64_t confirm_us, const std::vector<int>& files = {});
+  Ticket load(std::string_view by, const admin::LoadFrom& from, Order wish);
+  Ticket order(net::MessageType type, const std::string& what, Order order,
+               const std::vector<int>& files = {});
+  void on_upgrading(const net::Message& message);
   void on_refused(const net::Message& message);
   void on_candidate(net::Message& message);
   Result<void> examine(Fd bundle, const About& about);

@@ -27,23 +27,6 @@ constexpr rlim_t memory_cap = rlim_t{2} << 30;
 
 constexpr std::size_t most_said = std::size_t{64} << 10;  // of diagnostics, in one message
 
-// Regular expressions and filters are compiled by the workers; a mistake in one must show here already.
-Result<void> compile(const config::Config& config) {
-  for (const config::Listener& listener : config.listeners) {
-    if (auto table = proxy::RouteTable::build(listener); !table) return table.error();
-    for (const config::Route& route : listener.routes)
-      if (auto policy = proxy::RoutePolicy::build(config, listener, route); !policy)
-        return policy.error();
-  }
-  for (const config::Backend& backend : config.backends) {
-    if (!backend.check || backend.check->body_regex.empty()) continue;
-    const config::Place& place = backend.check->place;
-    if (auto body = Regex::compile(backend.check->body_regex); !body)
-      return body.error().within(config.files[place.file] + ":" + std::to_string(place.line));
-  }
-  return {};
-}
-
 // Loads and compiles; nothing if there are errors.  `said` is what the operator is to read.
 std::optional<config::Config> load(const std::string& path, const config::FileReader& reader,
                                    config::Bundle& bundle, std::string& said) {
@@ -86,6 +69,22 @@ void limit_myself() {
 }
 
 }  // namespace
+
+Result<void> compile(const config::Config& config) {
+  for (const config::Listener& listener : config.listeners) {
+    if (auto table = proxy::RouteTable::build(listener); !table) return table.error();
+    for (const config::Route& route : listener.routes)
+      if (auto policy = proxy::RoutePolicy::build(config, listener, route); !policy)
+        return policy.error();
+  }
+  for (const config::Backend& backend : config.backends) {
+    if (!backend.check || backend.check->body_regex.empty()) continue;
+    const config::Place& place = backend.check->place;
+    if (auto body = Regex::compile(backend.check->body_regex); !body)
+      return body.error().within(config.files[place.file] + ":" + std::to_string(place.line));
+  }
+  return {};
+}
 
 int run_loader(net::Channel channel, const std::string& start_path) {
   limit_myself();

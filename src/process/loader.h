@@ -4,6 +4,9 @@
 // the plan, or prints every diagnostic.  It ends with the load, whatever it met.
 #pragma once
 
+#include <weir/result.h>
+
+#include "config/config.h"
 #include "net/channel.h"
 
 #include <string>
@@ -14,6 +17,9 @@ namespace weir::process {
 /// an opened file.  Sends Diagnostics if there are any, then Plan with the bundle's descriptor, or Failed.  Returns
 /// the exit status.
 int run_loader(net::Channel channel, const std::string& path);
+
+/// Regular expressions, routes and filters are compiled by the workers; a mistake in one must show before.
+Result<void> compile(const config::Config& config);
 
 /// `weir -t`: checks everything that can be checked without acting; prints diagnostics to stderr.
 int check_configuration(const std::string& path);

@@ -107,6 +107,8 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
     plan.drain_delay_ms = number;
   else if (name == "stall_ms")
     plan.stall_ms = number;
+  else if (name == "upgrade_ms")
+    plan.upgrade_ms = number;
   else if (name == "chroot")
     plan.chroot = value;
   else if (name == "pid_file")
@@ -163,6 +165,7 @@ Result<Plan> make_plan(const config::Config& config) {
     plan.drain_delay_ms = static_cast<std::uint64_t>(config.drain_delay->count());
   plan.stall_ms =
       config.stall_timeout ? static_cast<std::uint64_t>(config.stall_timeout->count()) : 0;
+  plan.upgrade_ms = static_cast<std::uint64_t>(config.upgrade_timeout.count());
   plan.chroot = config.chroot;
   plan.pid_file = config.pid_file;
   plan.pid_place = place_of(config, "pid_file");
@@ -216,6 +219,7 @@ std::string write_plan(const Plan& plan) {
   put(out, "shutdown_ms", plan.shutdown_ms);
   put(out, "drain_delay_ms", plan.drain_delay_ms);
   put(out, "stall_ms", plan.stall_ms);
+  put(out, "upgrade_ms", plan.upgrade_ms);
   put(out, "chroot", plan.chroot);
   put(out, "pid_file", plan.pid_file);
   put(out, "state_file", plan.state_file);

@@ -45,6 +45,7 @@ struct Plan {
   std::uint64_t drain_delay_ms = 0;
   std::uint64_t stall_ms =
       5'000;  ///< a worker that does not turn for so long is replaced; 0 = never
+  std::uint64_t upgrade_ms = 30'000;  ///< the next binary has to come up in
   std::string chroot, pid_file, state_file;
   std::string pid_place, state_place;    ///< where these stand: file:line
   std::vector<std::string> nameservers;  ///< see process/resolvers.h

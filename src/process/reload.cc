@@ -33,10 +33,13 @@ Fd duplicate(const Fd& fd) { return Fd(fd.is_open() ? ::fcntl(fd.get(), F_DUPFD_
 
 }  // namespace
 
-Reload::Reload(ReloadHost& host, Assets& assets, std::string path)
-    : host_(host), assets_(assets), path_(std::move(path)), generation_(*assets.segment) {
+Reload::Reload(ReloadHost& host, Assets& assets, std::string path, std::uint64_t last)
+    : host_(host),
+      assets_(assets),
+      path_(std::move(path)),
+      generation_(*assets.segment),
+      last_(last) {
   loader_.role = Role::Loader;
-  last_ = assets.history.present().about.number;
 }
 
 Child* Reload::control() {

@@ -19,6 +19,7 @@
 #include "shm/generation.h"
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -32,7 +33,7 @@ inline constexpr std::string_view under_way = "a reload is under way; try again"
 /// What Reload needs of the master.
 class ReloadHost {
  public:
-  virtual std::vector<Child>& children() = 0;
+  virtual std::list<Child>& children() = 0;
   /// The plan in `assets` is another one now: workers come and go, slots move, logs change.
   virtual void on_committed() = 0;
   /// Ends a child that is behind; it is started again as all others.
@@ -46,8 +47,11 @@ class ReloadHost {
 
 class Reload {
  public:
-  /// `path`: of the configuration the master was started with.
-  Reload(ReloadHost& host, Assets& assets, std::string path);
+  /// `path`: of the configuration the master was started with.  `last`: see `last()`.
+  Reload(ReloadHost& host, Assets& assets, std::string path, std::uint64_t last);
+
+  /// The highest number that a generation, or a candidate, ever had.
+  std::uint64_t last() const { return last_; }
 
   bool is_idle() const { return step_ == Step::Idle; }
 
@@ -100,7 +104,7 @@ class Reload {
   bool confined_ = false;  ///< a client has chosen what is loaded: see process/reach.h
   std::uint64_t deadline_us_ = 0;
   std::uint64_t settle_by_us_ = 0;  ///< who runs the former one then is replaced
-  std::uint64_t last_ = 1;          ///< number of the last candidate
+  std::uint64_t last_;              ///< number of the last candidate
   std::string ticket_;              ///< of control's order; "0" = a signal's
   Child loader_;
   std::string diagnostics_;

@@ -260,6 +260,7 @@ void Runtime::report() {
 }
 
 void Runtime::drain() {
+  tallies_.note_leaving();
   departure_.end([this] {
     if (leaving_.empty()) loop_.stop();
     return leaving_.empty();

@@ -13,7 +13,7 @@ struct Header {
   Role role;
   std::uint32_t index, incarnation;
   std::uint64_t generation;
-  std::uint32_t descriptors, has_shared, has_bundle, has_error_log, has_access_log;
+  std::uint32_t descriptors, has_shared, has_bundle, has_error_log, has_access_log, has_carried;
   std::uint32_t wakers, sockets, admin, state, history;
 };
 
@@ -43,7 +43,8 @@ const char* role_name(Role role) {
 
 Result<void> send_setup(net::Channel& channel, const Setup& setup, net::MessageType type) {
   std::vector<int> all;
-  for (const Fd* one : {&setup.shared, &setup.bundle, &setup.error_log, &setup.access_log})
+  for (const Fd* one :
+       {&setup.shared, &setup.bundle, &setup.error_log, &setup.access_log, &setup.carried})
     if (one->is_open()) all.push_back(one->get());
   for (const std::vector<Fd>* some : {&setup.wakers, &setup.admin, &setup.state})
     for (const Fd& fd : *some) all.push_back(fd.get());
@@ -65,12 +66,14 @@ Result<void> send_setup(net::Channel& channel, const Setup& setup, net::MessageT
                 setup.bundle.is_open(),
                 setup.error_log.is_open(),
                 setup.access_log.is_open(),
+                setup.carried.is_open(),
                 count_of(setup.wakers.size()),
                 count_of(setup.sockets.size()),
                 count_of(setup.admin.size()),
                 count_of(setup.state.size()),
                 count_of(setup.history.size())};
   std::string bytes(reinterpret_cast<const char*>(&header), sizeof(header));
+  put_line(texts, setup.news);
   bytes += texts + write_plan(setup.plan);
   if (auto sent = channel.send(type, bytes); !sent) return sent;
   for (std::size_t at = 0; at < all.size(); at += net::Channel::most_descriptors) {
@@ -111,6 +114,7 @@ Result<Setup> receive_setup(net::Channel& channel, const net::Message& first) {
   if (header.has_bundle) setup.bundle = std::move(all[next++]);
   if (header.has_error_log) setup.error_log = std::move(all[next++]);
   if (header.has_access_log) setup.access_log = std::move(all[next++]);
+  if (header.has_carried) setup.carried = std::move(all[next++]);
   auto take = [&](std::uint32_t count, std::vector<Fd>& to) {
     for (std::uint32_t i = 0; i < count; ++i) to.push_back(std::move(all[next++]));
   };
@@ -129,6 +133,7 @@ Result<Setup> receive_setup(net::Channel& channel, const net::Message& first) {
     std::string about = take_line(rest);
     setup.history.push_back({std::move(all[next++]), std::move(about)});
   }
+  setup.news = take_line(rest);
   auto plan = read_plan(rest);
   if (!plan) return plan.error();
   setup.plan = std::move(*plan);

@@ -57,6 +57,8 @@ struct Setup {
   std::vector<Fd> admin;                ///< control only: listening admin sockets, as in the plan
   std::vector<Fd> state;                ///< control and writer: the two state files; empty without
   std::vector<PastGeneration> history;  ///< control only: oldest first, the present one last
+  Fd carried;  ///< control only: what one with other shared memory knew; closed if there is none
+  std::string news;  ///< control only, a line: how an upgrade ended; empty if there was none
 };
 
 /// Sends everything over a channel, in as many messages as it takes; the first is of that type.

@@ -79,26 +79,6 @@ Result<Fd> open_log(const config::LogTarget& target) {
   return fd;
 }
 
-Result<void> share(Assets& assets) {
-  shm::Layout layout;
-  layout.workers = std::max(least_workers, assets.plan.workers);
-  layout.servers = most_servers;
-  layout.listeners = std::max(least_listeners, 2 * assets.plan.listeners);
-  layout.routes = std::max(least_routes, 2 * assets.plan.routes);
-  layout.backends = std::max(least_backends, 2 * assets.plan.backends);
-  layout.sockets = std::max(least_sockets, 2 * static_cast<std::uint32_t>(assets.sockets.size()));
-  layout.started_us = wall_clock_us();
-  auto segment = shm::Segment::create(layout, assets.plan.workers);
-  if (!segment) return segment.error();
-  assets.segment = std::make_unique<shm::Segment>(std::move(*segment));
-  for (std::size_t i = 0; i < WakerOf::count(layout.workers); ++i) {
-    assets.wakers.emplace_back(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-    if (!assets.wakers.back().is_open())
-      return Error(Errc::System, std::string("eventfd: ") + strerror(errno));
-  }
-  return {};
-}
-
 // The lowest slots that no socket has.
 class FreeSlots {
  public:
@@ -147,12 +127,34 @@ Setup Assets::setup_of(Role role) const {
   if (role == Role::Control) {
     for (const Fd& socket : admin) setup.admin.push_back(copy(socket.get()));
     setup.history = history.copy();
+    setup.news = news;
+    setup.carried = copy(carried.get());
   }
   if (role == Role::Writer) {
     setup.error_log = copy(error_log.get());
     setup.access_log = copy(access_log.get());
   }
   return setup;
+}
+
+Result<void> share(Assets& assets) {
+  shm::Layout layout;
+  layout.workers = std::max(least_workers, assets.plan.workers);
+  layout.servers = most_servers;
+  layout.listeners = std::max(least_listeners, 2 * assets.plan.listeners);
+  layout.routes = std::max(least_routes, 2 * assets.plan.routes);
+  layout.backends = std::max(least_backends, 2 * assets.plan.backends);
+  layout.sockets = std::max(least_sockets, 2 * static_cast<std::uint32_t>(assets.sockets.size()));
+  layout.started_us = wall_clock_us();
+  auto segment = shm::Segment::create(layout, assets.plan.workers);
+  if (!segment) return segment.error();
+  assets.segment = std::make_unique<shm::Segment>(std::move(*segment));
+  for (std::size_t i = 0; i < WakerOf::count(layout.workers); ++i) {
+    assets.wakers.emplace_back(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    if (!assets.wakers.back().is_open())
+      return Error(Errc::System, std::string("eventfd: ") + strerror(errno));
+  }
+  return {};
 }
 
 Result<void> write_pid_file(const Plan& plan) {

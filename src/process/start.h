@@ -24,10 +24,17 @@ struct Assets {
 
   /// What a child of that role gets: duplicates, so that what is ours stays ours.
   Setup setup_of(Role role) const;
+
+  /// Told to control, and to operators by it: how an upgrade ended.  Empty = nothing.
+  std::string news;
+  Fd carried;  ///< what the former control knew; only while other shared memory is taken over
 };
 
 /// Runs the loader, then binds and opens what the plan says.
 Result<Assets> prepare(const std::string& path);
+
+/// Makes shared memory with room for what the plan needs, and the wakers that go with it.
+Result<void> share(Assets& assets);
 
 /// Writes the master's process id where the plan wants it, if it does.
 Result<void> write_pid_file(const Plan& plan);

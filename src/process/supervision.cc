@@ -76,21 +76,21 @@ Supervision::Watched& Supervision::of(const Child& child) {
 }
 
 bool Supervision::is_late(const Child& child) const {
-  return child.index < workers_.size() && workers_[child.index].late;
+  return !child.stranger && child.index < workers_.size() && workers_[child.index].late;
 }
 
 void Supervision::note_stop(const Child& child, int signal) {
-  if (child.role == Role::Worker) of(child).stopped_by = signal;
+  if (child.role == Role::Worker && !child.stranger) of(child).stopped_by = signal;
 }
 
-bool Supervision::look(const std::vector<Child>& children, std::uint64_t now_us) {
+bool Supervision::look(const std::list<Child>& children, std::uint64_t now_us) {
   if (now_us < next_us_) return false;
   std::uint64_t since = now_us - std::exchange(last_us_, now_us);
   next_us_ = now_us + Pulse::look_us;
   if (quarantine_.is_used()) quarantine_.expire(now_us);
   bool changed = false;
   for (const Child& child : children) {
-    if (child.role != Role::Worker || child.pid == 0) continue;
+    if (child.role != Role::Worker || child.stranger || child.pid == 0) continue;
     Watched& watched = of(child);
     changed = look_at(child, watched, since) || changed;
     if (stall_us_ > 0 && watched.pulse.held_us() >= stall_us_) end(child, watched, now_us);
@@ -136,7 +136,7 @@ std::string Supervision::tell_end(const Child& child, int status) {
   std::string how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
                                         : "exit status " + std::to_string(WEXITSTATUS(status));
   std::string text = "ended: " + how;
-  if (child.role != Role::Worker) return text;
+  if (child.role != Role::Worker || child.stranger) return text;
   const Watched last = std::exchange(of(child), Watched{});
   bool stalled = last.kill_at_us != 0;
   if (stalled) text = concat("stalled for ", seconds(last.pulse.held_us()), " and ", text);

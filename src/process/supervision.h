@@ -12,6 +12,7 @@
 #include "shm/segment.h"
 
 #include <cstdint>
+#include <list>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,7 @@ class Supervision {
   void note_stop(const Child& child, int signal);
 
   /// Looks at all of them if it is time to.  True if somebody became late or turns again.
-  bool look(const std::vector<Child>& children, std::uint64_t now_us);
+  bool look(const std::list<Child>& children, std::uint64_t now_us);
   /// When to look; monotonic.
   std::uint64_t next_us() const { return next_us_; }
   /// It does not turn: nothing new should wait for it.

@@ -16,6 +16,7 @@ Tallies::Tallies(event::Loop& loop, const Setup& setup, const shm::Segment& segm
       state_(segment, setup.index) {
   state_.set(shm::Count::ClientsOpen, 0);
   state_.set(shm::Count::Incarnation, setup.incarnation);
+  state_.set(shm::Count::Leaving, 0);
 }
 
 void Tallies::wake(std::uint64_t workers) {

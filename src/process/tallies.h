@@ -19,6 +19,8 @@ class Tallies final : public proxy::Journal {
 
   /// Writes down how long the loop was busy.
   void note_pace();
+  /// The worker finishes what it has, and ends.
+  void note_leaving() { state_.set(shm::Count::Leaving, 1); }
 
  private:
   void write_access(std::string_view line) override {

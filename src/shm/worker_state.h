@@ -31,6 +31,7 @@ enum class Count : std::uint32_t {
   Incarnation,  ///< which replacement this worker is
   LongestTurn,  ///< of its loop, of late, in microseconds
   LongestCall,  ///< the same of a single call; `call_name` says of what
+  Leaving,      ///< 1 = it drains and will end
   Quarantined,  ///< requests refused since their like has crashed workers
   Last
 };

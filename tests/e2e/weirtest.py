@@ -410,7 +410,7 @@ def run_weir(*arguments, **options):
 
 
 class Weir:
-    def __init__(self, text, ports=("port",), arguments=(), workers=1, start=True, before_exec=None, **values):
+    def __init__(self, text, ports=("port",), arguments=(), workers=1, start=True, before_exec=None, binary=WEIR, **values):
         self.directory = tempfile.TemporaryDirectory(prefix="weir-e2e-")
         self.dir = pathlib.Path(self.directory.name)
         os.chmod(self.dir, 0o755)  # workers may run as somebody else
@@ -424,7 +424,7 @@ class Weir:
             text = text.replace("{" + name + "}", str(value))
         self.config = self.dir / "weir.conf"
         self.config.write_text(text, encoding="latin-1")
-        self.arguments, self.before_exec = arguments, before_exec
+        self.arguments, self.before_exec, self.binary = arguments, before_exec, binary
         self.process, self.log, self.reader = None, [], None
         if start:
             self.start()
@@ -433,7 +433,7 @@ class Weir:
         return self.reserved[name].getsockname()[1]
 
     def start(self):
-        command = [WEIR, "-c", str(self.config), *self.arguments]
+        command = [str(self.binary), "-c", str(self.config), *self.arguments]
         pipes = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL}
         self.process = subprocess.Popen(command, preexec_fn=self.before_exec, **pipes)
         self.reader = threading.Thread(target=self.read_log, daemon=True)

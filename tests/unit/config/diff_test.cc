@@ -263,6 +263,7 @@ const std::vector<Case> cases = {
     {InMain, "stall_timeout", "", "stall_timeout 7s"},
     {InMain, "state_file", "", "state_file /s"},
     {InMain, "trusted_proxies", "", "trusted_proxies 10.0.0.0/8"},
+    {InMain, "upgrade_timeout", "", "upgrade_timeout 7s"},
     {InMain, "user", "", "user u"},
     {InMain, "workers", "", "workers 7"},
     {InAdmin, "group", "", "group g"},

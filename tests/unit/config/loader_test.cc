@@ -40,6 +40,7 @@ TEST(Loader, SmallestFile) {
   EXPECT_EQ(config.shutdown_timeout, seconds(30));
   EXPECT_FALSE(config.drain_delay);
   EXPECT_EQ(config.stall_timeout, seconds(5));
+  EXPECT_EQ(config.upgrade_timeout, seconds(30));
   EXPECT_TRUE(config.jit);
   EXPECT_EQ(config.server_count, 1U);
   const Listener& listener = config.listeners.at(0);

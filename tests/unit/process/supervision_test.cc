@@ -211,11 +211,11 @@ TEST_F(Deaths, OfStoppedWorkersBlameNobody) {
   child_.pid = worker.pid();
   for (int deaths = 0; deaths < 2; ++deaths) {
     supervision_.note_stop(child_, SIGSTOP);
-    std::vector<Child> children;
+    std::list<Child> children;
     children.push_back({});
-    children[0].index = 1;
-    children[0].ready = true;
-    children[0].pid = worker.pid();
+    children.front().index = 1;
+    children.front().ready = true;
+    children.front().pid = worker.pid();
     std::uint64_t now = supervision_.next_us();
     for (int looks = 0; looks < 20; ++looks, now += look) supervision_.look(children, now);
     std::string told = crash(7);
@@ -226,23 +226,23 @@ TEST_F(Deaths, OfStoppedWorkersBlameNobody) {
 }
 
 TEST_F(Deaths, ALateWorkerIsNoticedAndComesBack) {
-  std::vector<Child> children;
+  std::list<Child> children;
   children.push_back({});
-  children[0].index = 1;
-  children[0].ready = true;
-  children[0].pid = getpid();
+  children.front().index = 1;
+  children.front().ready = true;
+  children.front().pid = getpid();
   shm::WorkerState state(segment_, 1);
   state.turn() = 5;
   std::uint64_t now = supervision_.next_us();
   int changes = 0;
   for (int looks = 0; looks < 5; ++looks, now += look) changes += supervision_.look(children, now);
   EXPECT_EQ(changes, 1);
-  EXPECT_TRUE(supervision_.is_late(children[0]));
+  EXPECT_TRUE(supervision_.is_late(children.front()));
   EXPECT_FALSE(supervision_.look(children, now));
   EXPECT_FALSE(supervision_.look(children, now)) << "too early";
   state.turn() = 6;
   EXPECT_TRUE(supervision_.look(children, now + look));
-  EXPECT_FALSE(supervision_.is_late(children[0]));
+  EXPECT_FALSE(supervision_.is_late(children.front()));
 }
 
 TEST(Tell, TheTraceBeginsWhereTheSignalCame) {
