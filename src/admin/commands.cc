@@ -5,6 +5,7 @@
 #include "admin/drain_commands.h"
 #include "admin/explain.h"
 #include "admin/generations.h"
+#include "admin/quarantine.h"
 #include "admin/servers.h"
 #include "admin/show.h"
 #include "admin/words.h"
@@ -62,6 +63,8 @@ void begin_transaction(const Call&, Reply&) {}
 // clang-format off
 constexpr Command table[] = {
     {"abort", "", "Gives a transaction up: nothing of it happens.", Operate, false, 0, 0, outside_of_transaction},
+    {"clear quarantine", "[FINGERPRINT]", "Serves requests again that have crashed workers: one kind of them, or all.",
+     Operate, true, 0, 1, clear_quarantine},
     {"commit", "[force]", "Carries out all commands of a transaction, or none.", Operate, false, 0, 1, outside_of_transaction},
     {"confirm", "", "Keeps a generation that was committed with reload confirm.", Admin, true, 0, 0, confirm},
     {"drain", "[listener NAME] [TIME] [until N]",
@@ -92,6 +95,7 @@ constexpr Command table[] = {
     {"show config", "", "The effective configuration, each value with its place.", Read, false, 0, 0, show_config},
     {"show generations", "", "The configurations that were committed.", Read, false, 0, 0, show_generations},
     {"show listeners", "", "Listeners and their traffic.", Read, false, 0, 0, show_listeners},
+    {"show quarantine", "", "Requests that have crashed workers: fingerprint, how often, since when.", Read, false, 0, 0, show_quarantine},
     {"show routes", "", "Routes in order, with their traffic.", Read, false, 0, 0, show_routes},
     {"show servers", "[BACKEND]", "Servers: use, since when and why, in three columns.", Read, false, 0, 1, show_servers},
     {"show sessions", "", "Client connections and what each is doing.", Read, false, 0, 0, show_sessions},

@@ -4,6 +4,7 @@
 #include "admin/generations.h"
 #include "admin/words.h"
 #include "base/wall_time.h"
+#include "event/errand.h"
 #include "shm/report.h"
 
 #include <errno.h>
@@ -150,6 +151,8 @@ void AdminSession::take_lines() {
 }
 
 void AdminSession::take_line(std::string_view line) {
+  event::Errand errand("command", line);
+  event::About about(loop_, errand);
   auto words = parse_words(line);
   bool json = words && !words->empty() && words->front() == "@json";
   if (json) words->erase(words->begin());
@@ -160,6 +163,7 @@ void AdminSession::take_line(std::string_view line) {
   else
     answer(*words, json, pending.reply);
   pending.json = json;
+  pending.line = line.substr(0, event::Errand::most_text);
   if (pending.reply.finished_at > 0) pending.audit = std::move(*words);
   bool durable = pending.reply.durable_at > 0;
   pending.due = loop_.now() + (pending.reply.finished_at > 0 ? reload_us
@@ -274,6 +278,8 @@ void AdminSession::write_replies() {
       write_head(pending);
     }
     if (pending.reply.body) {
+      event::Errand errand("command", pending.line);
+      event::About about(loop_, errand);
       piece.clear();
       if (pending.reply.body->next(piece)) {
         put_stuffed(piece);

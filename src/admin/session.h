@@ -48,6 +48,7 @@ class AdminSession final : public Hook,
     std::uint64_t due = 0;  ///< the moment at which it goes out whatever is still missing
     bool begun = false;     ///< its first line has been written
     bool json = false;
+    std::string line;                ///< the beginning of what was asked
     std::vector<std::string> audit;  ///< the words, if its end is to be audited
   };
 

@@ -27,9 +27,10 @@ enum class MessageType : std::uint32_t {
   Drained,      ///< worker to master: nothing left
   Shutdown,  ///< control to master: an operator wants the end; milliseconds to drain, 0 = as configured
   Logs,      ///< master to writer: new log descriptors
-  State,      ///< master to writer: the two state files, or none any more
-  Resources,  ///< master to control: a Setup with the sockets and files of the plan that holds
-  Stop,       ///< master to child: exit now
+  State,        ///< master to writer: the two state files, or none any more
+  Resources,    ///< master to control: a Setup with the sockets and files of the plan that holds
+  Stop,         ///< master to child: exit now
+  Quarantined,  ///< master to control: shared memory has a request more that is refused
 
   // A reload, in this order; see process/reload.h.
   Load,       ///< control to master: begin; how, and who wants it; master to loader: an opened file

@@ -3,6 +3,7 @@
 
 #include <weir/version.h>
 
+#include "admin/quarantine.h"
 #include "admin/state_log.h"
 #include "base/logger.h"
 #include "base/wall_time.h"
@@ -10,6 +11,7 @@
 #include "config/units.h"
 #include "event/watch.h"
 #include "process/admin_sockets.h"
+#include "process/crash.h"
 #include "process/judge.h"
 #include "process/log_port.h"
 #include "process/names.h"
@@ -106,6 +108,10 @@ class Control final : private upstream::RegistryEvents,
 
   void on_master(net::Message& message) {
     if (message.type == net::MessageType::Export) return tell_all(message.descriptors);
+    if (message.type == net::MessageType::Quarantined) {
+      quarantined_us_ = admin::tell_quarantined(fleet_, quarantined_us_);
+      return;
+    }
     if (message.type != net::MessageType::Resources) return judge_.on_master(message);
     auto next = receive_setup(channel_, message);
     if (next) take_resources(std::move(*next));
@@ -398,6 +404,7 @@ class Control final : private upstream::RegistryEvents,
   std::vector<std::uint32_t> added_, moved_;
   std::string state_[2], carried_;
   std::uint64_t last_record_ = 0;  ///< position in the log ring behind it
+  std::uint64_t quarantined_us_ = event::Loop::read_clock();  ///< what came later is to be told
   bool started_over_ = false;
 };
 
@@ -429,6 +436,7 @@ Result<void> run(net::Channel& channel, Setup& setup, shm::Segment& segment) {
   if (!view) return view.error();
   LogPort log_port(setup, segment);
   event::Loop loop;
+  leave_last_words(loop, shm::BlackBox::of_control(segment), write_errand);
   Control control(loop, channel, setup, segment, std::move(*view), log_port);
   control.prepare();
   if (auto locked = lock_down(setup); !locked) return locked;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/crash.h"
 
-#include "proxy/last_words.h"
+#include "event/errand.h"
 #include "shm/server_table.h"
 
 #include <execinfo.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <iterator>
 #include <optional>
@@ -19,21 +22,26 @@ namespace weir::process {
 namespace {
 
 constexpr int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+constexpr std::size_t most_kind = 24;
+static_assert(most_kind + 1 + event::Errand::most_text < sizeof(shm::LastWords::errand));
 constexpr std::size_t stack_bytes = std::size_t{128} * 1024;
 
 // A signal handler has no other way to know them.
 struct Witness {
   const event::Loop& loop;
   shm::BlackBox box;
+  TellSubject tell;
+  long thread;
   struct sigaction before[std::size(fatal)];
 };
 std::optional<Witness> witness;
 
-void write_call(int signal) {
+void write_call(int signal, bool in_loop) {
   shm::LastWords& words = witness->box.words();
   words.signal = signal;
-  words.turn_us = witness->loop.turn_age();
-  shm::set_text(words.call, witness->loop.call());
+  words.in_builder = !in_loop;
+  words.turn_us = in_loop ? witness->loop.turn_age() : 0;
+  shm::set_text(words.call, in_loop ? witness->loop.call() : "");
   witness->box.reached(shm::BlackBox::Part::Call);
 }
 
@@ -60,8 +68,9 @@ void hand_on(int signal) {
 }
 
 void on_fatal(int signal) {
-  write_call(signal);
-  proxy::write_last_words(witness->loop.subject(), witness->box);
+  bool in_loop = ::syscall(SYS_gettid) == witness->thread;
+  write_call(signal, in_loop);
+  witness->tell(in_loop ? witness->loop.subject() : nullptr, witness->box);
   write_trace();
   hand_on(signal);
 }
@@ -77,8 +86,24 @@ void use_own_stack() {
 
 }  // namespace
 
-void leave_last_words(const event::Loop& loop, shm::BlackBox box) {
-  witness.emplace(Witness{loop, box, {}});
+void write_errand(const event::Subject* subject, shm::BlackBox& box) {
+  shm::LastWords& words = box.words();
+  words.has_client = words.has_request = false;
+  words.fingerprint = 0;
+  words.errand[0] = 0;
+  if (subject) {
+    const auto& errand = static_cast<const event::Errand&>(*subject);
+    char text[sizeof(words.errand)];
+    char* end = std::copy_n(errand.kind().data(), std::min(errand.kind().size(), most_kind), text);
+    *end++ = ' ';
+    end = std::copy_n(errand.text().data(), errand.text().size(), end);
+    shm::set_text(words.errand, {text, static_cast<std::size_t>(end - text)});
+  }
+  box.reached(shm::BlackBox::Part::Client);
+}
+
+void leave_last_words(const event::Loop& loop, shm::BlackBox box, TellSubject tell) {
+  witness.emplace(Witness{loop, box, tell, ::syscall(SYS_gettid), {}});
   // The first call loads what later ones need.
   void* one;
   (void)::backtrace(&one, 1);

@@ -195,6 +195,7 @@ void Master::buried(Child& child, int status) {
   child.channel.close();
   child.ready = false;
   std::string how = supervision_.tell_end(child, status);
+  if (supervision_.take_quarantined()) crew_.tell(Role::Control, net::MessageType::Quarantined);
   if (child.role == Role::Worker && !child.stranger) {
     forget_worker(child.index);
     assign_slots();

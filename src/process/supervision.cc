@@ -34,7 +34,10 @@ std::string fingerprint_text(std::uint64_t print) { return hex(print, "%016llx")
 
 std::string tell(const shm::LastWords& words) {
   std::string text;
-  if (words.has_request) {
+  if (words.in_builder) return "in its builder thread, not in a stream";
+  if (words.errand[0] != 0) {
+    text = concat("in ", words.errand);
+  } else if (words.has_request) {
     text = concat("in stream ", words.method, " ", words.path, " of listener ", words.listener);
     if (words.route[0] != 0)
       text +=
@@ -136,7 +139,9 @@ std::string Supervision::tell_end(const Child& child, int status) {
   std::string how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
                                         : "exit status " + std::to_string(WEXITSTATUS(status));
   std::string text = "ended: " + how;
-  if (child.role != Role::Worker || child.stranger) return text;
+  if (child.stranger) return text;
+  if (child.role == Role::Control) return tell_control_end(child, how);
+  if (child.role != Role::Worker) return text;
   const Watched last = std::exchange(of(child), Watched{});
   bool stalled = last.kill_at_us != 0;
   if (stalled) text = concat("stalled for ", seconds(last.pulse.held_us()), " and ", text);
@@ -152,6 +157,19 @@ std::string Supervision::tell_end(const Child& child, int status) {
   return concat(stalled ? text : concat("crashed (", how, ")"), " ", tell(words));
 }
 
+std::string Supervision::tell_control_end(const Child& child, const std::string& how) {
+  auto box = shm::BlackBox::of_control(segment_);
+  if (box.reached() == shm::BlackBox::Part::Nothing) return "ended: " + how;
+  shm::LastWords words = box.read();
+  box.clear();
+  if (std::string trace = tell_trace(words); !trace.empty())
+    log(Level::Error, child.name(), " backtrace, for addr2line -Cfpie: ", trace);
+  bool on_errand = words.errand[0] != 0;
+  return concat(
+      "crashed (", how, ") ",
+      on_errand ? tell(words) : concat("outside of any command or check, call ", words.call));
+}
+
 void Supervision::suspect(const shm::LastWords& words) {
   shm::Culprit culprit;
   culprit.fingerprint = words.fingerprint;
@@ -160,6 +178,7 @@ void Supervision::suspect(const shm::LastWords& words) {
   shm::set_text(culprit.path, words.path);
   std::uint32_t crashes = quarantine_.note(culprit, monotonic_us());
   if (crashes < shm::Quarantine::most_crashes) return;
+  quarantined_ = true;
   log(Level::Error, "requests like ", words.method, " ", words.path, " of listener ",
       words.listener, " (fingerprint ", fingerprint_text(words.fingerprint), ") have ended ",
       crashes, " workers: they are refused for ", shm::Quarantine::lasts_us / 60'000'000,

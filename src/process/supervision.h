@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <list>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace weir::process {
@@ -39,6 +40,8 @@ class Supervision {
   /// Tells of an end, as waitpid gave it, for the log: "crashed (signal 11) in stream GET /x ...".  Says
   /// the rest (backtrace, quarantine) itself.  Before the child is started again.
   std::string tell_end(const Child& child, int status);
+  /// A request has been put in quarantine since the last call.
+  bool take_quarantined() { return std::exchange(quarantined_, false); }
 
  private:
   struct Watched {
@@ -52,6 +55,7 @@ class Supervision {
   Watched& of(const Child& child);
   bool look_at(const Child& child, Watched& watched, std::uint64_t since_us);
   void end(const Child& child, Watched& watched, std::uint64_t now_us);
+  std::string tell_control_end(const Child& child, const std::string& how);
   void suspect(const shm::LastWords& words);
 
   const shm::Segment& segment_;
@@ -59,6 +63,7 @@ class Supervision {
   std::uint64_t stall_us_;
   std::uint64_t last_us_, next_us_;
   std::vector<Watched> workers_;  ///< by index
+  bool quarantined_ = false;
 };
 
 /// "in stream GET /x of listener web, route api (weir.conf:9), phase relay, ...", for after "crashed".

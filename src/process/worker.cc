@@ -4,6 +4,7 @@
 #include "process/crash.h"
 #include "process/privileges.h"
 #include "process/runtime.h"
+#include "proxy/last_words.h"
 #include "shm/worker_state.h"
 
 #include <malloc.h>
@@ -65,7 +66,7 @@ Result<void> work(net::Channel& channel, Setup& setup, shm::Segment& segment) {
   event::Loop loop;
   shm::WorkerState state(segment, setup.index);
   loop.publish_turn(state.turn());
-  leave_last_words(loop, shm::BlackBox(segment, setup.index));
+  leave_last_words(loop, shm::BlackBox(segment, setup.index), proxy::write_last_words);
   Builder builder(segment);
   auto first =
       Builder::build_here(shm::Identities(segment), setup.generation, setup.bundle.get(), nullptr);

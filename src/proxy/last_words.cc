@@ -43,6 +43,7 @@ void write_last_words(const event::Subject* subject, shm::BlackBox& box) {
   shm::LastWords& words = box.words();
   words.has_client = words.has_request = false;
   words.fingerprint = 0;
+  words.errand[0] = 0;
   box.reached(shm::BlackBox::Part::Client);
   if (!subject) return;
   const auto& session = static_cast<const Session&>(*subject);

@@ -21,6 +21,7 @@ LastWords BlackBox::read() const {
   if (part < Part::Call) return {};
   end(words.call);
   end(words.client);
+  end(words.errand);
   end(words.listener);
   end(words.phase);
   end(words.method);
@@ -28,6 +29,7 @@ LastWords BlackBox::read() const {
   end(words.path);
   end(words.route);
   end(words.file);
+  if (part < Part::Client) words.errand[0] = 0;
   words.has_client = words.has_client && part >= Part::Client;
   words.has_request = words.has_request && part >= Part::Request;
   words.frames = part < Part::Trace ? 0 : std::min(words.frames, LastWords::most_frames);

@@ -38,6 +38,8 @@ std::uint32_t Quarantine::note(Culprit culprit, std::uint64_t now_us) {
   bool is_known = known.fingerprint == culprit.fingerprint && known.until_us > now_us;
   culprit.crashes = is_known ? known.crashes + 1 : 1;
   culprit.until_us = now_us + lasts_us;
+  culprit.since_us = is_known ? known.since_us : now_us;
+  culprit.last_us = now_us;
   table_->rows[place].publish(culprit);
   count();
   return culprit.crashes;
@@ -57,11 +59,13 @@ std::uint64_t Quarantine::expire(std::uint64_t now_us) {
   return next;
 }
 
-void Quarantine::count() {
+std::uint32_t Quarantine::size() const {
   std::uint32_t refused = 0;
   for (std::uint32_t i = 0; i < places; ++i) refused += is_refused(at(i));
-  table_->refused.store(refused);
+  return refused;
 }
+
+void Quarantine::count() { table_->refused.store(size()); }
 
 bool Quarantine::holds(std::uint64_t fingerprint, std::uint64_t now_us) const {
   for (std::uint32_t i = 0; i < places; ++i) {

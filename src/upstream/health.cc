@@ -86,6 +86,7 @@ void Health::Entry::set_address(net::Address address) {
   abandon_probe();
   against_ = 0;
   question_.address = address;
+  question_.at = address.is_set() ? address.text() : "";
   if (!address.is_set()) return deadline_.clear();
   if (question_.check.kind == config::Check::Kind::Http)
     question_.request = request_text(question_.check, address);

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "config/units.h"
+#include "event/errand.h"
 #include "http/message.h"
 
 #include <errno.h>
@@ -75,6 +76,8 @@ Probe::Probe(const ProbeTools& tools, const Question& question, ProbeEvents& eve
       deadline_(*this) {}
 
 void Probe::start() {
+  const event::Errand errand("check of", question_.at);
+  const event::About about(tools_.loop, errand);
   const std::chrono::microseconds limit = question_.check.timeout;
   deadline_.set(tools_.loop, event::Loop::read_clock() + static_cast<std::uint64_t>(limit.count()));
   if (const int error = transport_.connect(question_.address)) return fail_connect(error);
@@ -82,10 +85,14 @@ void Probe::start() {
 }
 
 void Probe::on_sent() noexcept {
+  const event::Errand errand("check of", question_.at);
+  const event::About about(tools_.loop, errand);
   if (phase_ == Phase::Connecting) finish_connecting();
 }
 
 void Probe::on_readable() noexcept {
+  const event::Errand errand("check of", question_.at);
+  const event::About about(tools_.loop, errand);
   if (phase_ == Phase::Connecting) finish_connecting();
   if (phase_ == Phase::Asking) take_answer();
 }

@@ -38,6 +38,7 @@ struct Question {
   std::shared_ptr<const Regex> body_regex;  ///< null if the check has none
   net::Address address;                     ///< with the check's port
   std::string request;                      ///< empty for tcp
+  std::string at = {};                      ///< the address as text
 
   bool is_about_body() const { return body_regex || !check.body_contains.empty(); }
 };
