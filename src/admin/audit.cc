@@ -5,10 +5,19 @@
 
 namespace weir::admin {
 
-void Audit::add(AuditEntry entry) {
+void Audit::add(const AuditEntry& entry) {
   log(Level::Notice, "audit: ", entry.by, ": ", entry.command, ": ", entry.outcome);
-  kept_.push_back(std::move(entry));
-  if (kept_.size() > most_kept) kept_.pop_front();
+  kept_.add({entry.time_us, {entry.by, entry.command, entry.outcome}});
+}
+
+std::vector<AuditEntry> Audit::kept() const {
+  std::vector<AuditEntry> entries;
+  for (std::uint64_t number = kept_.first(); number <= kept_.last(); ++number) {
+    const auto [time_us, field] = kept_.at(number);
+    entries.push_back(
+        {time_us, std::string(field[0]), std::string(field[1]), std::string(field[2])});
+  }
+  return entries;
 }
 
 }  // namespace weir::admin

@@ -4,9 +4,11 @@
 // ones are kept for `show audit`; all go to the error log.
 #pragma once
 
+#include "admin/record_ring.h"
+
 #include <cstdint>
-#include <deque>
 #include <string>
+#include <vector>
 
 namespace weir::admin {
 
@@ -19,11 +21,12 @@ class Audit {
  public:
   static constexpr std::size_t most_kept = 1000;
 
-  void add(AuditEntry entry);
-  const std::deque<AuditEntry>& kept() const { return kept_; }
+  void add(const AuditEntry& entry);
+  /// Copies of them, the oldest first.
+  std::vector<AuditEntry> kept() const;
 
  private:
-  std::deque<AuditEntry> kept_;
+  RecordRing kept_{std::size_t{256} << 10, most_kept};
 };
 
 }  // namespace weir::admin

@@ -6,16 +6,17 @@
 
 namespace weir::admin {
 
-void Events::add(Event event) {
-  event.seq = ++last_;
-  kept_.push_back(std::move(event));
-  if (kept_.size() > most_kept) kept_.pop_front();
+void Events::add(const Event& event) {
+  kept_.add(
+      {event.time_us, {event.type, event.object, event.from, event.to, event.reason, event.cause}});
   for (EventListener* listener : listeners_) listener->on_event();
 }
 
-const Event* Events::find(std::uint64_t seq) const {
-  if (kept_.empty() || seq < kept_.front().seq || seq > last_) return nullptr;
-  return &kept_[static_cast<std::size_t>(seq - kept_.front().seq)];
+std::optional<Event> Events::find(std::uint64_t seq) const {
+  if (seq < kept_.first() || seq > kept_.last()) return std::nullopt;
+  const auto [time_us, field] = kept_.at(seq);
+  auto text = [&field](int i) { return std::string(field[i]); };
+  return Event{seq, time_us, text(0), text(1), text(2), text(3), text(4), text(5)};
 }
 
 std::string Events::line(const Event& event, std::uint64_t generation) {

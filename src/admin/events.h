@@ -4,8 +4,10 @@
 // objects, numbered without gaps from 1.  Who reads too slowly learns which numbers it has missed.
 #pragma once
 
+#include "admin/record_ring.h"
+
 #include <cstdint>
-#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,15 +31,17 @@ class EventListener {
 
 class Events {
  public:
-  /// So many are kept.
+  /// As many as this holds are kept, some 13,000 of the usual kind, and never more than `most_kept`.
+  static constexpr std::size_t room = std::size_t{2} << 20;
   static constexpr std::size_t most_kept = 16'384;
 
-  void add(Event event);
-  std::uint64_t last() const { return last_; }
-  /// The event of that number, or null if it is not kept any more or not there yet.
-  const Event* find(std::uint64_t seq) const;
-  std::uint64_t first_kept() const { return kept_.empty() ? last_ + 1 : kept_.front().seq; }
-  const std::deque<Event>& kept() const { return kept_; }
+  /// Its number is given here.
+  void add(const Event& event);
+  std::uint64_t last() const { return kept_.last(); }
+  /// The event of that number, if it is kept.
+  std::optional<Event> find(std::uint64_t seq) const;
+  /// The oldest one; last() + 1 if there is none.
+  std::uint64_t first_kept() const { return kept_.first(); }
 
   void subscribe(EventListener& listener) { listeners_.push_back(&listener); }
   void unsubscribe(EventListener& listener) { std::erase(listeners_, &listener); }
@@ -46,9 +50,8 @@ class Events {
   static std::string line(const Event& event, std::uint64_t generation);
 
  private:
-  std::deque<Event> kept_;
+  RecordRing kept_{room, most_kept};
   std::vector<EventListener*> listeners_;
-  std::uint64_t last_ = 0;
 };
 
 /// "2026-11-21T06:00:00.123Z"

@@ -288,10 +288,11 @@ void explain_server(const Call& call, Reply& reply) {
           nullptr);
     }
   std::string name = registry.name(*slot);
-  for (const Event& event : fleet.events.kept())
-    if (event.object == name)
-      story.add("event", time_text(event.time_us) + " " + event.type,
-                event.from + " -> " + event.to + ": " + event.cause + ": " + event.reason, nullptr);
+  for (std::uint64_t seq = fleet.events.first_kept(); seq <= fleet.events.last(); ++seq)
+    if (auto event = fleet.events.find(seq); event->object == name)
+      story.add("event", time_text(event->time_us) + " " + event->type,
+                event->from + " -> " + event->to + ": " + event->cause + ": " + event->reason,
+                nullptr);
   reply.body = story.tell(call.json);
 }
 

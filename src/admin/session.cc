@@ -302,7 +302,7 @@ void AdminSession::write_events() {
       seen_event_ = events.first_kept() - 1;
       continue;
     }
-    const Event* event = events.find(++seen_event_);
+    auto event = events.find(++seen_event_);
     if (event && event->type.starts_with(watched_type_))
       put(Events::line(*event, fleet_.view->generation));
   }

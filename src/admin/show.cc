@@ -390,7 +390,7 @@ void show_bundle(const Call& call, Reply& reply) {
 }
 
 void show_audit(const Call& call, Reply& reply) {
-  std::vector<AuditEntry> entries(call.fleet.audit.kept().begin(), call.fleet.audit.kept().end());
+  std::vector<AuditEntry> entries = call.fleet.audit.kept();
   std::size_t count = entries.size();
   reply.body =
       make_list({{"time", "by", "command", "outcome"},

@@ -64,8 +64,8 @@ bool Transaction::is_in_conflict(const Fleet& fleet, Reply& reply) const {
   if (revision_ && fleet.registry.revision(*scope_) != *revision_) {
     std::string what = "the revision is " + std::to_string(fleet.registry.revision(*scope_));
     const std::string scope = fleet.registry.backend_name(*scope_) + "/";
-    for (auto event = fleet.events.kept().rbegin(); event != fleet.events.kept().rend(); ++event)
-      if (event->object.starts_with(scope)) {
+    for (std::uint64_t seq = fleet.events.last(); seq >= fleet.events.first_kept(); --seq)
+      if (auto event = fleet.events.find(seq); event->object.starts_with(scope)) {
         what += "; last: " + event->object + " " + event->type + " by " + event->cause;
         break;
       }

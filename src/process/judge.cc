@@ -21,6 +21,8 @@ namespace {
 using net::MessageType;
 
 constexpr std::size_t most_outcomes = 64;
+constexpr admin::Reloads::Ticket most_details =
+    16;                                     // outcomes that list changes, which may be many
 constexpr std::uint64_t busy_us = 100'000;  // until another try to go back
 
 std::string changes_text(std::size_t count) {
@@ -77,6 +79,8 @@ Judge::Ticket Judge::order(MessageType type, const std::string& what, Order orde
                            const std::vector<int>& files) {
   order.ticket = ++last_ticket_;
   if (outcomes_.size() == most_outcomes) outcomes_.erase(outcomes_.begin());
+  if (auto old = outcomes_.find(order.ticket - most_details); old != outcomes_.end())
+    old->second = {old->second.code, old->second.text, {}, {}};
   if (asked_.ticket != 0 ||
       !channel_.send(type, what + "\t" + std::to_string(order.ticket), files))
     outcomes_[order.ticket] = {"conflict", std::string(under_way), {}, {}};

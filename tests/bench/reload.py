@@ -4,8 +4,9 @@
 Two differing files in turn, under clients that keep their connections and clients that do not, with a
 tunnel opened between every two reloads, and now and then a reload that fails or overlaps.  Counts failed
 requests, stale ones (a reused connection closed before any byte of the answer), tunnels that closed, the
-time from the order to the answer that all workers run it, the longest loop turn meanwhile, and how the memory of every
-process has grown since the twentieth (tunnels that stay open are a part of that).
+time from the order to the answer that all workers run it, the longest loop turn meanwhile, and the memory of
+every process after the twentieth and at the end.  Tunnels that stay open take memory in workers, so `--tunnels`
+says how many are kept; of all that have been opened the oldest end first, and none may have closed by then.
 """
 import argparse
 import json
@@ -86,18 +87,31 @@ def serve(connection, request):
 
 
 def family(weir):
-    return [weir.process.pid] + [pid for role in ("worker", "control", "writer") for pid in weir.pids(role)]
+    yield weir.process.pid, "master"
+    for role in ("worker", "control", "writer"):
+        yield from ((pid, role) for pid in weir.pids(role))
 
 
 def sizes(weir):
     """Memory of its own, in KiB: shared memory is sparse and fills up as rings are used."""
-    return {pid: int(status_of(pid, "RssAnon").split()[0]) for pid in family(weir)}
+    return {(pid, role): int(status_of(pid, "RssAnon").split()[0]) for pid, role in family(weir)}
+
+
+def end(tunnel):
+    """True if it was whole."""
+    with tunnel as client:
+        try:
+            client.send(b"x")
+            return client.socket.recv(10) == b"x"
+        except OSError:
+            return False
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--reloads", type=int, default=100)
     parser.add_argument("--size", type=int, default=100, help="routes, and servers")
+    parser.add_argument("--tunnels", type=int, default=20, help="kept open at a time")
     options = parser.parse_args()
     with Origin(serve) as origin:
         text = configuration(None, origin, options.size, 0)
@@ -106,7 +120,7 @@ def main():
             loads = [Load(weir, keep) for keep in (True, True, False)]
             for load in loads:
                 load.start()
-            tunnels, times, before, refused = [], [], None, 0
+            tunnels, times, before, refused, closed = [], [], None, 0, 0
             for number in range(1, options.reloads + 1):
                 weir.config.write_text(texts[number % 2])
                 begin = time.monotonic()
@@ -115,6 +129,8 @@ def main():
                 times.append((time.monotonic() - begin) * 1000)
                 assert reply.is_ok and "pending" not in reply.first, reply
                 tunnels.append(tunnel(weir))
+                if len(tunnels) > options.tunnels:
+                    closed += not end(tunnels.pop(0))
                 if number % 10 == 0:  # one that fails, and one more while it runs
                     weir.config.write_text("listener {")
                     weir.send_signal(signal.SIGHUP)
@@ -124,20 +140,17 @@ def main():
             for load in loads:
                 load.over.set()
                 load.join()
-            closed = 0
-            for client in tunnels:
-                client.send(b"x")
-                closed += client.socket.recv(10) != b"x"
             after = sizes(weir)
+            closed += sum(not end(client) for client in tunnels)
             turns = [row["loop_lag_ms"] for row in json.loads(admin.ask("@json show workers").body)]
-    grown = {pid: 100 * (after[pid] / before[pid] - 1) for pid in before or {} if pid in after}
     lost = sum(load.failed + load.stale for load in loads)
     print(f"{options.reloads} reloads of {options.size} routes and servers: {statistics.median(times):.0f} ms each,"
           f" at worst {max(times):.0f} ms; {refused} refused as they must be; longest turn {max(turns)} ms")
     print(f"{sum(load.good for load in loads)} answers, {sum(load.failed for load in loads)} failed,"
-          f" {sum(load.stale for load in loads)} stale; {len(tunnels)} tunnels, {closed} closed")
-    print("memory since the twentieth (master, workers, control, writer): "
-          + ", ".join(f"{share:+.1f} %" for share in grown.values()))
+          f" {sum(load.stale for load in loads)} stale; {options.reloads} tunnels, {closed} closed")
+    for (pid, role), size in (before or {}).items():
+        now = after.get((pid, role), 0)
+        print(f"memory of its own: {role:8} {size} KiB after the twentieth, {now} KiB at the end, {now / size:.3f} times")
     sys.exit(lost > 0 or closed > 0 or (before is not None and set(before) != set(after)))
 
 
