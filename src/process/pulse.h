@@ -13,6 +13,7 @@ namespace weir::process {
 class Pulse {
  public:
   static constexpr std::uint64_t look_us = 250'000;    ///< from one look to the next
+  static constexpr std::uint64_t rest_us = 1'000'000;  ///< the same when all were seen asleep
   static constexpr std::uint64_t late_us = 1'000'000;  ///< a turn so long is noticed
 
   /// `turn` is as WorkerState::turn; who is stopped by a signal does not turn, whatever it waits for.
@@ -25,6 +26,8 @@ class Pulse {
   /// For how long it has not turned, as far as it was seen.
   std::uint64_t held_us() const { return held_us_; }
   bool is_late() const { return held_us_ >= late_us; }
+  /// Its loop waited for something to do, as far as it was seen.
+  bool is_asleep() const { return turn_ == 0 && held_us_ == 0; }
 
  private:
   std::uint64_t turn_ = 0, held_us_ = 0;

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace weir::process {
@@ -84,20 +85,22 @@ bool Supervision::is_late(const Child& child) const {
 
 void Supervision::note_stop(const Child& child, int signal) {
   if (child.role == Role::Worker && !child.stranger) of(child).stopped_by = signal;
+  next_us_ = std::min(next_us_, std::max(last_us_, monotonic_us()) + Pulse::look_us);
 }
 
 bool Supervision::look(const std::list<Child>& children, std::uint64_t now_us) {
   if (now_us < next_us_) return false;
   std::uint64_t since = now_us - std::exchange(last_us_, now_us);
-  next_us_ = now_us + Pulse::look_us;
   if (quarantine_.is_used()) quarantine_.expire(now_us);
-  bool changed = false;
+  bool changed = false, asleep = true;
   for (const Child& child : children) {
     if (child.role != Role::Worker || child.stranger || child.pid == 0) continue;
     Watched& watched = of(child);
     changed = look_at(child, watched, since) || changed;
+    asleep = asleep && watched.pulse.is_asleep();
     if (stall_us_ > 0 && watched.pulse.held_us() >= stall_us_) end(child, watched, now_us);
   }
+  next_us_ = now_us + (asleep ? Pulse::rest_us : Pulse::look_us);
   return changed;
 }
 

@@ -245,6 +245,34 @@ TEST_F(Deaths, ALateWorkerIsNoticedAndComesBack) {
   EXPECT_FALSE(supervision_.is_late(children.front()));
 }
 
+TEST_F(Deaths, WhoeverSleepsIsLookedAtLessOften) {
+  std::vector<Child> children;
+  children.push_back({});
+  children[0].index = 1;
+  children[0].pid = getpid();
+  shm::WorkerState state(segment_, 1);
+  std::uint64_t now = supervision_.next_us();
+  supervision_.look(children, now);
+  EXPECT_EQ(supervision_.next_us(), now + Pulse::rest_us);
+  state.turn() = 5;
+  now = supervision_.next_us();
+  supervision_.look(children, now);
+  EXPECT_EQ(supervision_.next_us(), now + look);
+}
+
+TEST_F(Deaths, AStopIsLookedAtSoon) {
+  std::vector<Child> children;
+  children.push_back({});
+  children[0].index = 1;
+  children[0].pid = getpid();
+  // Later than any clock says in this test, so that only the looks count.
+  const std::uint64_t now = supervision_.next_us() + 3600 * std::uint64_t{1'000'000};
+  supervision_.look(children, now);
+  EXPECT_EQ(supervision_.next_us(), now + Pulse::rest_us);
+  supervision_.note_stop(children[0], SIGSTOP);
+  EXPECT_EQ(supervision_.next_us(), now + look);
+}
+
 TEST(Tell, TheTraceBeginsWhereTheSignalCame) {
   shm::LastWords words;
   EXPECT_EQ(tell_trace(words), "");
