@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -89,6 +90,8 @@ void Builder::work() {
     if (!job->bundle.empty())
       job->built = build_of(identities_, job->generation, job->bundle, job->snapshot.get());
     job->snapshot.reset();
+    // What it lay in, between what lives on, goes back: else each reload would leave its holes behind.
+    if (job->bundle.empty()) ::malloc_trim(0);
   } while (true);
 }
 
