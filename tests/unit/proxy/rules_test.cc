@@ -33,7 +33,8 @@ config::Config two_routes() {
 struct PolicyPinTest : testing::Test {
   PolicyPinTest() {
     const config::Config config = two_routes();
-    rules = *Rules::build(config, config.listeners[0]);
+    const config::Listener& listener = config.listeners[0];
+    rules = *Rules::build(config, listener, Rules::key(config, listener));
     request.path = "/two";
   }
   const RoutePolicy& policy() const { return *rules->match(request, net::Address()); }
