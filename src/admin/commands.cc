@@ -108,8 +108,9 @@ constexpr Command table[] = {
     {"transaction", "[op-id X] [if-generation G] [if-revision R] [scope backend/NAME]",
      "Begins a set of commands that happen all or not at all.", Operate, false, 0, 8, begin_transaction},
     {"undrain", "[listener NAME]", "Takes a drain back, whatever its phase.", Operate, true, 0, 2, undrain},
-    {"upgrade", "", "The binary that lies in the place of the running one takes over, once it has shown that it can.",
-     Admin, true, 0, 0, upgrade},
+    {"upgrade", "[reload]",
+     "The binary that lies in the place of the running one takes over, once it has shown that it can; with reload, with the files as they are now.",
+     Admin, true, 0, 1, upgrade},
     {"watch", "[servers|config]", "Events as they happen, a JSON object a line, until the connection ends.",
      Read, false, 0, 1, watch},
 };

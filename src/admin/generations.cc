@@ -114,7 +114,10 @@ void rollback(const Call& call, Reply& reply) {
 }
 
 void upgrade(const Call& call, Reply& reply) {
-  reply.finished_at = call.fleet.reloads.upgrade(call.caller.by);
+  bool reload = !call.words.empty();
+  if (reload && call.words[0] != "reload")
+    return reply.fail("usage", "write upgrade or upgrade reload");
+  reply.finished_at = call.fleet.reloads.upgrade(call.caller.by, reload);
 }
 
 void show_generations(const Call& call, Reply& reply) {

@@ -46,8 +46,9 @@ class Reloads {
   virtual Ticket reload(std::string_view by, const LoadFrom& from, std::uint64_t confirm_us) = 0;
   /// To a generation that is kept; 0 = the one before.
   virtual Ticket rollback(std::string_view by, std::uint64_t number) = 0;
-  /// Another binary takes over; the outcome says whether it has begun to.
-  virtual Ticket upgrade(std::string_view by) = 0;
+  /// Another binary takes over; the outcome says whether it has begun to.  `reload`: the files are loaded
+  /// before, and what only new processes can do is allowed.
+  virtual Ticket upgrade(std::string_view by, bool reload) = 0;
   /// Null while it is under way.  Kept for a while.
   virtual const Outcome* outcome(Ticket ticket) const = 0;
 

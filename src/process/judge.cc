@@ -81,8 +81,7 @@ Judge::Ticket Judge::order(MessageType type, const std::string& what, Order orde
   if (outcomes_.size() == most_outcomes) outcomes_.erase(outcomes_.begin());
   if (auto old = outcomes_.find(order.ticket - most_details); old != outcomes_.end())
     old->second = {old->second.code, old->second.text, {}, {}};
-  if (asked_.ticket != 0 ||
-      !channel_.send(type, what + "\t" + std::to_string(order.ticket), files))
+  if (asked_.ticket != 0 || !channel_.send(type, what + "\t" + std::to_string(order.ticket), files))
     outcomes_[order.ticket] = {"conflict", std::string(under_way), {}, {}};
   else
     asked_ = order;
@@ -108,8 +107,20 @@ Judge::Ticket Judge::rollback(std::string_view by, std::uint64_t number) {
   return order(MessageType::Load, concat("rollback ", std::to_string(number), "\t", by), {});
 }
 
-Judge::Ticket Judge::upgrade(std::string_view by) {
+Judge::Ticket Judge::upgrade(std::string_view by, bool reload) {
+  if (reload) return load(by, {}, {0, false, 0, true, std::string(by)});
   return order(MessageType::Upgrade, std::string(by), {});
+}
+
+// Its files are in force, or were already; the master tells what comes of it.
+void Judge::upgrade_now() {
+  std::string order = concat(current_.by, "\t", std::to_string(current_.ticket));
+  bool sent = channel_.send(MessageType::Upgrade, order).has_value();
+  Ticket ticket = current_.ticket;
+  report_ = {};
+  if (!sent) return finish(ticket);
+  next_ = nullptr;
+  current_ = {};
 }
 
 const admin::Outcome* Judge::outcome(Ticket ticket) const {
@@ -142,6 +153,9 @@ void Judge::on_refused(const net::Message& message) {
     // It never came to a candidate.
     outcomes_[of] = {why == under_way ? "conflict" : "refused", std::string(why), {}, {}};
     if (!bytes.empty()) outcomes_[of].notes.emplace_back(bytes);
+    if (asked_.ticket == of && asked_.then_upgrade)
+      outcomes_[of].notes.push_back(concat("generation ", std::to_string(fleet_.view->generation),
+                                           " holds, in the processes that there are"));
     if (asked_.ticket == of) asked_ = {};
     return host_.on_finished();
   }
@@ -149,6 +163,8 @@ void Judge::on_refused(const net::Message& message) {
     report_.code = "refused";
     report_.text = why;
     if (!bytes.empty()) report_.notes.emplace_back(bytes);
+  } else if (current_.then_upgrade && report_.code.empty()) {
+    return upgrade_now();  // nothing was to be loaded
   }
   finish(of);
 }
@@ -192,11 +208,11 @@ Result<void> Judge::examine(Fd bundle, const About& about) {
   for (std::string& dropped : fleet_.registry.dropped(*(*view)->config))
     report_.notes.push_back("dropped: " + std::move(dropped));
   if (auto possible = fleet_.registry.check_next(*(*view)->config); !possible) return possible;
-  if (!current_.only_plan)
+  if (!current_.only_plan && !current_.then_upgrade)
     for (const config::Change& change : report_.changes)
       if (change.needs_upgrade)
         return Error(Errc::Unsupported,
-                     change.object + " cannot change in place: it needs an upgrade");
+                     change.object + " cannot change in place: it needs weirctl upgrade reload");
   about_ = about;
   bundle_ = std::move(bundle);
   next_ = std::move(*view);
@@ -233,6 +249,7 @@ void Judge::commit() {
 
 void Judge::settled() {
   host_.on_settled();
+  if (current_.then_upgrade) return upgrade_now();
   report_.text = "generation " + std::to_string(fleet_.view->generation) + ", " +
                  changes_text(report_.changes.size());
   finish(current_.ticket);

@@ -60,7 +60,7 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
   Ticket reload(std::string_view by, const admin::LoadFrom& from,
                 std::uint64_t confirm_us) override;
   Ticket rollback(std::string_view by, std::uint64_t number) override;
-  Ticket upgrade(std::string_view by) override;
+  Ticket upgrade(std::string_view by, bool reload) override;
   const admin::Outcome* outcome(Ticket ticket) const override;
   Result<void> confirm(std::string_view by) override;
   std::vector<admin::GenerationRow> generations() const override;
@@ -78,11 +78,14 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
     Ticket ticket = 0;
     bool only_plan = false;
     std::uint64_t confirm_us = 0;
+    bool then_upgrade = false;  ///< new processes follow, so whatever needs them may change
+    std::string by;             ///< only for `then_upgrade`
   };
 
   Ticket load(std::string_view by, const admin::LoadFrom& from, Order wish);
   Ticket order(net::MessageType type, const std::string& what, Order order,
                const std::vector<int>& files = {});
+  void upgrade_now();
   void on_upgrading(const net::Message& message);
   void on_refused(const net::Message& message);
   void on_candidate(net::Message& message);

@@ -153,8 +153,8 @@ def test_intervals():
         wait_use(weir, "s1", "down")
         origin.wait(8)
         between = [after - before for before, after in zip(script.times, script.times[1:])]
-        # A busy machine makes them longer, nothing makes them shorter than they were meant to be.
-        assert min(between[0:2]) > 0.2 and min(between[5:7]) > 0.08
+        # A busy origin that notes one late makes the time to the next one shorter: so two together count.
+        assert sum(between[0:2]) > 0.3 and sum(between[5:7]) > 0.12
         assert min(between[2:5]) < 0.1
         assert wait_use(weir, "s1", "down")["reason"] == "check: 503"
 

@@ -2,6 +2,7 @@
 """Another binary takes over under running clients, in the same process; one that cannot, does not."""
 import json
 import os
+import pwd
 import signal
 
 import pytest
@@ -253,6 +254,35 @@ def test_one_that_hangs_gives_way(installed):
         assert kept.ask(get("/")).status == 200
         wait_until(lambda: answers(weir), "control")
         assert status(weir)["version"] == own_version()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+def test_with_reload_what_needs_new_processes_changes(installed):
+    with Weir(SIMPLE, binary=installed.path) as weir, Client(weir) as kept:
+        assert kept.ask(get("/")).status == 200
+        weir.config.write_text("user daemon\n" + weir.config.read_text().replace("200 x", "200 y"))
+        with AdminClient(weir) as admin:
+            reply = admin.reply_to("reload")
+            assert reply.code == "refused" and "upgrade reload" in reply.first
+        installed.install(version=NEXT)
+        with AdminClient(weir) as admin:
+            assert admin.reply_to("upgrade reload").is_ok
+        weir.wait_log(f"weir {NEXT} has taken over")
+        assert ask(weir).body == b"y" and status(weir)["generation"] > 1
+        wait_until(lambda: len(children(weir.process.pid)) == 3, "the end of all former processes")
+        daemon = pwd.getpwnam("daemon").pw_uid
+        assert [os.stat(f"/proc/{pid}").st_uid for pid in weir.pids()] == [daemon]
+        # Without another file it is an upgrade like any other.
+        with AdminClient(weir) as admin:
+            assert admin.reply_to("upgrade reload").is_ok
+        weir.wait_log(f"weir {NEXT} has taken over", 2)
+        # A file that is wrong upgrades nothing.
+        weir.config.write_text("nonsense\n")
+        before = children(weir.process.pid)
+        with AdminClient(weir) as admin:
+            assert admin.reply_to("upgrade reload").code == "refused"
+        assert ask(weir).body == b"y"
+        wait_until(lambda: set(children(weir.process.pid)) <= set(before), "the end of the loader")
 
 
 def test_generations_go_on(installed):

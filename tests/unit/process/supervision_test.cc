@@ -4,6 +4,7 @@
 #include "process/supervision.h"
 
 #include "process/crash.h"
+#include "proxy/last_words.h"
 #include "shm/child.h"
 #include "shm/server_table.h"
 #include "shm/worker_state.h"
@@ -15,6 +16,7 @@
 #include <sys/wait.h>
 
 #include <functional>
+#include <list>
 #include <utility>
 
 namespace weir::process {
@@ -76,7 +78,7 @@ int status_of_dying(const shm::Segment& segment, const std::function<void()>& di
     rlimit no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     event::Loop loop;
-    leave_last_words(loop, shm::BlackBox(segment, 1));
+    leave_last_words(loop, shm::BlackBox(segment, 1), proxy::write_last_words);
     loop.begin_call("something");
     die();
   });
@@ -129,7 +131,7 @@ TEST(LastWords, ASecondFaultEndsItAndWhatWasSaidCounts) {
     rlimit no_core{0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
     event::Loop loop;
-    leave_last_words(loop, shm::BlackBox(segment, 1));
+    leave_last_words(loop, shm::BlackBox(segment, 1), proxy::write_last_words);
     // A session where there is none.
     event::About about(loop, reinterpret_cast<const event::Subject*>(64));
     abort();
@@ -246,10 +248,10 @@ TEST_F(Deaths, ALateWorkerIsNoticedAndComesBack) {
 }
 
 TEST_F(Deaths, WhoeverSleepsIsLookedAtLessOften) {
-  std::vector<Child> children;
+  std::list<Child> children;
   children.push_back({});
-  children[0].index = 1;
-  children[0].pid = getpid();
+  children.front().index = 1;
+  children.front().pid = getpid();
   shm::WorkerState state(segment_, 1);
   std::uint64_t now = supervision_.next_us();
   supervision_.look(children, now);
@@ -261,15 +263,15 @@ TEST_F(Deaths, WhoeverSleepsIsLookedAtLessOften) {
 }
 
 TEST_F(Deaths, AStopIsLookedAtSoon) {
-  std::vector<Child> children;
+  std::list<Child> children;
   children.push_back({});
-  children[0].index = 1;
-  children[0].pid = getpid();
+  children.front().index = 1;
+  children.front().pid = getpid();
   // Later than any clock says in this test, so that only the looks count.
   const std::uint64_t now = supervision_.next_us() + 3600 * std::uint64_t{1'000'000};
   supervision_.look(children, now);
   EXPECT_EQ(supervision_.next_us(), now + Pulse::rest_us);
-  supervision_.note_stop(children[0], SIGSTOP);
+  supervision_.note_stop(children.front(), SIGSTOP);
   EXPECT_EQ(supervision_.next_us(), now + look);
 }
 
