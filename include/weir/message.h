@@ -42,9 +42,10 @@ struct Framing {
 struct MessageHead {
   Headers headers;
   Framing framing;
-  std::uint8_t major = 1, minor = 1;  ///< HTTP version as received
-  std::uint16_t dropped_fields = 0;   ///< fields with `_` in their name, which are not passed on
-  bool keep_alive = true;             ///< the sender allows another message after this one
+  /// HTTP version as received; that of HTTP/2 is 2, with the meaning (RFC 9110 §2.5) of 1.1.
+  std::uint8_t major = 1, minor = 1;
+  std::uint16_t dropped_fields = 0;  ///< fields with `_` in their name, which are not passed on
+  bool keep_alive = true;            ///< the sender allows another message after this one
 };
 
 struct RequestHead : MessageHead {

@@ -129,7 +129,8 @@ struct Listener {
   std::uint32_t max_header = 32 * 1024;  ///< bytes of one head
   std::uint32_t max_fields = 100;
   std::uint32_t max_line = 8 * 1024;
-  std::uint64_t max_requests = 0;  ///< per connection; 0 = `none`
+  bool http1 = true, http2 = true;  ///< which versions of HTTP are spoken with clients
+  std::uint64_t max_requests = 0;   ///< per connection; 0 = `none`
   Limit max_lifetime;
   std::vector<Policy> policies;  ///< its own; each route has those that apply to it
   std::vector<Route> routes;

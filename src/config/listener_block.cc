@@ -17,7 +17,7 @@ namespace {
 constexpr std::uint64_t most_fields = 1000;
 constexpr std::uint64_t most_requests = 1000000000000;
 constexpr std::array<std::string_view, 1> protocols = {"http"};
-constexpr std::array<std::string_view, 1> versions = {"http/1.1"};
+constexpr std::array<std::string_view, 2> versions = {"http/1.1", "h2"};
 
 // The first value that is set wins, member by member.
 void fill(Limits& limits, const Limits& defaults) {
@@ -70,14 +70,19 @@ class ListenerBlock {
       case Word::Protocol:
         read_choice(value, "protocol in this version", protocols, report_);
         break;
-      case Word::Protocols:
-        for (const Value& each : directive.values)
-          read_choice(each, "protocol in this version", versions, report_);
-        break;
+      case Word::Protocols: speak(directive); break;
       case Word::MaxLifetime:
         if (const auto limit = read_limit(value, report_)) listener_.max_lifetime = *limit;
         break;
       default: number(kind.word, value); break;
+    }
+  }
+
+  void speak(const Directive& directive) {
+    listener_.http1 = listener_.http2 = false;
+    for (const Value& each : directive.values) {
+      const auto version = read_choice(each, "version of HTTP", versions, report_);
+      if (version) (*version == 0 ? listener_.http1 : listener_.http2) = true;
     }
   }
 

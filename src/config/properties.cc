@@ -198,6 +198,9 @@ Properties properties(const Listener& listener) {
     if (bind.at.port == 0 && bind.at.kind != Endpoint::Kind::Unix)
       property.meaning += concat(" #", std::to_string(++any_port));
   }
+  list.add("protocols", listener.http1 && listener.http2 ? "h2 http/1.1"
+                        : listener.http2                 ? "h2"
+                                                         : "http/1.1");
   list.add("max_header", size_text(listener.max_header));
   list.add("max_fields", std::to_string(listener.max_fields));
   list.add("max_line", size_text(listener.max_line));

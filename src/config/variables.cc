@@ -11,7 +11,7 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<VariableKind, 33> kinds = {{
+constexpr std::array<VariableKind, 34> kinds = {{
     {"attempts", Variable::Attempts, "how often a server was tried"},
     {"backend", Variable::Backend, "name of the backend; empty if none was chosen"},
     {"bytes_in", Variable::BytesIn, "bytes received from the client: head and body"},
@@ -22,6 +22,8 @@ constexpr std::array<VariableKind, 33> kinds = {{
     {"cookie_", Variable::Cookie, "value of the request's cookie NAME"},
     {"duration", Variable::Duration,
      "time from the first byte of the request to the end of the answer, in ms"},
+    {"h2_stream", Variable::H2Stream,
+     "number of the stream of an HTTP/2 request; empty for HTTP/1"},
     {"header_", Variable::Header, "value of the request's field NAME, in lower case with _ for -"},
     {"host", Variable::Host, "host asked for, in lower case, without port"},
     {"listener", Variable::Listener, "name of the listener"},

@@ -30,6 +30,7 @@ enum class Variable : std::uint8_t {
   Method,
   Path,
   Protocol,
+  H2Stream,
   Query,
   QueryArgument,  ///< query_NAME
   Reason,

@@ -45,6 +45,9 @@ class CodecEvents {
   virtual ~CodecEvents() = default;
   /// The first byte of a message has arrived.
   virtual void on_begin(StreamId stream) = 0;
+  /// The preface of HTTP/2 (RFC 9113 §3.4) stands where the first request should be (server role).  True:
+  /// the owner speaks HTTP/2 from here on; this codec uses nothing of it and reads no more.
+  virtual bool on_preface() { return false; }
   /// The sink for the message whose head is complete; null if nobody wants it (the owner then ends
   /// the connection).
   virtual MessageSink* sink(StreamId stream) = 0;

@@ -5,8 +5,16 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 namespace weir::http {
+
+namespace {
+
+// As far as it looks like a head; what follows it does not matter here.
+constexpr std::string_view h2_preface = "PRI * HTTP/2.0\r\n\r\n";
+
+}  // namespace
 
 std::size_t H1Codec::feed(std::span<char> bytes) {
   std::size_t used = 0;
@@ -46,6 +54,9 @@ std::size_t H1Codec::read_head(std::span<char> bytes) {
   }
   std::size_t length = scanner_.length();
   scanner_.reset();
+  if (length == h2_preface.size() && stream_ == 1 && role_ == Role::Server &&
+      std::memcmp(bytes.data(), h2_preface.data(), length) == 0 && events_.on_preface())
+    return state_ = State::Broken, 0;
   sink_ = events_.sink(stream_);
   if (!sink_) return state_ = State::Broken, 0;
   // The stream keeps the head: it is copied once, and understood in place there.

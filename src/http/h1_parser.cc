@@ -77,16 +77,6 @@ bool take_status_line(const char*& at, const char* end, ResponseHead& head) {
   return take_line_end(at, end);
 }
 
-Failure understand_expectation(RequestHead& head) {
-  if (!head.headers.has(FieldName::Expect)) return Failure::None;
-  for (const Field& field : head.headers)
-    if (field.id == FieldName::Expect && !iequals(field.value, "100-continue"))
-      return Failure::RequestExpectation;
-  // An HTTP/1.0 client would not understand the interim answer (RFC 9110 §10.1.1).
-  head.expects_continue = head.minor > 0 && head.framing.end != BodyEnd::None;
-  return Failure::None;
-}
-
 bool stays_open(const MessageHead& head, const ConnectionOptions& options) {
   return !options.close && (head.minor > 0 || options.keep_alive);
 }

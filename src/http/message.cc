@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The table of methods, RFC 9110 §9.3 and RFC 5789.
+// The table of methods, RFC 9110 §9.3 and RFC 5789, and what a request expects.
 #include "http/message.h"
+
+#include "http/field.h"
 
 #include <array>
 
@@ -37,6 +39,16 @@ bool is_idempotent(Method method) {
     case Method::Patch: return false;
   }
   return false;
+}
+
+Failure understand_expectation(RequestHead& head) {
+  if (!head.headers.has(FieldName::Expect)) return Failure::None;
+  for (const Field& field : head.headers)
+    if (field.id == FieldName::Expect && !iequals(field.value, "100-continue"))
+      return Failure::RequestExpectation;
+  // An HTTP/1.0 client would not understand the interim answer (RFC 9110 §10.1.1).
+  head.expects_continue = head.minor > 0 && head.framing.end != BodyEnd::None;
+  return Failure::None;
 }
 
 }  // namespace weir::http

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::net {
 
@@ -19,6 +20,11 @@ TcpTransport::~TcpTransport() {
 }
 
 void TcpTransport::adopt(int fd) { fd_ = fd; }
+
+int TcpTransport::release() {
+  watch_.stop();
+  return std::exchange(fd_, -1);
+}
 
 int TcpTransport::connect(const Address& to) {
   fd_ = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -63,12 +69,12 @@ void TcpTransport::on_ready(event::Ready ready) noexcept {
     writable_ = true;
     if (connecting_ || (!was_writable && !queue_.empty())) {
       flush_queue();
-      events_.on_sent();
+      events_->on_sent();
     } else if (!was_writable) {
-      events_.on_sent();
+      events_->on_sent();
     }
   }
-  if (ready.read || ready.closed) events_.on_readable();
+  if (ready.read || ready.closed) events_->on_readable();
 }
 
 IoResult TcpTransport::read(std::span<char> into) {

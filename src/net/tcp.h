@@ -16,11 +16,15 @@ namespace weir::net {
 
 class TcpTransport final : public Transport, private event::ReadyEvents {
  public:
-  TcpTransport(event::Loop& loop, TransportEvents& events) : loop_(loop), events_(events) {}
+  TcpTransport(event::Loop& loop, TransportEvents& events) : loop_(loop), events_(&events) {}
   ~TcpTransport() override;
 
   /// Takes an accepted, connected, non-blocking descriptor.
   void adopt(int fd);
+
+  /// Lets go of the descriptor, which somebody else adopts: nothing is told of it any more, and nothing of
+  /// what was queued may be left.
+  int release();
 
   /// Begins to connect and watches.  The first on_sent (or on_readable with an error) tells the
   /// outcome: ask `connect_result`.  Returns an errno if it failed at once, else 0.
@@ -38,6 +42,7 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
   bool may_have_input() const override { return readable_; }
   bool is_broken() override;
   void watch() override;
+  void report_to(TransportEvents& events) override { events_ = &events; }
   void shut_down() override;
   void abort() override;
   bool can_splice() const override { return true; }
@@ -58,7 +63,7 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
   void fail();
 
   event::Loop& loop_;
-  TransportEvents& events_;
+  TransportEvents* events_;
   event::Watch watch_;
   Buffer queue_;
   int fd_ = -1;

@@ -68,6 +68,9 @@ class Transport {
   /// Starts to tell readiness; may be called late, when a read has said Again.
   virtual void watch() = 0;
 
+  /// From now on `events` is told instead of who was told so far.
+  virtual void report_to(TransportEvents& events) = 0;
+
   /// Ends our direction once all queued bytes have left.
   virtual void shut_down() = 0;
 

@@ -9,6 +9,7 @@ read from the fenced block of docs/architecture.md whose lines are `floor N  roo
 
 usage: rooms.py [ROOT]     prints `file:line: message` for each finding; exit status 1 if there is one
 """
+import fnmatch
 import pathlib
 import re
 import sys
@@ -43,9 +44,9 @@ def room_of(relative):
 
 
 def in_place(relative, place):
-    """Is src/PLACE (a room, a file, or a file without its ending) where this file is?"""
+    """Is src/PLACE (a room, a file, a file without its ending, or a pattern) where this file is?"""
     inner = relative.removeprefix("src/")
-    return inner == place or inner.startswith(place + "/") or inner.rsplit(".", 1)[0] == place
+    return fnmatch.fnmatch(inner, place) or inner == place or inner.startswith(place + "/") or inner.rsplit(".", 1)[0] == place
 
 
 def check_source(root, relative, table):

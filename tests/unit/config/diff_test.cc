@@ -276,6 +276,7 @@ const std::vector<Case> cases = {
     {InListener, "max_fields", "", "max_fields 7"},
     {InListener, "max_header", "", "max_header 4k"},
     {InListener, "max_lifetime", "", "max_lifetime 1h"},
+    {InListener, "protocols", "", "protocols h2"},
     {InListener, "max_line", "", "max_line 4k"},
     {InListener, "max_requests", "", "max_requests 7"},
     {InListener, "response_header", "", "response_header remove X"},
@@ -378,7 +379,7 @@ TEST(Diff, NoDirectiveIsForgotten) {
     seen.emplace(each.name, each.context);
   }
   // These mean nothing of their own, or can have but one value.
-  const std::set<std::string_view> without_meaning = {"include", "protocol", "protocols"};
+  const std::set<std::string_view> without_meaning = {"include", "protocol"};
   for (const DirectiveKind& kind : directive_kinds())
     for (const Context context :
          {InMain, InListener, InBackend, InRoute, InCheck, InOutlier, InAdmin})

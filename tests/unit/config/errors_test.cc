@@ -148,7 +148,7 @@ const Case listener_cases[] = {
     {"bind 127.0.0.1:443 tls", "4:20", "bind has too many values", "write bind ADDRESS"},
     {"tls { }", "4:1", "unknown directive \"tls\"", "none of the"},
     {"protocol tcp", "4:10", "unknown protocol in this version \"tcp\"", "one of http"},
-    {"protocols h2 http/1.1", "4:11", "unknown protocol in this version \"h2\"", "one of http/1.1"},
+    {"protocols h2 h3", "4:14", "unknown version of HTTP \"h3\"", "did you mean \"h2\"?"},
     {"max_header 512", "4:12", "a size needs a unit: k, m or g", "write 512k"},
     {"max_header 2m", "4:12", "\"2m\" is too large", "from 1k to 1m"},
     {"max_line 0k", "4:10", "\"0k\" is too small", "from 1k to 64k"},

@@ -50,6 +50,7 @@ class FakeTransport : public net::Transport {
   bool may_have_input() const override { return !input.empty(); }
   bool is_broken() override { return failed; }
   void watch() override {}
+  void report_to(net::TransportEvents&) override {}
   void shut_down() override {}
   void abort() override { failed = true; }
   bool can_splice() const override { return false; }

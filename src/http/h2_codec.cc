@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// nghttp2 keeps the protocol (frames, HPACK, windows, states of streams, the rules of RFC 9113 §8, order by
+// RFC 9218); here its callbacks become the events of messages, and the bytes of bodies are kept.
+#include "http/h2_codec.h"
+
+#include "base/assert.h"
+#include "http/h2_codec_calls.h"
+#include "http/message.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+namespace weir::http {
+
+namespace {
+
+constexpr std::uint32_t connection_window = 16 << 20;
+constexpr std::size_t most_dropped = 256 * 1024;
+std::uint32_t code_for(Failure reason) {
+  switch (reason) {
+    case Failure::None:
+    case Failure::ClientGone:
+    case Failure::ClientSendTimeout:
+    case Failure::RequestBodyTimeout:
+    case Failure::RequestTimeout:
+    case Failure::Denied: return NGHTTP2_CANCEL;
+    case Failure::RequestSyntax:
+    case Failure::RequestFraming: return NGHTTP2_PROTOCOL_ERROR;
+    case Failure::Overloaded:
+    case Failure::Shutdown: return NGHTTP2_REFUSED_STREAM;
+    default: return NGHTTP2_INTERNAL_ERROR;
+  }
+}
+
+}  // namespace
+
+H2Codec::H2Codec(const HeadLimits& limits, H2Events& events) : events_(events), limits_(limits) {
+  nghttp2_session_server_new2(&session_, Calls::callbacks(), this, Calls::options());
+  const nghttp2_settings_entry settings[] = {
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, most_streams},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.total},
+      {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+  };
+  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, connection_window);
+}
+
+H2Codec::~H2Codec() {
+  nghttp2_session_del(session_);
+  touched_.splice_back(open_);
+  while (Message* m = touched_.pop_front()) delete m;
+}
+
+// ---- From the client ---------------------------------------------------------------------------
+
+std::size_t H2Codec::feed(std::span<char> bytes) {
+  if (stopped_) return bytes.size();
+  const ssize_t used = nghttp2_session_mem_recv(
+      session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  if (used >= 0) return bytes.size();
+  if (used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
+    count(H2Abuse::Floods);
+  else
+    events_.on_broken(0, Failure::RequestSyntax);
+  return bytes.size();
+}
+
+void H2Codec::feed_end() {
+  if (!stopped_) events_.on_broken(0, Failure::ClientGone);
+}
+
+H2Codec::Message* H2Codec::find(StreamId stream) const {
+  return Calls::message(session_, static_cast<std::int32_t>(stream));
+}
+
+void H2Codec::begin(StreamId stream) {
+  if (stopped_) return;
+  auto* m = new Message(stream);
+  open_.push_back(*m);
+  nghttp2_session_set_stream_user_data(session_, m->id, m);
+  events_.on_begin(stream);
+  m->sink = events_.sink(stream);
+  if (!m->sink)
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m->id, NGHTTP2_REFUSED_STREAM);
+}
+
+void H2Codec::finish_head(Message& m, bool ended) {
+  if (!m.sink || !fields_) return;
+  Arena& arena = m.sink->arena();
+  auto& head = arena.array<RequestHead>(1)[0];
+  Failure failure = Failure::None;
+  const Understood understood = fields_->finish_request(ended, arena, head, failure);
+  fields_.reset();
+  m.is_head = head.method == Method::Head;
+  m.in_ended = ended;
+  switch (understood) {
+    case Understood::Fine: break;
+    case Understood::Refused: m.end_told = true; return events_.on_refused(*m.sink, failure);
+    case Understood::Malformed:
+      m.failure = failure;
+      nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m.id, NGHTTP2_PROTOCOL_ERROR);
+      return;
+  }
+  m.sink->on_head(head);
+  if (!ended || !m.sink) return;
+  m.end_told = true;
+  m.sink->on_end(Headers());
+}
+
+void H2Codec::finish_trailers(Message& m) {
+  if (!m.sink || !fields_) return;
+  if (fields_->finish_trailers(m.sink->arena(), m.trailers) != Understood::Fine) {
+    m.failure = Failure::RequestSyntax;
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m.id, NGHTTP2_PROTOCOL_ERROR);
+    return;
+  }
+  m.in_ended = true;
+  deliver(m);
+}
+
+void H2Codec::take_body(Message& m, std::string_view bytes) {
+  nghttp2_session_consume_connection(session_, bytes.size());
+  if (!m.sink) return drop_body(m, bytes.size());
+  if (!m.in.empty() || !m.sink->wants_body()) return m.in.append(bytes.data(), bytes.size());
+  m.sink->on_body(bytes);
+  open_window(m, bytes.size());
+}
+
+void H2Codec::deliver(Message& m) {
+  while (m.sink && !m.in.empty() && m.sink->wants_body()) {
+    iovec piece;
+    m.in.peek(&piece, 1);
+    m.sink->on_body({static_cast<const char*>(piece.iov_base), piece.iov_len});
+    events_.flush();
+    m.in.consume(piece.iov_len);
+    open_window(m, piece.iov_len);
+  }
+  if (!m.sink || !m.in.empty() || !m.in_ended || m.end_told || !m.sink->wants_body()) return;
+  m.end_told = true;
+  m.sink->on_end(m.trailers);
+}
+
+// Only a sink that keeps up gets a larger window: a slow one would only make us keep more.
+void H2Codec::open_window(Message& m, std::size_t delivered) {
+  nghttp2_session_consume_stream(session_, m.id, delivered);
+  m.delivered += delivered;
+  if (!m.in.empty() || m.in_ended || m.delivered < 2 * m.window || m.window >= most_window ||
+      growth_ + m.window > most_growth)
+    return;
+  growth_ += m.window;
+  m.window *= 2;
+  m.delivered = 0;
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, m.id,
+                                        static_cast<std::int32_t>(m.window));
+}
+
+void H2Codec::resume(StreamId stream) {
+  if (Message* m = find(stream)) deliver(*m);
+}
+
+// Whatever else the request has to say is of no interest.  Some clients take a reset right behind an answer
+// (RFC 9113 §8.1) for its failure, so a rest of ordinary size is let in and dropped.
+void H2Codec::finish_out(Message& m) {
+  m.end_sent = true;
+  drop_body(m, m.in.size());
+  m.in.clear();
+  if (MessageSink* sink = std::exchange(m.sink, nullptr); sink && !stopped_)
+    events_.on_closed(*sink, Failure::None);
+}
+
+void H2Codec::drop_body(Message& m, std::size_t bytes) {
+  m.dropped += bytes;
+  if (m.dropped <= most_dropped) {
+    nghttp2_session_consume_stream(session_, m.id, bytes);
+    return;
+  }
+  if (m.dropped - bytes <= most_dropped)
+    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m.id, NGHTTP2_NO_ERROR);
+}
+
+void H2Codec::close(Message& m, std::uint32_t error) {
+  m.over = true;
+  growth_ -= m.window - first_window;
+  m.in.clear();
+  Failure failure = m.failure;
+  if (failure == Failure::None && !m.end_sent)
+    failure = error == NGHTTP2_NO_ERROR ? Failure::None : Failure::ClientGone;
+  if (MessageSink* sink = std::exchange(m.sink, nullptr); sink && !stopped_)
+    events_.on_closed(*sink, failure);
+  // Otherwise what lies in a Gather goes first.
+  if (m.leaving == 0) delete &m;
+}
+
+void H2Codec::count(H2Abuse kind) {
+  if (stopped_ || calmed_ || !abuse_.count(kind, events_.now())) return;
+  calmed_ = true;
+  nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
+  events_.on_abuse(kind);
+}
+
+// ---- To the client -----------------------------------------------------------------------------
+
+void H2Codec::write_request(StreamId, const RequestHead&, const WriteOptions&, Gather&) {
+  WEIR_ASSERT(!"a server writes no requests");
+}
+
+void H2Codec::write_response(StreamId stream, const ResponseHead& head, const WriteOptions& options,
+                             Gather&) {
+  Message* m = find(stream);
+  if (!m || m->out_begun) return;
+  char status[4], length[20];
+  std::to_chars(status, status + sizeof(status), head.status);
+  std::vector<nghttp2_nv> fields{field(":status", {status, 3})};
+  add_fields(fields, head.headers);
+  const Framing& framing = options.framing;
+  if (head.is_interim()) {
+    nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, m->id, nullptr, fields.data(),
+                           fields.size(), nullptr);
+    return;
+  }
+  if (framing.end == BodyEnd::Length) {
+    char* end = std::to_chars(length, length + sizeof(length), framing.length).ptr;
+    fields.push_back(field("content-length", {length, static_cast<std::size_t>(end - length)}));
+  } else if (const Field* told = head.headers.find(FieldName::ContentLength);
+             told && framing.end == BodyEnd::None && head.status != 204) {
+    fields.push_back(field("content-length", told->value));  // of HEAD and 304
+  }
+  m->out_begun = true;
+  m->out_ended = m->is_head || framing.end == BodyEnd::None ||
+                 (framing.end == BodyEnd::Length && framing.length == 0);
+  nghttp2_data_provider body{{.ptr = m}, Calls::read_body};
+  nghttp2_submit_response(session_, m->id, fields.data(), fields.size(),
+                          m->out_ended ? nullptr : &body);
+}
+
+void H2Codec::write_body(StreamId stream, std::span<const char> bytes, Gather&) {
+  Message* m = find(stream);
+  if (!m || m->out_ended || bytes.empty()) return;
+  m->out.append(bytes.data(), bytes.size());
+  resume_output(*m);
+}
+
+void H2Codec::write_end(StreamId stream, const Headers& trailers, Gather&) {
+  Message* m = find(stream);
+  if (!m || m->out_ended) return;
+  m->out_ended = true;
+  m->last = trailers;
+  resume_output(*m);
+}
+
+void H2Codec::resume_output(Message& m) {
+  if (std::exchange(m.out_deferred, false)) nghttp2_session_resume_data(session_, m.id);
+}
+
+void H2Codec::reset(StreamId stream, Failure reason) {
+  Message* m = find(stream);
+  if (!m) return;
+  m->sink = nullptr;
+  m->in.clear();
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m->id, code_for(reason));
+}
+
+std::size_t H2Codec::queued(StreamId stream) const {
+  const Message* m = find(stream);
+  return m ? m->out.size() : 0;
+}
+
+bool H2Codec::has_window(StreamId stream) const {
+  const Message* m = find(stream);
+  if (!m) return false;
+  const std::int32_t window =
+      std::min(nghttp2_session_get_stream_remote_window_size(session_, m->id),
+               nghttp2_session_get_remote_window_size(session_));
+  return static_cast<std::int64_t>(m->out.size()) <= window;
+}
+
+bool H2Codec::wants_write() const { return nghttp2_session_want_write(session_) != 0; }
+
+void H2Codec::write_frames(Gather& out, std::size_t most) {
+  out_ = &out;
+  room_ = most;
+  while (room_ > 0) {
+    const std::uint8_t* bytes;
+    const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
+    if (size <= 0) break;
+    const auto count = static_cast<std::size_t>(size);
+    std::memcpy(out.reserve(count), bytes, count);
+    out.commit(count);
+    room_ -= std::min(room_, count);
+  }
+  out_ = nullptr;
+}
+
+void H2Codec::forget_sent() {
+  List<Message> sent;
+  sent.splice_back(touched_);
+  while (Message* m = sent.pop_front()) {
+    const std::size_t bytes = std::exchange(m->leaving, 0);
+    if (m->over) {
+      delete m;
+      continue;
+    }
+    open_.push_back(*m);
+    m->out.consume(bytes);
+    if (m->sink && !stopped_) events_.on_sent(*m->sink, bytes);
+  }
+}
+
+// ---- The end -----------------------------------------------------------------------------------
+
+void H2Codec::announce_end() {
+  nghttp2_submit_shutdown_notice(session_);
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+}
+
+void H2Codec::end() {
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
+                        nullptr, 0);
+}
+
+bool H2Codec::is_over() const {
+  return !nghttp2_session_want_read(session_) && !nghttp2_session_want_write(session_);
+}
+
+}  // namespace weir::http

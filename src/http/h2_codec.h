@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// H2Codec: HTTP/2 (RFC 9113) in the server role, by nghttp2: many messages at a time on one connection,
+// told apart by their stream.
+//
+// Towards us: body bytes that a sink does not want yet are kept per message, bounded by the window the
+// client was given, and the window is opened again only by what was delivered.  The connection's window
+// is opened at once, so that a message nobody reads holds up no other.  Towards the client: body bytes
+// are kept per message until the windows and the socket take them; `queued` is for back-pressure.
+//
+// Frames are made when the owner asks for them, so that those of one turn leave in one write.
+#pragma once
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "http/codec.h"
+#include "http/h2_fields.h"
+#include "http/h2_limits.h"
+
+#include <memory>
+
+struct nghttp2_session;
+
+namespace weir::http {
+
+/// What a codec of many messages tells beyond CodecEvents; its on_broken is about the whole connection.
+/// `sink` is asked for when a head begins, so that its arena can take the fields.
+class H2Events : public CodecEvents {
+ public:
+  /// Microseconds of the monotonic clock.
+  virtual std::uint64_t now() = 0;
+  /// Bytes that were told to a sink are about to be reused: what points at them has to leave.
+  virtual void flush() = 0;
+  /// The request is well-formed but cannot be served; the sink gets no head, and answers.
+  virtual void on_refused(MessageSink& sink, Failure failure) = 0;
+  /// Body bytes of the answer have left, and there is room for more.
+  virtual void on_sent(MessageSink& sink, std::size_t bytes) = 0;
+  /// The message is over and its sink forgotten.  None: its answer is complete, in frames that leave now.  RequestSyntax:
+  /// it was malformed and has been reset.  ClientGone: the client has reset it.
+  virtual void on_closed(MessageSink& sink, Failure failure) = 0;
+  /// The client does too much of something; the connection is ending.
+  virtual void on_abuse(H2Abuse kind) = 0;
+  /// Whatever the client sent before it learned of `announce_end` has arrived.
+  virtual void on_end_known() = 0;
+};
+
+class H2Codec final : public Codec {
+ public:
+  /// Streams a client may have open at a time.
+  static constexpr std::uint32_t most_streams = 128;
+  /// A message's window: at first, and when its sink has kept up with everything.
+  static constexpr std::uint32_t first_window = 65'535, most_window = 1 << 20;
+  /// By how much the windows of all messages of a connection may have grown together.
+  static constexpr std::uint32_t most_growth = 4 << 20;
+
+  /// `limits` must outlive the codec.
+  H2Codec(const HeadLimits& limits, H2Events& events);
+  ~H2Codec() override;
+
+  /// Uses all bytes.
+  std::size_t feed(std::span<char> bytes) override;
+  void feed_end() override;
+  void write_request(StreamId, const RequestHead&, const WriteOptions&, Gather&) override;
+  void write_response(StreamId stream, const ResponseHead& head, const WriteOptions& options,
+                      Gather& out) override;
+  void write_body(StreamId stream, std::span<const char> bytes, Gather& out) override;
+  void write_end(StreamId stream, const Headers& trailers, Gather& out) override;
+  void next() override {}
+  void stop() override { stopped_ = true; }
+  bool is_mid_message() const override { return fields_ != nullptr; }
+  std::uint64_t plain_body() const override { return 0; }
+  void skip_body(std::uint64_t) override {}
+
+  /// The sink wants body again: tells what was kept.
+  void resume(StreamId stream);
+  /// Ends the message at once and forgets its sink; the client learns a code for the reason.
+  void reset(StreamId stream, Failure reason);
+  /// Body bytes written that wait for the client.
+  std::size_t queued(StreamId stream) const;
+  /// What is queued could leave now, as far as the windows are concerned.
+  bool has_window(StreamId stream) const;
+
+  /// There are frames to be sent.
+  bool wants_write() const;
+  /// Puts frames of about `most` bytes into `out`; they point at kept bytes until `forget_sent`.
+  void write_frames(Gather& out, std::size_t most);
+  void forget_sent();
+
+  /// First step of an orderly end (RFC 9113 §6.8): the client is to begin nothing new here; what is on
+  /// its way is served.  Second step, after on_end_known or some time: nothing new is served.
+  void announce_end();
+  void end();
+  /// Neither side has anything more to say.
+  bool is_over() const;
+
+ private:
+  struct Message;
+  struct Calls;  ///< what nghttp2 calls
+
+  Message* find(StreamId stream) const;
+  void begin(StreamId stream);
+  void finish_head(Message& message, bool ended);
+  void finish_trailers(Message& message);
+  void take_body(Message& message, std::string_view bytes);
+  void deliver(Message& message);
+  void open_window(Message& message, std::size_t delivered);
+  void finish_out(Message& message);
+  void drop_body(Message& message, std::size_t bytes);
+  void close(Message& message, std::uint32_t error);
+  void count(H2Abuse kind);
+  void resume_output(Message& message);
+
+  H2Events& events_;
+  const HeadLimits& limits_;
+  nghttp2_session* session_ = nullptr;
+  std::unique_ptr<H2Fields> fields_;  ///< of the header block that is arriving
+  Gather* out_ = nullptr;             ///< while frames are made
+  std::size_t room_ = 0;              ///< bytes that still go into it
+  List<Message> open_;
+  List<Message> touched_;  ///< their bytes lie in a Gather, or they are over
+  H2Limits abuse_;
+  std::uint32_t growth_ = 0;
+  StreamId highest_ = 0;                        ///< of the requests so far
+  StreamId skipped_from_ = 0, skipped_to_ = 0;  ///< never used, and never to be: RFC 9113 §5.1.1
+  bool calmed_ = false;                         ///< the client has been sent away for what it did
+  bool stopped_ = false;                        ///< tells its sinks nothing more
+};
+
+}  // namespace weir::http

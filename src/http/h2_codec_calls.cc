@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// nghttp2 tells of frames; here that becomes what happens to messages.
+#include "http/h2_codec_calls.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace weir::http {
+
+namespace {
+
+constexpr std::size_t bomb_factor = 4;  // a block may cost so many times its limit to decode
+
+std::string_view text(const std::uint8_t* bytes, std::size_t size) {
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+}  // namespace
+
+void add_fields(std::vector<nghttp2_nv>& fields, const Headers& headers) {
+  for (const Field& each : headers)
+    if (!is_connection_field(each) && each.id != FieldName::ContentLength)
+      fields.push_back(field(each.name, each.value));
+}
+
+// What nghttp2 lets pass or ignores.
+int H2Codec::Calls::on_any(nghttp2_session* session, const nghttp2_frame_hd* head, void* codec) {
+  H2Codec& me = self(codec);
+  const auto stream = static_cast<StreamId>(head->stream_id);
+  bool broken = false;
+  if (head->type == NGHTTP2_PRIORITY) {
+    me.count(H2Abuse::Priorities);
+    broken = stream == 0;
+  } else if (head->type == NGHTTP2_HEADERS && stream % 2 == 1) {
+    broken = stream >= me.skipped_from_ && stream < me.skipped_to_;
+    if (stream > me.highest_ + 2) me.skipped_from_ = me.highest_ + 1, me.skipped_to_ = stream;
+    me.highest_ = std::max(me.highest_, stream);
+  }
+  if (broken) nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+  return 0;
+}
+
+int H2Codec::Calls::on_begin(nghttp2_session*, const nghttp2_frame* frame, void* codec) {
+  H2Codec& me = self(codec);
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+  const bool is_request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+  me.fields_ = std::make_unique<H2Fields>(is_request ? H2Fields::Of::Head : H2Fields::Of::Trailers,
+                                          me.limits_);
+  if (is_request) me.begin(static_cast<StreamId>(frame->hd.stream_id));
+  return 0;
+}
+
+int H2Codec::Calls::on_field(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
+                             std::size_t name_size, const std::uint8_t* value,
+                             std::size_t value_size, std::uint8_t, void* codec) {
+  H2Codec& me = self(codec);
+  if (!me.fields_) return 0;
+  me.fields_->add(text(name, name_size), text(value, value_size));
+  if (me.fields_->charged() > bomb_factor * me.limits_.total) {
+    me.fields_.reset();
+    me.count(H2Abuse::Fields);
+  }
+  return 0;
+}
+
+int H2Codec::Calls::on_bad_field(nghttp2_session* session, const nghttp2_frame* frame,
+                                 const std::uint8_t*, std::size_t, const std::uint8_t*, std::size_t,
+                                 std::uint8_t, void*) {
+  if (Message* m = message(session, frame->hd.stream_id)) m->failure = Failure::RequestSyntax;
+  nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                            NGHTTP2_PROTOCOL_ERROR);
+  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+int H2Codec::Calls::on_frame(nghttp2_session* session, const nghttp2_frame* frame, void* codec) {
+  H2Codec& me = self(codec);
+  const nghttp2_frame_hd& head = frame->hd;
+  switch (head.type) {
+    case NGHTTP2_HEADERS:
+      if (Message* m = message(session, head.stream_id)) {
+        const bool ended = (head.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+        if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+          me.finish_head(*m, ended);
+        else
+          me.finish_trailers(*m);
+      }
+      me.fields_.reset();
+      break;
+    case NGHTTP2_DATA:
+      if (head.flags & NGHTTP2_FLAG_END_STREAM) {
+        if (Message* m = message(session, head.stream_id)) {
+          m->in_ended = true;
+          me.deliver(*m);
+        }
+      } else if (head.length == frame->data.padlen) {
+        me.count(H2Abuse::EmptyFrames);
+      }
+      break;
+    case NGHTTP2_RST_STREAM: me.count(H2Abuse::Resets); break;
+    case NGHTTP2_SETTINGS:
+      if (!(head.flags & NGHTTP2_FLAG_ACK)) me.count(H2Abuse::Settings);
+      break;
+    case NGHTTP2_PING:
+      if (head.flags & NGHTTP2_FLAG_ACK)
+        me.events_.on_end_known();
+      else
+        me.count(H2Abuse::Pings);
+      break;
+    case NGHTTP2_PRIORITY_UPDATE: me.count(H2Abuse::Priorities); break;
+    case NGHTTP2_WINDOW_UPDATE: me.count(H2Abuse::WindowUpdates); break;
+    default: break;
+  }
+  return 0;
+}
+
+// nghttp2 resets the stream or ends the connection by itself.
+int H2Codec::Calls::on_bad_frame(nghttp2_session* session, const nghttp2_frame* frame, int,
+                                 void* codec) {
+  if (frame->hd.type == NGHTTP2_HEADERS) self(codec).fields_.reset();
+  if (Message* m = message(session, frame->hd.stream_id)) m->failure = Failure::RequestSyntax;
+  return 0;
+}
+
+int H2Codec::Calls::on_data(nghttp2_session* session, std::uint8_t, std::int32_t stream,
+                            const std::uint8_t* bytes, std::size_t size, void* codec) {
+  Message* m = message(session, stream);
+  if (!m) return nghttp2_session_consume(session, stream, size), 0;
+  self(codec).take_body(*m, text(bytes, size));
+  return 0;
+}
+
+int H2Codec::Calls::on_close(nghttp2_session* session, std::int32_t stream, std::uint32_t error,
+                             void* codec) {
+  Message* m = message(session, stream);
+  if (!m) return 0;
+  nghttp2_session_set_stream_user_data(session, stream, nullptr);
+  self(codec).close(*m, error);
+  return 0;
+}
+
+int H2Codec::Calls::on_frame_sent(nghttp2_session* session, const nghttp2_frame* frame,
+                                  void* codec) {
+  const nghttp2_frame_hd& head = frame->hd;
+  if (head.type == NGHTTP2_RST_STREAM) {
+    // What we reset for what the client did costs it a token, as if it had done so itself.
+    const std::uint32_t code = frame->rst_stream.error_code;
+    if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_CANCEL && code != NGHTTP2_INTERNAL_ERROR)
+      self(codec).count(H2Abuse::Resets);
+    return 0;
+  }
+  if (head.type == NGHTTP2_DATA) self(codec).abuse_.note_sent();
+  const bool is_end = (head.type == NGHTTP2_DATA || head.type == NGHTTP2_HEADERS) &&
+                      (head.flags & NGHTTP2_FLAG_END_STREAM);
+  Message* m = is_end ? message(session, head.stream_id) : nullptr;
+  if (!m) return 0;
+  self(codec).finish_out(*m);
+  return 0;
+}
+
+ssize_t H2Codec::Calls::read_body(nghttp2_session* session, std::int32_t stream, std::uint8_t*,
+                                  std::size_t most, std::uint32_t* flags,
+                                  nghttp2_data_source* source, void*) {
+  auto& m = *static_cast<Message*>(source->ptr);
+  const std::size_t left = m.out.size() - m.leaving;
+  if (left == 0 && !m.out_ended) {
+    m.out_deferred = true;
+    return NGHTTP2_ERR_DEFERRED;
+  }
+  *flags = NGHTTP2_DATA_FLAG_NO_COPY;
+  if (left > most || !m.out_ended) return static_cast<ssize_t>(std::min(left, most));
+  *flags |= NGHTTP2_DATA_FLAG_EOF;
+  if (!m.last.empty()) {
+    *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    std::vector<nghttp2_nv> fields;
+    add_fields(fields, m.last);
+    nghttp2_submit_trailer(session, stream, fields.data(), fields.size());
+  }
+  return static_cast<ssize_t>(left);
+}
+
+int H2Codec::Calls::send_body(nghttp2_session*, nghttp2_frame*, const std::uint8_t* head,
+                              std::size_t size, nghttp2_data_source* source, void* codec) {
+  H2Codec& me = self(codec);
+  auto& m = *static_cast<Message*>(source->ptr);
+  if (me.room_ == 0) return NGHTTP2_ERR_WOULDBLOCK;
+  constexpr std::size_t head_size = 9;
+  std::memcpy(me.out_->reserve(head_size), head, head_size);
+  me.out_->commit(head_size);
+  std::array<iovec, (most_window / Buffer::block_payload) + 2> pieces;
+  const int count = m.out.peek(pieces.data(), static_cast<int>(pieces.size()));
+  std::size_t skip = m.leaving, left = size;
+  for (int i = 0; i < count && left > 0; ++i) {
+    if (skip >= pieces[i].iov_len) {
+      skip -= pieces[i].iov_len;
+      continue;
+    }
+    const std::size_t take = std::min(pieces[i].iov_len - skip, left);
+    me.out_->refer({static_cast<const char*>(pieces[i].iov_base) + skip, take});
+    skip = 0;
+    left -= take;
+  }
+  m.leaving += size;
+  m.unlink();
+  me.touched_.push_back(m);
+  me.room_ -= std::min(me.room_, size + head_size);
+  return 0;
+}
+
+const nghttp2_session_callbacks* H2Codec::Calls::callbacks() {
+  struct Table {
+    nghttp2_session_callbacks* calls;
+    Table() {
+      nghttp2_session_callbacks_new(&calls);
+      nghttp2_session_callbacks_set_on_begin_frame_callback(calls, on_any);
+      nghttp2_session_callbacks_set_on_begin_headers_callback(calls, on_begin);
+      nghttp2_session_callbacks_set_on_header_callback(calls, on_field);
+      nghttp2_session_callbacks_set_on_invalid_header_callback(calls, on_bad_field);
+      nghttp2_session_callbacks_set_on_frame_recv_callback(calls, on_frame);
+      nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(calls, on_bad_frame);
+      nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, on_data);
+      nghttp2_session_callbacks_set_on_stream_close_callback(calls, on_close);
+      nghttp2_session_callbacks_set_on_frame_send_callback(calls, on_frame_sent);
+      nghttp2_session_callbacks_set_send_data_callback(calls, send_body);
+    }
+    ~Table() { nghttp2_session_callbacks_del(calls); }
+  };
+  static const Table table;
+  return table.calls;
+}
+
+const nghttp2_option* H2Codec::Calls::options() {
+  struct Choice {
+    nghttp2_option* option;
+    Choice() {
+      nghttp2_option_new(&option);
+      nghttp2_option_set_no_auto_window_update(option, 1);
+      nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
+      nghttp2_option_set_no_closed_streams(option, 1);
+      nghttp2_option_set_max_outbound_ack(option, 256);
+      nghttp2_option_set_max_continuations(option, 8);
+      nghttp2_option_set_max_deflate_dynamic_table_size(option, 1024);
+      // Resets are counted here, where they can be named.
+      nghttp2_option_set_stream_reset_rate_limit(option, 1 << 20, 1 << 20);
+    }
+    ~Choice() { nghttp2_option_del(option); }
+  };
+  static const Choice choice;
+  return choice.option;
+}
+
+}  // namespace weir::http

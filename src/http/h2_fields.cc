@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Pseudo-fields are kept apart until the first ordinary field shows that all have come; then they become
+// the start line and Host, so that the whole head lies in memory as HTTP/1.1 would have sent it.
+#include "http/h2_fields.h"
+
+#include "http/characters.h"
+#include "http/field.h"
+#include "http/field_lines.h"
+#include "http/framing.h"
+#include "http/hop_by_hop.h"
+#include "http/message.h"
+#include "http/target.h"
+#include "http/url.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+namespace weir::http {
+
+namespace {
+
+// HTTP/1 could misread anything else.
+bool is_safe_name(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return is_in(c, TokenSet) && (c < 'A' || c > 'Z');
+  });
+}
+
+bool is_safe_value(std::string_view value) {
+  if (value.empty()) return true;
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  return !is_blank(value.front()) && !is_blank(value.back()) && is_field_value(value);
+}
+
+bool is_safe_word(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+std::string_view default_port(std::string_view scheme) {
+  return iequals(scheme, "https") ? "443" : "80";
+}
+
+}  // namespace
+
+void H2Fields::add(std::string_view name, std::string_view value) {
+  charged_ += name.size() + value.size() + overhead;
+  ++count_;
+  if (charged_ > limits_.total || name.size() + value.size() > limits_.line ||
+      count_ > limits_.fields + 6)
+    too_large_ = true;
+  if (too_large_) return;
+  if (name.starts_with(':')) return add_pseudo(name, value);
+  if (!is_safe_name(name) || !is_safe_value(value)) {
+    malformed_ = true;
+    return;
+  }
+  if (text_.empty() && kind_ == Of::Head) put_start_line();
+  if (name == "cookie") {
+    // One field to servers, however finely it was cut (RFC 9113 §8.2.3).
+    if (has_cookie_) cookie_ += "; ";
+    cookie_ += value;
+    has_cookie_ = true;
+  } else if (name == "host") {
+    malformed_ = malformed_ || !pseudo_.host.empty();
+    pseudo_.host = value;
+    if (pseudo_.authority.empty()) add_line(name, value);
+  } else if (name.find('_') != std::string_view::npos) {
+    ++dropped_;
+  } else {
+    add_line(name, value);
+  }
+}
+
+void H2Fields::add_pseudo(std::string_view name, std::string_view value) {
+  const auto take = [&](std::string& into) {
+    malformed_ = malformed_ || !into.empty() || value.empty() || !text_.empty();
+    into = value;
+  };
+  if (name == ":method") return take(pseudo_.method);
+  if (name == ":scheme") return take(pseudo_.scheme);
+  if (name == ":authority") return take(pseudo_.authority);
+  if (name == ":path") return take(pseudo_.path);
+  if (name == ":protocol") return take(pseudo_.protocol);
+  malformed_ = true;
+}
+
+void H2Fields::add_line(std::string_view name, std::string_view value) {
+  lines_.push_back({static_cast<std::uint32_t>(text_.size()),
+                    static_cast<std::uint32_t>(name.size()),
+                    static_cast<std::uint32_t>(value.size())});
+  text_.append(name).append(": ").append(value).append("\r\n");
+}
+
+void H2Fields::put_start_line() {
+  text_.append(pseudo_.method).append(" ").append(pseudo_.path).append(" HTTP/2\r\n");
+  if (!pseudo_.authority.empty()) add_line("host", pseudo_.authority);
+}
+
+void H2Fields::put_cookie() {
+  if (!has_cookie_) return;
+  add_line("cookie", cookie_);
+  has_cookie_ = false;
+}
+
+// Moves the text to the arena, and the fields with it.
+std::string_view H2Fields::settle(Arena& arena, Headers& headers) {
+  put_cookie();
+  text_ += "\r\n";
+  const std::string_view text = arena.copy(text_);
+  std::vector<Field> fields;
+  fields.reserve(lines_.size());
+  for (const Line& line : lines_) {
+    const std::string_view name = text.substr(line.at, line.name);
+    fields.push_back(
+        {name, text.substr(line.at + line.name + 2, line.value), field_name(name), true});
+  }
+  headers.assign(arena, fields);
+  return text;
+}
+
+bool H2Fields::do_hosts_agree() const {
+  if (pseudo_.authority.empty()) return !pseudo_.host.empty();
+  if (pseudo_.host.empty() || pseudo_.host == pseudo_.authority) return true;
+  const auto a = parse_authority(pseudo_.authority), b = parse_authority(pseudo_.host);
+  if (!a || !b || !iequals(a->host, b->host)) return false;
+  const std::string_view usual = default_port(pseudo_.scheme);
+  return (a->port.empty() ? usual : a->port) == (b->port.empty() ? usual : b->port);
+}
+
+// RFC 9113 §8.3.1, §8.5; RFC 8441 §4.
+bool H2Fields::is_well_formed() const {
+  if (malformed_ || !is_token(pseudo_.method)) return false;
+  if (!is_safe_word(pseudo_.path) || !is_safe_word(pseudo_.authority)) return false;
+  const bool is_connect = pseudo_.method == "CONNECT";
+  if (is_connect && pseudo_.protocol.empty())
+    return pseudo_.path.empty() && pseudo_.scheme.empty() && !pseudo_.authority.empty();
+  if (!pseudo_.protocol.empty() && (!is_connect || !is_token(pseudo_.protocol))) return false;
+  if (pseudo_.scheme.empty() || !do_hosts_agree()) return false;
+  if (pseudo_.path == "*") return pseudo_.method == "OPTIONS";
+  return pseudo_.path.starts_with('/');
+}
+
+Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head, Failure& failure) {
+  head.major = 2;
+  if (too_large_) {
+    failure = Failure::RequestHeadTooLarge;
+    return Understood::Refused;
+  }
+  failure = Failure::RequestSyntax;
+  if (!is_well_formed()) return Understood::Malformed;
+  if (text_.empty()) put_start_line();
+  head.received = settle(arena, head.headers);
+  head.dropped_fields = dropped_;
+  head.method_text = head.received.substr(0, pseudo_.method.size());
+  head.method = method_from(head.method_text);
+  head.target = head.received.substr(pseudo_.method.size() + 1, pseudo_.path.size());
+  if (head.method == Method::Connect) {
+    failure = Failure::RequestTarget;  // we are nobody's way to anywhere
+    return Understood::Refused;
+  }
+  failure = frame_request(head);
+  const bool has_length = head.framing.end == BodyEnd::Length;
+  if (failure != Failure::None || (ended && has_length && head.framing.length > 0))
+    return Understood::Malformed;
+  if (!ended && !has_length) head.framing = {BodyEnd::Chunked, 0};
+  failure = understand_target(head, arena);
+  if (failure == Failure::None) failure = understand_expectation(head);
+  return failure == Failure::None ? Understood::Fine : Understood::Refused;
+}
+
+Understood H2Fields::finish_trailers(Arena& arena, Headers& trailers) {
+  const bool has_pseudo = !(pseudo_.method.empty() && pseudo_.scheme.empty() &&
+                            pseudo_.authority.empty() && pseudo_.path.empty());
+  if (malformed_ || has_pseudo || too_large_) return Understood::Malformed;
+  settle(arena, trailers);
+  trailers.remove_if(is_forbidden_in_trailers);
+  return Understood::Fine;
+}
+
+bool is_connection_field(const Field& field) {
+  switch (field.id) {
+    case FieldName::Connection:
+    case FieldName::KeepAlive:
+    case FieldName::ProxyConnection:
+    case FieldName::Te:
+    case FieldName::TransferEncoding:
+    case FieldName::Upgrade: return true;
+    default: return false;
+  }
+}
+
+}  // namespace weir::http

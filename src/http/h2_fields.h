@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The fields of one HTTP/2 header block <-> the heads that the rest of weir knows (RFC 9113 §8.2, §8.3).
+// What arrives becomes the text of an HTTP/1.1 head in the stream's arena, so that everything behind this
+// (routes, filters, logs, the writer towards a server) sees one kind of message.
+//
+// HPACK makes a field cost one byte on the wire, so fields are counted and charged while they are decoded.
+#pragma once
+
+#include <weir/message.h>
+
+#include "base/pooled.h"
+#include "http/failure.h"
+#include "http/h1_parser.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::http {
+
+/// What a decoded header block means.
+enum class Understood : std::uint8_t {
+  Fine,
+  Refused,   ///< well-formed; the request is answered with the failure
+  Malformed  ///< RFC 9113 §8.1.1: a stream error
+};
+
+class H2Fields final : public Pooled<H2Fields> {
+ public:
+  /// What each field is charged with beyond its bytes (RFC 9113 §6.5.2).
+  static constexpr std::size_t overhead = 32;
+
+  enum class Of : std::uint8_t { Head, Trailers };
+
+  H2Fields(Of kind, const HeadLimits& limits) : limits_(limits), kind_(kind) {}
+
+  /// The next field of the block, as it was decoded: names in lower case, pseudo-fields first.  What is
+  /// beyond the limits is charged but not kept.
+  void add(std::string_view name, std::string_view value);
+
+  /// Everything added so far, kept or not: bytes with overhead.
+  std::size_t charged() const { return charged_; }
+
+  /// The block was a request's; `ended`: no body follows.  The head's texts are in `arena`.
+  Understood finish_request(bool ended, Arena& arena, RequestHead& head, Failure& failure);
+
+  /// The block was a trailer section; names that may not stand there are dropped.
+  Understood finish_trailers(Arena& arena, Headers& trailers);
+
+ private:
+  struct Line {
+    std::uint32_t at, name, value;  ///< where in the text, and how long
+  };
+  struct Pseudo {
+    std::string method, scheme, authority, path, protocol, host;
+  };
+
+  void add_pseudo(std::string_view name, std::string_view value);
+  void add_line(std::string_view name, std::string_view value);
+  void put_start_line();
+  void put_cookie();
+  std::string_view settle(Arena& arena, Headers& headers);
+  bool is_well_formed() const;
+  bool do_hosts_agree() const;
+
+  HeadLimits limits_;
+  std::string text_;  ///< start line and lines as HTTP/1.1 would spell them
+  std::string cookie_;
+  std::vector<Line> lines_;
+  Pseudo pseudo_;
+  std::size_t charged_ = 0;
+  std::size_t count_ = 0;
+  Of kind_;
+  std::uint16_t dropped_ = 0;
+  bool too_large_ = false;
+  bool malformed_ = false;
+  bool has_cookie_ = false;
+};
+
+/// Belongs to one HTTP/1.1 connection, so HTTP/2 must not have it (RFC 9113 §8.2.2).
+bool is_connection_field(const Field& field);
+
+}  // namespace weir::http
