@@ -71,6 +71,12 @@ void Tallies::count_attempt(std::uint32_t slot, bool connected) {
   if (!connected) counters_.add(shm::Of::Server, slot, shm::Tally::ConnectErrors, 1);
 }
 
+void Tallies::count_abuse(http::H2Abuse kind) {
+  state_.add(static_cast<shm::Count>(static_cast<unsigned>(shm::Count::H2Resets) +
+                                     static_cast<unsigned>(kind)),
+             1);
+}
+
 void Tallies::count_connection(int change) {
   if (change > 0) state_.add(shm::Count::ClientsAccepted, 1);
   clients_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(change));

@@ -33,6 +33,7 @@ class Tallies final : public proxy::Journal {
   void wake(std::uint64_t workers) override;
   void count(const proxy::Record& record) override;
   void count_attempt(std::uint32_t slot, bool connected) override;
+  void count_abuse(http::H2Abuse kind) override;
   void count_connection(int change) override;
   void count_for(shm::Of kind, std::uint32_t number, const proxy::Record& record);
 

@@ -80,6 +80,10 @@ void AccessLog::write_json(const Record& record) {
       line_ += '"';
     }
   }
+  if (record.h2_stream != 0) {
+    line_ += ",\"h2_stream\":";
+    append_number(line_, record.h2_stream);
+  }
   line_ += record.reused ? ",\"reused\":true,\"reason\":\"" : ",\"reused\":false,\"reason\":\"";
   if (record.failure != http::Failure::None) line_ += http::traits(record.failure).words;
   line_ += "\"}";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/attempt.h"
 
-#include "proxy/session.h"
+#include "proxy/client_side.h"
 #include "proxy/stream.h"
 
 #include <errno.h>
@@ -102,6 +102,8 @@ void Attempt::on_end(const Headers& trailers) {
   if (good_) server_.note_whole();
   stream_.on_response_end(trailers);
 }
+
+bool Attempt::can_move_body() const { return stream_.can_move_response(); }
 
 net::IoResult Attempt::move_body() { return stream_.move_response(); }
 

@@ -40,6 +40,7 @@ class Attempt final : public upstream::ConnectionUser {
   void on_sent() override;
   void on_failed(http::Failure failure) override;
   void on_raw_readable() override;
+  bool can_move_body() const override;
   net::IoResult move_body() override;
   Method request_method() const override;
   const event::Subject* subject() const override;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/random.h"
+#include "http/h2_limits.h"
 #include "net/feed.h"
 #include "proxy/access_log.h"
 #include "proxy/record.h"
@@ -32,6 +33,8 @@ class Journal {
   virtual void count(const Record& record) = 0;
   /// An attempt at a server (by its slot) got a connection, or not.
   virtual void count_attempt(std::uint32_t slot, bool connected) = 0;
+  /// A client did too much of something; its connection ends.
+  virtual void count_abuse(http::H2Abuse kind) = 0;
   /// A client connection was opened (+1) or closed (-1).
   virtual void count_connection(int change) = 0;
 };

@@ -2,7 +2,7 @@
 #include "proxy/last_words.h"
 
 #include "http/fingerprint.h"
-#include "proxy/session.h"
+#include "proxy/client_side.h"
 #include "proxy/stream.h"
 #include "shm/server_table.h"
 
@@ -46,11 +46,11 @@ void write_last_words(const event::Subject* subject, shm::BlackBox& box) {
   words.errand[0] = 0;
   box.reached(shm::BlackBox::Part::Client);
   if (!subject) return;
-  const auto& session = static_cast<const Session&>(*subject);
-  set_client(words, session.peer());
-  shm::set_text(words.listener, session.listener().identity().name);
+  const auto& client = static_cast<const Client&>(*subject);
+  set_client(words, client.peer());
+  shm::set_text(words.listener, client.listener().identity().name);
   words.has_client = true;
-  const Stream* stream = session.stream();
+  const Stream* stream = client.stream();
   if (!stream || !stream->record().request) return;
   set_request(words, *stream, stream->record());
   words.has_request = true;

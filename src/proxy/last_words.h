@@ -10,7 +10,7 @@
 
 namespace weir::proxy {
 
-/// Writes the parts Client and Request.  `subject` is a session, or null.
+/// Writes the parts Client and Request.  `subject` is a Client, or null.
 void write_last_words(const event::Subject* subject, shm::BlackBox& box);
 
 }  // namespace weir::proxy

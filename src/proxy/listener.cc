@@ -4,6 +4,7 @@
 #include <weir/log.h>
 
 #include "net/gate.h"
+#include "proxy/client_connection.h"
 #include "proxy/session.h"
 
 #include <errno.h>
@@ -60,7 +61,7 @@ void Listener::adopt(std::shared_ptr<const Rules> rules) {
 }
 
 Listener::~Listener() {
-  while (Session* session = all_.pop_front()) delete session;
+  while (ClientConnection* client = all_.pop_front()) delete client;
 }
 
 void Listener::accept_on(int fd) {
@@ -125,6 +126,7 @@ void Listener::start_session(int fd, const net::Address& peer) {
   }
   if (gates_closed_ || is_letting_go() || context_.net.loop.now() < welcome_until_)
     net::welcome(fd);
+  count_client(+1);
   (new Session(context_, *this, fd, peer))->start();
 }
 
@@ -193,9 +195,9 @@ shm::ClientsLeft Listener::go_on() {
   std::erase_if(closing_, [](const auto& socket) { return socket->shut; });
   shm::ClientsLeft left;
   std::uint32_t closed = 0;
-  List<Session> sessions;
+  List<ClientConnection> sessions;
   sessions.splice_back(all_);
-  while (Session* session = sessions.pop_front()) {
+  while (ClientConnection* session = sessions.pop_front()) {
     all_.push_back(*session);
     if (session->is_lingering()) continue;
     if (draining_ && closed < closes_in_a_row && session->close_if_quiet(context_.net.loop.now()))
@@ -210,23 +212,25 @@ void Listener::expel() {
   std::uint64_t now = context_.net.loop.now();
   if (expelled_at_ == 0) expelled_at_ = now;
   bool at_once = now > expelled_at_ + polite_us;
-  List<Session> sessions;
+  List<ClientConnection> sessions;
   sessions.splice_back(all_);
-  while (Session* session = sessions.pop_front()) {
+  while (ClientConnection* session = sessions.pop_front()) {
     all_.push_back(*session);
     session->expel(at_once);
   }
 }
 
 std::uint32_t Listener::describe(shm::Report& report, std::uint32_t at) {
-  all_.for_each([&](Session& session) {
-    if (shm::SessionRow* row = report.place(at)) {
-      session.describe(*row);
-      row->listener = identity_.number;
-    }
-    ++at;
-  });
+  all_.for_each([&](ClientConnection& client) { at = client.describe(report, at); });
   return at;
+}
+
+void Listener::enter(ClientConnection& client) { all_.push_back(client); }
+
+void Listener::count_client(int change) {
+  session_count_ += static_cast<std::size_t>(change);
+  context_.connections += static_cast<std::uint64_t>(change);
+  context_.journal.count_connection(change);
 }
 
 }  // namespace weir::proxy

@@ -19,7 +19,7 @@
 
 namespace weir::proxy {
 
-class Session;
+class ClientConnection;
 
 class Listener final : private event::DeadlineEvents {
  public:
@@ -70,12 +70,15 @@ class Listener final : private event::DeadlineEvents {
   /// Connections or descriptors have run out: this worker accepts nobody at this moment.
   bool is_full() const { return paused_ || context_.connections >= most_clients_; }
 
+  /// From a client's connection: it is open, it has ended.
+  void enter(ClientConnection& client);
+  void count_client(int change);
+
   /// Writes down what its clients are doing, from row `at` on; returns the row behind the last.
   std::uint32_t describe(shm::Report& report, std::uint32_t at);
   std::size_t sessions() const { return session_count_; }
 
  private:
-  friend class Session;
   struct Socket;
 
   bool accept_from(Socket& socket);
@@ -94,7 +97,7 @@ class Listener final : private event::DeadlineEvents {
   ClientTimeouts timeouts_;
   std::vector<std::unique_ptr<Socket>> sockets_;
   std::vector<std::unique_ptr<Socket>> closing_;  ///< of addresses that are gone
-  List<Session> all_;
+  List<ClientConnection> all_;
   std::size_t session_count_ = 0;
   std::uint64_t most_clients_ = 0;
   event::Deadline retry_;

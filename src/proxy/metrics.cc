@@ -4,6 +4,7 @@
 #include <weir/version.h>
 
 #include "base/text.h"
+#include "http/h2_limits.h"
 #include "shm/log_ring.h"
 #include "shm/quarantine.h"
 #include "shm/worker_state.h"
@@ -31,6 +32,7 @@ enum class Value : std::uint8_t {
   Quarantined,   ///< how many fingerprints
   Count,         ///< a shm::Count
   CountByClass,  ///< the five of responses
+  CountByAbuse,  ///< one for each http::H2Abuse
   Seconds,       ///< a shm::Count of microseconds
   LongestCall,   ///< the same, with the name of the call
   LinesDropped,  ///< of the worker's log ring
@@ -88,6 +90,8 @@ constexpr MetricFamily families[] = {
      "The longest single call in the loop of late, and what it was made to."},
     {"weir_worker_requests_quarantined_total", Type::Counter, Of::Worker, Value::Count, at(Count::Quarantined),
      "Requests refused since their like has crashed workers."},
+    {"weir_worker_http2_abuse_total", Type::Counter, Of::Worker, Value::CountByAbuse, at(Count::H2Resets),
+     "HTTP/2 connections ended since their client did too much of something, by what that was."},
     {"weir_worker_log_lines_dropped_total", Type::Counter, Of::Worker, Value::LinesDropped, 0,
      "Log lines dropped since the writer did not keep up."},
 
@@ -158,8 +162,8 @@ constexpr MetricFamily families[] = {
 /// The labels of what a family tells of, and the one that its value adds, in the order of Of and Value.
 constexpr std::string_view labels_of[] = {"",        "worker",        "listener", "listener route",
                                           "backend", "backend server"};
-constexpr std::string_view label_of_value[] = {"version", "",   "", "class", "", "call", "", "",
-                                               "class",   "le", "", "",      "", "use"};
+constexpr std::string_view label_of_value[] = {
+    "version", "", "", "class", "kind", "", "call", "", "", "class", "le", "", "", "", "use"};
 constexpr std::string_view type_names[] = {"counter", "gauge", "histogram"};
 
 constexpr std::string_view classes[] = {R"(class="none")", R"(class="1xx")", R"(class="2xx")",
@@ -328,6 +332,12 @@ void Metrics::append_of_worker(std::string& out, const MetricFamily& family, std
   if (family.value == Value::CountByClass) {
     for (std::size_t i = 0; i < with_status; ++i) {
       begin_sample(out, family.name, {}, classes[i + 1]);
+      append_value(out, counted(i));
+    }
+  } else if (family.value == Value::CountByAbuse) {
+    for (std::size_t i = 0; i < static_cast<std::size_t>(http::H2Abuse::Count); ++i) {
+      const std::string_view kind = http::name_of(static_cast<http::H2Abuse>(i));
+      begin_sample(out, family.name, {}, concat("kind=\"", kind, "\""));
       append_value(out, counted(i));
     }
   } else if (family.value == Value::Count) {

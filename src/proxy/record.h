@@ -41,8 +41,9 @@ struct Record {
   std::uint64_t bytes_in = 0;              ///< head and body received from the client
   std::uint64_t bytes_out = 0;             ///< sent towards the client
   std::uint32_t attempts = 0;
-  std::uint16_t status = 0;  ///< sent to the client; 499 if it left before; 0 = closed without
-  bool reused = false;       ///< the last attempt took a pooled connection
+  std::uint32_t h2_stream = 0;  ///< its number on an HTTP/2 connection; 0 = HTTP/1
+  std::uint16_t status = 0;     ///< sent to the client; 499 if it left before; 0 = closed without
+  bool reused = false;          ///< the last attempt took a pooled connection
   http::Failure failure = http::Failure::None;
   std::int64_t wall_us = 0;  ///< wall clock at `begun`, microseconds since the epoch
   Times times;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/session.h"
 
+#include "proxy/h2_session.h"
 #include "proxy/stream.h"
 #include "shm/server_table.h"
 
@@ -27,8 +28,8 @@ std::uint64_t earlier(std::uint64_t a, std::uint64_t b) {
 }  // namespace
 
 Session::Session(Context& context, Listener& listener, int fd, const net::Address& peer)
-    : context_(context),
-      listener_(listener),
+    : ClientSide(listener, peer_),
+      context_(context),
       transport_(context.net.loop, *this),
       codec_(http::H1Codec::Role::Server, listener.limits(), *this),
       deadline_(*this),
@@ -37,18 +38,13 @@ Session::Session(Context& context, Listener& listener, int fd, const net::Addres
       peer_(peer) {
   transport_.adopt(fd);
   opened_ = progress_ = context.net.loop.now();
-  listener_.all_.push_back(*this);
-  ++listener_.session_count_;
-  ++context_.connections;
-  context_.journal.count_connection(+1);
+  listener_.enter(*this);
 }
 
 Session::~Session() {
   stream_.reset();
   context_.net.outbox.forget(transport_);
-  --listener_.session_count_;
-  --context_.connections;
-  context_.journal.count_connection(-1);
+  if (!handed_over_) listener_.count_client(-1);
 }
 
 void Session::start() {
@@ -69,6 +65,23 @@ Stream& Session::open_stream() {
 void Session::on_begin(http::StreamId) {
   phase_ = Phase::Head;
   begun_ = context_.net.loop.now();
+}
+
+bool Session::on_preface() {
+  if (requests_ > 0 || !listener_.rules().listener().http2) return false;
+  phase_ = Phase::HandedOver;
+  return true;
+}
+
+// What has been read goes along.
+void Session::hand_over() {
+  net::TransportEvents& until_then = *this;
+  auto transport = std::make_unique<net::TcpTransport>(context_.net.loop, until_then);
+  transport->adopt(transport_.release());
+  auto* session = new H2Session(context_, listener_, std::move(transport), peer_, opened_);
+  handed_over_ = true;
+  session->start(inbox_.bytes());
+  die();
 }
 
 http::MessageSink* Session::sink(http::StreamId) { return &open_stream(); }
@@ -118,6 +131,7 @@ void Session::pump() {
     if (result.bytes > 0) progress_ = context_.net.loop.now();
   }
   pumping_ = false;
+  if (phase_ == Phase::HandedOver) return hand_over();
   arm();
 }
 
@@ -238,6 +252,20 @@ void Session::note_progress() {
   arm();
 }
 
+std::size_t Session::write_head(const ResponseHead& head, const http::WriteOptions& options) {
+  Gather& gather = out();
+  const std::size_t before = gather.size();
+  codec_.write_response(1, head, options, gather);
+  return gather.size() - before;
+}
+
+std::size_t Session::write_body(std::span<const char> bytes) {
+  Gather& gather = out();
+  const std::size_t before = gather.size();
+  codec_.write_body(1, bytes, gather);
+  return gather.size() - before;
+}
+
 void Session::set_timeouts(const ClientTimeouts& timeouts) { timeouts_ = &timeouts; }
 
 // A client may send the next request at any time, but most do it soon after the answer.  Whoever does so
@@ -266,8 +294,12 @@ void Session::end_tunnel() {
   stream_->end_tunnel();
 }
 
-void Session::describe(shm::SessionRow& row) const {
+std::uint32_t Session::describe(shm::Report& report, std::uint32_t at) const {
+  shm::SessionRow* place = report.place(at);
+  if (!place) return at + 1;
+  shm::SessionRow& row = *place;
   row = {};
+  row.listener = listener_.identity().number;
   char host[112];
   std::string client(peer_.host(host));
   shm::set_text(row.client, client + ":" + std::to_string(peer_.port()));
@@ -281,6 +313,7 @@ void Session::describe(shm::SessionRow& row) const {
     shm::set_text(row.phase, phase_ == Phase::Idle        ? "idle"
                              : phase_ == Phase::Lingering ? "lingering"
                                                           : "head");
+  return at + 1;
 }
 
 void Session::die() {
@@ -316,6 +349,7 @@ void Session::arm() {
       if (transport_.queued() > 0 || stream_->has_unsent())
         at = earlier(at, after(progress_, timeouts_->send));
       break;
+    case Phase::HandedOver:
     case Phase::Dead: break;
   }
   deadline_.set(context_.net.loop, at);
@@ -328,6 +362,7 @@ void Session::on_deadline() noexcept {
     return limit > 0 && now >= from + limit;
   };
   switch (phase_) {
+    case Phase::HandedOver:
     case Phase::Dead: return;
     case Phase::Idle:
     case Phase::Lingering: return die();

@@ -3,7 +3,8 @@
 // Session: one client connection: its transport, its codec, and the Stream that is running on it.
 // HTTP/1 has one at a time; pipelined requests wait in the inbox and are answered in order.
 //
-// An idle session holds no buffer and no stream, only itself.
+// An idle session holds no buffer and no stream, only itself.  If its client turns out to speak HTTP/2, an
+// H2Session takes its place before the first request.
 #pragma once
 
 #include "base/pooled.h"
@@ -11,19 +12,16 @@
 #include "http/h1_codec.h"
 #include "net/feed.h"
 #include "net/tcp.h"
-#include "proxy/listener.h"
-#include "shm/report.h"
+#include "proxy/client_connection.h"
+#include "proxy/client_side.h"
 
 #include <memory>
 
 namespace weir::proxy {
 
-class Stream;
-
 class Session final : public Pooled<Session>,
-                      public Hook,
-                      public event::Reaped,
-                      public event::Subject,
+                      public ClientConnection,
+                      public ClientSide,
                       private net::TransportEvents,
                       private http::CodecEvents,
                       private event::DeadlineEvents,
@@ -35,48 +33,31 @@ class Session final : public Pooled<Session>,
   /// Tries to read at once: with deferred accept the request is already there.
   void start();
 
-  Listener& listener() { return listener_; }
-  const Listener& listener() const { return listener_; }
-  /// The present request; null between two.
-  const Stream* stream() const { return stream_.get(); }
-  const net::Address& peer() const { return peer_; }
-  net::Transport& transport() { return transport_; }
-  http::Codec& codec() { return codec_; }
-  Inbox& inbox() { return inbox_; }
-  Gather& out() { return context_.net.outbox.to(transport_); }
-  bool is_dead() const { return phase_ == Phase::Dead; }
+  // For the stream.
+  const Stream* stream() const override { return stream_.get(); }
+  void resume() override;
+  std::size_t write_head(const ResponseHead& head, const http::WriteOptions& options) override;
+  std::size_t write_body(std::span<const char> bytes) override;
+  void write_end(const Headers& trailers) override { codec_.write_end(1, trailers, out()); }
+  bool has_room() const override { return transport_.queued() == 0; }
+  bool leaves_at_once() const override { return transport_.queued() == 0; }
+  Wire wire() override { return {&transport_, &codec_, &inbox_}; }
+  void finish(bool keep) override;
+  void abort() override;
+  void become_raw() override;
+  void note_progress() override;
+  void set_timeouts(const ClientTimeouts& timeouts) override;
+  bool may_keep() const override;
 
-  /// The stream wants the rest of the request's body.
-  void resume();
-  /// The stream has said everything it has to say; it ends when that has left.  `keep` allows
-  /// another request on this connection.
-  void finish(bool keep);
-  /// Ends the connection at once, so that the client cannot take its answer for complete.
-  void abort();
-  /// The stream reads and writes the transport itself from now on.
-  void become_raw();
-  /// Bytes went one way or the other without the session's doing.
-  void note_progress();
-  /// The limits of the route hold from now on.
-  void set_timeouts(const ClientTimeouts& timeouts);
-
-  /// May the present request be followed by another one?
-  bool may_keep() const;
-
-  /// Between two requests, or before the first.
-  bool is_idle() const { return phase_ == Phase::Idle && inbox_.empty(); }
-  /// Has said and heard all, and waits only for its client to close.
-  bool is_lingering() const { return phase_ == Phase::Lingering; }
-  /// Closes it if it is idle and has been for so long that hardly a request is on its way.
-  bool close_if_quiet(std::uint64_t now);
-  /// Ends it whatever it does: with an answer, a tunnel cleanly; or `at_once`.
-  void expel(bool at_once);
-
-  /// Writes down what it is doing.
-  void describe(shm::SessionRow& row) const;
+  // For the listener.
+  bool is_idle() const override { return phase_ == Phase::Idle && inbox_.empty(); }
+  bool is_lingering() const override { return phase_ == Phase::Lingering; }
+  bool close_if_quiet(std::uint64_t now) override;
+  void expel(bool at_once) override;
+  std::uint32_t describe(shm::Report& report, std::uint32_t at) const override;
 
  private:
-  enum class Phase : std::uint8_t { Idle, Head, Request, Ending, Raw, Lingering, Dead };
+  enum class Phase : std::uint8_t { Idle, Head, Request, Ending, Raw, Lingering, HandedOver, Dead };
 
   void on_readable() noexcept override;
   void on_sent() noexcept override;
@@ -84,14 +65,17 @@ class Session final : public Pooled<Session>,
   void on_task() noexcept override;
 
   void on_begin(http::StreamId) override;
+  bool on_preface() override;
   http::MessageSink* sink(http::StreamId) override;
   Method request_method(http::StreamId) override { return Method::Other; }
   void on_broken(http::StreamId, http::Failure failure) override;
 
+  Gather& out() { return context_.net.outbox.to(transport_); }
   bool wants_input() const;
   void pump();
   net::IoResult step();
   void ended(net::Io how);
+  void hand_over();
   void settle();
   void linger();
   void discard();
@@ -102,7 +86,6 @@ class Session final : public Pooled<Session>,
   Stream& open_stream();
 
   Context& context_;
-  Listener& listener_;
   net::TcpTransport transport_;
   http::H1Codec codec_;
   Inbox inbox_;
@@ -118,6 +101,7 @@ class Session final : public Pooled<Session>,
   Phase phase_ = Phase::Idle;
   bool pumping_ = false;
   bool keep_ = false;
+  bool handed_over_ = false;
   bool leaving_tunnel_ = false;  ///< both sides have been told that it ends
 };
 

@@ -7,9 +7,9 @@
 #include "http/fingerprint.h"
 #include "http/forwarding.h"
 #include "http/message.h"
+#include "proxy/client_side.h"
 #include "proxy/local_reply.h"
 #include "proxy/readiness.h"
-#include "proxy/session.h"
 #include "proxy/variables.h"
 
 #include <algorithm>
@@ -37,7 +37,7 @@ http::Hop judge_hop(const void* context, std::string_view text) {
 
 }  // namespace
 
-Stream::Stream(Context& context, Session& session, std::uint64_t begun)
+Stream::Stream(Context& context, ClientSide& session, std::uint64_t begun)
     : context_(context), session_(session), deadline_(*this), tunnel_start_(*this) {
   record_.listener = &session.listener().identity();
   client_ = session.peer();
@@ -227,8 +227,9 @@ net::IoResult Stream::move_body() {
   resendable_ = false;
   replay_.clear();
   upstream::Connection& connection = *attempt_->connection();
-  net::IoResult result = up_.move(context_.net, session_.transport(), connection.transport(),
-                                  session_.codec().plain_body());
+  Wire wire = session_.wire();
+  net::IoResult result =
+      up_.move(context_.net, *wire.transport, connection.transport(), wire.codec->plain_body());
   if (result.io == net::Io::Failed && connection.has_failed()) {
     // The server takes no more: perhaps it has answered, which its own side will show.
     discarding_ = true;
@@ -237,7 +238,7 @@ net::IoResult Stream::move_body() {
   if (result.io == net::Io::Done) {
     record_.bytes_in += result.bytes;
     body_seen_ += result.bytes;
-    session_.codec().skip_body(result.bytes);
+    wire.codec->skip_body(result.bytes);
   }
   return result;
 }
@@ -256,7 +257,8 @@ void Stream::on_end(const Headers& trailers) {
 void Stream::on_attempt_sent() {
   if (tunnel_) return run_tunnel();
   if (up_.held() > 0)
-    (void)up_.move(context_.net, session_.transport(), attempt_->connection()->transport(), 0);
+    (void)up_.move(context_.net, *session_.wire().transport, attempt_->connection()->transport(),
+                   0);
   if (!request_done_) session_.resume();
 }
 
@@ -331,11 +333,7 @@ void Stream::answer(ResponseHead& head, std::string_view body) {
   discarding_ = true;
   start_response(head, {BodyEnd::Length, body.size()}, keep_);
   bool is_head = understood && request_->method == Method::Head;
-  if (!is_head) {
-    std::size_t before = session_.out().size();
-    session_.codec().write_body(1, body, session_.out());
-    record_.bytes_out += session_.out().size() - before;
-  }
+  if (!is_head) record_.bytes_out += session_.write_body(body);
   response_done_ = true;
   finish(keep_);
 }

@@ -34,7 +34,7 @@
 
 namespace weir::proxy {
 
-class Session;
+class ClientSide;
 
 enum class Phase : std::uint8_t {
   Receive,
@@ -56,7 +56,7 @@ class Stream final : public Pooled<Stream>,
                      private event::DeadlineEvents,
                      private event::TaskEvents {
  public:
-  Stream(Context& context, Session& session, std::uint64_t begun);
+  Stream(Context& context, ClientSide& session, std::uint64_t begun);
   ~Stream() override;
 
   // From the session: the request.
@@ -94,6 +94,7 @@ class Stream final : public Pooled<Stream>,
   bool wants_response() const;
   void on_response_body(std::span<const char> bytes);
   void on_response_end(const Headers& trailers);
+  bool can_move_response() const;
   net::IoResult move_response();
   /// Either side of a tunnel can move.
   void run_tunnel();
@@ -112,7 +113,7 @@ class Stream final : public Pooled<Stream>,
   const Record& record() const { return record_; }
   Context& context() { return context_; }
   const Context& context() const { return context_; }
-  Session& session() { return session_; }
+  ClientSide& session() { return session_; }
 
  private:
   bool is_quarantined() const;
@@ -138,7 +139,7 @@ class Stream final : public Pooled<Stream>,
   void on_task() noexcept override;
 
   Context& context_;
-  Session& session_;
+  ClientSide& session_;
   Arena arena_;
   Record record_;
   RequestHead* request_ = nullptr;

@@ -2,7 +2,7 @@
 //
 // The response's half of a stream: from a server's head to the client's last byte, and tunnels.
 #include "http/field.h"
-#include "proxy/session.h"
+#include "proxy/client_side.h"
 #include "proxy/stream.h"
 #include "shm/server_table.h"
 
@@ -13,7 +13,7 @@ namespace weir::proxy {
 void Stream::on_interim(ResponseHead& head) {
   // A client of HTTP/1.0 does not know interim answers.
   if (request_->minor == 0) return;
-  session_.codec().write_response(1, head, {}, session_.out());
+  (void)session_.write_head(head, {});
 }
 
 void Stream::on_response(ResponseHead& head) {
@@ -51,32 +51,26 @@ void Stream::start_response(ResponseHead& head, const Framing& framing, bool kee
   options.framing = framing;
   options.close = !keep_;
   options.keep_alive = keep_ && request_->minor == 0;
-  Gather& out = session_.out();
-  std::size_t before = out.size();
-  session_.codec().write_response(1, head, options, out);
-  record_.bytes_out += out.size() - before;
+  record_.bytes_out += session_.write_head(head, options);
 }
 
-bool Stream::wants_response() const {
-  return session_.transport().queued() == 0 && down_.held() == 0;
-}
+bool Stream::wants_response() const { return session_.has_room() && down_.held() == 0; }
+
+bool Stream::can_move_response() const { return session_.wire().transport != nullptr; }
 
 void Stream::on_response_body(std::span<const char> bytes) {
-  Gather& out = session_.out();
-  std::size_t before = out.size();
-  session_.codec().write_body(1, bytes, out);
-  record_.bytes_out += out.size() - before;
+  record_.bytes_out += session_.write_body(bytes);
 }
 
 net::IoResult Stream::move_response() {
   upstream::Connection& connection = *attempt_->connection();
   std::uint64_t left = connection.codec().plain_body();
   bool staged = left <= net::Pump::capacity && stage_log(left);
-  net::IoResult result =
-      down_.move(context_.net, connection.transport(), session_.transport(), left);
+  net::Transport& client = *session_.wire().transport;
+  net::IoResult result = down_.move(context_.net, connection.transport(), client, left);
   bool whole = result.io == net::Io::Done && result.bytes == left && down_.held() == 0;
   if (staged) settle_log(whole, left);
-  if (result.io == net::Io::Failed && session_.transport().has_failed()) {
+  if (result.io == net::Io::Failed && client.has_failed()) {
     client_gone();
     return {net::Io::Again};
   }
@@ -91,7 +85,7 @@ net::IoResult Stream::move_response() {
 void Stream::on_response_end(const Headers& trailers) {
   if (tunnel_) return;  // the head of an upgrade has no body, but there is much to come
   response_done_ = true;
-  session_.codec().write_end(1, trailers, session_.out());
+  session_.write_end(trailers);
   bool request_sent = request_done_ || request_->framing.end == BodyEnd::None;
   bool reusable = request_sent && response_->keep_alive && up_.held() == 0;
   attempt_->end(reusable);
@@ -109,15 +103,15 @@ void Stream::finish(bool keep) {
   if (request_ && request_->framing.end == BodyEnd::None) request_done_ = true;
   // Whoever got a whole answer finds it in the log, even if we are killed at the next instruction: so
   // the line is written before the last bytes leave, unless they have to wait for the client.
-  if (session_.transport().queued() == 0 && down_.held() == 0) log();
+  if (session_.leaves_at_once() && down_.held() == 0) log();
   session_.finish(keep);
 }
 
 void Stream::on_client_sent() {
   if (tunnel_) return run_tunnel();
-  if (down_.held() > 0 && session_.transport().queued() == 0) {
+  if (down_.held() > 0 && session_.has_room()) {
     // The last of a body may lie in the pipe while its server is already gone.
-    net::Transport& to = session_.transport();
+    net::Transport& to = *session_.wire().transport;
     (void)down_.move(context_.net, to, to, 0);
     if (to.has_failed()) return client_gone();
   }
@@ -135,12 +129,12 @@ void Stream::start_tunnel(ResponseHead& head) {
   response_begun_ = tunnel_ = true;
   http::WriteOptions options;
   if (head.status == 101) options.upgrade = head.headers.get(FieldName::Upgrade);
-  session_.codec().write_response(1, head, options, session_.out());
+  (void)session_.write_head(head, options);
   context_.net.outbox.flush();
   phase_ = Phase::Relay;
   attempt_->connection()->become_raw();
   session_.become_raw();
-  session_.codec().stop();
+  session_.wire().codec->stop();
   context_.net.loop.post(tunnel_start_);
 }
 
@@ -180,9 +174,10 @@ bool Stream::move_direction(net::Pump& pump, net::Transport& from, net::Transpor
 void Stream::run_tunnel() {
   if (phase_ == Phase::Finish) return;
   upstream::Connection& connection = *attempt_->connection();
-  net::Transport& client = session_.transport();
+  Wire wire = session_.wire();
+  net::Transport& client = *wire.transport;
   net::Transport& server = connection.transport();
-  bool whole = move_direction(up_, client, server, session_.inbox(), up_ended_) &&
+  bool whole = move_direction(up_, client, server, *wire.inbox, up_ended_) &&
                move_direction(down_, server, client, connection.inbox(), down_ended_);
   bool all_left = client.queued() + server.queued() + up_.held() + down_.held() == 0 && up_ended_ &&
                   down_ended_;
@@ -225,7 +220,7 @@ void Stream::describe(shm::SessionRow& row, std::uint64_t now) const {
 
 // The bytes that a client gets next may be its last: killed right behind them, we shall have told of it.
 bool Stream::stage_log(std::uint64_t bytes) {
-  if (logged_ || !context_.access_log || session_.transport().queued() > 0) return false;
+  if (logged_ || !context_.access_log || !session_.leaves_at_once()) return false;
   record_.times.ended = event::Loop::read_clock();
   record_.bytes_out += bytes;
   context_.journal.stage_access(context_.access_log->line(record_));

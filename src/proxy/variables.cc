@@ -55,7 +55,9 @@ std::string_view of_request(Variable variable, std::string_view name, const Requ
     case Variable::Path: return request.path;
     case Variable::Query: return request.query;
     case Variable::RequestUri: return request_uri(request, arena);
-    case Variable::Protocol: return request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    case Variable::Protocol:
+      if (request.major == 2) return "HTTP/2.0";
+      return request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
     case Variable::UserAgent: return request.headers.get(FieldName::UserAgent);
     case Variable::Referer: return request.headers.get(FieldName::Referer);
     case Variable::Header: return field_value(&request, name);
@@ -80,6 +82,8 @@ std::string_view of_exchange(Variable variable, const Record& record, Arena& are
     case Variable::ClientAddr: return record.client_addr;
     case Variable::ClientPort: return number(record.client_port, arena);
     case Variable::Scheme: return record.scheme;
+    case Variable::H2Stream:
+      return record.h2_stream == 0 ? std::string_view() : number(record.h2_stream, arena);
     case Variable::Status: return number(record.status, arena);
     case Variable::Attempts: return number(record.attempts, arena);
     case Variable::BytesIn: return number(record.bytes_in, arena);

@@ -33,6 +33,14 @@ enum class Count : std::uint32_t {
   LongestCall,  ///< the same of a single call; `call_name` says of what
   Leaving,      ///< 1 = it drains and will end
   Quarantined,  ///< requests refused since their like has crashed workers
+  H2Resets,     ///< connections ended for abuse; from here on in the order of http::H2Abuse
+  H2Settings,
+  H2Pings,
+  H2Priorities,
+  H2WindowUpdates,
+  H2EmptyFrames,
+  H2Fields,
+  H2Floods,
   Last
 };
 

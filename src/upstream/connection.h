@@ -26,6 +26,8 @@ class ConnectionUser : public http::MessageSink {
   virtual void on_sent() = 0;
   /// The connection is of no more use; it has already let go of its user.
   virtual void on_failed(http::Failure failure) = 0;
+  /// Bodies may be moved past the codec.
+  virtual bool can_move_body() const { return true; }
   /// Much body follows with nothing in between: move it past the codec if you can.  Done: moved some
   /// (and told the codec); Again: cannot now, call `resume` later; End, Failed: the server's side did.
   virtual net::IoResult move_body() = 0;

@@ -34,6 +34,7 @@ struct FakeJournal final : Journal {
   void wake(std::uint64_t) override {}
   void count(const Record&) override { ++requests; }
   void count_attempt(std::uint32_t, bool) override {}
+  void count_abuse(http::H2Abuse) override {}
   void count_connection(int change) override { connections += change; }
   std::vector<std::string> lines;
   std::string staged;

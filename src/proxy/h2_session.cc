@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/h2_session.h"
+
+#include <weir/log.h>
+
+#include "proxy/h2_exchange.h"
+
+#include <algorithm>
+#include <string>
+
+namespace weir::proxy {
+
+namespace {
+
+constexpr int most_steps = 8;  // in one turn, before others get their share
+constexpr std::size_t write_bytes =
+    256 * 1024;  // of frames, until we see whether the socket takes them
+constexpr std::uint64_t linger_us = 5'000'000;  // for the client to read the last frames and close
+constexpr std::uint64_t announced_us =
+    1'000'000;  // until requests on their way have come, without a sign
+
+// Up to a tenth less, so that connections made together do not end together.
+std::uint64_t with_jitter(std::uint64_t number, Random& random) {
+  const std::uint64_t tenth = std::min<std::uint64_t>(number / 10, UINT32_MAX - 1);
+  return number - random.below(static_cast<std::uint32_t>(tenth) + 1);
+}
+
+}  // namespace
+
+H2Session::H2Session(Context& context, Listener& listener,
+                     std::unique_ptr<net::Transport> transport, const net::Address& peer,
+                     std::uint64_t opened)
+    : Client(listener, peer_),
+      context_(context),
+      transport_(std::move(transport)),
+      codec_(listener.limits(), *this),
+      deadline_(*this),
+      push_(*this),
+      peer_(peer),
+      opened_(opened),
+      progress_(opened) {
+  transport_->report_to(*this);
+  listener_.enter(*this);
+  const config::Listener& config = listener_.rules().listener();
+  most_requests_ = with_jitter(config.max_requests, context_.random);
+  if (config.max_lifetime) {
+    const auto life = static_cast<std::uint64_t>(config.max_lifetime->count()) * 1000;
+    until_ = opened_ + with_jitter(life, context_.random);
+  }
+}
+
+H2Session::~H2Session() {
+  codec_.stop();
+  while (H2Exchange* exchange = exchanges_.pop_front()) delete exchange;
+  context_.net.outbox.forget(*transport_);
+  listener_.count_client(-1);
+}
+
+Gather& H2Session::no_gather() { return context_.net.outbox.to(*transport_); }
+
+// ---- Reading -----------------------------------------------------------------------------------
+
+void H2Session::start(std::span<char> read) {
+  event::About about(context_.net.loop, *this);
+  codec_.feed(read);
+  context_.net.outbox.flush();
+  pump();
+}
+
+void H2Session::pump() {
+  more_to_read_ = false;
+  for (int steps = 0; phase_ < Phase::Lingering; ++steps) {
+    if (steps == most_steps) {
+      more_to_read_ = true;
+      push_soon();
+      break;
+    }
+    const net::IoResult result = transport_->read(context_.net.read_buffer);
+    if (result.io == net::Io::Again) break;
+    if (result.io != net::Io::Done) return die();
+    codec_.feed(context_.net.read_buffer.first(result.bytes));
+    // Bodies that were told point into the buffer.
+    context_.net.outbox.flush();
+  }
+  push();
+}
+
+void H2Session::on_readable() noexcept {
+  event::About about(context_.net.loop, *this);
+  if (phase_ == Phase::Dead) return;
+  if (phase_ == Phase::Lingering) return discard();
+  pump();
+}
+
+http::MessageSink* H2Session::sink(http::StreamId stream) {
+  if (phase_ > Phase::Announced) return nullptr;
+  auto* exchange = new H2Exchange(context_, *this, stream);
+  exchanges_.push_back(*exchange);
+  ++exchanges_count_;
+  ++requests_;
+  if (most_requests_ > 0 && requests_ >= most_requests_) announce_end();
+  return exchange;
+}
+
+void H2Session::on_refused(http::MessageSink& sink, http::Failure failure) {
+  static_cast<H2Exchange&>(sink).refuse(failure);
+}
+
+void H2Session::on_sent(http::MessageSink& sink, std::size_t) {
+  static_cast<H2Exchange&>(sink).on_sent();
+}
+
+void H2Session::on_closed(http::MessageSink& sink, http::Failure failure) {
+  static_cast<H2Exchange&>(sink).on_closed(failure);
+}
+
+void H2Session::on_broken(http::StreamId, http::Failure) { die(); }
+
+void H2Session::on_abuse(http::H2Abuse kind) {
+  context_.journal.count_abuse(kind);
+  char text[112];
+  log(Level::Warn, "listener ", listener_.identity().name, ": connection of ", peer_.host(text),
+      " ended: too many HTTP/2 ", http::name_of(kind));
+  phase_ = std::max(phase_, Phase::Ending);
+  end_all();
+  push_soon();
+}
+
+// ---- Writing -----------------------------------------------------------------------------------
+
+void H2Session::push() {
+  if (phase_ >= Phase::Lingering) return;
+  while (codec_.wants_write() && transport_->queued() == 0 && !transport_->has_failed()) {
+    Gather& out = context_.net.outbox.to(*transport_);
+    codec_.write_frames(out, write_bytes);
+    const bool some = !out.empty();
+    context_.net.outbox.flush();
+    codec_.forget_sent();
+    if (!some) break;
+    progress_ = context_.net.loop.now();
+  }
+  if (transport_->has_failed()) return die();
+  if (codec_.is_over()) return linger();
+  arm();
+}
+
+void H2Session::on_sent() noexcept {
+  event::About about(context_.net.loop, *this);
+  if (phase_ == Phase::Dead) return;
+  progress_ = context_.net.loop.now();
+  push();
+}
+
+void H2Session::on_task() noexcept {
+  event::About about(context_.net.loop, *this);
+  if (phase_ == Phase::Dead) return;
+  if (phase_ == Phase::Lingering) return discard();
+  if (more_to_read_) return pump();
+  push();
+}
+
+// ---- The end -----------------------------------------------------------------------------------
+
+void H2Session::announce_end() {
+  if (phase_ != Phase::Open) return;
+  phase_ = Phase::Announced;
+  until_ = context_.net.loop.now() + announced_us;
+  codec_.announce_end();
+  push_soon();
+}
+
+void H2Session::on_end_known() {
+  if (phase_ == Phase::Announced) end();
+}
+
+void H2Session::end() {
+  if (phase_ >= Phase::Ending) return;
+  phase_ = Phase::Ending;
+  until_ = 0;
+  codec_.end();
+  push_soon();
+}
+
+void H2Session::on_ended() {
+  --exchanges_count_;
+  progress_ = context_.net.loop.now();
+}
+
+bool H2Session::close_if_quiet(std::uint64_t) {
+  if (phase_ == Phase::Open) announce_end();
+  return false;
+}
+
+void H2Session::end_all() {
+  List<H2Exchange> ending;
+  ending.splice_back(exchanges_);
+  while (H2Exchange* exchange = ending.pop_front()) {
+    exchanges_.push_back(*exchange);
+    exchange->abort();
+  }
+}
+
+void H2Session::expel(bool at_once) {
+  if (at_once) return die();
+  List<H2Exchange> ending;
+  ending.splice_back(exchanges_);
+  while (H2Exchange* exchange = ending.pop_front()) {
+    exchanges_.push_back(*exchange);
+    exchange->expel();
+  }
+  end();
+}
+
+// Closing with unread input would reset the connection and take the last frames with it.
+void H2Session::linger() {
+  phase_ = Phase::Lingering;
+  codec_.stop();
+  transport_->shut_down();
+  progress_ = context_.net.loop.now();
+  arm();
+  discard();
+}
+
+void H2Session::discard() {
+  for (int reads = 0; reads < most_steps; ++reads) {
+    const net::IoResult result = transport_->read(context_.net.read_buffer);
+    if (result.io == net::Io::Again) return;
+    if (result.io != net::Io::Done) return die();
+  }
+  push_soon();
+}
+
+void H2Session::die() {
+  if (phase_ == Phase::Dead) return;
+  phase_ = Phase::Dead;
+  deadline_.clear();
+  codec_.stop();
+  Hook::unlink();
+  context_.net.outbox.forget(*transport_);
+  List<H2Exchange> ending;
+  ending.splice_back(exchanges_);
+  while (H2Exchange* exchange = ending.pop_front()) {
+    exchanges_.push_back(*exchange);
+    exchange->on_closed(http::Failure::ClientGone);
+  }
+  context_.net.loop.reap(*this);
+}
+
+void H2Session::arm() {
+  std::uint64_t at = 0;
+  const auto sooner = [&at](std::uint64_t moment) { at = at == 0 ? moment : std::min(at, moment); };
+  const ClientTimeouts& timeouts = listener_.timeouts();
+  if (phase_ == Phase::Lingering) {
+    sooner(progress_ + linger_us);
+  } else if (phase_ < Phase::Lingering) {
+    if (until_ > 0) sooner(until_);
+    if (exchanges_count_ == 0 && timeouts.idle > 0) sooner(progress_ + timeouts.idle);
+    if (transport_->queued() > 0 && timeouts.send > 0) sooner(progress_ + timeouts.send);
+  }
+  deadline_.set(context_.net.loop, at);
+}
+
+void H2Session::on_deadline() noexcept {
+  event::About about(context_.net.loop, *this);
+  if (phase_ == Phase::Dead) return;
+  if (phase_ == Phase::Lingering) return die();
+  const std::uint64_t now = context_.net.loop.now();
+  const ClientTimeouts& timeouts = listener_.timeouts();
+  const auto passed = [&](std::uint64_t limit) { return limit > 0 && now >= progress_ + limit; };
+  if (transport_->queued() > 0 && passed(timeouts.send)) return die();
+  if (until_ > 0 && now >= until_) {
+    if (phase_ == Phase::Announced)
+      end();
+    else
+      announce_end();
+  }
+  if (exchanges_count_ == 0 && passed(timeouts.idle)) {
+    if (phase_ == Phase::Ending) return die();
+    end();
+  }
+  arm();
+}
+
+std::uint32_t H2Session::describe(shm::Report& report, std::uint32_t at) const {
+  const std::uint64_t now = context_.net.loop.now();
+  char host[112];
+  const std::string client = std::string(peer_.host(host)) + ":" + std::to_string(peer_.port());
+  const auto describe_one = [&](const H2Exchange* exchange) {
+    shm::SessionRow* row = report.place(at++);
+    if (!row) return;
+    *row = {};
+    row->listener = listener_.identity().number;
+    shm::set_text(row->client, client);
+    row->age_us = now - opened_;
+    row->requests = requests_;
+    row->has_stream = exchange != nullptr;
+    if (exchange)
+      exchange->describe(*row, now);
+    else
+      shm::set_text(row->phase, phase_ == Phase::Lingering ? "lingering" : "idle");
+  };
+  if (exchanges_count_ == 0) describe_one(nullptr);
+  exchanges_.for_each([&](H2Exchange& exchange) { describe_one(&exchange); });
+  return at;
+}
+
+}  // namespace weir::proxy
