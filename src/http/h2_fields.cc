@@ -94,6 +94,11 @@ void H2Fields::add_line(std::string_view name, std::string_view value) {
 }
 
 void H2Fields::put_start_line() {
+  // An extended CONNECT asks a server of HTTP/1.1 for an upgrade (RFC 8441 §4).
+  if (!pseudo_.protocol.empty()) {
+    is_extended_ = pseudo_.method == "CONNECT";
+    pseudo_.method = "GET";
+  }
   text_.append(pseudo_.method).append(" ").append(pseudo_.path).append(" HTTP/2\r\n");
   if (!pseudo_.authority.empty()) add_line("host", pseudo_.authority);
 }
@@ -133,10 +138,9 @@ bool H2Fields::do_hosts_agree() const {
 bool H2Fields::is_well_formed() const {
   if (malformed_ || !is_token(pseudo_.method)) return false;
   if (!is_safe_word(pseudo_.path) || !is_safe_word(pseudo_.authority)) return false;
-  const bool is_connect = pseudo_.method == "CONNECT";
-  if (is_connect && pseudo_.protocol.empty())
+  if (pseudo_.method == "CONNECT")
     return pseudo_.path.empty() && pseudo_.scheme.empty() && !pseudo_.authority.empty();
-  if (!pseudo_.protocol.empty() && (!is_connect || !is_token(pseudo_.protocol))) return false;
+  if (!pseudo_.protocol.empty() && (!is_extended_ || !is_token(pseudo_.protocol))) return false;
   if (pseudo_.scheme.empty() || !do_hosts_agree()) return false;
   if (pseudo_.path == "*") return pseudo_.method == "OPTIONS";
   return pseudo_.path.starts_with('/');
@@ -149,8 +153,8 @@ Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head,
     return Understood::Refused;
   }
   failure = Failure::RequestSyntax;
-  if (!is_well_formed()) return Understood::Malformed;
   if (text_.empty()) put_start_line();
+  if (!is_well_formed()) return Understood::Malformed;
   head.received = settle(arena, head.headers);
   head.dropped_fields = dropped_;
   head.method_text = head.received.substr(0, pseudo_.method.size());
@@ -164,7 +168,14 @@ Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head,
   const bool has_length = head.framing.end == BodyEnd::Length;
   if (failure != Failure::None || (ended && has_length && head.framing.length > 0))
     return Understood::Malformed;
-  if (!ended && !has_length) head.framing = {BodyEnd::Chunked, 0};
+  if (is_extended_) {
+    if (ended || has_length) return Understood::Malformed;
+    failure = Failure::RequestCodingUnknown;
+    if (!iequals(pseudo_.protocol, "websocket")) return Understood::Refused;
+    head.wants_upgrade = true;
+    head.headers.add(arena, "Upgrade", "websocket");
+  }
+  if (!ended && !has_length && !is_extended_) head.framing = {BodyEnd::Chunked, 0};
   failure = understand_target(head, arena);
   if (failure == Failure::None) failure = understand_expectation(head);
   return failure == Failure::None ? Understood::Fine : Understood::Refused;

@@ -78,6 +78,7 @@ class H2Fields final : public Pooled<H2Fields> {
   bool too_large_ = false;
   bool malformed_ = false;
   bool has_cookie_ = false;
+  bool is_extended_ = false;  ///< CONNECT with :protocol
 };
 
 /// Belongs to one HTTP/1.1 connection, so HTTP/2 must not have it (RFC 9113 §8.2.2).

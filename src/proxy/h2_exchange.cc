@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/h2_exchange.h"
 
+#include "http/grpc.h"
+#include "http/websocket.h"
 #include "proxy/h2_session.h"
 
 #include <algorithm>
+#include <string>
 
 namespace weir::proxy {
 
@@ -39,11 +42,27 @@ H2Exchange::H2Exchange(Context& context, H2Session& session, http::StreamId id)
 void H2Exchange::on_head(MessageHead& head) {
   event::About about(context_.net.loop, *this);
   phase_ = Phase::Request;
+  auto& request = static_cast<RequestHead&>(head);
+  if (http::is_grpc(request)) call_limit_ = http::grpc_timeout(request).value_or(0);
+  if (request.wants_upgrade) {
+    // HTTP/2 has no need of a key, but the server has.
+    const std::string key = http::websocket_key(context_.random(), context_.random());
+    request.headers.set(arena(), "Sec-WebSocket-Key", arena().copy(key));
+  }
   stream_.on_head(head);
   arm();
 }
 
-bool H2Exchange::wants_body() const { return phase_ == Phase::Request && stream_.wants_body(); }
+// What a client sends before its tunnel stands waits.
+bool H2Exchange::is_upgrading() const {
+  return phase_ == Phase::Request && stream_.record().request &&
+         stream_.request_head().wants_upgrade;
+}
+
+bool H2Exchange::wants_body() const {
+  return (phase_ == Phase::Request || phase_ == Phase::Raw) && !is_upgrading() &&
+         stream_.wants_body();
+}
 
 void H2Exchange::on_body(std::span<const char> bytes) {
   event::About about(context_.net.loop, *this);
@@ -54,7 +73,7 @@ void H2Exchange::on_body(std::span<const char> bytes) {
 
 void H2Exchange::on_end(const Headers& trailers) {
   event::About about(context_.net.loop, *this);
-  if (phase_ == Phase::Request) stream_.on_end(trailers);
+  if (phase_ == Phase::Request || phase_ == Phase::Raw) stream_.on_end(trailers);
   arm();
 }
 
@@ -72,7 +91,19 @@ void H2Exchange::resume() {
 
 // ---- The answer --------------------------------------------------------------------------------
 
+void H2Exchange::become_raw() {
+  phase_ = Phase::Raw;
+  note_progress();
+}
+
 std::size_t H2Exchange::write_head(const ResponseHead& head, const http::WriteOptions& options) {
+  if (head.status == 101) {
+    // RFC 8441 §5: the client is told so by 200, and has no use for the proof.
+    ResponseHead opened = head;
+    opened.status = 200;
+    opened.headers.remove("sec-websocket-accept");
+    return write_head(opened, {.framing = {BodyEnd::Chunked, 0}});
+  }
   session_.codec().write_response(id_, head, options, session_.no_gather());
   session_.push_soon();
   std::size_t size = 0;
@@ -100,7 +131,7 @@ bool H2Exchange::leaves_at_once() const {
 void H2Exchange::on_sent() {
   event::About about(context_.net.loop, *this);
   progress_ = context_.net.loop.now();
-  if (phase_ == Phase::Request) stream_.on_client_sent();
+  if (phase_ == Phase::Request || phase_ == Phase::Raw) stream_.on_client_sent();
   arm();
 }
 
@@ -136,7 +167,8 @@ void H2Exchange::on_closed(http::Failure failure) {
 
 void H2Exchange::expel() {
   event::About about(context_.net.loop, *this);
-  if (phase_ == Phase::Request) stream_.fail(http::Failure::DrainTimeout);
+  if (phase_ == Phase::Request) return stream_.fail(http::Failure::DrainTimeout);
+  if (phase_ == Phase::Raw) stream_.end_tunnel();
 }
 
 void H2Exchange::die() {
@@ -152,8 +184,11 @@ void H2Exchange::die() {
 
 // ---- Time limits -------------------------------------------------------------------------------
 
-bool H2Exchange::waits_for_body() const {
-  return !stream_.is_request_complete() && stream_.wants_body();
+bool H2Exchange::waits_for_body() const { return !stream_.is_request_complete() && wants_body(); }
+
+std::uint64_t H2Exchange::request_limit() const {
+  if (call_limit_ == 0 || timeouts_->request == 0) return call_limit_ + timeouts_->request;
+  return std::min(call_limit_, timeouts_->request);
 }
 
 void H2Exchange::arm() {
@@ -161,9 +196,13 @@ void H2Exchange::arm() {
   switch (phase_) {
     case Phase::Head: at = earlier(0, begun_, timeouts_->header); break;
     case Phase::Request:
-      at = earlier(0, begun_, timeouts_->request);
+      at = earlier(0, begun_, request_limit());
       if (waits_for_body()) at = earlier(at, progress_, timeouts_->body);
       if (session_.codec().queued(id_) > 0) at = earlier(at, progress_, timeouts_->send);
+      break;
+    case Phase::Raw:
+      at = earlier(0, progress_, timeouts_->tunnel);
+      at = earlier(at, session_.opened(), session_.lifetime());
       break;
     case Phase::Ending: at = earlier(0, progress_, timeouts_->send); break;
     case Phase::Dead: break;
@@ -181,10 +220,14 @@ void H2Exchange::on_deadline() noexcept {
     case Phase::Dead: return;
     case Phase::Head: return refuse(http::Failure::RequestHeaderTimeout);
     case Phase::Request:
-      if (passed(begun_, timeouts_->request)) return stream_.fail(http::Failure::RequestTimeout);
+      if (passed(begun_, request_limit())) return stream_.fail(http::Failure::RequestTimeout);
       if (waits_for_body() && passed(progress_, timeouts_->body))
         return stream_.fail(http::Failure::RequestBodyTimeout);
       break;
+    case Phase::Raw:
+      if (passed(session_.opened(), session_.lifetime())) return stream_.end_tunnel();
+      if (passed(progress_, timeouts_->tunnel)) return stream_.fail(http::Failure::None);
+      return arm();
     case Phase::Ending: break;
   }
   const bool sending = phase_ == Phase::Ending || session_.codec().queued(id_) > 0;

@@ -54,16 +54,18 @@ class H2Exchange final : public Pooled<H2Exchange>,
   Wire wire() override { return {}; }
   void finish(bool keep) override;
   void abort() override;
-  void become_raw() override {}
+  void become_raw() override;
   void note_progress() override;
   void set_timeouts(const ClientTimeouts& timeouts) override { timeouts_ = &timeouts; }
   bool may_keep() const override { return true; }
 
  private:
-  enum class Phase : std::uint8_t { Head, Request, Ending, Dead };
+  enum class Phase : std::uint8_t { Head, Request, Raw, Ending, Dead };
 
   void on_deadline() noexcept override;
   bool waits_for_body() const;
+  bool is_upgrading() const;
+  std::uint64_t request_limit() const;
   void arm();
 
   Context& context_;
@@ -71,6 +73,8 @@ class H2Exchange final : public Pooled<H2Exchange>,
   const ClientTimeouts* timeouts_;
   event::Deadline deadline_;
   std::uint64_t begun_, progress_;
+  std::uint64_t call_limit_ =
+      0;  ///< what a gRPC client is ready to wait, in microseconds; 0 = for ever
   http::StreamId id_;
   Phase phase_ = Phase::Head;
   Stream stream_;

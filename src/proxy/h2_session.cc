@@ -43,10 +43,12 @@ H2Session::H2Session(Context& context, Listener& listener,
   listener_.enter(*this);
   const config::Listener& config = listener_.rules().listener();
   most_requests_ = with_jitter(config.max_requests, context_.random);
-  if (config.max_lifetime) {
-    const auto life = static_cast<std::uint64_t>(config.max_lifetime->count()) * 1000;
-    until_ = opened_ + with_jitter(life, context_.random);
-  }
+  if (lifetime() > 0) until_ = opened_ + with_jitter(lifetime(), context_.random);
+}
+
+std::uint64_t H2Session::lifetime() const {
+  const config::Limit& limit = listener_.rules().listener().max_lifetime;
+  return limit ? static_cast<std::uint64_t>(limit->count()) * 1000 : 0;
 }
 
 H2Session::~H2Session() {

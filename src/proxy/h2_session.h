@@ -42,6 +42,9 @@ class H2Session final : public Pooled<H2Session>,
   void push_soon() { context_.net.loop.post(push_); }
   /// The socket takes bytes at once.
   bool is_clear() const { return transport_->queued() == 0; }
+  std::uint64_t opened() const { return opened_; }
+  /// How long it may last, without jitter, in microseconds; 0 = for ever.
+  std::uint64_t lifetime() const;
   /// An exchange has ended.
   void on_ended();
 

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "config/variables.h"
 #include "http/field.h"
+#include "http/grpc.h"
 #include "http/h1_writer.h"
 #include "proxy/metrics.h"
 #include "proxy/variables.h"
@@ -58,6 +59,17 @@ LocalReply make_failure_reply(const Record& record, http::Failure failure, Arena
   std::string_view type = json ? "application/json" : "text/html; charset=utf-8";
   LocalReply reply = make(traits.status, type, arena.copy(page), arena);
   std::string proxy_status = "weir; error=" + std::string(traits.error);
+  reply.head->headers.add(arena, "Proxy-Status", arena.copy(proxy_status));
+  return reply;
+}
+
+LocalReply make_grpc_reply(http::Failure failure, Arena& arena) {
+  LocalReply reply = make(200, "application/grpc", {}, arena);
+  std::string code;
+  append_number(code, http::grpc_status(failure));
+  reply.head->headers.add(arena, "grpc-status", arena.copy(code));
+  reply.head->headers.add(arena, "grpc-message", http::traits(failure).words);
+  const std::string proxy_status = "weir; error=" + std::string(http::traits(failure).error);
   reply.head->headers.add(arena, "Proxy-Status", arena.copy(proxy_status));
   return reply;
 }

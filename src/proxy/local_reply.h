@@ -17,6 +17,9 @@ struct LocalReply {
 /// A small page, HTML or JSON by the request's Accept, with the failure in words, and Proxy-Status.
 LocalReply make_failure_reply(const Record& record, http::Failure failure, Arena& arena);
 
+/// The same for a gRPC call: 200 with grpc-status and grpc-message, and no body.
+LocalReply make_grpc_reply(http::Failure failure, Arena& arena);
+
 /// `respond STATUS "text"`.
 LocalReply make_text_reply(std::uint16_t status, std::string_view text, Arena& arena);
 

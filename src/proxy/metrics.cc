@@ -91,7 +91,7 @@ constexpr MetricFamily families[] = {
     {"weir_worker_requests_quarantined_total", Type::Counter, Of::Worker, Value::Count, at(Count::Quarantined),
      "Requests refused since their like has crashed workers."},
     {"weir_worker_http2_abuse_total", Type::Counter, Of::Worker, Value::CountByAbuse, at(Count::H2Resets),
-     "HTTP/2 connections ended since their client did too much of something, by what that was."},
+     "HTTP/2 connections ended since their client did too much, by of what."},
     {"weir_worker_log_lines_dropped_total", Type::Counter, Of::Worker, Value::LinesDropped, 0,
      "Log lines dropped since the writer did not keep up."},
 

@@ -6,6 +6,7 @@
 #include "http/field.h"
 #include "http/fingerprint.h"
 #include "http/forwarding.h"
+#include "http/grpc.h"
 #include "http/message.h"
 #include "proxy/client_side.h"
 #include "proxy/local_reply.h"
@@ -210,6 +211,7 @@ void Stream::on_body(std::span<const char> bytes) {
   record_.bytes_in += bytes.size();
   body_seen_ += bytes.size();
   if (discarding_) return;
+  if (tunnel_) return take_tunnelled(bytes);
   if (policy_->max_body && body_seen_ > *policy_->max_body)
     return fail(http::Failure::RequestBodyTooLarge);
   if (resendable_) {
@@ -245,6 +247,10 @@ net::IoResult Stream::move_body() {
 
 void Stream::on_end(const Headers& trailers) {
   request_done_ = true;
+  if (tunnel_) {
+    up_ended_ = true;
+    return context_.net.loop.post(tunnel_start_);
+  }
   if (discarding_) {
     if (response_done_) session_.finish(keep_);
     return;
@@ -312,7 +318,9 @@ void Stream::fail(http::Failure failure) {
 
 void Stream::answer(http::Failure failure) {
   record_.failure = failure;
-  LocalReply reply = make_failure_reply(record_, failure, arena_);
+  const bool is_call = request_ && http::is_grpc(*request_);
+  LocalReply reply =
+      is_call ? make_grpc_reply(failure, arena_) : make_failure_reply(record_, failure, arena_);
   answer(*reply.head, reply.body);
 }
 

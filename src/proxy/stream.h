@@ -75,6 +75,7 @@ class Stream final : public Pooled<Stream>,
   void on_client_sent();
   bool is_request_complete() const { return request_done_; }
   bool has_unsent() const { return down_.held() > 0; }
+  bool is_tunnel() const { return tunnel_; }
   bool is_finished() const { return phase_ == Phase::Finish; }
   /// Lets go of server and queue; the connection to the client is ending.
   void stop();
@@ -129,6 +130,10 @@ class Stream final : public Pooled<Stream>,
   bool may_resend() const;
   void start_response(ResponseHead& head, const Framing& framing, bool keep);
   void start_tunnel(ResponseHead& head);
+  void start_framed_tunnel(ResponseHead& head);
+  void take_tunnelled(std::span<const char> bytes);
+  void move_down();
+  void run_framed_tunnel();
   bool move_direction(net::Pump& pump, net::Transport& from, net::Transport& to, Inbox& early,
                       bool& ended);
   void finish(bool keep);

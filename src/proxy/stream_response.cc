@@ -123,6 +123,7 @@ void Stream::start_tunnel(ResponseHead& head) {
     attempt_.reset();
     return answer(http::Failure::UpgradeRefused);
   }
+  if (!session_.wire().transport) return start_framed_tunnel(head);
   response_ = &head;
   record_.response = &head;
   record_.status = head.status;
@@ -175,6 +176,7 @@ void Stream::run_tunnel() {
   if (phase_ == Phase::Finish) return;
   upstream::Connection& connection = *attempt_->connection();
   Wire wire = session_.wire();
+  if (!wire.transport) return run_framed_tunnel();
   net::Transport& client = *wire.transport;
   net::Transport& server = connection.transport();
   bool whole = move_direction(up_, client, server, *wire.inbox, up_ended_) &&

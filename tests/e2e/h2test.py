@@ -191,6 +191,12 @@ class H2Client:
                 break
         return self.answers[stream]
 
+    def body(self, stream, size):
+        """The body so far, once it has that many bytes."""
+        while len(self.answers.setdefault(stream, Answer()).body) < size:
+            assert self.read() is not None, "the connection has ended"
+        return self.answers[stream].body
+
     def goaway(self):
         """The last GOAWAY before the connection ends."""
         while self.read() is not None:

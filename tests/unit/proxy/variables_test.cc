@@ -36,6 +36,7 @@ const std::map<std::string_view, std::string_view> worth{
     {"$cookie_sid", "abc"},
     {"$duration", "12.345"},
     {"$header_x_forwarded_for", "203.0.113.5"},
+    {"$h2_stream", "7"},
     {"$host", "shop.example"},
     {"$listener", "web"},
     {"$method", "GET"},
