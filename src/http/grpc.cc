@@ -22,15 +22,14 @@ enum Code {
   Unavailable = 14
 };
 
-// Nanoseconds of one unit; 0 if it is none.
+// Microseconds of one unit; 0 if it is none.
 std::uint64_t unit(char letter) {
   switch (letter) {
-    case 'H': return 3'600'000'000'000;
-    case 'M': return 60'000'000'000;
-    case 'S': return 1'000'000'000;
-    case 'm': return 1'000'000;
-    case 'u': return 1'000;
-    case 'n': return 1;
+    case 'H': return 3'600'000'000;
+    case 'M': return 60'000'000;
+    case 'S': return 1'000'000;
+    case 'm': return 1'000;
+    case 'u': return 1;
     default: return 0;
   }
 }
@@ -53,9 +52,11 @@ std::optional<std::uint64_t> grpc_timeout(const RequestHead& head) {
     if (c < '0' || c > '9') return std::nullopt;
     number = number * 10 + static_cast<unsigned>(c - '0');
   }
+  // What is shorter than we can tell is not for ever.
+  if (field->value.back() == 'n') return std::max<std::uint64_t>(number / 1000, 1);
   const std::uint64_t each = unit(field->value.back());
   if (each == 0) return std::nullopt;
-  return std::max<std::uint64_t>(number * each / 1000, 1);
+  return std::max<std::uint64_t>(number * each, 1);
 }
 
 int grpc_status(Failure failure) {

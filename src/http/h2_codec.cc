@@ -125,13 +125,15 @@ void H2Codec::finish_trailers(Message& m) {
 
 void H2Codec::take_body(Message& m, std::string_view bytes) {
   nghttp2_session_consume_connection(session_, bytes.size());
-  if (!m.sink) return drop_body(m, bytes.size());
+  // Nobody is told more of what was refused, or is about to be reset.
+  if (!m.sink || m.end_told || m.failure != Failure::None) return drop_body(m, bytes.size());
   if (!m.in.empty() || !m.sink->wants_body()) return m.in.append(bytes.data(), bytes.size());
   m.sink->on_body(bytes);
   open_window(m, bytes.size());
 }
 
 void H2Codec::deliver(Message& m) {
+  if (m.failure != Failure::None) return;
   while (m.sink && !m.in.empty() && m.sink->wants_body()) {
     iovec piece;
     m.in.peek(&piece, 1);

@@ -56,6 +56,8 @@ void Stream::on_head(MessageHead& head) {
   request_ = static_cast<RequestHead*>(&head);
   record_.request = request_;
   record_.times.head = context_.net.loop.now();
+  if (request_->major == 1 && !session_.listener().rules().listener().http1)
+    return fail(http::Failure::RequestVersion);
   if (context_.quarantine.is_used() && is_quarantined()) return fail(http::Failure::Quarantined);
   find_client();
   route();

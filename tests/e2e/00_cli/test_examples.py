@@ -10,6 +10,7 @@ import re
 import subprocess
 
 import pytest
+from h2test import H2Client, request
 from weirtest import DEADLINE, ROOT, WEIRCTL, Client, Origin, Weir, answer, ask, get, post, run_weir, wait_until
 
 EXAMPLES = sorted((ROOT / "conf" / "examples").glob("*.conf"))
@@ -43,6 +44,20 @@ class Example:
     def weirctl(self, socket, *words):
         command = [WEIRCTL, "-s", str(self.weir.dir / socket), *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE)
+
+
+def grpc(example):
+    with H2Client(example.weir, "p8080") as client:
+        assert client.ask(request("POST", "/shop.Orders/List", ("content-type", "application/grpc")), b"x").body == b"9001"
+        got = client.ask(request("POST", "/else", ("content-type", "application/grpc")), b"x")
+        assert got.fields["grpc-status"] == "12"
+    assert example.ask().status == 505
+
+
+def websocket(example):
+    assert example.ask(get("/chat")).body == b"9001" and example.ask().status == 404
+    with H2Client(example.weir, "p8080") as client:
+        assert client.ask(request(path="/chat")).body == b"9001"
 
 
 def admin(example):
@@ -139,7 +154,8 @@ def unix_sockets(example):
             assert client.ask(get("/x")).body == b"You came through a Unix socket to /x.\n"
 
 
-CASES = [admin, checks, forwarding, load_balancing, logging, quickstart, reverse_proxy, routing, timeouts, unix_sockets]
+CASES = [admin, checks, forwarding, grpc, load_balancing, logging, quickstart, reverse_proxy, routing, timeouts,
+         unix_sockets, websocket]
 CASES = {case.__name__.replace("_", "-"): case for case in CASES}
 
 # A listening Unix socket belongs to root then, with a mode that keeps the workers from connecting to it.

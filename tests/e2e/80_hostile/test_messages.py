@@ -26,7 +26,7 @@ def messages(name, columns):
 @pytest.fixture(scope="module")
 def proxy():
     """One weir for all: whatever came before must not harm what comes after."""
-    words = "timeout header 150ms body 150ms"
+    words = "timeout header 150ms body 150ms; protocols http/1.1"
     with Origin(swallow) as origin, Weir(forward_to(origin, listener=words)) as weir:
         yield weir, origin
 
