@@ -65,6 +65,7 @@ const std::map<std::string_view, std::string_view> worth{
 TEST(ProxyVariables, EachHasItsWorth) {
   Exchange exchange;
   exchange.record.failure = http::Failure::ConnectRefused;
+  exchange.record.h2_stream = 7;
   for (const auto& [text, value] : worth) EXPECT_EQ(expanded(text, exchange.record), value) << text;
 }
 
