@@ -217,6 +217,7 @@ void H2Session::expel(bool at_once) {
 void H2Session::linger() {
   phase_ = Phase::Lingering;
   codec_.stop();
+  close_all();
   transport_->shut_down();
   progress_ = context_.net.loop.now();
   arm();
@@ -239,13 +240,17 @@ void H2Session::die() {
   codec_.stop();
   Hook::unlink();
   context_.net.outbox.forget(*transport_);
+  close_all();
+  context_.net.loop.reap(*this);
+}
+
+void H2Session::close_all() {
   List<H2Exchange> ending;
   ending.splice_back(exchanges_);
   while (H2Exchange* exchange = ending.pop_front()) {
     exchanges_.push_back(*exchange);
     exchange->on_closed(http::Failure::ClientGone);
   }
-  context_.net.loop.reap(*this);
 }
 
 void H2Session::arm() {

@@ -87,6 +87,7 @@ class H2Session final : public Pooled<H2Session>,
   void linger();
   void discard();
   void end_all();
+  void close_all();
   void die();
   void arm();
 

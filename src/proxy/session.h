@@ -99,10 +99,10 @@ class Session final : public Pooled<Session>,
   std::uint64_t progress_ = 0;  ///< last byte in or out that counts as progress
   std::uint32_t requests_ = 0;
   Phase phase_ = Phase::Idle;
-  bool pumping_ = false;
-  bool keep_ = false;
-  bool handed_over_ = false;
-  bool leaving_tunnel_ = false;  ///< both sides have been told that it ends
+  bool pumping_ : 1 = false;
+  bool keep_ : 1 = false;
+  bool handed_over_ : 1 = false;
+  bool leaving_tunnel_ : 1 = false;  ///< both sides have been told that it ends
 };
 
 }  // namespace weir::proxy

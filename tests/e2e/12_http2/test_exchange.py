@@ -5,7 +5,7 @@ import struct
 import subprocess
 import threading
 
-from h2test import DATA, NO_ERROR, RST_STREAM, WINDOW_UPDATE, H2Client, request
+from h2test import DATA, NO_ERROR, PROTOCOL_ERROR, RST_STREAM, WINDOW_UPDATE, H2Client, request
 from weirtest import Client, Origin, Weir, answer, chunked, forward_to, get, wait_until
 
 
@@ -255,6 +255,23 @@ def test_urgency_orders_answers():
         assert len(client.answer(late).body) == 1000
         order = [(got.stream, len(got.payload)) for got in client.frames if got.type == DATA and got.stream != fill]
         assert order[2:4] == [(soon, 999), (late, 534)]
+
+
+def test_a_broken_connection_cancels_its_requests():
+    gone = threading.Event()
+
+    def wait_for_the_end(connection, _):
+        if connection.is_closed():
+            gone.set()
+
+    with Origin(wait_for_the_end) as origin, Weir(forward_to(origin)) as weir, H2Client(weir) as client:
+        client.request(request(path="/lost"))
+        origin.wait(1)
+        client.frame(DATA, 0, 0, b"x")
+        assert client.goaway().code == PROTOCOL_ERROR
+        assert gone.wait(20)
+        line = json.loads(weir.access(1)[0])
+        assert (line["path"], line["status"], line["failure"]) == ("/lost", 499, "client_gone")
 
 
 def test_a_reset_cancels_the_request_at_the_server():
