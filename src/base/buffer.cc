@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace weir {
 
@@ -89,6 +90,12 @@ void Buffer::consume(std::size_t count) {
 }
 
 void Buffer::clear() { consume(size_); }
+
+void Buffer::take(Buffer& from) {
+  first_ = std::exchange(from.first_, nullptr);
+  last_ = std::exchange(from.last_, nullptr);
+  size_ = std::exchange(from.size_, 0);
+}
 
 void Inbox::append(const char* bytes, std::size_t count) {
   if (count == 0) return;

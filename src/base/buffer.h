@@ -37,6 +37,9 @@ class Buffer {
 
   void clear();
 
+  /// Takes all that another one holds; this one must be empty.
+  void take(Buffer& from);
+
  private:
   struct Block;
   static Block* take_block();

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "config/check_block.h"
+#include "config/tls_block.h"
 #include "config/values.h"
 
 #include <algorithm>
@@ -72,6 +73,7 @@ class BackendBlock {
         break;
       case Word::Check: backend_.check = build_check(directive, scope_); break;
       case Word::Outlier: backend_.outlier = build_outlier(directive, scope_); break;
+      case Word::Tls: backend_.tls = build_backend_tls(directive, scope_); break;
       case Word::Fallback: break;  // when all backends are known
       case Word::Panic:
         if (value.text == "none")

@@ -24,7 +24,11 @@ struct Bundle {
   std::map<std::string, std::vector<std::string>, std::less<>>
       listings;                                                 ///< include pattern → names
   std::map<std::string, std::string, std::less<>> environment;  ///< the variables it used
+  std::map<std::string, std::string, std::less<>> secrets;  ///< of files with secrets, the hashes
 };
+
+/// The contents of files with secrets, by name: what must not be in the bundle.
+using Secrets = std::map<std::string, std::string, std::less<>>;
 
 /// SHA-256 of the contents, 64 hex digits.
 std::string hash(const Bundle& bundle);
@@ -33,11 +37,16 @@ std::string hash(const Bundle& bundle);
 std::string serialise(const Bundle& bundle);
 Result<Bundle> parse_bundle(std::string_view bytes);
 
-/// Reads out of a bundle, which must outlive the reader.
-FileReader bundle_reader(const Bundle& bundle);
+/// Secrets as bytes, and back.  Errc::Invalid as above.
+std::string serialise(const Secrets& secrets);
+Result<Secrets> parse_secrets(std::string_view bytes);
 
-/// Reads through `inner`, each thing only once, and writes down in `bundle` all that was seen.  Both
-/// must outlive it.
-FileReader recording_reader(const FileReader& inner, Bundle& bundle);
+/// Reads out of a bundle, which must outlive the reader, as must `secrets`: those that this process may
+/// know; null = none.
+FileReader bundle_reader(const Bundle& bundle, const Secrets* secrets = nullptr);
+
+/// Reads through `inner`, each thing only once, and writes down in `bundle` and `secrets` all that was
+/// seen.  All must outlive it.
+FileReader recording_reader(const FileReader& inner, Bundle& bundle, Secrets& secrets);
 
 }  // namespace weir::config

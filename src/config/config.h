@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,14 +61,72 @@ struct Bind {
   Place place;
 };
 
-enum class Match : std::uint8_t { Host, Path, PathRegex, Method, Header, Query, Cookie, Client };
+/// A file that the configuration names, with what it held when it was loaded.
+struct NamedFile {
+  bool is_set() const { return text != nullptr || !hash.empty(); }
+  std::string_view contents() const { return text ? std::string_view(*text) : std::string_view(); }
+
+  std::string path;                         ///< as written
+  std::shared_ptr<const std::string> text;  ///< null: a secret that is not given to this process
+  std::string hash;                         ///< SHA-256 of the contents in hex
+  Place place;
+};
+
+/// `certificate CHAIN KEY [ocsp FILE]`.
+struct Certificate {
+  NamedFile chain, key, ocsp;
+};
+
+enum class TlsVersion : std::uint8_t { V1_2, V1_3 };
+enum class ClientVerify : std::uint8_t { Off, Optional, Required };
+
+/// What the `tls` blocks of listeners and backends have in common.  Names are OpenSSL's, joined by colons;
+/// an empty text stands for weir's own choice.
+struct TlsTerms {
+  TlsVersion min_version = TlsVersion::V1_2;
+  std::string ciphers, groups;
+  Place place, groups_place, ciphers_place;
+  Origins origins;
+};
+
+/// `tls` of a listener.
+struct ListenerTls : TlsTerms {
+  std::vector<Certificate>
+      certificates;  ///< the first one is for clients that name none of the others
+  NamedFile client_ca;
+  ClientVerify verify = ClientVerify::Off;
+  bool tickets = true;
+};
+
+/// `tls` of a backend.
+struct BackendTls : TlsTerms {
+  bool verify = true;
+  NamedFile ca;  ///< not set if nothing is verified
+  std::string
+      server_name;  ///< for SNI and the check of names; empty = the server's own name or address
+  std::optional<Certificate> certificate;
+  std::vector<std::string> pins;  ///< SHA-256 of a public key, base64; any of them; empty = any key
+};
+
+enum class Match : std::uint8_t {
+  Host,
+  Path,
+  PathRegex,
+  Method,
+  Header,
+  Query,
+  Cookie,
+  Client,
+  Sni,
+  ClientCert
+};
 
 /// One matcher.  Same kind repeated (and not negated) means or; different kinds mean and.  Each
 /// negated matcher must fail on its own.
 struct Matcher {
   Match kind = Match::Host;
   bool negated = false;
-  std::string name;  ///< header, query and cookie only; header names lower case
+  std::string name;  ///< header, query, cookie and client_cert only; header names lower case
   std::string
       value;  ///< host lower case ("*.x" = suffix), path ("/a/*" = prefix), regex, method ...
   Cidr cidr;  ///< client only
@@ -102,10 +161,11 @@ struct Retry {
 
 /// Single-valued policies; looked up in the route, then the backend, then the listener.
 struct Limits {
-  std::optional<Limit> header, body, send, idle, request, tunnel;      ///< client side
-  std::optional<Limit> connect, first_byte, read, server_idle, queue;  ///< server side
-  std::optional<std::optional<std::uint64_t>> max_body;                ///< bytes
+  std::optional<Limit> handshake, header, body, send, idle, request, tunnel;  ///< client side
+  std::optional<Limit> connect, first_byte, read, server_idle, queue;         ///< server side
+  std::optional<std::optional<std::uint64_t>> max_body;                       ///< bytes
   std::optional<Retry> retry;
+  std::optional<bool> early_data;  ///< requests that a trusted proxy got as early data are taken
 };
 
 struct Route {
@@ -125,6 +185,7 @@ struct Listener {
   std::string name;
   std::uint32_t number = 0;  ///< in shared memory; as written, until it is assigned
   std::vector<Bind> binds;
+  std::optional<ListenerTls> tls;        ///< there if any address is for TLS
   Limits limits;                         ///< complete: what nobody said is the default
   std::uint32_t max_header = 32 * 1024;  ///< bytes of one head
   std::uint32_t max_fields = 100;
@@ -193,6 +254,7 @@ struct Backend {
   std::uint32_t max_queue = 1024;  ///< requests waiting for a server, per worker
   std::optional<Check> check;
   std::optional<Outlier> outlier;
+  std::optional<BackendTls> tls;
   std::optional<std::uint32_t> fallback;  ///< backend to use when this one has no server left
   std::uint8_t panic =
       0;  ///< percent of weight that must be usable, else all servers are used; 0 = none

@@ -159,6 +159,8 @@ class Comparison {
     compare(before, after, {object, "", ""});
     if (from.check && to.check)
       compare(properties(*from.check), properties(*to.check), {object, "check ", "header"});
+    if (from.tls && to.tls)
+      compare(properties(*from.tls), properties(*to.tls), {object, "tls ", ""});
     if (from.outlier && to.outlier)
       compare(properties(*from.outlier), properties(*to.outlier), {object, "outlier ", ""});
     objects(concat("server ", to.name, "/"), from.servers, to.servers,
@@ -169,10 +171,16 @@ class Comparison {
   static void add_blocks(const Backend& backend, Properties& list) {
     if (backend.check) list.push_back({"check", check_text(*backend.check), &backend.check->place});
     if (backend.outlier) list.push_back({"outlier", "", &backend.outlier->place});
+    if (backend.tls) list.push_back({"tls", "", &backend.tls->place});
   }
 
   void compare(const Listener& from, const Listener& to, const std::string& object) {
-    compare(properties(from), properties(to), {object, "", ""});
+    Properties before = properties(from), after = properties(to);
+    if (from.tls) before.push_back({"tls", "", &from.tls->place});
+    if (to.tls) after.push_back({"tls", "", &to.tls->place});
+    compare(before, after, {object, "", ""});
+    if (from.tls && to.tls)
+      compare(properties(*from.tls), properties(*to.tls), {object, "tls ", "certificate"});
     listener_policies_ = Outer();
     listener_policies_.keep(policy_changes(from.policies, to.policies, object));
     routes(from, to, object);

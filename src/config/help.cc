@@ -13,15 +13,18 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<std::pair<Context, std::string_view>, 7> contexts = {{{InMain, "main"},
-                                                                           {InListener, "listener"},
-                                                                           {InBackend, "backend"},
-                                                                           {InRoute, "route"},
-                                                                           {InCheck, "check"},
-                                                                           {InOutlier, "outlier"},
-                                                                           {InAdmin, "admin"}}};
+constexpr std::array<std::pair<Context, std::string_view>, 9> contexts = {
+    {{InMain, "main"},
+     {InListener, "listener"},
+     {InBackend, "backend"},
+     {InRoute, "route"},
+     {InCheck, "check"},
+     {InOutlier, "outlier"},
+     {InAdmin, "admin"},
+     {InListenerTls, "tls of a listener"},
+     {InBackendTls, "tls of a backend"}}};
 
-std::string context_names(std::uint8_t set) {
+std::string context_names(std::uint16_t set) {
   std::string names;
   for (const auto& [context, name] : contexts)
     if ((set & context) != 0) names.append(names.empty() ? "" : ", ").append(name);
@@ -128,7 +131,7 @@ std::string help_directives(std::span<const FilterKind> filters) {
   };
   for (const DirectiveKind& kind : directive_kinds()) add(kind.name, kind.help);
   for (const FilterKind& kind : filters)
-    if (!find_directive(kind.word, 0xFF)) add(kind.word, kind.help);
+    if (!find_directive(kind.word, any_context)) add(kind.word, kind.help);
   return text;
 }
 

@@ -3,9 +3,11 @@
 
 #include "base/text.h"
 #include "config/reachability.h"
+#include "config/tls_block.h"
 #include "config/units.h"
 #include "config/values.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -49,6 +51,7 @@ class ListenerBlock {
     if (listener_.binds.empty())
       report_.error(directive.at, concat("listener ", in_quotes(listener_.name), " has no address"),
                     "add one: bind 127.0.0.1:8080");
+    check_tls(directive);
     if (routes_.empty())
       report_.warning(directive.at, concat("listener ", in_quotes(listener_.name),
                                            " has no route: it answers everything with 404"));
@@ -64,9 +67,13 @@ class ListenerBlock {
     if (build_policy(kind, directive, InListener, scope_, listener_.limits, policies_,
                      listener_.origins))
       return;
+    if (kind.word == Word::Tls) {
+      listener_.tls = build_listener_tls(directive, scope_);
+      return;
+    }
     const Value& value = directive.values[0];
     switch (kind.word) {
-      case Word::Bind: bind(value); break;
+      case Word::Bind: bind(directive); break;
       case Word::Protocol:
         read_choice(value, "protocol in this version", protocols, report_);
         break;
@@ -102,7 +109,13 @@ class ListenerBlock {
                              : listener_.max_header) = static_cast<std::uint32_t>(*read);
   }
 
-  void bind(const Value& value) {
+  void bind(const Directive& directive) {
+    const Value& value = directive.values[0];
+    const bool tls = directive.values.size() == 2;
+    if (tls && directive.values[1].text != "tls")
+      report_.error(directive.values[1].at,
+                    concat(in_quotes(directive.values[1].text), " is not understood here"),
+                    "write bind ADDRESS, or bind ADDRESS tls");
     auto endpoint = read_endpoint(value, EndpointUse::Bind, report_);
     if (!endpoint) return;
     // Port 0 is another port each time.
@@ -112,7 +125,21 @@ class ListenerBlock {
         report_.error(value.at, concat("address ", in_quotes(value.text), " is bound twice"),
                       concat("the first time at ", report_.sources().text(first->second)));
     }
-    listener_.binds.push_back({std::move(*endpoint), false, value.at});
+    listener_.binds.push_back({std::move(*endpoint), tls, value.at});
+  }
+
+  void check_tls(const Directive& directive) {
+    const auto bound = std::find_if(listener_.binds.begin(), listener_.binds.end(),
+                                    [](const Bind& bind) { return bind.tls; });
+    if (bound != listener_.binds.end() && !listener_.tls)
+      report_.error(bound->place,
+                    concat("listener ", in_quotes(listener_.name), " has no tls block"),
+                    "add one: tls { certificate CHAIN KEY }");
+    if (bound == listener_.binds.end() && listener_.tls)
+      report_.warning(listener_.tls->place,
+                      concat("no address of listener ", in_quotes(directive.values[0].text),
+                             " is bound with tls"),
+                      "write bind ADDRESS tls");
   }
 
   // Those without a name are called after their line; nothing is called the same.

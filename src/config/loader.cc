@@ -35,7 +35,7 @@ Pass run(const std::string& path, const FileReader& reader, std::span<const Filt
   Reporter report(sources, pass.diagnostics);
   read_tree(path, reader, skipped, tree, report);
   if (sources.size() > 0)
-    pass.config = build_config(tree.statements, reader.cores, Scope{report, filters});
+    pass.config = build_config(tree.statements, reader.cores, Scope{report, filters, reader});
   for (std::uint32_t i = 0; i < sources.size(); ++i)
     pass.config.files.push_back(sources.file(i).name);
   pass.fragments = std::move(tree.fragments);
@@ -79,18 +79,20 @@ std::optional<Config> load(const std::string& path, const FileReader& reader,
 }
 
 std::optional<Config> load_file(const std::string& path, std::span<const FilterKind> filters,
-                                Diagnostics& diagnostics, Bundle* bundle) {
+                                Diagnostics& diagnostics, Bundle* bundle, Secrets* secrets) {
   const FileReader disk = disk_reader();
   Bundle seen;
+  Secrets kept;
   seen.generation = bundle ? bundle->generation : 0;
-  auto config = load(path, recording_reader(disk, seen), filters, diagnostics);
+  auto config = load(path, recording_reader(disk, seen, kept), filters, diagnostics);
   if (bundle) *bundle = std::move(seen);
+  if (secrets) *secrets = std::move(kept);
   return config;
 }
 
 std::optional<Config> load_bundle(const Bundle& bundle, std::span<const FilterKind> filters,
-                                  Diagnostics& diagnostics) {
-  const FileReader reader = bundle_reader(bundle);
+                                  Diagnostics& diagnostics, const Secrets* secrets) {
+  const FileReader reader = bundle_reader(bundle, secrets);
   return load(bundle.files.empty() ? "" : bundle.files[0].name, reader, filters, diagnostics);
 }
 

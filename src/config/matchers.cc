@@ -13,19 +13,22 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<MatcherKind, 8> kinds = {{{"host", Match::Host, 1},
-                                               {"path", Match::Path, 1},
-                                               {"path_regex", Match::PathRegex, 1},
-                                               {"method", Match::Method, 1},
-                                               {"header", Match::Header, 2},
-                                               {"query", Match::Query, 2},
-                                               {"cookie", Match::Cookie, 2},
-                                               {"client", Match::Client, 1}}};
-constexpr std::array<std::string_view, 13> words = {
-    "host",   "path", "path_regex", "method",   "header",  "query", "cookie",
-    "client", "not",  "forward",    "redirect", "respond", "close"};
-constexpr std::array<std::string_view, 9> later_words = {
-    "sni", "protocol", "lua", "split", "ready", "dashboard", "tarpit", "lua_respond"};
+constexpr std::array<MatcherKind, 10> kinds = {{{"host", Match::Host, 1},
+                                                {"path", Match::Path, 1},
+                                                {"path_regex", Match::PathRegex, 1},
+                                                {"method", Match::Method, 1},
+                                                {"header", Match::Header, 2},
+                                                {"query", Match::Query, 2},
+                                                {"cookie", Match::Cookie, 2},
+                                                {"client", Match::Client, 1},
+                                                {"sni", Match::Sni, 1},
+                                                {"client_cert", Match::ClientCert, 2}}};
+constexpr std::array<std::string_view, 15> words = {
+    "host", "path",        "path_regex", "method",  "header",   "query",   "cookie", "client",
+    "sni",  "client_cert", "not",        "forward", "redirect", "respond", "close"};
+constexpr std::array<std::string_view, 8> later_words = {
+    "protocol", "lua", "split", "ready", "dashboard", "tarpit", "lua_respond"};
+constexpr std::array<std::string_view, 3> certificate_parts = {"subject", "san", "fingerprint"};
 constexpr std::array<std::string_view, 9> methods = {
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
 
@@ -143,7 +146,13 @@ Matcher build_matcher(const MatcherKind& kind, std::span<const Value> values, Re
   Matcher matcher;
   matcher.kind = kind.match;
   switch (kind.match) {
-    case Match::Host: build_host(values[0], report, matcher); break;
+    case Match::Host:
+    case Match::Sni: build_host(values[0], report, matcher); break;
+    case Match::ClientCert:
+      matcher.name = values[0].text;
+      matcher.value = values[1].text;
+      (void)read_choice(values[0], "part of a certificate", certificate_parts, report);
+      break;
     case Match::Path: build_path(values[0], report, matcher); break;
     case Match::Method: build_method(values[0], report, matcher); break;
     case Match::PathRegex: matcher.value = values[0].text; break;

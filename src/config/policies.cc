@@ -103,7 +103,7 @@ void build_retry(const Directive& directive, Reporter& report, Limits& limits) {
 }
 
 void report_refused(const Directive& directive, const Error& why, Reporter& report) {
-  const DirectiveKind* kind = find_directive(directive.word, 0xFF);
+  const DirectiveKind* kind = find_directive(directive.word, any_context);
   if (why.text().find("; ") != std::string::npos)
     report.error(directive.at, why);
   else
@@ -133,7 +133,7 @@ void build_filter(const Directive& directive, const Scope& scope, PolicyList& li
                        "each route would carry all of them");
     return;
   }
-  const bool own_word = find_directive(directive.word, 0xFF) != nullptr;
+  const bool own_word = find_directive(directive.word, any_context) != nullptr;
   Statement statement{kind->word, {}, scope.report.sources().text(directive.at)};
   for (std::size_t i = 0; i < directive.values.size(); ++i) {
     const Value& value = directive.values[i];
@@ -159,6 +159,13 @@ bool build_policy(const DirectiveKind& kind, const Directive& directive, Context
   switch (kind.word) {
     case Word::Timeout: build_timeout(directive, context, scope.report, limits, origins); break;
     case Word::MaxBody: build_max_body(directive, scope.report, limits); break;
+    case Word::EarlyData:
+      limits.early_data = directive.values[0].text == "on";
+      if (directive.values[0].text != "on" && directive.values[0].text != "off")
+        scope.report.error(directive.values[0].at,
+                           concat(in_quotes(directive.values[0].text), " is not a switch"),
+                           "write on or off");
+      break;
     case Word::Retry: build_retry(directive, scope.report, limits); break;
     case Word::Policy: build_filter(directive, scope, list); break;
     default: return false;

@@ -87,6 +87,7 @@ class Printer {
   void print(const Listener& listener) {
     open(concat("listener ", listener.name), listener.place);
     statements(properties(listener));
+    if (listener.tls) print_tls(*listener.tls);
     for (const Route& route : listener.routes) print(route);
     close();
   }
@@ -120,7 +121,15 @@ class Printer {
       statements(properties(*backend.outlier));
       close();
     }
+    if (backend.tls) print_tls(*backend.tls);
     for (const Server& server : backend.servers) print(server);
+    close();
+  }
+
+  template <typename Tls>
+  void print_tls(const Tls& tls) {
+    open("tls", tls.place);
+    statements(properties(tls));
     close();
   }
 

@@ -61,6 +61,7 @@ class List {
     }
     if (limits.max_body) add("max_body", *limits.max_body ? size_text(**limits.max_body) : "none");
     if (limits.retry) add(*limits.retry);
+    if (limits.early_data) add("early_data", *limits.early_data ? "on" : "off");
   }
 
   Properties take() { return std::move(list_); }
@@ -126,7 +127,7 @@ std::string statuses_text(const Outlier& outlier, const std::vector<std::uint16_
 }
 
 std::string policy_values(const Policy& policy) {
-  const bool own_word = find_directive(policy.word, 0xFF) != nullptr;
+  const bool own_word = find_directive(policy.word, any_context) != nullptr;
   std::string values;
   for (std::size_t i = 0; i < policy.values.size(); ++i)
     values.append(i == 0 ? "" : " ")
@@ -143,6 +144,29 @@ void add_http(const Check& check, List& list) {
   if (!check.body_contains.empty())
     list.at(&check.place, "body contains", quoted(check.body_contains));
   if (!check.body_regex.empty()) list.at(&check.place, "body regex", quoted(check.body_regex));
+}
+
+std::string certificate_text(const Certificate& certificate) {
+  std::string text = concat(quoted(certificate.chain.path), " ", quoted(certificate.key.path));
+  if (certificate.ocsp.is_set()) text += concat(" ocsp ", quoted(certificate.ocsp.path));
+  return text;
+}
+
+// A file that was replaced is another certificate, whatever its name.
+std::string certificate_meaning(const Certificate& certificate) {
+  return concat(certificate.chain.hash, " ", certificate.key.hash, " ", certificate.ocsp.hash);
+}
+
+// Names of ciphers and groups are kept with colons between them.
+std::string names_text(std::string names) {
+  std::replace(names.begin(), names.end(), ':', ' ');
+  return names;
+}
+
+void add_terms(const TlsTerms& terms, List& list) {
+  list.add("min_version", terms.min_version == TlsVersion::V1_2 ? "1.2" : "1.3");
+  if (!terms.ciphers.empty()) list.add("ciphers", names_text(terms.ciphers));
+  if (!terms.groups.empty()) list.add("groups", names_text(terms.groups));
 }
 
 }  // namespace
@@ -192,8 +216,10 @@ Properties properties(const Listener& listener) {
   List list(listener.origins);
   std::size_t any_port = 0;
   for (const Bind& bind : listener.binds) {
-    Property& property = list.at(&bind.place, "bind", quoted(bind.at.text), Property::Kind::Set);
-    property.meaning = canonical_text(bind.at);
+    Property& property =
+        list.at(&bind.place, "bind", concat(quoted(bind.at.text), bind.tls ? " tls" : ""),
+                Property::Kind::Set);
+    property.meaning = concat(canonical_text(bind.at), bind.tls ? " tls" : "");
     // Port 0 is another port each time.
     if (bind.at.port == 0 && bind.at.kind != Endpoint::Kind::Unix)
       property.meaning += concat(" #", std::to_string(++any_port));
@@ -262,6 +288,37 @@ Properties properties(const Check& check) {
   list.add("fall", std::to_string(check.fall));
   if (check.port != 0) list.add("port", std::to_string(check.port));
   if (check.kind == Check::Kind::Http) add_http(check, list);
+  return list.take();
+}
+
+Properties properties(const ListenerTls& tls) {
+  List list(tls.origins);
+  for (const Certificate& certificate : tls.certificates)
+    list.at(&certificate.chain.place, "certificate", certificate_text(certificate),
+            Property::Kind::Sequence)
+        .meaning = certificate_meaning(certificate);
+  add_terms(tls, list);
+  if (tls.verify != ClientVerify::Off) {
+    const bool optional = tls.verify == ClientVerify::Optional;
+    list.add("client_ca",
+             concat(quoted(tls.client_ca.path), " verify ", optional ? "optional" : "required"))
+        .meaning = concat(tls.client_ca.hash, optional ? " optional" : " required");
+  }
+  list.add("tickets", tls.tickets ? "on" : "off");
+  return list.take();
+}
+
+Properties properties(const BackendTls& tls) {
+  List list(tls.origins);
+  list.add("verify", tls.verify ? "on" : "off");
+  if (tls.verify) list.add("ca", quoted(tls.ca.path)).meaning = tls.ca.hash;
+  list.add_if_any("server_name", tls.server_name);
+  if (tls.certificate)
+    list.add("certificate", certificate_text(*tls.certificate)).meaning =
+        certificate_meaning(*tls.certificate);
+  for (const std::string& pin : tls.pins)
+    list.at(&tls.place, "pin", quoted(pin), Property::Kind::Set);
+  add_terms(tls, list);
   return list.take();
 }
 

@@ -46,6 +46,8 @@ Properties properties(const Server& server);
 /// Without what stands before the block: that is check_text().
 Properties properties(const Check& check);
 Properties properties(const Outlier& outlier);
+Properties properties(const ListenerTls& tls);
+Properties properties(const BackendTls& tls);
 
 /// One matcher, or a route's action, as it is written.
 std::string matcher_text(const Matcher& matcher);

@@ -7,8 +7,8 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::uint8_t everywhere = InMain | InListener | InBackend | InRoute;
-constexpr std::uint8_t in_policies = InListener | InBackend | InRoute;
+constexpr std::uint16_t everywhere = InMain | InListener | InBackend | InRoute;
+constexpr std::uint16_t in_policies = InListener | InBackend | InRoute;
 constexpr std::uint8_t any = DirectiveKind::any;
 
 // clang-format off
@@ -23,14 +23,27 @@ constexpr DirectiveKind kinds[] = {
     {Word::Balance, "balance", InBackend, Times::Once, Block::Never, 1, 1,
      "p2c | round_robin | least_request | random", "p2c",
      "How a server is chosen: the better of two random ones, in turn, the least busy, or any."},
-    {Word::Bind, "bind", InListener, Times::Many, Block::Never, 1, 1, "ADDRESS", "",
-     "An address to listen on: IP:PORT, [IPv6]:PORT or unix:/path."},
+    {Word::Bind, "bind", InListener, Times::Many, Block::Never, 1, 2, "ADDRESS [tls]", "",
+     "An address to listen on: IP:PORT, [IPv6]:PORT or unix:/path; with tls, clients speak TLS there."},
     {Word::Body, "body", InCheck, Times::Many, Block::Never, 2, 2, "contains TEXT | regex REGEX", "",
      "What the first 64k of an answer's body must contain."},
+    {Word::Ca, "ca", InBackendTls, Times::Once, Block::Never, 1, 1, "FILE | system", "system",
+     "The certificates of those who may vouch for servers, in PEM; system: the roots this machine trusts."},
+    {Word::Certificate, "certificate", InListenerTls, Times::Many, Block::Never, 2, 4,
+     "CHAIN KEY [ocsp FILE]", "",
+     "A certificate with those that lead to its root, and its key, in PEM; which one a client gets follows from the name it asks for, and from the kinds of keys it knows.  ocsp: an answer of its authority, in DER, for the client."},
+    {Word::Certificate, "certificate", InBackendTls, Times::Once, Block::Never, 2, 2, "CHAIN KEY", "",
+     "The certificate that weir shows to servers, and its key, in PEM."},
     {Word::Check, "check", InBackend, Times::Once, Block::May, 1, 3, "tcp | http [METHOD] PATH", "",
      "How the servers are checked; one that has not passed takes no traffic."},
     {Word::Chroot, "chroot", InMain, Times::Once, Block::Never, 1, 1, "DIRECTORY", "",
      "The directory that becomes the root of unprivileged processes."},
+    {Word::Ciphers, "ciphers", InListenerTls | InBackendTls, Times::Once, Block::Never, 1, any, "NAME ...",
+     "those with forward secrecy and AEAD",
+     "The ciphers that may be used, by their names in OpenSSL; those of TLS 1.3 begin with TLS_."},
+    {Word::ClientCa, "client_ca", InListenerTls, Times::Once, Block::Never, 1, 3,
+     "FILE [verify optional | required]", "",
+     "Asks clients for a certificate of one of these authorities, in PEM; optional: those without one are served too."},
     {Word::Close, "close", InRoute, Times::Once, Block::Never, 0, 0, "", "",
      "Action: closes the connection without an answer."},
     {Word::ConnectErrors, "connect_errors", InOutlier, Times::Once, Block::Never, 1, 1, "N | none", "3",
@@ -39,6 +52,8 @@ constexpr DirectiveKind kinds[] = {
      "From one check to the next while the server is down."},
     {Word::DrainDelay, "drain_delay", InMain, Times::Once, Block::Never, 1, 1, "TIME | none", "none",
      "How long readiness says no while everything is still served, before weir stops to accept."},
+    {Word::EarlyData, "early_data", InRoute, Times::Once, Block::Never, 1, 1, "on | off", "off",
+     "Whether requests that a trusted proxy marks with Early-Data: 1 are taken; otherwise they get 425 and come again."},
     {Word::Eject, "eject", InOutlier, Times::Once, Block::Never, 1, 1, "TIME", "30s",
      "How long an ejected server is left alone the first time; each further time twice as long."},
     {Word::ErrorLog, "error_log", InMain, Times::Once, Block::Never, 1, 3,
@@ -58,6 +73,9 @@ constexpr DirectiveKind kinds[] = {
      "The group of unprivileged processes; without it the user's."},
     {Word::Group, "group", InAdmin, Times::Once, Block::Never, 1, 1, "NAME", "",
      "The group that owns the socket."},
+    {Word::Groups, "groups", InListenerTls | InBackendTls, Times::Once, Block::Never, 1, any, "NAME ...",
+     "X25519 P-256 P-384",
+     "The groups for the exchange of keys, the preferred one first, by their names in OpenSSL."},
     {Word::Policy, "header", in_policies, Times::Many, Block::Never, 1, any,
      "set NAME TEXT | add NAME TEXT | remove NAME | none", "",
      "Changes a field of the request before it is forwarded; none clears what came from outside."},
@@ -103,6 +121,8 @@ constexpr DirectiveKind kinds[] = {
      "Requests on one client connection."},
     {Word::Metrics, "metrics", InRoute, Times::Once, Block::Never, 0, 0, "", "",
      "Action: answers with all counters in Prometheus' text format."},
+    {Word::MinVersion, "min_version", InListenerTls | InBackendTls, Times::Once, Block::Never, 1, 1,
+     "1.2 | 1.3", "1.2", "The lowest version of TLS that is spoken."},
     {Word::Mode, "mode", InAdmin, Times::Once, Block::Never, 1, 1, "OCTAL", "0600",
      "The permissions of the socket."},
     {Word::Nameserver, "nameserver", InMain, Times::Many, Block::Never, 1, 1, "IP[:PORT]", "/etc/resolv.conf",
@@ -113,6 +133,8 @@ constexpr DirectiveKind kinds[] = {
      "With less than this share of its weight usable, a backend uses all its servers."},
     {Word::PidFile, "pid_file", InMain, Times::Once, Block::Never, 1, 1, "PATH", "",
      "A file for the process id of the master process."},
+    {Word::Pin, "pin", InBackendTls, Times::Many, Block::Never, 1, 1, "BASE64", "",
+     "The SHA-256 of a public key that a server may have; with some, every other key is refused."},
     {Word::Port, "port", InCheck, Times::Once, Block::Never, 1, 1, "N", "",
      "The port to check, instead of the server's."},
     {Word::Protocol, "protocol", InBackend, Times::Once, Block::Never, 1, 1, "http/1.1", "http/1.1",
@@ -144,6 +166,9 @@ constexpr DirectiveKind kinds[] = {
     {Word::Server, "server", InBackend, Times::Many, Block::Never, 2, any,
      "NAME ADDRESS [weight N] [max_in_flight N | none] [backup]", "",
      "A server: IP:PORT, NAME:PORT or unix:/path; weight 0 to 1000; a backup serves when no other can."},
+    {Word::ServerName, "server_name", InBackendTls, Times::Once, Block::Never, 1, 1, "NAME",
+     "the server's own name or address",
+     "The name that servers are asked for and that must be in their certificate."},
     {Word::ShutdownTimeout, "shutdown_timeout", InMain, Times::Once, Block::Never, 1, 1, "TIME", "30s",
      "How long requests under way may take to end when weir is drained or stopped."},
     {Word::StallTimeout, "stall_timeout", InMain, Times::Once, Block::Never, 1, 1, "TIME | none", "5s",
@@ -154,17 +179,25 @@ constexpr DirectiveKind kinds[] = {
      "Where changes made at run time are kept; a second file, PATH.alt, lies next to it."},
     {Word::Status, "status", InOutlier, Times::Once, Block::Never, 1, 2, "STATUS,... [N] | none", "503 3",
      "So many answers with one of these in a row, over all workers, eject a server."},
+    {Word::Tickets, "tickets", InListenerTls, Times::Once, Block::Never, 1, 1, "on | off", "on",
+     "Whether clients may resume a session by a ticket; all workers share its keys, which change every few hours."},
     {Word::Timeout, "timeout", in_policies, Times::Many, Block::Never, 2, any,
      "NAME TIME | none [NAME TIME | none ...]", "",
      "Limits of time, by name."},
     {Word::Timeout, "timeout", InCheck, Times::Once, Block::Never, 1, 1, "TIME", "1s",
      "How long a check may take."},
+    {Word::Tls, "tls", InListener, Times::Once, Block::Must, 0, 0, "", "",
+     "Certificates for the addresses that are bound with tls, and what is asked of clients."},
+    {Word::Tls, "tls", InBackend, Times::Once, Block::May, 0, 0, "", "",
+     "Speaks TLS to the servers, and checks who they are."},
     {Word::TrustedProxies, "trusted_proxies", InMain, Times::Many, Block::Never, 1, any, "CIDR ...", "",
      "Peers whose X-Forwarded-For, -Proto, -Host and Forwarded are believed and kept."},
     {Word::UpgradeTimeout, "upgrade_timeout", InMain, Times::Once, Block::Never, 1, 1, "TIME", "30s",
      "How long the processes of another binary may take to come up, before the former one comes back."},
     {Word::User, "user", InMain, Times::Once, Block::Never, 1, 1, "NAME", "nobody when started as root",
      "The user of unprivileged processes."},
+    {Word::Verify, "verify", InBackendTls, Times::Once, Block::Never, 1, 1, "on | off", "on",
+     "Whether a server's certificate is checked; off lets anybody answer in its place."},
     {Word::Workers, "workers", InMain, Times::Once, Block::Never, 1, 1, "auto | N", "auto",
      "Processes that serve traffic, 1 to 64; auto means one per processor core."},
 };
@@ -174,6 +207,7 @@ constexpr TimeoutKind timeouts[] = {
     {"timeout connect", in_policies, &Limits::connect, "3s", "to connect to a server"},
     {"timeout first_byte", in_policies, &Limits::first_byte, "60s",
      "from the request sent to the first byte of the answer"},
+    {"timeout handshake", InListener, &Limits::handshake, "5s", "a client's TLS handshake"},
     {"timeout header", InListener, &Limits::header, "10s",
      "from the first byte of a request to the end of its head"},
     {"timeout idle", InListener, &Limits::idle, "60s", "between two requests of a client connection"},
@@ -192,7 +226,7 @@ std::span<const DirectiveKind> directive_kinds() { return kinds; }
 
 std::span<const TimeoutKind> timeout_kinds() { return timeouts; }
 
-const DirectiveKind* find_directive(std::string_view name, std::uint8_t contexts) {
+const DirectiveKind* find_directive(std::string_view name, std::uint16_t contexts) {
   for (const DirectiveKind& kind : kinds)
     if (kind.name == name && (kind.contexts & contexts) != 0) return &kind;
   return nullptr;
@@ -200,6 +234,7 @@ const DirectiveKind* find_directive(std::string_view name, std::uint8_t contexts
 
 Limits default_limits() {
   Limits limits;
+  limits.handshake = std::chrono::seconds(5);
   limits.header = std::chrono::seconds(10);
   limits.body = std::chrono::seconds(30);
   limits.send = std::chrono::seconds(30);

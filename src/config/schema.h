@@ -19,15 +19,18 @@
 namespace weir::config {
 
 /// Where a statement may stand; contexts of one row are or-ed.
-enum Context : std::uint8_t {
+enum Context : std::uint16_t {
   InMain = 1,
   InListener = 2,
   InBackend = 4,
   InRoute = 8,
   InCheck = 16,
   InOutlier = 32,
-  InAdmin = 64
+  InAdmin = 64,
+  InListenerTls = 128,
+  InBackendTls = 256
 };
+inline constexpr std::uint16_t any_context = 0xFFFF;
 
 enum class Word : std::uint8_t {
   AccessLog,
@@ -36,12 +39,17 @@ enum class Word : std::uint8_t {
   Balance,
   Bind,
   Body,
+  Ca,
+  Certificate,
   Check,
   Chroot,
+  Ciphers,
+  ClientCa,
   Close,
   ConnectErrors,
   Down,
   DrainDelay,
+  EarlyData,
   Eject,
   ErrorLog,
   Expect,
@@ -50,6 +58,7 @@ enum class Word : std::uint8_t {
   Fast,
   Forward,
   Group,
+  Groups,
   Header,
   Host,
   Include,
@@ -71,11 +80,13 @@ enum class Word : std::uint8_t {
   MaxQueue,
   MaxRequests,
   Metrics,
+  MinVersion,
   Mode,
   Nameserver,
   Outlier,
   Panic,
   PidFile,
+  Pin,
   Policy,
   Port,
   Protocol,
@@ -87,15 +98,19 @@ enum class Word : std::uint8_t {
   Rise,
   Route,
   Server,
+  ServerName,
   ShutdownTimeout,
   StallTimeout,
   StartDelay,
   StateFile,
   Status,
+  Tickets,
   Timeout,
+  Tls,
   TrustedProxies,
   UpgradeTimeout,
   User,
+  Verify,
   Workers
 };
 
@@ -110,7 +125,7 @@ struct DirectiveKind {
 
   Word word;
   std::string_view name;
-  std::uint8_t contexts;  ///< of Context
+  std::uint16_t contexts;  ///< of Context
   Times times;
   Block block;
   std::uint8_t least, most;    ///< number of values; `any` = no limit
@@ -123,12 +138,12 @@ struct DirectiveKind {
 std::span<const DirectiveKind> directive_kinds();
 
 /// The row for a name in a context, or null.
-const DirectiveKind* find_directive(std::string_view name, std::uint8_t contexts);
+const DirectiveKind* find_directive(std::string_view name, std::uint16_t contexts);
 
 /// One of the times of a `timeout` statement.
 struct TimeoutKind {
   std::string_view statement;  ///< "timeout first_byte"
-  std::uint8_t contexts;
+  std::uint16_t contexts;
   std::optional<Limit> Limits::*member;
   std::string_view otherwise;
   std::string_view help;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/source.h"
 
+#include "base/sha256.h"
 #include "base/text.h"
 
 #include <fcntl.h>
@@ -69,11 +70,18 @@ std::optional<std::string> variable_of_process(std::string_view name) {
   return std::string(value);
 }
 
+Result<Secret> read_secret(const std::string& path) {
+  Result<std::string> text = read_file(path);
+  if (!text) return text.error();
+  std::string hash = sha256_hex(*text);
+  return Secret{std::make_shared<const std::string>(std::move(*text)), std::move(hash)};
+}
+
 }  // namespace
 
 FileReader disk_reader() {
   const unsigned cores = std::thread::hardware_concurrency();
-  return {read_file, list_files, variable_of_process, std::clamp(cores, 1U, 64U)};
+  return {read_file, list_files, variable_of_process, std::clamp(cores, 1U, 64U), read_secret};
 }
 
 std::uint32_t Sources::add(SourceFile file) {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,6 +31,12 @@ struct SourceFile {
   std::string text;
 };
 
+/// What a file with a secret holds, and the SHA-256 of it in hex, which everybody may know.
+struct Secret {
+  std::shared_ptr<const std::string> text;  ///< null where it is not to be known
+  std::string hash;
+};
+
 /// Where texts come from.
 struct FileReader {
   /// The contents of a file.
@@ -40,6 +47,8 @@ struct FileReader {
   /// An environment variable.
   std::function<std::optional<std::string>(std::string_view name)> environment;
   std::uint32_t cores = 1;  ///< what `workers auto` means, 1–64
+  /// The contents of a file that holds a secret; empty where there are none.
+  std::function<Result<Secret>(const std::string& path)> secret{};
 };
 
 /// Reads the disk (regular files only) and the environment of this process.

@@ -23,13 +23,15 @@ constexpr DirectiveKind module_policy = {Word::Policy,
                                          "",
                                          ""};
 
-std::string_view context_name(std::uint8_t contexts) {
+std::string_view context_name(std::uint16_t contexts) {
   if (contexts & InMain) return "the main level of the file";
   if (contexts & InListener) return "a listener";
   if (contexts & InBackend) return "a backend";
   if (contexts & InCheck) return "a check";
   if (contexts & InOutlier) return "an outlier block";
   if (contexts & InAdmin) return "an admin block";
+  if (contexts & InListenerTls) return "the tls block of a listener";
+  if (contexts & InBackendTls) return "the tls block of a backend";
   return "a route";
 }
 
@@ -39,7 +41,7 @@ bool is_module_word(std::string_view word, const Scope& scope) {
 }
 
 void report_unknown(const Directive& directive, Context context, const Scope& scope) {
-  if (const DirectiveKind* elsewhere = find_directive(directive.word, 0xFF)) {
+  if (const DirectiveKind* elsewhere = find_directive(directive.word, any_context)) {
     scope.report.error(
         directive.at, concat(in_quotes(directive.word), " cannot stand in ", context_name(context)),
         concat("it belongs in ", context_name(elsewhere->contexts)));

@@ -21,6 +21,7 @@ namespace weir::config {
 struct Scope {
   Reporter& report;
   std::span<const FilterKind> filters;  ///< their words are directives wherever policies may stand
+  const FileReader& reader;             ///< for files that values name
 };
 
 using Visit = std::function<void(const DirectiveKind&, const Directive&)>;

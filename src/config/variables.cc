@@ -11,13 +11,18 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<VariableKind, 34> kinds = {{
+constexpr std::array<VariableKind, 42> kinds = {{
     {"attempts", Variable::Attempts, "how often a server was tried"},
     {"backend", Variable::Backend, "name of the backend; empty if none was chosen"},
     {"bytes_in", Variable::BytesIn, "bytes received from the client: head and body"},
     {"bytes_out", Variable::BytesOut, "bytes sent to the client: head and body"},
     {"client_addr", Variable::ClientAddr,
      "IP address of the client; behind trusted proxies the one they name"},
+    {"client_cert_fingerprint", Variable::ClientCertFingerprint,
+     "SHA-256 of the certificate that the client has shown, in hex; empty without one"},
+    {"client_cert_names", Variable::ClientCertNames,
+     "alternative names in it: DNS, mail, URI and IP, with commas in between"},
+    {"client_cert_subject", Variable::ClientCertSubject, "its subject, as in CN=alice,O=Example"},
     {"client_port", Variable::ClientPort, "TCP port of the client"},
     {"cookie_", Variable::Cookie, "value of the request's cookie NAME"},
     {"duration", Variable::Duration,
@@ -48,6 +53,12 @@ constexpr std::array<VariableKind, 34> kinds = {{
     {"t_queue", Variable::TimeQueue, "time spent waiting for a free server, in ms"},
     {"t_total", Variable::TimeTotal, "the same as duration"},
     {"time", Variable::Time, "when the request began: ISO 8601, UTC, with milliseconds"},
+    {"tls_alpn", Variable::TlsAlpn, "protocol agreed on with the client by ALPN"},
+    {"tls_cipher", Variable::TlsCipher, "cipher of the client's TLS connection"},
+    {"tls_resumed", Variable::TlsResumed,
+     "1 if the client has resumed a session, else 0; empty in the clear"},
+    {"tls_server_name", Variable::TlsServerName, "host name that the client has asked for by SNI"},
+    {"tls_version", Variable::TlsVersion, "as in TLSv1.3; empty in the clear"},
     {"user_agent", Variable::UserAgent, "the request's User-Agent field"},
     {"weir_version", Variable::WeirVersion, "version of weir"},
 }};

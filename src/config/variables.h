@@ -21,6 +21,9 @@ enum class Variable : std::uint8_t {
   BytesIn,
   BytesOut,
   ClientAddr,
+  ClientCertFingerprint,
+  ClientCertNames,
+  ClientCertSubject,
   ClientPort,
   Cookie,  ///< cookie_NAME
   Duration,
@@ -48,6 +51,11 @@ enum class Variable : std::uint8_t {
   TimeQueue,
   TimeTotal,
   Time,
+  TlsAlpn,
+  TlsCipher,
+  TlsResumed,
+  TlsServerName,
+  TlsVersion,
   UserAgent,
   WeirVersion
 };

@@ -26,6 +26,7 @@ enum class Failure : std::uint8_t {
   RequestExpectation,     ///< 417
   RequestHeaderTimeout,   ///< 408
   RequestBodyTimeout,     ///< 408
+  EarlyData,              ///< sent as early data, and not to be taken as such: 425
   RequestTimeout,         ///< the whole exchange took too long: 504
   DrainTimeout,           ///< the time of a drain was up before the answer: 503
   ClientGone,             ///< closed or reset before the answer; logged as 499
@@ -41,7 +42,10 @@ enum class Failure : std::uint8_t {
   ConnectTimeout,
   ConnectFailed,  ///< unreachable, no descriptors, no ports
   NameUnresolved,
-  ServerClosed,  ///< closed before a response byte
+  TlsProtocol,     ///< the handshake with the server failed
+  TlsCertificate,  ///< the server is not who it should be
+  TlsAlert,        ///< the server refused our handshake
+  ServerClosed,    ///< closed before a response byte
   ServerReset,
   ResponseSyntax,
   ResponseFraming,

@@ -21,9 +21,15 @@ TcpTransport::~TcpTransport() {
 
 void TcpTransport::adopt(int fd) { fd_ = fd; }
 
-int TcpTransport::release() {
-  watch_.stop();
-  return std::exchange(fd_, -1);
+void TcpTransport::take_over(TcpTransport& from) {
+  from.watch_.stop();
+  fd_ = std::exchange(from.fd_, -1);
+  queue_.take(from.queue_);
+  // A new watch tells again what holds.
+  readable_ = writable_ = true;
+  closed_ = from.closed_;
+  failed_ = from.failed_;
+  shut_down_ = from.shut_down_;
 }
 
 int TcpTransport::connect(const Address& to) {

@@ -22,9 +22,8 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
   /// Takes an accepted, connected, non-blocking descriptor.
   void adopt(int fd);
 
-  /// Lets go of the descriptor, which somebody else adopts: nothing is told of it any more, and nothing of
-  /// what was queued may be left.
-  int release();
+  /// Takes the connection out of another one, with what is queued and what is known of it.
+  void take_over(TcpTransport& from);
 
   /// Begins to connect and watches.  The first on_sent (or on_readable with an error) tells the
   /// outcome: ask `connect_result`.  Returns an errno if it failed at once, else 0.

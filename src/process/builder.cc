@@ -4,6 +4,7 @@
 #include <weir/log.h>
 
 #include "process/bundle_memory.h"
+#include "shm/ticket_keys.h"
 #include "upstream/numbering.h"
 
 #include <fcntl.h>
@@ -37,8 +38,9 @@ Result<void> make_pipe(Fd& out, Fd& in) {
 
 struct Builder::Job {
   std::uint64_t generation = 0;
-  std::string bundle;  ///< its bytes; empty: only take `snapshot` apart
-  Snapshot snapshot;   ///< the one before
+  std::string bundle;   ///< its bytes; empty: only take `snapshot` apart
+  std::string secrets;  ///< the same
+  Snapshot snapshot;    ///< the one before
   Result<Snapshot> built{Snapshot()};
 };
 
@@ -88,29 +90,33 @@ void Builder::work() {
     (void)!::write(done_in_.get(), &job, sizeof(job));
     if (::read(jobs_out_.get(), &job, sizeof(job)) != sizeof(job)) return;
     if (!job->bundle.empty())
-      job->built = build_of(identities_, job->generation, job->bundle, job->snapshot.get());
+      job->built =
+          build_of(segment_, job->generation, job->bundle, job->secrets, job->snapshot.get());
     job->snapshot.reset();
     // What it lay in, between what lives on, goes back: else each reload would leave its holes behind.
     if (job->bundle.empty()) ::malloc_trim(0);
   } while (true);
 }
 
-Result<Builder::Snapshot> Builder::build_here(const shm::Identities& identities,
-                                              std::uint64_t generation, int bundle,
+Result<Builder::Snapshot> Builder::build_here(const shm::Segment& segment, std::uint64_t generation,
+                                              int bundle, int secrets,
                                               const proxy::Snapshot* before) {
   auto bytes = bytes_of_sealed(bundle);
   if (!bytes) return bytes.error();
-  return build_of(identities, generation, *bytes, before);
+  auto hidden = bytes_of_sealed(secrets);
+  if (!hidden) return hidden.error();
+  return build_of(segment, generation, *bytes, *hidden, before);
 }
 
-Result<Builder::Snapshot> Builder::build_of(const shm::Identities& identities,
-                                            std::uint64_t generation, std::string_view bundle,
+Result<Builder::Snapshot> Builder::build_of(const shm::Segment& segment, std::uint64_t generation,
+                                            std::string_view bundle, std::string_view secrets,
                                             const proxy::Snapshot* before) {
-  auto config = load_bytes(bundle);
+  auto config = load_bytes(bundle, secrets);
   if (!config) return config.error();
-  if (auto numbered = upstream::take_numbers(**config, identities); !numbered)
+  if (auto numbered = upstream::take_numbers(**config, shm::Identities(segment)); !numbered)
     return numbered.error();
-  return proxy::Snapshot::build(std::move(*config), generation, before);
+  shm::TicketKeys tickets(segment);
+  return proxy::Snapshot::build(std::move(*config), generation, before, &tickets);
 }
 
 void Builder::watch(event::Loop& loop, Done done) {
@@ -120,14 +126,16 @@ void Builder::watch(event::Loop& loop, Done done) {
 
 void Builder::send(Job* job) { (void)!::write(jobs_in_.get(), &job, sizeof(job)); }
 
-void Builder::build(std::uint64_t generation, Fd bundle, Snapshot before) {
+void Builder::build(std::uint64_t generation, Fd bundle, Fd secrets, Snapshot before) {
   // Here, as the thread has no descriptors but its own.
   auto bytes = bytes_of_sealed(bundle.get());
   if (!bytes) return done_(generation, bytes.error());
-  send(new Job{generation, std::move(*bytes), std::move(before)});
+  auto hidden = bytes_of_sealed(secrets.get());
+  if (!hidden) return done_(generation, hidden.error());
+  send(new Job{generation, std::move(*bytes), std::move(*hidden), std::move(before)});
 }
 
-void Builder::dispose(Snapshot old) { send(new Job{0, {}, std::move(old)}); }
+void Builder::dispose(Snapshot old) { send(new Job{0, {}, {}, std::move(old)}); }
 
 void Builder::on_ready(event::Ready) noexcept {
   Job* read = nullptr;

@@ -25,7 +25,7 @@ class Builder final : private event::ReadyEvents {
  public:
   using Snapshot = std::shared_ptr<const proxy::Snapshot>;
 
-  explicit Builder(const shm::Segment& segment) : identities_(segment) {}
+  explicit Builder(const shm::Segment& segment) : segment_(segment) {}
   ~Builder();
 
   /// Starts the thread; returns when it runs.  Before the lockdown, whose filter then holds for both.
@@ -35,20 +35,21 @@ class Builder final : private event::ReadyEvents {
   using Done = std::function<void(std::uint64_t generation, Result<Snapshot> built)>;
   void watch(event::Loop& loop, Done done);
 
-  /// Makes the snapshot of a sealed bundle; `before` is the one whose parts may be taken over.
-  void build(std::uint64_t generation, Fd bundle, Snapshot before);
+  /// Makes the snapshot of a sealed bundle and its secrets; `before` is the one whose parts may be taken over.
+  void build(std::uint64_t generation, Fd bundle, Fd secrets, Snapshot before);
   /// Takes one apart, if nobody else holds it.
   void dispose(Snapshot old);
 
   /// The same in this thread: at the start there is nothing to hold up.
-  static Result<Snapshot> build_here(const shm::Identities& identities, std::uint64_t generation,
-                                     int bundle, const proxy::Snapshot* before);
+  static Result<Snapshot> build_here(const shm::Segment& segment, std::uint64_t generation,
+                                     int bundle, int secrets, const proxy::Snapshot* before);
 
  private:
   struct Job;
 
-  static Result<Snapshot> build_of(const shm::Identities& identities, std::uint64_t generation,
-                                   std::string_view bundle, const proxy::Snapshot* before);
+  static Result<Snapshot> build_of(const shm::Segment& segment, std::uint64_t generation,
+                                   std::string_view bundle, std::string_view secrets,
+                                   const proxy::Snapshot* before);
   static void* run(void* builder);
   void leave_descriptors();
   void work();
@@ -56,7 +57,7 @@ class Builder final : private event::ReadyEvents {
   void on_ready(event::Ready) noexcept override;
   const char* call_name() const noexcept override { return "builder"; }
 
-  shm::Identities identities_;
+  const shm::Segment& segment_;
   pthread_t thread_{};
   bool started_ = false;
   Fd jobs_in_, jobs_out_, done_in_, done_out_;

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace weir::process {
 
@@ -28,10 +30,6 @@ Result<Fd> seal_text(const char* name, std::string_view text) {
   return fd;
 }
 
-Result<Fd> seal_bundle(const config::Bundle& bundle) {
-  return seal_text("weir-bundle", config::serialise(bundle));
-}
-
 Result<std::string> bytes_of_sealed(int fd) {
   struct stat status;
   if (fstat(fd, &status) != 0)
@@ -42,23 +40,59 @@ Result<std::string> bytes_of_sealed(int fd) {
   return bytes;
 }
 
+namespace {
+
+// What checks over TLS show to servers.
+config::Secrets secrets_of_checks(const config::Config& config, const config::Secrets& secrets) {
+  config::Secrets some;
+  for (const config::Backend& backend : config.backends) {
+    if (!backend.check || !backend.tls || !backend.tls->certificate) continue;
+    auto found = secrets.find(backend.tls->certificate->key.path);
+    if (found != secrets.end()) some.insert(*found);
+  }
+  return some;
+}
+
+}  // namespace
+
+Result<Sealed> seal(const config::Bundle& bundle, const config::Secrets& secrets,
+                    const config::Config& config) {
+  auto everything = seal_text("weir-bundle", config::serialise(bundle));
+  if (!everything) return everything.error();
+  auto all = seal_text("weir-secrets", config::serialise(secrets));
+  if (!all) return all.error();
+  auto some = seal_text("weir-secrets", config::serialise(secrets_of_checks(config, secrets)));
+  if (!some) return some.error();
+  return Sealed{std::move(*everything), std::move(*all), std::move(*some)};
+}
+
 Result<config::Bundle> read_sealed(int fd) {
   auto bytes = bytes_of_sealed(fd);
   if (!bytes) return bytes.error();
   return config::parse_bundle(*bytes);
 }
 
-Result<std::unique_ptr<config::Config>> load_sealed(int fd) {
+Result<std::unique_ptr<config::Config>> load_sealed(int fd, int secrets) {
   auto bytes = bytes_of_sealed(fd);
   if (!bytes) return bytes.error();
-  return load_bytes(*bytes);
+  if (secrets < 0) return load_bytes(*bytes, {});
+  auto hidden = bytes_of_sealed(secrets);
+  if (!hidden) return hidden.error();
+  return load_bytes(*bytes, *hidden);
 }
 
-Result<std::unique_ptr<config::Config>> load_bytes(std::string_view bytes) {
+Result<std::unique_ptr<config::Config>> load_bytes(std::string_view bytes,
+                                                   std::string_view secrets) {
   auto bundle = config::parse_bundle(bytes);
   if (!bundle) return bundle.error();
+  config::Secrets known;
+  if (!secrets.empty()) {
+    auto parsed = config::parse_secrets(secrets);
+    if (!parsed) return parsed.error();
+    known = std::move(*parsed);
+  }
   config::Diagnostics diagnostics;
-  auto config = config::load_bundle(*bundle, filter::kinds(), diagnostics);
+  auto config = config::load_bundle(*bundle, filter::kinds(), diagnostics, &known);
   if (!config) return Error(Errc::Invalid, diagnostics.text());
   return std::make_unique<config::Config>(std::move(*config));
 }

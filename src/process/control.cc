@@ -16,7 +16,10 @@
 #include "process/log_port.h"
 #include "process/names.h"
 #include "process/privileges.h"
+#include "process/ticket_rotation.h"
 #include "shm/report.h"
+#include "tls/library.h"
+#include "upstream/backend.h"
 #include "upstream/ejector.h"
 #include "upstream/health.h"
 #include "upstream/numbering.h"
@@ -87,6 +90,7 @@ class Control final : private upstream::RegistryEvents,
         health_(loop, *this, seed()),
         ejector_(loop, registry_, segment),
         names_(loop, *view->config, registry_),
+        tickets_(loop, segment),
         state_log_(loop, registry_, *this),
         drains_(
             loop, segment, [this]() -> const config::Config& { return fleet_.config(); }, events_,
@@ -130,6 +134,7 @@ class Control final : private upstream::RegistryEvents,
     for (const config::Backend& backend : config().backends)
       for (std::uint32_t slot : registry_.servers(backend.number)) begin(slot);
     ejector_.resume();
+    tickets_.start();
     // Those whose wake-up a former control took without living to read them.
     ejector_.drain_notices();
     drains_.resume();
@@ -220,6 +225,7 @@ class Control final : private upstream::RegistryEvents,
 
   // New servers have begun by themselves; the others go on as they were unless their check is another.
   void change_checks(const config::Config& before) {
+    tls_.clear();
     std::map<std::uint32_t, const config::Backend*> known;
     for (const config::Backend& backend : before.backends) known[backend.number] = &backend;
     for (const config::Backend& now : config().backends) {
@@ -227,7 +233,9 @@ class Control final : private upstream::RegistryEvents,
       if (found == known.end()) continue;
       const auto& check = found->second->check;
       if (!check && !now.check) continue;
-      if (check && now.check && config::mean_the_same(*check, *now.check)) continue;
+      if (check && now.check && config::mean_the_same(*check, *now.check) &&
+          speak_the_same(*found->second, now))
+        continue;
       for (std::uint32_t slot : registry_.servers(now.number)) {
         if (checked_.erase(slot) > 0) health_.remove(slot);
         if (now.check) begin_checks(slot, *now.check);
@@ -249,6 +257,25 @@ class Control final : private upstream::RegistryEvents,
     if (backend && backend->check) begin_checks(slot, *backend->check);
   }
 
+  // Checks speak to a server as requests do.
+  upstream::Health::Secure secure(std::uint32_t slot) {
+    const config::Backend* backend = registry_.backend(registry_.row(slot).backend);
+    if (!backend || !backend->tls) return {};
+    auto& context = tls_[tls::ClientContext::key_of(*backend->tls)];
+    if (!context)
+      if (auto made = upstream::make_tls(*backend)) context = std::move(*made);
+    auto at = config::parse_endpoint(registry_.columns(slot).at);
+    bool named = at && at->kind != config::Endpoint::Kind::Unix;
+    return {context, named ? at->host : std::string()};
+  }
+
+  static bool speak_the_same(const config::Backend& a, const config::Backend& b) {
+    auto key = [](const config::Backend& backend) {
+      return backend.tls ? tls::ClientContext::key_of(*backend.tls) : std::string();
+    };
+    return key(a) == key(b);
+  }
+
   void begin_checks(std::uint32_t slot, const config::Check& check) {
     using Known = upstream::Health::Known;
     shm::Health health = registry_.columns(slot).health;
@@ -256,7 +283,7 @@ class Control final : private upstream::RegistryEvents,
                   : health == shm::Health::Down ? Known::Down
                                                 : Known::Nothing;
     health_.add(slot, check, upstream::from_shared(registry_.row(slot).address), known,
-                !registry_.columns(slot).runtime);
+                !registry_.columns(slot).runtime, secure(slot));
     checked_.insert(slot);
   }
 
@@ -391,6 +418,7 @@ class Control final : private upstream::RegistryEvents,
   upstream::Health health_;
   upstream::Ejector ejector_;
   Names names_;
+  TicketRotation tickets_;
   mutable admin::StateLog state_log_;
   admin::Drains drains_;
   admin::Fleet fleet_;
@@ -401,6 +429,7 @@ class Control final : private upstream::RegistryEvents,
   event::Watch waker_;
   View former_;  ///< while the next one settles
   std::set<std::uint32_t> checked_;
+  std::map<std::string, std::shared_ptr<const tls::ClientContext>> tls_;  ///< for checks, by key
   std::vector<std::uint32_t> added_, moved_;
   std::string state_[2], carried_;
   std::uint64_t last_record_ = 0;  ///< position in the log ring behind it
@@ -432,13 +461,15 @@ class Orders final : private event::ReadyEvents {
 };
 
 Result<void> run(net::Channel& channel, Setup& setup, shm::Segment& segment) {
-  auto view = Judge::compile(setup.bundle.get(), setup.generation, segment, {});
+  auto view =
+      Judge::compile(setup.bundle.get(), setup.secrets.get(), setup.generation, segment, {});
   if (!view) return view.error();
   LogPort log_port(setup, segment);
   event::Loop loop;
   leave_last_words(loop, shm::BlackBox::of_control(segment), write_errand);
   Control control(loop, channel, setup, segment, std::move(*view), log_port);
   control.prepare();
+  tls::initialise();
   if (auto locked = lock_down(setup); !locked) return locked;
   Orders orders(loop, channel, control);
   control.start();

@@ -128,6 +128,10 @@ class Reader {
       Past& past = past_.emplace_back();
       past.entry.bundle = take_fd(value);
       past.entry.about = read_about(value);
+    } else if (name == "secrets" && !past_.empty()) {
+      past_.back().entry.secrets = take_fd(value);
+    } else if (name == "check_secrets" && !past_.empty()) {
+      past_.back().entry.check_secrets = take_fd(value);
     } else if (name == "socket") {
       ListeningSocket socket;
       socket.fd = take_fd(value);
@@ -207,6 +211,8 @@ HandoverText::HandoverText(const Given& given) : text_(first_line) {
   for (const History::Entry& past : assets.history.entries()) {
     descriptors_.push_back(past.bundle.get());
     add("past", concat(std::to_string(past.bundle.get()), " ", write_about(past.about)));
+    if (past.secrets.is_open()) add_descriptor("secrets", past.secrets.get());
+    if (past.check_secrets.is_open()) add_descriptor("check_secrets", past.check_secrets.get());
     add_lines("past_plan", write_plan(past.plan));
   }
   add_lines("plan", write_plan(assets.plan));

@@ -33,6 +33,7 @@ class History {
     About about;
     Plan plan;
     Fd bundle;
+    Fd secrets{}, check_secrets{};  ///< for workers; for control
   };
 
   void add(Entry entry);

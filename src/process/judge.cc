@@ -48,11 +48,11 @@ Judge::Judge(JudgeHost& host, event::Loop& loop, net::Channel& channel, const sh
 }
 
 Result<std::shared_ptr<const admin::View>> Judge::compile(
-    int bundle, std::uint64_t generation, const shm::Segment& segment,
+    int bundle, int secrets, std::uint64_t generation, const shm::Segment& segment,
     std::span<const config::Config* const> in_use) {
   auto files = read_sealed(bundle);
   if (!files) return files.error();
-  auto config = load_sealed(bundle);
+  auto config = load_sealed(bundle, secrets);
   if (!config) return config.error();
   shm::Identities identities(segment);
   shm::Counters counters(segment, 0);
@@ -188,8 +188,8 @@ void Judge::on_candidate(net::Message& message) {
   current_ = ticket != 0 && ticket == asked_.ticket ? asked_ : Order{};
   report_ = {};
   if (!said.empty()) report_.notes.emplace_back(said);
-  if (message.descriptors.size() != 1) return refuse("failed", "no bundle came");
-  auto examined = examine(std::move(message.descriptors[0]), about);
+  if (message.descriptors.size() != 2) return refuse("failed", "no bundle came");
+  auto examined = examine(std::move(message.descriptors[0]), message.descriptors[1].get(), about);
   if (!examined) return refuse("refused", examined.error().text());
   if (current_.only_plan) return refuse("", changes_text(report_.changes.size()));
   if (next_->bundle_hash == fleet_.view->bundle_hash)
@@ -198,9 +198,9 @@ void Judge::on_candidate(net::Message& message) {
   (void)channel_.send(MessageType::Prepare);
 }
 
-Result<void> Judge::examine(Fd bundle, const About& about) {
+Result<void> Judge::examine(Fd bundle, int secrets, const About& about) {
   const config::Config* in_use[] = {fleet_.view->config.get()};
-  auto view = compile(bundle.get(), about.number, segment_, in_use);
+  auto view = compile(bundle.get(), secrets, about.number, segment_, in_use);
   if (!view) return view.error();
   report_.changes = config::diff(*fleet_.view->config, *(*view)->config);
   for (std::string& note : upstream::drift(fleet_.registry))

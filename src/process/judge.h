@@ -44,7 +44,7 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
 
   /// Compiles a sealed bundle for control's own use, its numbers given or looked up.
   static Result<std::shared_ptr<const admin::View>> compile(
-      int bundle, std::uint64_t generation, const shm::Segment& segment,
+      int bundle, int secrets, std::uint64_t generation, const shm::Segment& segment,
       std::span<const config::Config* const> in_use);
 
   /// Goes on waiting for a confirmation that a former control waited for.
@@ -89,7 +89,7 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
   void on_upgrading(const net::Message& message);
   void on_refused(const net::Message& message);
   void on_candidate(net::Message& message);
-  Result<void> examine(Fd bundle, const About& about);
+  Result<void> examine(Fd bundle, int secrets, const About& about);
   void refuse(const std::string& code, const std::string& why);
   void commit();
   void settled();

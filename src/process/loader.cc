@@ -11,8 +11,10 @@
 #include "process/reach.h"
 #include "proxy/route_policy.h"
 #include "proxy/route_table.h"
+#include "tls/certificate.h"
 
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -27,12 +29,29 @@ constexpr rlim_t memory_cap = rlim_t{2} << 30;
 
 constexpr std::size_t most_said = std::size_t{64} << 10;  // of diagnostics, in one message
 
+// Whether certificates, keys and names of OpenSSL are good.
+void check_tls(const config::Config& config, config::Diagnostics& diagnostics) {
+  for (tls::Finding& finding : tls::check(config, ::time(nullptr))) {
+    config::Diagnostic diagnostic;
+    diagnostic.severity = finding.is_error ? config::Severity::Error : config::Severity::Warning;
+    diagnostic.place = config.files[finding.place.file] + ":" + std::to_string(finding.place.line) +
+                       ":" + std::to_string(finding.place.column);
+    diagnostic.message = std::move(finding.text);
+    diagnostic.hint = std::move(finding.hint);
+    diagnostic.at = finding.place;
+    diagnostics.add(std::move(diagnostic));
+  }
+}
+
 // Loads and compiles; nothing if there are errors.  `said` is what the operator is to read.
 std::optional<config::Config> load(const std::string& path, const config::FileReader& reader,
-                                   config::Bundle& bundle, std::string& said) {
+                                   config::Bundle& bundle, config::Secrets& secrets,
+                                   std::string& said) {
   config::Diagnostics diagnostics;
-  auto config =
-      config::load(path, config::recording_reader(reader, bundle), filter::kinds(), diagnostics);
+  auto config = config::load(path, config::recording_reader(reader, bundle, secrets),
+                             filter::kinds(), diagnostics);
+  if (config) check_tls(*config, diagnostics);
+  diagnostics.sort();
   said = diagnostics.text();
   if (!config || diagnostics.has_errors()) return std::nullopt;
   if (auto compiled = compile(*config); !compiled) {
@@ -45,7 +64,8 @@ std::optional<config::Config> load(const std::string& path, const config::FileRe
 std::optional<config::Config> load_aloud(const std::string& path) {
   std::string said;
   config::Bundle bundle;
-  auto config = load(path, config::disk_reader(), bundle, said);
+  config::Secrets secrets;
+  auto config = load(path, config::disk_reader(), bundle, secrets, said);
   std::fputs(said.c_str(), stderr);
   return config;
 }
@@ -96,8 +116,9 @@ int run_loader(net::Channel channel, const std::string& start_path) {
     reader = handed_over(*order, path);
   }
   config::Bundle bundle;
+  config::Secrets secrets;
   std::string said;
-  auto config = load(path, reader, bundle, said);
+  auto config = load(path, reader, bundle, secrets, said);
   if (said.size() > most_said) said.replace(most_said, std::string::npos, "...\n");
   if (!said.empty()) (void)channel.send(net::MessageType::Diagnostics, said);
   if (!config) {
@@ -105,13 +126,16 @@ int run_loader(net::Channel channel, const std::string& start_path) {
     return 1;
   }
   auto plan = make_plan(*config);
-  auto sealed = seal_bundle(bundle);
+  auto sealed = seal(bundle, secrets, *config);
   if (!plan || !sealed) {
     (void)channel.send(net::MessageType::Failed,
                        plan ? sealed.error().text() : plan.error().text());
     return 1;
   }
-  return channel.send(net::MessageType::Plan, write_plan(*plan), {sealed->get()}) ? 0 : 1;
+  return channel.send(net::MessageType::Plan, write_plan(*plan),
+                      {sealed->bundle.get(), sealed->secrets.get(), sealed->check_secrets.get()})
+             ? 0
+             : 1;
 }
 
 int check_configuration(const std::string& path) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/reach.h"
 
+#include "base/sha256.h"
 #include "base/text.h"
+#include "config/tls_block.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -92,8 +95,17 @@ std::string directory_of(const std::string& path) {
 config::FileReader confined_reader(const std::string& directory, const std::string& name, Fd main) {
   config::FileReader reader = config::disk_reader();
   auto file = std::make_shared<Fd>(std::move(main));
-  reader.read = [=](const std::string& path) {
+  reader.read = [=, disk = reader.read](const std::string& path) {
+    // The roots that everybody trusts are no secret.
+    const auto roots = config::system_root_files();
+    if (std::find(roots.begin(), roots.end(), path) != roots.end()) return disk(path);
     return path == name ? read_all(file->get()) : read_beneath(directory, path);
+  };
+  reader.secret = [=](const std::string& path) -> Result<config::Secret> {
+    Result<std::string> text = read_beneath(directory, path);
+    if (!text) return text.error();
+    std::string hash = sha256_hex(*text);
+    return config::Secret{std::make_shared<const std::string>(std::move(*text)), std::move(hash)};
   };
   reader.list = [=, disk = reader.list](const std::string& pattern) {
     // Of what is outside nothing is said but that.

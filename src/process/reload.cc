@@ -48,11 +48,10 @@ Child* Reload::control() {
   return nullptr;
 }
 
-void Reload::tell_control(MessageType type, const std::string& bytes, int fd) {
+void Reload::tell_control(MessageType type, const std::string& bytes,
+                          const std::vector<int>& descriptors) {
   Child* child = control();
   if (!child) return;
-  std::vector<int> descriptors;
-  if (fd >= 0) descriptors.push_back(fd);
   if (auto sent = child->channel.send(type, bytes, descriptors); !sent)
     log(Level::Error, "control: ", sent.error().text());
 }
@@ -88,7 +87,9 @@ void Reload::begin(std::string_view order, Fd file) {
     auto number = to_number<std::uint64_t>(how.substr(9));
     const History::Entry* past = number ? assets_.history.find(*number) : nullptr;
     if (!past) return refuse("generation " + std::string(how.substr(9)) + " is not kept");
-    return judge(duplicate(past->bundle), write_plan(past->plan), {});
+    return judge(
+        {duplicate(past->bundle), duplicate(past->secrets), duplicate(past->check_secrets)},
+        write_plan(past->plan), {});
   }
   host_.on_reloading(true);
   enter(Step::Loading, load_limit_us);
@@ -117,8 +118,10 @@ void Reload::on_loader() {
   }
   loader_.channel.close();
   if (step_ != Step::Loading) return;
-  if (message->type == MessageType::Plan && message->descriptors.size() == 1)
-    return judge(std::move(message->descriptors[0]), message->bytes, diagnostics_);
+  if (message->type == MessageType::Plan && message->descriptors.size() == 3)
+    return judge({std::move(message->descriptors[0]), std::move(message->descriptors[1]),
+                  std::move(message->descriptors[2])},
+                 message->bytes, diagnostics_);
   log(Level::Error, "reload: ", diagnostics_.empty() ? message->bytes : diagnostics_);
   refuse(diagnostics_.empty() ? message->bytes : message->bytes + "\n" + diagnostics_);
 }
@@ -131,7 +134,7 @@ void Reload::on_exit(pid_t pid) {
 
 // ---- Judge -------------------------------------------------------------------------------------
 
-void Reload::judge(Fd bundle, const std::string& plan, const std::string& diagnostics) {
+void Reload::judge(Sealed sealed, const std::string& plan, const std::string& diagnostics) {
   auto parsed = read_plan(plan);
   if (!parsed) return refuse(parsed.error().text());
   if (!control()) return refuse("control is not running");
@@ -139,10 +142,13 @@ void Reload::judge(Fd bundle, const std::string& plan, const std::string& diagno
     if (auto may = check_reach(assets_.plan, *parsed, directory_of(path_)); !may)
       return refuse(may.error().text());
   next_.plan = std::move(*parsed);
-  next_.bundle = std::move(bundle);
+  next_.bundle = std::move(sealed.bundle);
+  next_.secrets = std::move(sealed.secrets);
+  next_.check_secrets = std::move(sealed.check_secrets);
   enter(Step::Judging, judge_limit_us);
   tell_control(MessageType::Candidate,
-               ticket_ + "\t" + write_about(next_.about) + "\n" + diagnostics, next_.bundle.get());
+               ticket_ + "\t" + write_about(next_.about) + "\n" + diagnostics,
+               {next_.bundle.get(), next_.check_secrets.get()});
 }
 
 void Reload::on_control(net::Message& message) {
@@ -210,6 +216,7 @@ bool Reload::prepare(Child& child) {
   setup.generation = next_.about.number;
   setup.plan = next_.plan;
   setup.bundle = duplicate(next_.bundle);
+  setup.secrets = duplicate(next_.secrets);
   for (const ListeningSocket& socket : new_sockets_)
     setup.sockets.push_back({duplicate(socket.fd), socket.slot, socket.address});
   if (auto sent = send_setup(child.channel, setup, MessageType::Prepare); !sent) {

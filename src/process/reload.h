@@ -13,6 +13,7 @@
 // configuration as it was.  After it nothing can fail: who is started anew gets the new one.
 #pragma once
 
+#include "process/bundle_memory.h"
 #include "process/child.h"
 #include "process/replacements.h"
 #include "process/start.h"
@@ -81,7 +82,7 @@ class Reload {
 
   void begin(std::string_view order, Fd file);
   Result<void> start_loader(std::string_view name, const Fd& file);
-  void judge(Fd bundle, const std::string& plan, const std::string& diagnostics);
+  void judge(Sealed sealed, const std::string& plan, const std::string& diagnostics);
   void prepare();
   bool prepare(Child& child);
   Result<void> acquire();
@@ -91,7 +92,8 @@ class Reload {
   void look_if_settled();
   void settled();
   void enter(Step step, std::uint64_t limit_us);
-  void tell_control(net::MessageType type, const std::string& bytes, int fd = -1);
+  void tell_control(net::MessageType type, const std::string& bytes,
+                    const std::vector<int>& descriptors = {});
   Child* control();
   void rest();
 

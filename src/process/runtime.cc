@@ -38,7 +38,8 @@ Runtime::Runtime(event::Loop& loop, Setup& setup, const shm::Segment& segment, L
       notices_(segment, setup.index),
       report_(segment, setup.index),
       generation_(segment),
-      sharing_{in_flight_, outliers_, *this, setup.index, setup.incarnation, setup.plan.workers},
+      sharing_{in_flight_,        outliers_,          *this,    setup.index,
+               setup.incarnation, setup.plan.workers, &servers_},
       outbox_(loop),
       read_buffer_(new char[read_buffer_bytes]),
       net_{loop, outbox_, {read_buffer_.get(), read_buffer_bytes}},
@@ -79,7 +80,7 @@ void Runtime::prepare(Setup next, Ready ready) {
   prepared_ready_ = std::move(ready);
   next_plan_ = std::move(next.plan);
   for (ListeningSocket& socket : next.sockets) sockets_.push_back({std::move(socket)});
-  builder_.build(preparing_, std::move(next.bundle), context_.snapshot);
+  builder_.build(preparing_, std::move(next.bundle), std::move(next.secrets), context_.snapshot);
 }
 
 void Runtime::built(std::uint64_t generation, Result<Snapshot> snapshot) {
@@ -195,7 +196,7 @@ void Runtime::update_slots() {
     if (wanted == slot.watched_by) continue;
     if (slot.watched_by) slot.watched_by->stop_accepting(slot.socket.fd.get());
     slot.watched_by = wanted;
-    if (wanted) wanted->accept_on(slot.socket.fd.get());
+    if (wanted) wanted->accept_on(slot.socket.fd.get(), slot.socket.address);
   }
 }
 

@@ -13,7 +13,8 @@ struct Header {
   Role role;
   std::uint32_t index, incarnation;
   std::uint64_t generation;
-  std::uint32_t descriptors, has_shared, has_bundle, has_error_log, has_access_log, has_carried;
+  std::uint32_t descriptors, has_shared, has_bundle, has_secrets, has_error_log, has_access_log,
+      has_carried;
   std::uint32_t wakers, sockets, admin, state, history;
 };
 
@@ -43,8 +44,8 @@ const char* role_name(Role role) {
 
 Result<void> send_setup(net::Channel& channel, const Setup& setup, net::MessageType type) {
   std::vector<int> all;
-  for (const Fd* one :
-       {&setup.shared, &setup.bundle, &setup.error_log, &setup.access_log, &setup.carried})
+  for (const Fd* one : {&setup.shared, &setup.bundle, &setup.secrets, &setup.error_log,
+                        &setup.access_log, &setup.carried})
     if (one->is_open()) all.push_back(one->get());
   for (const std::vector<Fd>* some : {&setup.wakers, &setup.admin, &setup.state})
     for (const Fd& fd : *some) all.push_back(fd.get());
@@ -64,6 +65,7 @@ Result<void> send_setup(net::Channel& channel, const Setup& setup, net::MessageT
                 count_of(all.size()),
                 setup.shared.is_open(),
                 setup.bundle.is_open(),
+                setup.secrets.is_open(),
                 setup.error_log.is_open(),
                 setup.access_log.is_open(),
                 setup.carried.is_open(),
@@ -112,6 +114,7 @@ Result<Setup> receive_setup(net::Channel& channel, const net::Message& first) {
   std::size_t next = 0;
   if (header.has_shared) setup.shared = std::move(all[next++]);
   if (header.has_bundle) setup.bundle = std::move(all[next++]);
+  if (header.has_secrets) setup.secrets = std::move(all[next++]);
   if (header.has_error_log) setup.error_log = std::move(all[next++]);
   if (header.has_access_log) setup.access_log = std::move(all[next++]);
   if (header.has_carried) setup.carried = std::move(all[next++]);

@@ -51,6 +51,7 @@ struct Setup {
   std::uint64_t generation = 1;   ///< which the plan and the bundle are of
   Plan plan;
   Fd shared, bundle;
+  Fd secrets;              ///< workers all of them, control those of checks, others none
   std::vector<Fd> wakers;  ///< eventfds; see WakerOf
   std::vector<ListeningSocket> sockets;
   Fd error_log, access_log;             ///< writer only; closed if there is none

@@ -52,14 +52,16 @@ Result<void> load(const std::string& path, Assets& assets) {
   int status;
   (void)::waitpid(loader.pid, &status, 0);
   if (!message) return Error(Errc::System, path + ": the loader died");
-  if (message->type != net::MessageType::Plan || message->descriptors.size() != 1)
+  if (message->type != net::MessageType::Plan || message->descriptors.size() != 3)
     return Error(Errc::Invalid, message->bytes);
   auto plan = read_plan(message->bytes);
   if (!plan) return plan.error();
   assets.plan = *plan;
   assets.history.add({{1, wall_clock_us(), "start", "load"},
                       std::move(*plan),
-                      std::move(message->descriptors[0])});
+                      std::move(message->descriptors[0]),
+                      std::move(message->descriptors[1]),
+                      std::move(message->descriptors[2])});
   return {};
 }
 
@@ -119,6 +121,9 @@ Setup Assets::setup_of(Role role) const {
   setup.bundle = copy(history.present().bundle.get());
   setup.generation = history.present().about.number;
   for (const Fd& waker : wakers) setup.wakers.push_back(copy(waker.get()));
+  const History::Entry& present = history.present();
+  if (role == Role::Worker) setup.secrets = copy(present.secrets.get());
+  if (role == Role::Control) setup.secrets = copy(present.check_secrets.get());
   if (role == Role::Worker)
     for (const ListeningSocket& socket : sockets)
       setup.sockets.push_back({copy(socket.fd.get()), socket.slot, socket.address});

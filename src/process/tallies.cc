@@ -77,6 +77,17 @@ void Tallies::count_abuse(http::H2Abuse kind) {
              1);
 }
 
+void Tallies::count_handshake(const tls::Transport& transport) {
+  using shm::Count;
+  if (transport.failure() != tls::Failure::None) {
+    auto first = static_cast<unsigned>(Count::HandshakesClosed);
+    auto nth = static_cast<unsigned>(transport.failure()) - 1;
+    return state_.add(static_cast<Count>(first + nth), 1);
+  }
+  state_.add(Count::Handshakes, 1);
+  if (transport.is_resumed()) state_.add(Count::HandshakesResumed, 1);
+}
+
 void Tallies::count_connection(int change) {
   if (change > 0) state_.add(shm::Count::ClientsAccepted, 1);
   clients_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(change));

@@ -34,6 +34,7 @@ class Tallies final : public proxy::Journal {
   void count(const proxy::Record& record) override;
   void count_attempt(std::uint32_t slot, bool connected) override;
   void count_abuse(http::H2Abuse kind) override;
+  void count_handshake(const tls::Transport& transport) override;
   void count_connection(int change) override;
   void count_for(shm::Of kind, std::uint32_t number, const proxy::Record& record);
 

@@ -6,6 +6,7 @@
 #include "process/runtime.h"
 #include "proxy/last_words.h"
 #include "shm/worker_state.h"
+#include "tls/library.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -68,8 +69,9 @@ Result<void> work(net::Channel& channel, Setup& setup, shm::Segment& segment) {
   loop.publish_turn(state.turn());
   leave_last_words(loop, shm::BlackBox(segment, setup.index), proxy::write_last_words);
   Builder builder(segment);
-  auto first =
-      Builder::build_here(shm::Identities(segment), setup.generation, setup.bundle.get(), nullptr);
+  tls::initialise();
+  auto first = Builder::build_here(segment, setup.generation, setup.bundle.get(),
+                                   setup.secrets.get(), nullptr);
   if (!first) return first.error();
   Runtime runtime(loop, setup, segment, log_port, builder);
   if (auto dropped = drop_rights(setup); !dropped) return dropped;

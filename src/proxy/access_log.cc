@@ -69,7 +69,15 @@ void AccessLog::write_json(const Record& record) {
       {",\"referer\":", Variable::Referer, false},
       {",\"request_id\":", Variable::RequestId, false},
   };
-  for (const Item& item : items) {
+  static constexpr Item tls_items[] = {
+      {",\"tls_version\":", Variable::TlsVersion, false},
+      {",\"tls_cipher\":", Variable::TlsCipher, false},
+      {",\"tls_server_name\":", Variable::TlsServerName, false},
+      {",\"tls_alpn\":", Variable::TlsAlpn, false},
+      {",\"tls_resumed\":", Variable::TlsResumed, true},
+      {",\"client_cert_subject\":", Variable::ClientCertSubject, false},
+  };
+  auto write = [&](const Item& item) {
     line_ += item.name;
     std::string_view text = value(item.variable, record);
     if (item.is_number) {
@@ -79,7 +87,10 @@ void AccessLog::write_json(const Record& record) {
       append_json(line_, text);
       line_ += '"';
     }
-  }
+  };
+  for (const Item& item : items) write(item);
+  if (record.tls)
+    for (const Item& item : tls_items) write(item);
   if (record.h2_stream != 0) {
     line_ += ",\"h2_stream\":";
     append_number(line_, record.h2_stream);

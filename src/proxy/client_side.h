@@ -8,6 +8,7 @@
 #include "net/address.h"
 #include "net/transport.h"
 #include "proxy/listener.h"
+#include "tls/transport.h"
 
 #include <span>
 
@@ -21,6 +22,8 @@ class Client : public event::Subject {
   Listener& listener() { return listener_; }
   const Listener& listener() const { return listener_; }
   const net::Address& peer() const { return peer_; }
+  /// Of an established TLS connection; null in the clear.
+  virtual const tls::Transport* tls() const { return nullptr; }
   /// The present request; null if it is none in particular.
   virtual const Stream* stream() const { return nullptr; }
 

@@ -10,6 +10,7 @@
 #include "proxy/record.h"
 #include "proxy/snapshot.h"
 #include "shm/quarantine.h"
+#include "tls/transport.h"
 #include "upstream/backend.h"
 
 #include <memory>
@@ -35,6 +36,8 @@ class Journal {
   virtual void count_attempt(std::uint32_t slot, bool connected) = 0;
   /// A client did too much of something; its connection ends.
   virtual void count_abuse(http::H2Abuse kind) = 0;
+  /// A client's TLS handshake has ended, well or not.
+  virtual void count_handshake(const tls::Transport& transport) = 0;
   /// A client connection was opened (+1) or closed (-1).
   virtual void count_connection(int change) = 0;
 };

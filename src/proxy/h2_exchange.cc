@@ -77,6 +77,8 @@ void H2Exchange::on_end(const Headers& trailers) {
   arm();
 }
 
+const tls::Transport* H2Exchange::tls() const { return session_.tls(); }
+
 void H2Exchange::refuse(http::Failure failure) {
   event::About about(context_.net.loop, *this);
   phase_ = Phase::Request;

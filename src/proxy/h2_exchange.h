@@ -36,6 +36,8 @@ class H2Exchange final : public Pooled<H2Exchange>,
   void die();
   void describe(shm::SessionRow& row, std::uint64_t now) const { stream_.describe(row, now); }
 
+  const tls::Transport* tls() const override;
+
   // For the codec: the request.
   Arena& arena() override { return stream_.arena(); }
   void on_head(MessageHead& head) override;

@@ -28,7 +28,7 @@ std::uint64_t with_jitter(std::uint64_t number, Random& random) {
 }  // namespace
 
 H2Session::H2Session(Context& context, Listener& listener,
-                     std::unique_ptr<net::Transport> transport, const net::Address& peer,
+                     ClientTransport transport, const net::Address& peer,
                      std::uint64_t opened)
     : Client(listener, peer_),
       context_(context),

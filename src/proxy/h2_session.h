@@ -13,6 +13,7 @@
 #include "http/h2_codec.h"
 #include "proxy/client_connection.h"
 #include "proxy/client_side.h"
+#include "proxy/client_transport.h"
 
 #include <memory>
 
@@ -29,13 +30,14 @@ class H2Session final : public Pooled<H2Session>,
                         private event::TaskEvents {
  public:
   /// Takes the place of who has counted the client (Listener::count_client) and owned the transport.
-  H2Session(Context& context, Listener& listener, std::unique_ptr<net::Transport> transport,
+  H2Session(Context& context, Listener& listener, ClientTransport transport,
             const net::Address& peer, std::uint64_t opened);
   ~H2Session() override;
 
   /// Understands what was read before, and what else there is.
   void start(std::span<char> read);
 
+  const tls::Transport* tls() const override { return transport_.tls(); }
   http::H2Codec& codec() { return codec_; }
   /// Frames are made at the end of the turn; until then there is nothing to gather.
   Gather& no_gather();
@@ -92,7 +94,7 @@ class H2Session final : public Pooled<H2Session>,
   void arm();
 
   Context& context_;
-  std::unique_ptr<net::Transport> transport_;
+  ClientTransport transport_;
   http::H2Codec codec_;
   mutable List<H2Exchange> exchanges_;
   event::Deadline deadline_;

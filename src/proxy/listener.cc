@@ -29,7 +29,8 @@ constexpr std::uint64_t pause_us = 100'000;     // without descriptors, until we
 
 /// One listening socket and its watch; its events lead back here.
 struct Listener::Socket final : private event::ReadyEvents {
-  Socket(Listener& owner, int socket) : listener(owner), fd(socket) {}
+  Socket(Listener& owner, int socket, std::string at)
+      : listener(owner), fd(socket), address(std::move(at)) {}
 
   void watch() {
     if (!ready.is_started() && !shut)
@@ -40,7 +41,9 @@ struct Listener::Socket final : private event::ReadyEvents {
 
   Listener& listener;
   int fd;
-  Fd owned;  ///< once it was let go of
+  Fd owned;             ///< once it was let go of
+  std::string address;  ///< as in the configuration
+  bool tls = false;     ///< clients speak TLS there
   event::Watch ready;
   std::uint64_t narrowed_at = 0;  ///< since when nobody new is let in; 0 = clients are welcome
   bool shut = false;
@@ -58,14 +61,23 @@ void Listener::adopt(std::shared_ptr<const Rules> rules) {
   rules_ = std::move(rules);
   limits_ = rules_->limits();
   timeouts_ = rules_->timeouts();
+  for (const auto& socket : sockets_) note_tls(*socket);
+}
+
+void Listener::note_tls(Socket& socket) const {
+  const auto& binds = rules_->listener().binds;
+  socket.tls = std::any_of(binds.begin(), binds.end(), [&](const config::Bind& bind) {
+    return bind.tls && bind.at.text == socket.address;
+  });
 }
 
 Listener::~Listener() {
   while (ClientConnection* client = all_.pop_front()) delete client;
 }
 
-void Listener::accept_on(int fd) {
-  sockets_.push_back(std::make_unique<Socket>(*this, fd));
+void Listener::accept_on(int fd, const std::string& address) {
+  sockets_.push_back(std::make_unique<Socket>(*this, fd, address));
+  note_tls(*sockets_.back());
   // Whoever watched it before may have died in the middle of closing or opening it.
   if (gates_closed_)
     close_gates();
@@ -104,7 +116,7 @@ bool Listener::accept_from(Socket& socket) {
     if (fd >= 0) {
       // A Unix client chooses the name of its socket: logs and servers are not to believe it.
       if (peer.sun_family == AF_UNIX) size = sizeof(sa_family_t);
-      start_session(fd, net::Address::from(reinterpret_cast<sockaddr*>(&peer), size));
+      start_session(fd, net::Address::from(reinterpret_cast<sockaddr*>(&peer), size), socket.tls);
       continue;
     }
     int error = errno;
@@ -119,7 +131,7 @@ bool Listener::accept_from(Socket& socket) {
   return true;
 }
 
-void Listener::start_session(int fd, const net::Address& peer) {
+void Listener::start_session(int fd, const net::Address& peer, bool tls) {
   if (peer.family() != AF_UNIX) {
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -127,7 +139,7 @@ void Listener::start_session(int fd, const net::Address& peer) {
   if (gates_closed_ || is_letting_go() || context_.net.loop.now() < welcome_until_)
     net::welcome(fd);
   count_client(+1);
-  (new Session(context_, *this, fd, peer))->start();
+  (new Session(context_, *this, fd, peer, tls))->start();
 }
 
 // Level-triggered readiness would spin while there is nothing to accept with.

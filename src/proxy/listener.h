@@ -36,8 +36,8 @@ class Listener final : private event::DeadlineEvents {
   const http::HeadLimits& limits() const { return limits_; }
   const ClientTimeouts& timeouts() const { return timeouts_; }
 
-  /// Starts to accept on a listening socket (not owned).
-  void accept_on(int fd);
+  /// Starts to accept on a listening socket (not owned), which is bound to this address.
+  void accept_on(int fd, const std::string& address);
   /// Stops accepting on it: another worker or listener goes on.
   void stop_accepting(int fd);
   /// Nobody listens on its address any more: closes the socket, which may be shared with other processes, by
@@ -82,7 +82,8 @@ class Listener final : private event::DeadlineEvents {
   struct Socket;
 
   bool accept_from(Socket& socket);
-  void start_session(int fd, const net::Address& peer);
+  void start_session(int fd, const net::Address& peer, bool tls);
+  void note_tls(Socket& socket) const;
   bool pause_accepting();
   std::unique_ptr<Socket> take(int fd);
   void narrow(Socket& socket);

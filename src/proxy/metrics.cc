@@ -8,6 +8,7 @@
 #include "shm/log_ring.h"
 #include "shm/quarantine.h"
 #include "shm/worker_state.h"
+#include "tls/failure.h"
 
 #include <algorithm>
 #include <array>
@@ -33,6 +34,7 @@ enum class Value : std::uint8_t {
   Count,         ///< a shm::Count
   CountByClass,  ///< the five of responses
   CountByAbuse,  ///< one for each http::H2Abuse
+  CountByReason, ///< those of tls::Failure
   Seconds,       ///< a shm::Count of microseconds
   LongestCall,   ///< the same, with the name of the call
   LinesDropped,  ///< of the worker's log ring
@@ -92,6 +94,12 @@ constexpr MetricFamily families[] = {
      "Requests refused since their like has crashed workers."},
     {"weir_worker_http2_abuse_total", Type::Counter, Of::Worker, Value::CountByAbuse, at(Count::H2Resets),
      "HTTP/2 connections ended since their client did too much, by of what."},
+    {"weir_worker_tls_handshakes_total", Type::Counter, Of::Worker, Value::Count, at(Count::Handshakes),
+     "TLS handshakes with clients that went well."},
+    {"weir_worker_tls_resumptions_total", Type::Counter, Of::Worker, Value::Count, at(Count::HandshakesResumed),
+     "Those of them that resumed a session."},
+    {"weir_worker_tls_failures_total", Type::Counter, Of::Worker, Value::CountByReason, at(Count::HandshakesClosed),
+     "TLS handshakes with clients that failed, by reason."},
     {"weir_worker_log_lines_dropped_total", Type::Counter, Of::Worker, Value::LinesDropped, 0,
      "Log lines dropped since the writer did not keep up."},
 
@@ -163,7 +171,7 @@ constexpr MetricFamily families[] = {
 constexpr std::string_view labels_of[] = {"",        "worker",        "listener", "listener route",
                                           "backend", "backend server"};
 constexpr std::string_view label_of_value[] = {
-    "version", "", "", "class", "kind", "", "call", "", "", "class", "le", "", "", "", "use"};
+    "version", "", "", "class", "kind", "reason", "", "call", "", "", "class", "le", "", "", "", "use"};
 constexpr std::string_view type_names[] = {"counter", "gauge", "histogram"};
 
 constexpr std::string_view classes[] = {R"(class="none")", R"(class="1xx")", R"(class="2xx")",
@@ -339,6 +347,12 @@ void Metrics::append_of_worker(std::string& out, const MetricFamily& family, std
       const std::string_view kind = http::name_of(static_cast<http::H2Abuse>(i));
       begin_sample(out, family.name, {}, concat("kind=\"", kind, "\""));
       append_value(out, counted(i));
+    }
+  } else if (family.value == Value::CountByReason) {
+    for (auto i = std::size_t{1}; i < static_cast<std::size_t>(tls::Failure::Count); ++i) {
+      std::string reason = concat("reason=\"", tls::name_of(static_cast<tls::Failure>(i)), "\"");
+      begin_sample(out, family.name, {}, reason);
+      append_value(out, counted(i - 1));
     }
   } else if (family.value == Value::Count) {
     begin_sample(out, family.name);

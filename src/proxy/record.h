@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "http/failure.h"
+#include "tls/transport.h"
 
 #include <cstdint>
 #include <string_view>
@@ -34,6 +35,7 @@ struct Record {
   std::uint32_t server_slot = 0;           ///< its number in shared memory
   std::string_view client_addr{};          ///< "192.0.2.1", "2001:db8::1", "unix:"
   std::uint16_t client_port = 0;
+  const tls::Transport* tls = nullptr;  ///< the client's; null in the clear
   std::string_view scheme = "http";
   const RequestHead* request = nullptr;    ///< null if no head could be understood
   const ResponseHead* response = nullptr;  ///< what the client got; null before there is one

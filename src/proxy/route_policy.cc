@@ -16,8 +16,8 @@ std::uint64_t us(const config::Limit& limit) {
 template <typename... Levels>
 ClientTimeouts client_limits(const Levels&... levels) {
   auto of = [&](auto member) { return us(config::pick(member, levels...)); };
-  return {of(&Limits::header), of(&Limits::body),    of(&Limits::send),
-          of(&Limits::idle),   of(&Limits::request), of(&Limits::tunnel)};
+  return {of(&Limits::handshake), of(&Limits::header),  of(&Limits::body),  of(&Limits::send),
+          of(&Limits::idle),      of(&Limits::request), of(&Limits::tunnel)};
 }
 
 }  // namespace
@@ -47,6 +47,7 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
                     of(&Limits::server_idle)};
   policy->queue = of(&Limits::queue);
   policy->max_body = config::pick(&Limits::max_body, route.limits, backend, listener.limits, last);
+  policy->early_data = route.limits.early_data.value_or(false);
   policy->retry = config::pick(&Limits::retry, route.limits, backend, listener.limits, last);
   auto text = config::parse_template(route.action.text);
   if (!text) return text.error();

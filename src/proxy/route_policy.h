@@ -19,7 +19,7 @@ namespace weir::proxy {
 
 /// Time limits towards the client, in microseconds; 0 = none.
 struct ClientTimeouts {
-  std::uint64_t header, body, send, idle, request, tunnel;
+  std::uint64_t handshake, header, body, send, idle, request, tunnel;
 };
 
 struct RoutePolicy {
@@ -35,6 +35,7 @@ struct RoutePolicy {
   upstream::ServerTimeouts server;
   std::uint64_t queue = 0;                ///< microseconds to wait for a server; 0 = for ever
   std::optional<std::uint64_t> max_body;  ///< bytes
+  bool early_data = false;                ///< requests that may be replays are taken
   config::Retry retry;
   FilterChain filters;
   config::Template text;  ///< of `respond` and `redirect`

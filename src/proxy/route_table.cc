@@ -2,6 +2,7 @@
 #include "proxy/route_table.h"
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "http/field.h"
 #include "http/url.h"
 
@@ -82,6 +83,15 @@ bool query_matches(const Matcher& matcher, std::string_view query) {
     if (http::percent_decode(raw, decoded.data(), true) == matcher.value) return true;
   }
   return false;
+}
+
+bool certificate_matches(const Matcher& matcher, const tls::Transport& transport) {
+  const tls::ClientCertificate* shown = transport.client_certificate();
+  if (!shown) return false;
+  if (matcher.name == "subject") return shown->subject == matcher.value;
+  if (matcher.name == "fingerprint") return shown->fingerprint == matcher.value;
+  std::vector<std::string_view> names = split(shown->names, ',');
+  return std::find(names.begin(), names.end(), matcher.value) != names.end();
 }
 
 }  // namespace
@@ -169,8 +179,7 @@ Result<RouteTable> RouteTable::build(std::vector<const config::Route*> routes) {
   return table;
 }
 
-bool RouteTable::holds(const Matcher& matcher, const RequestHead& request,
-                       const net::Address& client) const {
+bool RouteTable::holds(const Matcher& matcher, const RequestHead& request, const Peer& peer) const {
   switch (matcher.kind) {
     case Match::Host: return host_matches(matcher.value, request.host);
     case Match::Path: return path_matches(matcher.value, request.path);
@@ -181,7 +190,9 @@ bool RouteTable::holds(const Matcher& matcher, const RequestHead& request,
       std::string_view value = http::cookie(request.headers, matcher.name);
       return value.data() && value == matcher.value;
     }
-    case Match::Client: return client.is_in(matcher.cidr);
+    case Match::Client: return peer.client.is_in(matcher.cidr);
+    case Match::Sni: return peer.tls && host_matches(matcher.value, peer.tls->server_name());
+    case Match::ClientCert: return peer.tls && certificate_matches(matcher, *peer.tls);
     case Match::PathRegex: {
       auto at = std::lower_bound(
           regexes_.begin(), regexes_.end(), &matcher,
@@ -193,12 +204,12 @@ bool RouteTable::holds(const Matcher& matcher, const RequestHead& request,
 }
 
 const Matcher* RouteTable::failing(const config::Route& route, const RequestHead& request,
-                                   const net::Address& client) const {
+                                   const Peer& peer) const {
   const auto& matchers = route.matchers;
   for (std::size_t i = 0; i < matchers.size(); ++i) {
     const Matcher& matcher = matchers[i];
     if (matcher.negated) {
-      if (holds(matcher, request, client)) return &matcher;
+      if (holds(matcher, request, peer)) return &matcher;
       continue;
     }
     // The same kind (and name) repeated means or: judge the whole set at its first member.
@@ -208,7 +219,7 @@ const Matcher* RouteTable::failing(const config::Route& route, const RequestHead
     auto first = std::find_if(matchers.begin(), matchers.end(), same);
     if (&*first != &matcher) continue;
     bool any = std::any_of(first, matchers.end(), [&](const Matcher& other) {
-      return same(other) && holds(other, request, client);
+      return same(other) && holds(other, request, peer);
     });
     if (!any) return &matcher;
   }
@@ -220,7 +231,7 @@ void RouteTable::search_bucket(std::int32_t index, Search& search) const {
   for (std::uint32_t number : buckets_[static_cast<std::size_t>(index)].routes) {
     if (number >= search.best) return;
     ++search.tried;
-    if (plain_[number] || !failing(*routes_[number], search.request, search.client)) {
+    if (plain_[number] || !failing(*routes_[number], search.request, search.peer)) {
       search.best = number;
       return;
     }
@@ -247,9 +258,9 @@ void RouteTable::search_group(std::uint32_t number, Search& search) const {
   }
 }
 
-Decision RouteTable::match(const RequestHead& request, const net::Address& client) const {
+Decision RouteTable::match(const RequestHead& request, const Peer& peer) const {
   constexpr std::uint32_t none = UINT32_MAX;
-  Search search{request, client, none, 0};
+  Search search{request, peer, none, 0};
   auto search_host = [&](std::string_view host) {
     std::int32_t group = find_group(host);
     if (group >= 0) search_group(static_cast<std::uint32_t>(group), search);

@@ -18,6 +18,7 @@
 
 #include "config/config.h"
 #include "net/address.h"
+#include "tls/transport.h"
 
 #include <cstdint>
 #include <memory>
@@ -25,6 +26,14 @@
 #include <vector>
 
 namespace weir::proxy {
+
+/// Who sends a request, as far as routes ask.
+struct Peer {
+  Peer(const net::Address& from, const tls::Transport* over = nullptr) : client(from), tls(over) {}
+
+  const net::Address& client;
+  const tls::Transport* tls;  ///< null in the clear, or if that is not known
+};
 
 /// What `match` found, and how much it looked at.
 struct Decision {
@@ -39,12 +48,12 @@ class RouteTable {
   static Result<RouteTable> build(std::vector<const config::Route*> routes);
   static Result<RouteTable> build(const config::Listener& listener);
 
-  Decision match(const RequestHead& request, const net::Address& client) const;
+  Decision match(const RequestHead& request, const Peer& peer) const;
 
   /// The first matcher of a route that does not hold for the request, or null if the route matches.
   /// Looks at all of them, also at host and path.
   const config::Matcher* failing(const config::Route& route, const RequestHead& request,
-                                 const net::Address& client) const;
+                                 const Peer& peer) const;
 
  private:
   enum class PathKind : std::uint8_t { Exact, Prefix, Any };
@@ -68,7 +77,7 @@ class RouteTable {
   };
   struct Search {
     const RequestHead& request;
-    const net::Address& client;
+    const Peer& peer;
     std::uint32_t best;
     std::uint32_t tried;
   };
@@ -79,8 +88,7 @@ class RouteTable {
   std::int32_t find_bucket(std::uint32_t group, PathKind kind, std::string_view path) const;
   void search_group(std::uint32_t group, Search& search) const;
   void search_bucket(std::int32_t bucket, Search& search) const;
-  bool holds(const config::Matcher& matcher, const RequestHead& request,
-             const net::Address& client) const;
+  bool holds(const config::Matcher& matcher, const RequestHead& request, const Peer& peer) const;
 
   std::vector<const config::Route*> routes_;
   std::vector<Group> groups_;

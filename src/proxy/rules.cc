@@ -4,14 +4,29 @@
 #include "base/hash.h"
 #include "config/print.h"
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace weir::proxy {
 
+namespace {
+
+// What is offered to clients, the preferred one first.
+constexpr std::string_view spoken[] = {tls::h2, "http/1.1"};
+
+std::span<const std::string_view> alpn_of(const config::Listener& listener) {
+  return std::span(spoken).subspan(listener.http2 ? 0 : 1,
+                                   std::size_t{listener.http1} + std::size_t{listener.http2});
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
                                                   const config::Listener& listener,
-                                                  std::uint64_t key) {
+                                                  std::uint64_t key, const shm::TicketKeys* tickets,
+                                                  const Rules* before) {
   auto rules = std::make_shared<Rules>();
   std::vector<const config::Route*> routes;
   for (const config::Route& route : listener.routes) {
@@ -23,6 +38,12 @@ Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
   auto table = RouteTable::build(std::move(routes));
   if (!table) return table.error();
   rules->table_ = std::make_unique<const RouteTable>(std::move(*table));
+  if (listener.tls) {
+    auto tls = tls::ServerContext::build(*listener.tls, alpn_of(listener), tickets,
+                                         before ? before->tls_.get() : nullptr);
+    if (!tls) return tls.error().within("tls");
+    rules->tls_ = std::move(*tls);
+  }
   rules->listener_ = listener;
   rules->listener_.routes.clear();
   rules->limits_ = {listener.max_line, listener.max_header, listener.max_fields};
@@ -34,6 +55,7 @@ Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
 std::uint64_t Rules::key(const config::Config& config, const config::Listener& listener) {
   std::string text = config::print_listener(config, listener);
   text += std::to_string(listener.number);
+  if (listener.tls) text += tls::ServerContext::key_of(*listener.tls);
   for (const config::Route& route : listener.routes) {
     text += " " + std::to_string(route.number);
     if (route.action.kind == config::Act::Ready)

@@ -9,6 +9,7 @@
 #include "http/h1_parser.h"
 #include "proxy/route_policy.h"
 #include "proxy/route_table.h"
+#include "tls/server_context.h"
 
 #include <cstdint>
 #include <memory>
@@ -18,10 +19,13 @@ namespace weir::proxy {
 
 class Rules {
  public:
-  /// Compiles the routes; errors name their place.  `key`: see there.
+  /// Compiles the routes; errors name their place.  `key`: see there.  `before`: what this listener's TLS was
+  /// made of, to take over what is the same; may be null.
   static Result<std::shared_ptr<const Rules>> build(const config::Config& config,
                                                     const config::Listener& listener,
-                                                    std::uint64_t key);
+                                                    std::uint64_t key,
+                                                    const shm::TicketKeys* tickets = nullptr,
+                                                    const Rules* before = nullptr);
 
   /// Names all that `build` looks at, places included: equal keys, equal rules.
   static std::uint64_t key(const config::Config& config, const config::Listener& listener);
@@ -30,9 +34,12 @@ class Rules {
   const http::HeadLimits& limits() const { return limits_; }
   const ClientTimeouts& timeouts() const { return timeouts_; }
 
+  /// How to speak TLS on addresses that are bound with it; null if there is none.
+  const std::shared_ptr<const tls::ServerContext>& tls() const { return tls_; }
+
   /// The policy of the route that a request takes, or null.
-  const RoutePolicy* match(const RequestHead& request, const net::Address& client) const {
-    Decision decision = table_->match(request, client);
+  const RoutePolicy* match(const RequestHead& request, const Peer& peer) const {
+    Decision decision = table_->match(request, peer);
     return decision.route ? policies_[decision.position].get() : nullptr;
   }
 
@@ -50,6 +57,7 @@ class Rules {
   ClientTimeouts timeouts_;
   std::vector<std::shared_ptr<const RoutePolicy>> policies_;
   std::unique_ptr<const RouteTable> table_;
+  std::shared_ptr<const tls::ServerContext> tls_;
   std::uint64_t key_ = 0;
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/session.h"
 
+#include <weir/log.h>
+
 #include "proxy/h2_session.h"
 #include "proxy/stream.h"
 #include "shm/server_table.h"
@@ -27,23 +29,27 @@ std::uint64_t earlier(std::uint64_t a, std::uint64_t b) {
 
 }  // namespace
 
-Session::Session(Context& context, Listener& listener, int fd, const net::Address& peer)
+Session::Session(Context& context, Listener& listener, int fd, const net::Address& peer, bool tls)
     : ClientSide(listener, peer_),
       context_(context),
-      transport_(context.net.loop, *this),
+      tcp_(context.net.loop, *this),
       codec_(http::H1Codec::Role::Server, listener.limits(), *this),
       deadline_(*this),
       again_(*this),
       timeouts_(&listener.timeouts()),
       peer_(peer) {
-  transport_.adopt(fd);
+  tcp_.adopt(fd);
+  net::TransportEvents& owner = *this;
+  if (tls)
+    tls_ =
+        std::make_unique<tls::Transport>(tcp_, context.net.outbox, owner, listener.rules().tls());
   opened_ = progress_ = context.net.loop.now();
   listener_.enter(*this);
 }
 
 Session::~Session() {
   stream_.reset();
-  context_.net.outbox.forget(transport_);
+  context_.net.outbox.forget(transport());
   if (!handed_over_) listener_.count_client(-1);
 }
 
@@ -75,9 +81,8 @@ bool Session::on_preface() {
 
 // What has been read goes along.
 void Session::hand_over() {
-  net::TransportEvents& until_then = *this;
-  auto transport = std::make_unique<net::TcpTransport>(context_.net.loop, until_then);
-  transport->adopt(transport_.release());
+  context_.net.outbox.flush();
+  ClientTransport transport(context_.net.loop, *this, tcp_, std::move(tls_));
   auto* session = new H2Session(context_, listener_, std::move(transport), peer_, opened_);
   handed_over_ = true;
   session->start(inbox_.bytes());
@@ -135,12 +140,29 @@ void Session::pump() {
   arm();
 }
 
+// The handshake; what the client speaks is known when it is done.
+net::IoResult Session::greet() {
+  net::IoResult result = tls_->handshake();
+  if (result.io == net::Io::Again) return result;
+  context_.journal.count_handshake(*tls_);
+  progress_ = context_.net.loop.now();
+  if (result.io == net::Io::Failed)
+    log(Level::Debug, "listener ", listener_.identity().name,
+        ": handshake failed: ", tls_->failure_text());
+  else if (tls_->alpn() == tls::h2)
+    phase_ = Phase::HandedOver;
+  return result;
+}
+
 net::IoResult Session::step() {
+  if (is_greeting())
+    if (net::IoResult result = greet(); result.io != net::Io::Done || phase_ == Phase::HandedOver)
+      return result;
   if (phase_ == Phase::Request && inbox_.empty() && codec_.plain_body() >= net::worth_moving)
     return stream_->move_body();
   std::size_t most =
       phase_ == Phase::Request ? context_.net.read_buffer.size() : 2 * net::first_read;
-  return net::feed_once(context_.net, transport_, codec_, inbox_, most);
+  return net::feed_once(context_.net, transport(), codec_, inbox_, most);
 }
 
 void Session::ended(net::Io how) {
@@ -158,7 +180,7 @@ void Session::on_readable() noexcept {
     case Phase::Request:
     case Phase::Ending:
       // A client that only ended its sending side still waits for the answer.
-      if (!wants_input() && transport_.is_broken()) return stream_->client_gone();
+      if (!wants_input() && transport().is_broken()) return stream_->client_gone();
       [[fallthrough]];
     default: pump();
   }
@@ -198,15 +220,15 @@ void Session::finish(bool keep) {
 // Ends the stream once its last byte has left, and begins the next request or the end.
 void Session::settle() {
   context_.net.outbox.flush();
-  if (transport_.has_failed()) return stream_->client_gone();
-  if (transport_.queued() > 0 || stream_->has_unsent()) return arm();
+  if (transport().has_failed()) return stream_->client_gone();
+  if (transport().queued() > 0 || stream_->has_unsent()) return arm();
   stream_->log();
   bool complete = stream_->is_request_complete();
   stream_.reset();
   timeouts_ = &listener_.timeouts();
   begun_ = 0;
   if (!keep_) {
-    if (complete && inbox_.empty() && !transport_.may_have_input()) return die();
+    if (complete && inbox_.empty() && !transport().may_have_input()) return die();
     return linger();
   }
   codec_.next();
@@ -220,7 +242,7 @@ void Session::linger() {
   phase_ = Phase::Lingering;
   codec_.stop();
   inbox_.clear();
-  transport_.shut_down();
+  transport().shut_down();
   progress_ = context_.net.loop.now();
   arm();
   discard();
@@ -228,7 +250,7 @@ void Session::linger() {
 
 void Session::discard() {
   for (int reads = 0; reads < most_steps; ++reads) {
-    net::IoResult result = transport_.read(context_.net.read_buffer);
+    net::IoResult result = transport().read(context_.net.read_buffer);
     if (result.io == net::Io::Again) return;
     if (result.io != net::Io::Done) return die();
   }
@@ -237,13 +259,13 @@ void Session::discard() {
 
 void Session::abort() {
   if (phase_ == Phase::Dead) return;
-  transport_.abort();
+  transport().abort();
   die();
 }
 
 void Session::become_raw() {
   phase_ = Phase::Raw;
-  transport_.watch();
+  transport().watch();
   note_progress();
 }
 
@@ -271,7 +293,7 @@ void Session::set_timeouts(const ClientTimeouts& timeouts) { timeouts_ = &timeou
 // A client may send the next request at any time, but most do it soon after the answer.  Whoever does so
 // later has time to notice that we have closed.
 bool Session::close_if_quiet(std::uint64_t now) {
-  if (!is_idle() || now < progress_ + quiet_us || transport_.has_unread()) return false;
+  if (!is_idle() || now < progress_ + quiet_us || tcp_.has_unread()) return false;
   die();
   return true;
 }
@@ -322,7 +344,7 @@ void Session::die() {
   deadline_.clear();
   codec_.stop();
   Hook::unlink();
-  context_.net.outbox.forget(transport_);
+  context_.net.outbox.forget(transport());
   if (stream_) {
     stream_->stop();
     stream_->log();
@@ -333,7 +355,9 @@ void Session::die() {
 void Session::arm() {
   std::uint64_t at = 0;
   switch (phase_) {
-    case Phase::Idle: at = after(progress_, timeouts_->idle); break;
+    case Phase::Idle:
+      at = is_greeting() ? after(opened_, timeouts_->handshake) : after(progress_, timeouts_->idle);
+      break;
     case Phase::Head: at = after(begun_, timeouts_->header); break;
     case Phase::Raw:
       at = leaving_tunnel_ ? progress_ + linger_us
@@ -343,10 +367,10 @@ void Session::arm() {
     case Phase::Request:
       if (wants_input()) at = after(progress_, timeouts_->body);
       at = earlier(at, after(begun_, timeouts_->request));
-      if (!transport_.is_watched()) at = earlier(at, begun_ + unwatched_us);
+      if (!tcp_.is_watched()) at = earlier(at, begun_ + unwatched_us);
       [[fallthrough]];
     case Phase::Ending:
-      if (transport_.queued() > 0 || stream_->has_unsent())
+      if (transport().queued() > 0 || stream_->has_unsent())
         at = earlier(at, after(progress_, timeouts_->send));
       break;
     case Phase::HandedOver:
@@ -365,6 +389,11 @@ void Session::on_deadline() noexcept {
     case Phase::HandedOver:
     case Phase::Dead: return;
     case Phase::Idle:
+      if (is_greeting()) {
+        tls_->expire();
+        context_.journal.count_handshake(*tls_);
+      }
+      return die();
     case Phase::Lingering: return die();
     case Phase::Head: return open_stream().fail(http::Failure::RequestHeaderTimeout);
     case Phase::Raw:
@@ -374,11 +403,11 @@ void Session::on_deadline() noexcept {
       if (passed(begun_, timeouts_->request)) return stream_->fail(http::Failure::RequestTimeout);
       if (wants_input() && passed(progress_, timeouts_->body))
         return stream_->fail(http::Failure::RequestBodyTimeout);
-      if (!transport_.is_watched()) transport_.watch();
+      if (!tcp_.is_watched()) transport().watch();
       break;
     case Phase::Ending: break;
   }
-  bool sending = transport_.queued() > 0 || stream_->has_unsent();
+  bool sending = transport().queued() > 0 || stream_->has_unsent();
   if (sending && passed(progress_, timeouts_->send))
     return stream_->fail(http::Failure::ClientSendTimeout);
   arm();

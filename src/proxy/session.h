@@ -14,6 +14,7 @@
 #include "net/tcp.h"
 #include "proxy/client_connection.h"
 #include "proxy/client_side.h"
+#include "tls/transport.h"
 
 #include <memory>
 
@@ -27,7 +28,8 @@ class Session final : public Pooled<Session>,
                       private event::DeadlineEvents,
                       private event::TaskEvents {
  public:
-  Session(Context& context, Listener& listener, int fd, const net::Address& peer);
+  /// `tls`: the client is to begin with a handshake, by the listener's present rules.
+  Session(Context& context, Listener& listener, int fd, const net::Address& peer, bool tls);
   ~Session() override;
 
   /// Tries to read at once: with deferred accept the request is already there.
@@ -39,15 +41,16 @@ class Session final : public Pooled<Session>,
   std::size_t write_head(const ResponseHead& head, const http::WriteOptions& options) override;
   std::size_t write_body(std::span<const char> bytes) override;
   void write_end(const Headers& trailers) override { codec_.write_end(1, trailers, out()); }
-  bool has_room() const override { return transport_.queued() == 0; }
-  bool leaves_at_once() const override { return transport_.queued() == 0; }
-  Wire wire() override { return {&transport_, &codec_, &inbox_}; }
+  bool has_room() const override { return transport().queued() == 0; }
+  bool leaves_at_once() const override { return transport().queued() == 0; }
+  Wire wire() override { return {&transport(), &codec_, &inbox_}; }
   void finish(bool keep) override;
   void abort() override;
   void become_raw() override;
   void note_progress() override;
   void set_timeouts(const ClientTimeouts& timeouts) override;
   bool may_keep() const override;
+  const tls::Transport* tls() const override { return tls_.get(); }
 
   // For the listener.
   bool is_idle() const override { return phase_ == Phase::Idle && inbox_.empty(); }
@@ -70,10 +73,16 @@ class Session final : public Pooled<Session>,
   Method request_method(http::StreamId) override { return Method::Other; }
   void on_broken(http::StreamId, http::Failure failure) override;
 
-  Gather& out() { return context_.net.outbox.to(transport_); }
+  net::Transport& transport() { return tls_ ? static_cast<net::Transport&>(*tls_) : tcp_; }
+  const net::Transport& transport() const {
+    return tls_ ? static_cast<const net::Transport&>(*tls_) : tcp_;
+  }
+  Gather& out() { return context_.net.outbox.to(transport()); }
   bool wants_input() const;
   void pump();
   net::IoResult step();
+  net::IoResult greet();
+  bool is_greeting() const { return tls_ && !tls_->is_established(); }
   void ended(net::Io how);
   void hand_over();
   void settle();
@@ -86,7 +95,8 @@ class Session final : public Pooled<Session>,
   Stream& open_stream();
 
   Context& context_;
-  net::TcpTransport transport_;
+  net::TcpTransport tcp_;
+  std::unique_ptr<tls::Transport> tls_;
   http::H1Codec codec_;
   Inbox inbox_;
   event::Deadline deadline_;

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/snapshot.h"
 
+#include <string>
 #include <unordered_map>
 #include <utility>
 
 namespace weir::proxy {
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::build(
-    std::unique_ptr<const config::Config> config, std::uint64_t generation,
-    const Snapshot* before) {
+    std::unique_ptr<const config::Config> config, std::uint64_t generation, const Snapshot* before,
+    const shm::TicketKeys* tickets) {
   auto snapshot = std::make_shared<Snapshot>();
   std::unordered_map<std::uint64_t, std::shared_ptr<const Rules>> known;
+  std::unordered_map<std::uint32_t, const Rules*> former;
   if (before)
-    for (const auto& rules : before->listeners) known.emplace(rules->key_, rules);
+    for (const auto& rules : before->listeners) {
+      known.emplace(rules->key_, rules);
+      former.emplace(rules->listener().number, rules.get());
+    }
   for (const config::Listener& listener : config->listeners) {
     std::uint64_t key = Rules::key(*config, listener);
     auto same = known.find(key);
@@ -21,12 +26,29 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(
       ++snapshot->reused;
       continue;
     }
-    auto rules = Rules::build(*config, listener, key);
+    auto same_listener = former.find(listener.number);
+    auto rules = Rules::build(*config, listener, key, tickets,
+                              same_listener == former.end() ? nullptr : same_listener->second);
     if (!rules) return rules.error().within("listener " + listener.name);
     snapshot->listeners.push_back(std::move(*rules));
   }
-  for (const config::Backend& backend : config->backends)
-    snapshot->backends.push_back(upstream::policy_of(*config, backend));
+  std::unordered_map<std::string, std::shared_ptr<const tls::ClientContext>> contexts;
+  if (before)
+    for (const upstream::BackendPolicy& policy : before->backends)
+      if (policy.tls) contexts.emplace(tls::ClientContext::key_of(*policy.config.tls), policy.tls);
+  for (const config::Backend& backend : config->backends) {
+    upstream::BackendPolicy policy = upstream::policy_of(*config, backend);
+    if (backend.tls) {
+      auto& context = contexts[tls::ClientContext::key_of(*backend.tls)];
+      if (!context) {
+        auto made = upstream::make_tls(backend);
+        if (!made) return made.error().within("backend " + backend.name);
+        context = std::move(*made);
+      }
+      policy.tls = context;
+    }
+    snapshot->backends.push_back(std::move(policy));
+  }
   snapshot->generation = generation;
   snapshot->config = std::move(config);
   return std::shared_ptr<const Snapshot>(std::move(snapshot));

@@ -20,7 +20,8 @@ struct Snapshot {
   /// over from there.  Errors name their place.
   static Result<std::shared_ptr<const Snapshot>> build(std::unique_ptr<const config::Config> config,
                                                        std::uint64_t generation,
-                                                       const Snapshot* before);
+                                                       const Snapshot* before,
+                                                       const shm::TicketKeys* tickets = nullptr);
 
   std::uint64_t generation = 0;
   std::unique_ptr<const config::Config> config;

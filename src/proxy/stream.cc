@@ -46,6 +46,8 @@ Stream::Stream(Context& context, ClientSide& session, std::uint64_t begun)
   record_.client_port = session.peer().port();
   record_.request_id[0] = context.random();
   record_.request_id[1] = context.random();
+  record_.tls = session.tls();
+  if (record_.tls) record_.scheme = "https";
   record_.times.begun = begun;
   record_.wall_us = context.net.loop.wall();
 }
@@ -69,6 +71,13 @@ bool Stream::is_quarantined() const {
   return context_.quarantine.holds(print, context_.net.loop.now());
 }
 
+// A trusted proxy got it before the client's handshake was complete: it may be a replay (RFC 8470 §5.1).
+bool Stream::is_early() const {
+  if (context_.snapshot->config->trusted_proxies.empty()) return false;
+  const Field* early = request_->headers.find("early-data");
+  return early && early->value == "1" && is_trusted(*context_.snapshot->config, session_.peer());
+}
+
 // Behind a trusted proxy the client is who that proxy says it is.
 void Stream::find_client() {
   const config::Config& config = *context_.snapshot->config;
@@ -84,12 +93,14 @@ void Stream::find_client() {
 void Stream::route() {
   phase_ = Phase::Route;
   for (int tries = 0; tries <= most_reroutes; ++tries) {
-    const RoutePolicy* policy = session_.listener().rules().match(*request_, client_);
+    const RoutePolicy* policy =
+        session_.listener().rules().match(*request_, {client_, session_.tls()});
     record_.route = policy ? &policy->route : nullptr;
     if (!policy) return fail(http::Failure::NoRoute);
     if (policy_) former_policies_.push_back(std::move(policy_));
     policy_ = PolicyPin(*policy);
     session_.set_timeouts(policy_->client);
+    if (is_early() && !policy_->early_data) return fail(http::Failure::EarlyData);
     if (request_->framing.end == BodyEnd::Length && policy_->max_body &&
         request_->framing.length > *policy_->max_body)
       return fail(http::Failure::RequestBodyTooLarge);

@@ -119,6 +119,7 @@ class Stream final : public Pooled<Stream>,
  private:
   bool is_quarantined() const;
   void find_client();
+  bool is_early() const;
   void route();
   void act();
   void forward();

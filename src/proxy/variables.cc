@@ -70,6 +70,27 @@ std::string_view of_request(Variable variable, std::string_view name, const Requ
   }
 }
 
+std::string_view of_tls(Variable variable, const tls::Transport& transport) {
+  const tls::ClientCertificate* shown = nullptr;
+  switch (variable) {
+    case Variable::TlsVersion: return transport.version();
+    case Variable::TlsCipher: return transport.cipher();
+    case Variable::TlsServerName: return transport.server_name();
+    case Variable::TlsAlpn: return transport.alpn();
+    case Variable::TlsResumed: return transport.is_resumed() ? "1" : "0";
+    case Variable::ClientCertSubject:
+      shown = transport.client_certificate();
+      return shown ? std::string_view(shown->subject) : std::string_view();
+    case Variable::ClientCertNames:
+      shown = transport.client_certificate();
+      return shown ? std::string_view(shown->names) : std::string_view();
+    case Variable::ClientCertFingerprint:
+      shown = transport.client_certificate();
+      return shown ? std::string_view(shown->fingerprint) : std::string_view();
+    default: return {};
+  }
+}
+
 std::string_view of_exchange(Variable variable, const Record& record, Arena& arena) {
   const Times& times = record.times;
   std::uint64_t begun = times.begun;
@@ -99,7 +120,7 @@ std::string_view of_exchange(Variable variable, const Record& record, Arena& are
     case Variable::TimeConnect: return milliseconds(times.chosen, times.connected, arena);
     case Variable::TimeFirstByte: return milliseconds(times.connected, times.first_byte, arena);
     case Variable::WeirVersion: return version;
-    default: return {};
+    default: return record.tls ? of_tls(variable, *record.tls) : std::string_view();
   }
 }
 

@@ -15,6 +15,7 @@
 #include "shm/report.h"
 #include "shm/server_table.h"
 #include "shm/slot_table.h"
+#include "shm/ticket_keys.h"
 #include "shm/worker_state.h"
 
 #include <errno.h>
@@ -78,6 +79,7 @@ void plan(const Layout& layout, Directory& directory) {
   add("reports", Report::bytes(layout));
   add("black_box", BlackBox::bytes(layout));
   add("quarantine", Quarantine::bytes(layout));
+  add("ticket_keys", TicketKeys::bytes(layout));
   add("rings", LogRing::bytes(layout));
 }
 

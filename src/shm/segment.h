@@ -6,7 +6,7 @@
 //
 //   directory | workers | slots | in-flight | waiters | servers | columns | changes | outliers |
 //   notices | identities | generation | drain | counters | reports |
-//   black_box | quarantine | rings
+//   black_box | quarantine | ticket_keys | rings
 //
 // Its layout says how much there is room for, so that a reload can have more of everything.
 #pragma once

@@ -41,6 +41,17 @@ enum class Count : std::uint32_t {
   H2EmptyFrames,
   H2Fields,
   H2Floods,
+  Handshakes,   ///< of TLS with clients that went well
+  HandshakesResumed,
+  HandshakesClosed,  ///< from here on: that failed, in the order of tls::Failure
+  HandshakesTimeout,
+  HandshakesNotTls,
+  HandshakesVersion,
+  HandshakesTerms,
+  HandshakesAlpn,
+  HandshakesCertificate,
+  HandshakesAlert,
+  HandshakesProtocol,
   Last
 };
 
@@ -89,11 +100,11 @@ class WorkerState {
 
  private:
   struct alignas(64) Row {
-    std::atomic<std::uint64_t> counts[32];
+    std::atomic<std::uint64_t> counts[64];
     std::atomic<std::uint64_t> call_name[3];
     std::atomic<std::uint64_t> turn;
   };
-  static_assert(static_cast<std::size_t>(Count::Last) <= 32);
+  static_assert(static_cast<std::size_t>(Count::Last) <= 64);
 
   Row* row_;
 };

@@ -19,8 +19,14 @@ bool is_among(std::span<Server* const> some, const Server* server) {
 
 }  // namespace
 
+Result<std::shared_ptr<const tls::ClientContext>> make_tls(const config::Backend& backend) {
+  // What Connection has a codec for, the preferred one first.
+  static constexpr std::string_view spoken[] = {"http/1.1"};
+  return tls::ClientContext::build(*backend.tls, spoken);
+}
+
 BackendPolicy policy_of(const config::Config& config, const config::Backend& backend) {
-  BackendPolicy policy{backend, std::nullopt};
+  BackendPolicy policy{backend, std::nullopt, nullptr};
   policy.config.servers.clear();
   if (backend.fallback) policy.fallback = config.backends[*backend.fallback].number;
   return policy;
@@ -44,7 +50,7 @@ void Backend::apply(std::uint32_t slot, const shm::ServerRow& row) {
       entry->second->want_slot(!was_limited);
     return;
   }
-  entry->second = new Server(context_, sharing_, policy_.config, slot, row);
+  entry->second = new Server(context_, sharing_, policy_.config, policy_.tls, slot, row);
   servers_.push_back(entry->second);
   if (queued_ > 0 && row.max_in_flight > 0) entry->second->want_slot(true);
 }
@@ -61,10 +67,14 @@ void Backend::forget(std::uint32_t slot) {
 }
 
 void Backend::configure(const BackendPolicy& policy) {
+  bool other_tls = policy_.tls != policy.tls;
   policy_ = policy;
   left_ = false;
   stale_ = true;
-  for (Server* server : servers_) server->limit_idle();
+  for (Server* server : servers_) {
+    server->limit_idle();
+    if (other_tls) server->forget_tls();
+  }
 }
 
 void Backend::leave() {

@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "config/config.h"
+#include "tls/client_context.h"
 #include "upstream/server.h"
 
 #include <memory>
@@ -26,8 +27,14 @@ namespace weir::upstream {
 /// What a backend's part of the configuration says, without its servers, which come and go.
 struct BackendPolicy {
   config::Backend config;
-  std::optional<std::uint32_t> fallback;  ///< number of that backend
+  std::optional<std::uint32_t> fallback;          ///< number of that backend
+  std::shared_ptr<const tls::ClientContext> tls;  ///< null = in the clear
 };
+
+/// The TLS context of a backend that has a `tls` block.
+Result<std::shared_ptr<const tls::ClientContext>> make_tls(const config::Backend& backend);
+
+/// All but the TLS context.
 BackendPolicy policy_of(const config::Config& config, const config::Backend& backend);
 
 /// A request that waits for a free server.

@@ -26,17 +26,29 @@ http::Failure connect_failure(int error) {
   }
 }
 
+http::Failure tls_failure(tls::Failure failure) {
+  switch (failure) {
+    case tls::Failure::Certificate: return http::Failure::TlsCertificate;
+    case tls::Failure::Alert: return http::Failure::TlsAlert;
+    default: return http::Failure::TlsProtocol;
+  }
+}
+
 Connection::Connection(const net::Context& context, Server& server)
     : context_(context),
       server_(server),
-      transport_(context.loop, *this),
+      tcp_(context.loop, *this),
       codec_(http::H1Codec::Role::Client, response_limits, *this),
       deadline_(*this),
       again_(*this) {}
 
-Connection::~Connection() { context_.outbox.forget(transport_); }
+Connection::~Connection() { context_.outbox.forget(transport()); }
 
-int Connection::start(const net::Address& to) { return transport_.connect(to); }
+bool Connection::is_connecting() const {
+  return tcp_.is_connecting() || (server_.tls() && !(tls_ && tls_->is_established()));
+}
+
+int Connection::start(const net::Address& to) { return tcp_.connect(to); }
 
 void Connection::arm(std::uint64_t limit) {
   if (limit == 0) return deadline_.clear();
@@ -46,40 +58,59 @@ void Connection::arm(std::uint64_t limit) {
 void Connection::lease(ConnectionUser& user, const ServerTimeouts& timeouts) {
   user_ = &user;
   timeouts_ = timeouts;
-  phase_ = transport_.is_connecting() ? Phase::Connecting : Phase::Sending;
-  if (phase_ == Phase::Connecting) arm(timeouts_.connect);
+  phase_ = is_connecting() ? Phase::Connecting : Phase::Sending;
+  if (phase_ != Phase::Connecting) return;
+  arm(timeouts_.connect);
+  // Connected at once, so no event will come: the handshake begins by itself.
+  if (!tcp_.is_connecting()) context_.loop.post(again_);
 }
 
 void Connection::write_request(const RequestHead& head, const http::WriteOptions& options) {
   phase_ = Phase::Sending;
   deadline_.clear();
-  codec_.write_request(1, head, options, context_.outbox.to(transport_));
+  codec_.write_request(1, head, options, context_.outbox.to(transport()));
 }
 
 void Connection::write_body(std::span<const char> bytes) {
-  codec_.write_body(1, bytes, context_.outbox.to(transport_));
+  codec_.write_body(1, bytes, context_.outbox.to(transport()));
 }
 
 void Connection::write_end(const Headers& trailers) {
-  codec_.write_end(1, trailers, context_.outbox.to(transport_));
+  codec_.write_end(1, trailers, context_.outbox.to(transport()));
   if (phase_ != Phase::Sending) return;
   phase_ = Phase::Awaiting;
   arm(timeouts_.first_byte);
 }
 
 bool Connection::finish_connecting() {
-  int error = transport_.connect_result();
+  int error = tcp_.connect_result();
   if (error == EINPROGRESS) return false;
   if (error != 0) {
     fail(connect_failure(error));
     return false;
   }
+  if (server_.tls() && !finish_handshake()) return false;
   user_->on_connected();
   return true;
 }
 
+bool Connection::finish_handshake() {
+  if (!tls_) {
+    net::TransportEvents& owner = *this;
+    tls_ = std::make_unique<tls::Transport>(tcp_, context_.outbox, owner, server_.tls(),
+                                            server_.identity());
+  }
+  net::IoResult result = tls_->handshake();
+  if (result.io == net::Io::Failed) {
+    server_.note_tls_failure(*tls_);
+    fail(tls_failure(tls_->failure()));
+  }
+  return result.io == net::Io::Done;
+}
+
 void Connection::on_task() noexcept {
   event::About about(context_.loop, subject());
+  if (phase_ == Phase::Connecting) return (void)finish_connecting();
   pump();
 }
 
@@ -135,7 +166,7 @@ net::IoResult Connection::step() {
     return user_->move_body();
   // The first bytes of an answer tell how much is to come; if it is much, it is moved past us.
   std::size_t most = phase_ == Phase::Reading ? context_.read_buffer.size() : net::first_read;
-  return net::feed_once(context_, transport_, codec_, inbox_, most);
+  return net::feed_once(context_, transport(), codec_, inbox_, most);
 }
 
 void Connection::ended(net::Io how) {
@@ -195,8 +226,10 @@ void Connection::give_back(bool reusable) {
 }
 
 void Connection::settle() {
-  bool clean = !codec_.is_mid_message() && inbox_.empty() && transport_.queued() == 0 &&
-               !transport_.is_closing();
+  // Another TLS holds since a reload, or none.
+  bool same_tls = (tls_ ? tls_->client_context() : nullptr) == server_.tls().get();
+  bool clean = same_tls && !codec_.is_mid_message() && inbox_.empty() &&
+               transport().queued() == 0 && !transport().is_closing();
   if (!reusable_ || !clean) return die();
   codec_.next();
   ++served_;
@@ -213,7 +246,7 @@ void Connection::die() {
   user_ = nullptr;
   deadline_.clear();
   Hook::unlink();
-  context_.outbox.forget(transport_);
+  context_.outbox.forget(transport());
   context_.loop.reap(*this);
 }
 

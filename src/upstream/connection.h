@@ -10,6 +10,7 @@
 #include "http/h1_codec.h"
 #include "net/feed.h"
 #include "net/tcp.h"
+#include "tls/transport.h"
 
 #include <memory>
 
@@ -41,6 +42,9 @@ class ConnectionUser : public http::MessageSink {
 /// What a failed connect() means, by its errno.
 http::Failure connect_failure(int error);
 
+/// What a failed handshake with a server means.
+http::Failure tls_failure(tls::Failure failure);
+
 /// Time limits of a request towards its server, in microseconds; 0 = none.
 struct ServerTimeouts {
   std::uint64_t connect, first_byte, read, idle;
@@ -58,11 +62,11 @@ class Connection final : public Pooled<Connection>,
   ~Connection() override;
 
   Server& server() { return server_; }
-  bool is_connecting() const { return transport_.is_connecting(); }
+  bool is_connecting() const;
   /// It has carried a request before, so the server may close it at any moment.
   bool is_reused() const { return served_ > 0; }
-  std::size_t queued() const { return transport_.queued(); }
-  bool has_failed() const { return transport_.has_failed(); }
+  std::size_t queued() const { return transport().queued(); }
+  bool has_failed() const { return transport().has_failed(); }
 
   /// Makes it busy with `user`'s request.
   void lease(ConnectionUser& user, const ServerTimeouts& timeouts);
@@ -80,7 +84,12 @@ class Connection final : public Pooled<Connection>,
 
   /// For moving bytes past the codec: the transport, its codec's view of the body, and what has been
   /// read but not used.
-  net::Transport& transport() { return transport_; }
+  net::Transport& transport() { return tls_ ? static_cast<net::Transport&>(*tls_) : tcp_; }
+  const net::Transport& transport() const {
+    return tls_ ? static_cast<const net::Transport&>(*tls_) : tcp_;
+  }
+  /// Null on one in the clear, or that is not connected yet.
+  const tls::Transport* tls() const { return tls_.get(); }
   http::Codec& codec() { return codec_; }
   Inbox& inbox() { return inbox_; }
   /// The user has moved bytes itself: the time limit between reads starts anew.
@@ -106,6 +115,7 @@ class Connection final : public Pooled<Connection>,
   net::IoResult step();
   void settle();
   bool finish_connecting();
+  bool finish_handshake();
   void pump();
   void ended(net::Io how);
   void fail(http::Failure failure);
@@ -125,7 +135,8 @@ class Connection final : public Pooled<Connection>,
 
   const net::Context& context_;
   Server& server_;
-  net::TcpTransport transport_;
+  net::TcpTransport tcp_;
+  std::unique_ptr<tls::Transport> tls_;
   http::H1Codec codec_;
   Inbox inbox_;
   event::Deadline deadline_;

@@ -33,7 +33,7 @@ class Health::Entry final : public event::Reaped,
                             private event::DeadlineEvents,
                             private ProbeEvents {
  public:
-  Entry(Health& health, std::uint32_t slot, const config::Check& check, Known known);
+  Entry(Health& health, std::uint32_t slot, const config::Check& check, Known known, Secure secure);
 
   /// From that moment on it may be checked, as soon as there is an address.
   void begin_at(std::uint64_t moment) { begin_at_ = moment; }
@@ -69,9 +69,16 @@ class Health::Entry final : public event::Reaped,
   bool put_off_ = false;
 };
 
-Health::Entry::Entry(Health& health, std::uint32_t slot, const config::Check& check, Known known)
+Health::Entry::Entry(Health& health, std::uint32_t slot, const config::Check& check, Known known,
+                     Secure secure)
     : health_(health),
-      question_{check, health.regex(check.body_regex), {}, {}},
+      question_{check,
+                health.regex(check.body_regex),
+                {},
+                {},
+                {},
+                std::move(secure.tls),
+                std::move(secure.name)},
       deadline_(*this),
       slot_(slot),
       is_known_(known != Known::Nothing),
@@ -184,7 +191,7 @@ Health::Health(event::Loop& loop, HealthEvents& events, std::uint64_t seed)
       events_(events),
       random_(seed),
       read_buffer_(new char[read_size]),
-      tools_{loop, gather_, {read_buffer_.get(), read_size}},
+      tools_{loop, gather_, {read_buffer_.get(), read_size}, nullptr},
       pulse_(*this) {}
 
 Health::~Health() {
@@ -193,10 +200,14 @@ Health::~Health() {
 }
 
 void Health::add(std::uint32_t slot, const config::Check& check, const net::Address& address,
-                 Known known, bool at_once) {
+                 Known known, bool at_once, Secure secure) {
   if (slot >= entries_.size()) entries_.resize(slot + 1);
   WEIR_ASSERT(!entries_[slot]);
-  entries_[slot] = std::make_unique<Entry>(*this, slot, check, known);
+  if (secure.tls && !outbox_) {
+    outbox_ = std::make_unique<net::Outbox>(loop_);
+    tools_.outbox = outbox_.get();
+  }
+  entries_[slot] = std::make_unique<Entry>(*this, slot, check, known, std::move(secure));
   const std::uint64_t delay = at_once ? 0 : microseconds(check.start_delay);
   entries_[slot]->begin_at(event::Loop::read_clock() + delay);
   entries_[slot]->set_address(address);

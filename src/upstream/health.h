@@ -51,6 +51,12 @@ class Health : private event::DeadlineEvents {
     std::uint64_t passed = 0, failed = 0, inconclusive = 0;
   };
 
+  /// A server's name and its backend's TLS.
+  struct Secure {
+    std::shared_ptr<const tls::ClientContext> tls;
+    std::string name;
+  };
+
   /// What is known of a server when its checks begin; Up and Down after a restart of control.
   enum class Known : std::uint8_t { Nothing, Up, Down };
 
@@ -60,9 +66,10 @@ class Health : private event::DeadlineEvents {
 
   /// Begins to check a server; the slot must be free.  An address that is not set is waited for.  The first
   /// check begins now if `at_once`, else after the check's start_delay; those of very many servers at a time
-  /// are spread over at most min(interval, 1 s).  `check` is copied; its expression must be valid.
+  /// are spread over at most min(interval, 1 s).  `check` is copied; its expression must be valid.  `secure`:
+  /// how to speak TLS with it, if it is to be spoken.
   void add(std::uint32_t slot, const config::Check& check, const net::Address& address, Known known,
-           bool at_once);
+           bool at_once, Secure secure = {});
 
   /// Checks go on at that address, at once; without one they pause.  What is known stays, but results in a
   /// row that were counted against it are forgotten.  The same address again changes nothing.
@@ -94,6 +101,7 @@ class Health : private event::DeadlineEvents {
   HealthEvents& events_;
   Random random_;
   Gather gather_;
+  std::unique_ptr<net::Outbox> outbox_;  ///< from the first server on that speaks TLS
   std::unique_ptr<char[]> read_buffer_;
   ProbeTools tools_;
   std::vector<std::unique_ptr<Entry>> entries_;  ///< by slot

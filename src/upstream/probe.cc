@@ -71,7 +71,7 @@ Probe::Probe(const ProbeTools& tools, const Question& question, ProbeEvents& eve
     : tools_(tools),
       question_(question),
       events_(events),
-      transport_(tools.loop, *this),
+      tcp_(tools.loop, *this),
       codec_(http::H1Codec::Role::Client, answer_limits, *this),
       deadline_(*this) {}
 
@@ -80,8 +80,8 @@ void Probe::start() {
   const event::About about(tools_.loop, errand);
   const std::chrono::microseconds limit = question_.check.timeout;
   deadline_.set(tools_.loop, event::Loop::read_clock() + static_cast<std::uint64_t>(limit.count()));
-  if (const int error = transport_.connect(question_.address)) return fail_connect(error);
-  if (!transport_.is_connecting()) ask();
+  if (const int error = tcp_.connect(question_.address)) return fail_connect(error);
+  if (!tcp_.is_connecting()) finish_connecting();
 }
 
 void Probe::on_sent() noexcept {
@@ -98,10 +98,25 @@ void Probe::on_readable() noexcept {
 }
 
 void Probe::finish_connecting() {
-  const int error = transport_.connect_result();
+  const int error = tcp_.connect_result();
   if (error == EINPROGRESS) return;
   if (error != 0) return fail_connect(error);
-  ask();
+  if (!question_.tls || finish_handshake()) ask();
+}
+
+bool Probe::finish_handshake() {
+  if (!tls_) {
+    identity_.name = question_.name;
+    net::TransportEvents& owner = *this;
+    tls_ = std::make_unique<tls::Transport>(tcp_, *tools_.outbox, owner, question_.tls, identity_);
+  }
+  const net::IoResult result = tls_->handshake();
+  tools_.outbox->flush();
+  if (result.io == net::Io::Failed) {
+    decide(CheckOutcome::Failed, "connected, TLS: " + tls_->failure_text());
+    conclude();
+  }
+  return result.io == net::Io::Done;
 }
 
 void Probe::fail_connect(int error) {
@@ -116,13 +131,13 @@ void Probe::ask() {
     return conclude();
   }
   tools_.gather.refer(question_.request);
-  transport_.send(tools_.gather);
-  if (transport_.has_failed()) take_answer();
+  transport().send(tools_.gather);
+  if (transport().has_failed()) take_answer();
 }
 
 void Probe::take_answer() {
   while (!verdict_) {
-    const net::IoResult result = transport_.read(tools_.read_buffer);
+    const net::IoResult result = transport().read(tools_.read_buffer);
     switch (result.io) {
       case net::Io::Again: return;
       case net::Io::Done: feed(tools_.read_buffer.first(result.bytes)); break;
@@ -226,7 +241,7 @@ void Probe::end() {
   phase_ = Phase::Over;
   deadline_.clear();
   codec_.stop();
-  transport_.abort();
+  transport().abort();
   tools_.loop.reap(*this);
 }
 

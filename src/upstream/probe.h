@@ -16,6 +16,7 @@
 #include "event/deadline.h"
 #include "http/h1_codec.h"
 #include "net/tcp.h"
+#include "tls/transport.h"
 
 #include <cstdint>
 #include <memory>
@@ -35,10 +36,12 @@ enum class CheckOutcome : std::uint8_t {
 /// What is asked of a server and what is expected; stays as it is while a probe runs.
 struct Question {
   config::Check check;
-  std::shared_ptr<const Regex> body_regex;  ///< null if the check has none
-  net::Address address;                     ///< with the check's port
-  std::string request;                      ///< empty for tcp
-  std::string at = {};                      ///< the address as text
+  std::shared_ptr<const Regex> body_regex;          ///< null if the check has none
+  net::Address address;                             ///< with the check's port
+  std::string request;                              ///< empty for tcp
+  std::string at = {};                              ///< the address as text
+  std::shared_ptr<const tls::ClientContext> tls{};  ///< null = in the clear
+  std::string name{};                               ///< of the server, for TLS
 
   bool is_about_body() const { return body_regex || !check.body_contains.empty(); }
 };
@@ -51,6 +54,7 @@ struct ProbeTools {
   event::Loop& loop;
   Gather& gather;
   std::span<char> read_buffer;
+  net::Outbox* outbox = nullptr;  ///< for TLS
 };
 
 class ProbeEvents {
@@ -98,7 +102,9 @@ class Probe final : public Pooled<Probe>,
   void on_body(std::span<const char> bytes) override;
   void on_end(const Headers& trailers) override;
 
+  net::Transport& transport() { return tls_ ? static_cast<net::Transport&>(*tls_) : tcp_; }
   void finish_connecting();
+  bool finish_handshake();
   void ask();
   void take_answer();
   void feed(std::span<char> bytes);
@@ -115,7 +121,9 @@ class Probe final : public Pooled<Probe>,
   const ProbeTools& tools_;
   const Question& question_;
   ProbeEvents& events_;
-  net::TcpTransport transport_;
+  net::TcpTransport tcp_;
+  tls::ServerIdentity identity_;
+  std::unique_ptr<tls::Transport> tls_;
   http::H1Codec codec_;
   event::Deadline deadline_;
   Inbox inbox_;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/server.h"
 
+#include <weir/log.h>
+
+#include "config/units.h"
+#include "tls/transport.h"
 #include "upstream/server_row.h"
 
 #include <algorithm>
@@ -10,13 +14,17 @@ namespace weir::upstream {
 namespace {
 // The one request of a half-open server may take so long before another may try.
 constexpr std::uint64_t claim_seconds = 30;
+// A server whose TLS fails is complained about so often.
+constexpr std::uint64_t complaint_us = 10'000'000;
 }  // namespace
 
 Server::Server(const net::Context& context, const Sharing& sharing, const config::Backend& backend,
-               std::uint32_t slot, const shm::ServerRow& row)
+               const std::shared_ptr<const tls::ClientContext>& tls, std::uint32_t slot,
+               const shm::ServerRow& row)
     : context_(context),
       sharing_(sharing),
       backend_(backend),
+      tls_(tls),
       row_(row),
       address_(from_shared(row.address)),
       slot_(slot) {
@@ -38,6 +46,7 @@ void Server::apply(const shm::ServerRow& row) {
   bool moved = !(address == address_);
   if (moved) {
     address_ = address;
+    identity_ = {};
     config_.at.text = address_.is_set() ? address_.text() : "";
   }
   if (moved || row.use == shm::Use::Drain || row.use == shm::Use::Down) close_idle();
@@ -46,6 +55,30 @@ void Server::apply(const shm::ServerRow& row) {
 void Server::limit_idle() {
   idle_most_ = (backend_.keepalive + sharing_.workers - 1) / sharing_.workers;
   while (idle_count_ > idle_most_) idle_.back().die();
+}
+
+void Server::forget_tls() {
+  identity_ = {};
+  close_idle();
+}
+
+// A server given by name is who has a certificate for that name, whatever its address.
+tls::ServerIdentity& Server::identity() {
+  if (!identity_.name.empty()) return identity_;
+  if (sharing_.servers)
+    if (auto at = config::parse_endpoint(sharing_.servers->columns(slot_).at))
+      identity_.name = at->kind == config::Endpoint::Kind::Unix ? "" : at->host;
+  char host[112];
+  if (identity_.name.empty() && address_.family() != AF_UNIX) identity_.name = address_.host(host);
+  return identity_;
+}
+
+void Server::note_tls_failure(const tls::Transport& transport) {
+  std::uint64_t now = context_.loop.now();
+  if (complained_at_ != 0 && now < complained_at_ + complaint_us) return;
+  complained_at_ = now;
+  log(Level::Warn, "server ", backend_.name, "/", config_.name,
+      ": TLS: ", transport.failure_text());
 }
 
 void Server::retire() {

@@ -16,6 +16,7 @@
 #include "shm/notices.h"
 #include "shm/outliers.h"
 #include "shm/server_table.h"
+#include "tls/client_context.h"
 #include "upstream/connection.h"
 
 #include <cstdint>
@@ -41,15 +42,19 @@ struct Sharing {
   std::uint32_t worker = 0;
   std::uint32_t incarnation = 0;  ///< of the worker
   std::uint32_t workers = 1;
+  const shm::ServerTable* servers = nullptr;  ///< where the names of servers are
 };
 
 class Server final : public event::Reaped {
  public:
+  /// `backend` and `tls` (null = in the clear) are the backend's own, and change with it.
   Server(const net::Context& context, const Sharing& sharing, const config::Backend& backend,
-         std::uint32_t slot, const shm::ServerRow& row);
+         const std::shared_ptr<const tls::ClientContext>& tls, std::uint32_t slot,
+         const shm::ServerRow& row);
   ~Server() override;
 
   const config::Backend& backend() const { return backend_; }
+  const std::shared_ptr<const tls::ClientContext>& tls() const { return tls_; }
   /// Its name and limits, for logs and variables.
   const config::Server& config() const { return config_; }
   /// Its number in shared memory.
@@ -64,6 +69,8 @@ class Server final : public event::Reaped {
   void apply(const shm::ServerRow& row);
   /// The backend's `keepalive` or the number of workers has changed: not more idle connections than now.
   void limit_idle();
+  /// The backend's TLS is another one: what was opened or agreed on with the former one is of no more use.
+  void forget_tls();
   /// It is no server any more: it ends once nobody refers to it.
   void retire();
 
@@ -105,6 +112,8 @@ class Server final : public event::Reaped {
   friend class Connection;
   friend class ServerRef;
   void give_idle(Connection& connection);
+  tls::ServerIdentity& identity();
+  void note_tls_failure(const tls::Transport& transport);
   void close_idle();
   void tell(shm::NoticeKind kind, std::uint32_t detail);
   void reap_if_unused();
@@ -112,6 +121,9 @@ class Server final : public event::Reaped {
   const net::Context& context_;
   const Sharing& sharing_;
   const config::Backend& backend_;
+  const std::shared_ptr<const tls::ClientContext>& tls_;
+  tls::ServerIdentity identity_;  ///< for TLS; its name is empty until it is needed
+  std::uint64_t complained_at_ = 0;
   config::Server config_;
   shm::ServerRow row_;
   net::Address address_;

@@ -4,6 +4,7 @@ import pathlib
 import re
 
 import pytest
+from tlstest import example_files
 from weirtest import ROOT, Weir, ask, get, run_weir
 
 GOOD = "listener web {\n    bind 127.0.0.1:8080\n    route forward origin\n}\nbackend origin { server s1 127.0.0.1:9000 }\n"
@@ -95,7 +96,8 @@ def test_a_port_in_use():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.name)
 def test_examples_load(path):
-    done = run_weir("-t", "-c", path)
+    with example_files():
+        done = run_weir("-t", "-c", path)
     assert done.returncode == 0, done.stderr
     assert "warning" not in done.stderr
 

@@ -11,6 +11,7 @@ import subprocess
 
 import pytest
 from h2test import H2Client, request
+from tlstest import Certificate, TlsClient, TlsOrigin, example_files
 from weirtest import DEADLINE, ROOT, WEIRCTL, Client, Origin, Weir, answer, ask, get, post, run_weir, wait_until
 
 EXAMPLES = sorted((ROOT / "conf" / "examples").glob("*.conf"))
@@ -26,10 +27,15 @@ class Example:
         self.origins, self.stack = {}, contextlib.ExitStack()
 
     def __enter__(self):
+        files = self.stack.enter_context(example_files()) if "WEIR_CERTIFICATES" in self.text else ""
+        self.files, self.text = files, self.text.replace("${WEIR_CERTIFICATES:-/etc/weir/tls}", files)
         named = {port for _, port in ADDRESS.findall(re.sub(r"#.*", "", self.text))}
         own = {port for _, port in ADDRESS.findall("\n".join(re.findall(r"\bbind .*", self.text)))}
         for port in named - own:
-            self.origins[int(port)] = self.stack.enter_context(Origin(answer(port, "200 OK", "Server: " + port)))
+            handler = answer(port, "200 OK", "Server: " + port)
+            secure = port.endswith("443")
+            origin = TlsOrigin(self.certificate("shop"), handler) if secure else Origin(handler)
+            self.origins[int(port)] = self.stack.enter_context(origin)
         values = {f"p{port}": str(origin.port) for port, origin in self.origins.items()}
         text = ADDRESS.sub(r"\1{p\2}", self.text)
         self.weir = self.stack.enter_context(Weir(text, ports=[f"p{port}" for port in own], **values))
@@ -37,6 +43,9 @@ class Example:
 
     def __exit__(self, *error):
         self.stack.__exit__(*error)
+
+    def certificate(self, name):
+        return Certificate(f"{self.files}/{name}.pem", f"{self.files}/{name}.key")
 
     def ask(self, request=None, port=8080):
         return ask(self.weir, request, f"p{port}")
@@ -148,13 +157,27 @@ def timeouts(example):
         assert client.ask(get("/socket", "h", "Connection: upgrade", "Upgrade: x"), head_only=True).status == 101
 
 
+def tls(example):
+    def over_tls(name, target="/", **options):
+        with TlsClient(example.weir, port="p8443", name=name, **options) as client:
+            return client.ask(get(target))
+
+    assert over_tls("www.example.com").body == b"3000"
+    assert over_tls("shop.example.com").body == b"3443"
+    assert over_tls("www.example.com", "/admin/x").status == 403
+    assert over_tls("www.example.com", "/admin/x", certificate=example.certificate("admin")).status == 200
+    assert example.origins[3000].requests[-1].get("X-Client-Subject") == "CN=admin"
+    moved = example.ask(get("/a?b", "www.example.com"))
+    assert moved.status == 308 and moved.get("Location") == "https://www.example.com/a?b"
+
+
 def unix_sockets(example):
     for to in (example.weir.dir / "weir-edge.sock", example.weir.port("p8080")):
         with Client(to) as client:
             assert client.ask(get("/x")).body == b"You came through a Unix socket to /x.\n"
 
 
-CASES = [admin, checks, forwarding, grpc, load_balancing, logging, quickstart, reverse_proxy, routing, timeouts,
+CASES = [admin, checks, forwarding, grpc, load_balancing, logging, quickstart, reverse_proxy, routing, timeouts, tls,
          unix_sockets, websocket]
 CASES = {case.__name__.replace("_", "-"): case for case in CASES}
 
@@ -165,7 +188,8 @@ def test_each_has_a_case():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_it_is_valid(path):
-    assert run_weir("-t", "-c", path).returncode == 0
+    with example_files():
+        assert run_weir("-t", "-c", path).returncode == 0
 
 
 @pytest.mark.parametrize("name", CASES)

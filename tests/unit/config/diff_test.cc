@@ -303,6 +303,7 @@ const std::vector<Case> cases = {
     {InBackend, "server", "server n 127.0.0.1:3", "server n 127.0.0.1:3 max_in_flight 5"},
     {InBackend, "server", "server n 127.0.0.1:3", "server n 127.0.0.1:3 backup"},
     {InRoute, "close", "respond 200", "close"},
+    {InRoute, "early_data", "close", "close; early_data on"},
     {InRoute, "forward", "close", "forward api"},
     {InRoute, "forward", "forward c", "forward api"},
     {InRoute, "header", "close", "close; header set X 1"},
@@ -355,7 +356,9 @@ std::string in(Context context, const std::string& statements) {
     case InAdmin: return "admin unix:/a " + block + rest;
     case InBackend:
     case InCheck:
-    case InOutlier: break;
+    case InOutlier:
+    case InListenerTls:
+    case InBackendTls: break;
   }
   const std::string inner = context == InCheck     ? "check http /h " + block
                             : context == InOutlier ? "outlier " + block
@@ -380,11 +383,13 @@ TEST(Diff, NoDirectiveIsForgotten) {
   }
   // These mean nothing of their own, or can have but one value.
   const std::set<std::string_view> without_meaning = {"include", "protocol"};
+  // A case of its own.
+  const std::set<std::string_view> blocks = {"tls"};
   for (const DirectiveKind& kind : directive_kinds())
     for (const Context context :
          {InMain, InListener, InBackend, InRoute, InCheck, InOutlier, InAdmin})
       if (kind.contexts & context && !without_meaning.contains(kind.name) &&
-          !(kind.name == "timeout" && context != InCheck)) {
+          !blocks.contains(kind.name) && !(kind.name == "timeout" && context != InCheck)) {
         EXPECT_TRUE(seen.contains({std::string(kind.name), context}))
             << "no case for " << kind.name << " in context " << context;
       }
@@ -401,10 +406,27 @@ TEST(Diff, NoTimeoutIsForgotten) {
 
 TEST(Diff, EveryMatcherCounts) {
   std::vector<Config> configs;
-  for (const char* matchers :
-       {"", "host a", "host b", "not host a", "path /a", "path /a/*", "path_regex a", "method GET",
-        "header A 1", "header A 2", "header B 1", "query A 1", "cookie A 1", "client 10.0.0.0/8",
-        "client 10.0.0.0/9", "client ::/8", "host a path /a"})
+  for (const char* matchers : {"",
+                               "host a",
+                               "host b",
+                               "not host a",
+                               "path /a",
+                               "path /a/*",
+                               "path_regex a",
+                               "method GET",
+                               "header A 1",
+                               "header A 2",
+                               "header B 1",
+                               "query A 1",
+                               "cookie A 1",
+                               "client 10.0.0.0/8",
+                               "client 10.0.0.0/9",
+                               "client ::/8",
+                               "sni a",
+                               "sni *.a",
+                               "client_cert subject CN=a",
+                               "client_cert san a",
+                               "host a path /a"})
     configs.push_back(loaded(in_listener("route r " + std::string(matchers) + " close")));
   for (const Config& from : configs)
     for (const Config& to : configs) EXPECT_EQ(told(from, to).empty(), &from == &to);
@@ -425,8 +447,7 @@ TEST(Diff, WhatNeedsAnUpgrade) {
 TEST(Diff, ExamplesDifferFromEachOtherAndNotFromWhatIsPrinted) {
   std::vector<Config> examples;
   for (const auto& entry : std::filesystem::directory_iterator("conf/examples")) {
-    Diagnostics diagnostics;
-    auto config = load_file(entry.path().string(), test_filters, diagnostics);
+    auto [config, diagnostics] = load_example(entry.path());
     ASSERT_TRUE(config) << diagnostics.text();
     EXPECT_EQ(told(*config, loaded(print_effective(*config))), "") << entry.path();
     examples.push_back(*std::move(config));

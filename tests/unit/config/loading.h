@@ -8,6 +8,9 @@
 
 #include "config/loader.h"
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,8 +50,10 @@ struct World {
   FileReader reader() const {
     return {[this](const std::string& path) -> Result<std::string> {
               const auto found = files.find(path);
-              if (found == files.end()) return Error(Errc::System, "cannot be opened");
-              return found->second;
+              if (found != files.end()) return found->second;
+              // Where the examples keep their certificates.
+              if (path.starts_with("/etc/weir/tls/")) return "contents of " + path;
+              return Error(Errc::System, "cannot be opened");
             },
             [this](const std::string& pattern) {
               const auto found = listings.find(pattern);
@@ -59,7 +64,14 @@ struct World {
               if (found == environment.end()) return std::nullopt;
               return found->second;
             },
-            4};
+            4,
+            [this](const std::string& path) -> Result<Secret> {
+              const auto found = files.find(path);
+              if (found == files.end() && !path.starts_with("/etc/weir/tls/"))
+                return Error(Errc::System, "cannot be opened");
+              std::string text = found == files.end() ? path : found->second;
+              return Secret{std::make_shared<const std::string>(text), text};
+            }};
   }
 };
 
@@ -89,6 +101,12 @@ inline Loaded load_text(std::string text) {
   World world;
   world.files["weir.conf"] = std::move(text);
   return load_world(world);
+}
+
+/// One of conf/examples, from the disk.
+inline Loaded load_example(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  return load_text({std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()});
 }
 
 /// What a listener needs besides the statements under test.

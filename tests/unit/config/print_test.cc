@@ -92,8 +92,7 @@ backend b { balance random; keepalive none; max_queue 0; timeout idle 3s connect
 TEST(Print, Examples) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator("conf/examples")) {
-    Diagnostics diagnostics;
-    const auto config = load_file(entry.path().string(), test_filters, diagnostics);
+    const auto [config, diagnostics] = load_example(entry.path());
     ASSERT_TRUE(config) << diagnostics.text();
     EXPECT_EQ(diagnostics.text(), "");
     expect_round_trip(*config);

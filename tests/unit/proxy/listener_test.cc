@@ -35,6 +35,7 @@ struct FakeJournal final : Journal {
   void count(const Record&) override { ++requests; }
   void count_attempt(std::uint32_t, bool) override {}
   void count_abuse(http::H2Abuse) override {}
+  void count_handshake(const tls::Transport&) override {}
   void count_connection(int change) override { connections += change; }
   std::vector<std::string> lines;
   std::string staged;
@@ -69,7 +70,7 @@ struct ListenerTest : testing::Test {
     listening = std::move(*fd);
     listener = std::make_unique<Listener>(context, context.snapshot->listeners[0]);
     listener->limit_clients(10);
-    listener->accept_on(listening.get());
+    listener->accept_on(listening.get(), "127.0.0.1:0");
   }
   ~ListenerTest() override { std::filesystem::remove_all(directory); }
 

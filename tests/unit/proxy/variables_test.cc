@@ -59,6 +59,14 @@ const std::map<std::string_view, std::string_view> worth{
     {"$t_queue", "1.000"},
     {"$t_total", "12.345"},
     {"$time", "2026-11-21T02:00:00.123Z"},
+    {"$client_cert_fingerprint", ""},
+    {"$client_cert_names", ""},
+    {"$client_cert_subject", ""},
+    {"$tls_alpn", ""},
+    {"$tls_cipher", ""},
+    {"$tls_resumed", ""},
+    {"$tls_server_name", ""},
+    {"$tls_version", ""},
     {"$user_agent", "curl/8"},
     {"$weir_version", version}};
 

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tls/library.h"
+
+#include "tls/openssl.h"
+
+#include <openssl/rand.h>
+
+namespace weir::tls {
+
+void initialise() {
+  OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr);
+  // The first of each kind looks for providers.
+  SslCtxPtr server(SSL_CTX_new(TLS_server_method()));
+  SslCtxPtr client(SSL_CTX_new(TLS_client_method()));
+  unsigned char byte;
+  RAND_bytes(&byte, 1);
+  ERR_clear_error();
+}
+
+}  // namespace weir::tls
