@@ -32,6 +32,7 @@ class TicketKeys {
 
   static std::size_t bytes(const Layout&) { return sizeof(TwoCopies<Ring>); }
 
+  bool has_key() const { return ring_->version() != 0; }
   Ring read() const { return ring_->read(); }
 
   /// Control only: from now on this key is the newest one.

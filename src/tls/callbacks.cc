@@ -68,8 +68,8 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
   if (!context.gives_tickets()) return 0;
   shm::TicketKeys::Ring ring = context.tickets().read();
   if (encrypt) {
-    if (ring.count == 0 || RAND_bytes(iv, EVP_CIPHER_get_iv_length(ticket_cipher())) != 1)
-      return -1;
+    if (ring.count == 0) return 0;
+    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(ticket_cipher())) != 1) return -1;
     shm::TicketKey& key = ring.keys[0];
     std::memcpy(name, key.name, sizeof(key.name));
     bool good = EVP_EncryptInit_ex2(cipher, ticket_cipher(), key.cipher, iv, nullptr) == 1 &&

@@ -50,7 +50,7 @@ class ServerContext {
   const Site& find(std::string_view host) const;
   SSL_CTX* context_of(const Site& site) const;
   SSL_CTX* first() const { return context_of(*default_); }
-  bool gives_tickets() const { return tickets_.has_value(); }
+  bool gives_tickets() const { return tickets_ && tickets_->has_key(); }
   const shm::TicketKeys& tickets() const { return *tickets_; }
   /// As on the wire: a length byte, then the name.
   std::string_view alpn() const { return alpn_; }

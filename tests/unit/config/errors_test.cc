@@ -160,7 +160,7 @@ const Case listener_cases[] = {
     {"timeout header 1s idle", "4:19", "timeout \"idle\" has no time", "write timeout idle 60s"},
     {"timeout body 1s\ntimeout body 2s", "5:9", "timeout \"body\" stands twice", "4:9"},
     {"timeout haeder 1s", "4:9", "unknown timeout \"haeder\"", "\"header\"?"},
-    {"timeout handshake 1s", "4:9", "unknown timeout \"handshake\"", "one of body"},
+    {"timeout handshakes 1s", "4:9", "unknown timeout \"handshakes\"", "\"handshake\"?"},
     {"timeout body 10", "4:14", "a duration needs a unit", "write 10s"},
     {"retry 0", "4:7", "\"0\" cannot stand here", "write none"},
     {"retry 11", "4:7", "\"11\" cannot stand here", "from 1 to 10"},

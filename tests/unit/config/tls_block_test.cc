@@ -77,7 +77,9 @@ TEST(TlsBlock, MistakesAreNamed) {
 TEST(TlsBlock, AddressAndBlockBelongTogether) {
   EXPECT_EQ(load_in_listener("bind 127.0.0.1:443 tls").messages(),
             "4:6: error: listener \"web\" has no tls block\n");
-  EXPECT_EQ(load_in_listener("bind 127.0.0.1:443 ssl").messages(),
+  EXPECT_EQ(load_in_listener(
+                "bind 127.0.0.1:443 ssl; tls { certificate /etc/weir/tls/a /etc/weir/tls/b }")
+                .messages(),
             "4:20: error: \"ssl\" is not understood here\n");
   EXPECT_EQ(load_in_listener("tls { certificate /etc/weir/tls/a /etc/weir/tls/b }").messages(),
             "4:1: warning: no address of listener \"web\" is bound with tls\n");
