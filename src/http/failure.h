@@ -27,6 +27,7 @@ enum class Failure : std::uint8_t {
   RequestHeaderTimeout,   ///< 408
   RequestBodyTimeout,     ///< 408
   EarlyData,              ///< sent as early data, and not to be taken as such: 425
+  RequestMisdirected,     ///< for a name with another certificate than the connection's: 421
   RequestTimeout,         ///< the whole exchange took too long: 504
   DrainTimeout,           ///< the time of a drain was up before the answer: 503
   ClientGone,             ///< closed or reset before the answer; logged as 499

@@ -27,9 +27,8 @@ std::uint64_t with_jitter(std::uint64_t number, Random& random) {
 
 }  // namespace
 
-H2Session::H2Session(Context& context, Listener& listener,
-                     ClientTransport transport, const net::Address& peer,
-                     std::uint64_t opened)
+H2Session::H2Session(Context& context, Listener& listener, ClientTransport transport,
+                     const net::Address& peer, std::uint64_t opened)
     : Client(listener, peer_),
       context_(context),
       transport_(std::move(transport)),

@@ -30,18 +30,18 @@ enum class Of : std::uint8_t { Weir, Worker, Listener, Route, Backend, Server };
 /// Which value of it.
 enum class Value : std::uint8_t {
   Version,
-  Quarantined,   ///< how many fingerprints
-  Count,         ///< a shm::Count
-  CountByClass,  ///< the five of responses
-  CountByAbuse,  ///< one for each http::H2Abuse
-  CountByReason, ///< those of tls::Failure
-  Seconds,       ///< a shm::Count of microseconds
-  LongestCall,   ///< the same, with the name of the call
-  LinesDropped,  ///< of the worker's log ring
-  Tally,         ///< a shm::Tally
-  TallyByClass,  ///< the six of responses
-  Durations,     ///< the histogram
-  InFlight,      ///< from here on: what only servers have
+  Quarantined,    ///< how many fingerprints
+  Count,          ///< a shm::Count
+  CountByClass,   ///< the five of responses
+  CountByAbuse,   ///< one for each http::H2Abuse
+  CountByReason,  ///< those of tls::Failure
+  Seconds,        ///< a shm::Count of microseconds
+  LongestCall,    ///< the same, with the name of the call
+  LinesDropped,   ///< of the worker's log ring
+  Tally,          ///< a shm::Tally
+  TallyByClass,   ///< the six of responses
+  Durations,      ///< the histogram
+  InFlight,       ///< from here on: what only servers have
   Weight,
   Up,
   Use
@@ -170,8 +170,9 @@ constexpr MetricFamily families[] = {
 /// The labels of what a family tells of, and the one that its value adds, in the order of Of and Value.
 constexpr std::string_view labels_of[] = {"",        "worker",        "listener", "listener route",
                                           "backend", "backend server"};
-constexpr std::string_view label_of_value[] = {
-    "version", "", "", "class", "kind", "reason", "", "call", "", "", "class", "le", "", "", "", "use"};
+constexpr std::string_view label_of_value[] = {"version", "",     "", "class", "kind",  "reason",
+                                               "",        "call", "", "",      "class", "le",
+                                               "",        "",     "", "use"};
 constexpr std::string_view type_names[] = {"counter", "gauge", "histogram"};
 
 constexpr std::string_view classes[] = {R"(class="none")", R"(class="1xx")", R"(class="2xx")",

@@ -61,8 +61,15 @@ void Stream::on_head(MessageHead& head) {
   if (request_->major == 1 && !session_.listener().rules().listener().http1)
     return fail(http::Failure::RequestVersion);
   if (context_.quarantine.is_used() && is_quarantined()) return fail(http::Failure::Quarantined);
+  if (is_misdirected()) return fail(http::Failure::RequestMisdirected);
   find_client();
   route();
+}
+
+// Clients use one HTTP/2 connection for all names of its certificate, and some for more than that.
+bool Stream::is_misdirected() const {
+  const tls::Transport* tls = request_->major == 2 ? session_.tls() : nullptr;
+  return tls && !tls->context()->serves_both(tls->server_name(), request_->host);
 }
 
 // Its like has crashed workers.

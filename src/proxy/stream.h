@@ -118,6 +118,7 @@ class Stream final : public Pooled<Stream>,
 
  private:
   bool is_quarantined() const;
+  bool is_misdirected() const;
   void find_client();
   bool is_early() const;
   void route();

@@ -41,7 +41,7 @@ enum class Count : std::uint32_t {
   H2EmptyFrames,
   H2Fields,
   H2Floods,
-  Handshakes,   ///< of TLS with clients that went well
+  Handshakes,  ///< of TLS with clients that went well
   HandshakesResumed,
   HandshakesClosed,  ///< from here on: that failed, in the order of tls::Failure
   HandshakesTimeout,

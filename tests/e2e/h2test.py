@@ -65,10 +65,12 @@ class Answer:
 
 
 class H2Client:
-    def __init__(self, weir, port="port", settings=(), window=1 << 24):
+    def __init__(self, weir, port="port", settings=(), window=1 << 24, wrap=None):
         number = weir if isinstance(weir, int) else weir.port(port)
         self.socket = socket.create_connection(("127.0.0.1", number), timeout=DEADLINE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if wrap:
+            self.socket = wrap(self.socket)
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
         self.decoder.max_header_list_size = 1 << 20
         self.frames, self.answers, self.next_stream = [], {}, 1
