@@ -183,14 +183,28 @@ net::IoResult Transport::read(std::span<char> into) {
     int count = SSL_read(ssl_, into.data() + got, most);
     if (count <= 0) {
       // What came before an error counts; the error comes again at the next call.
-      if (got == 0) return fail(count);
-      ERR_clear_error();
-      break;
+      if (got > 0) {
+        ERR_clear_error();
+        break;
+      }
+      net::IoResult result = fail(count);
+      if (result.io == net::Io::Again && ticket_due_) send_ticket();
+      return result;
     }
     got += static_cast<std::size_t>(count);
     if (!may_have_input()) break;
   }
   return {net::Io::Done, got};
+}
+
+// With the first answer if the request came with the end of the handshake.  Else at once: a client that puts
+// small packets together (Nagle) waits for an acknowledgement, which the kernel delays unless it has
+// something to send.
+void Transport::send_ticket() {
+  ticket_due_ = false;
+  if (SSL_new_session_ticket(ssl_) == 1) SSL_do_handshake(ssl_);
+  ERR_clear_error();
+  flush();
 }
 
 void Transport::write(const char* bytes, std::size_t size) {

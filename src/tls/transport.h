@@ -94,6 +94,7 @@ class Transport final : public net::Transport, private net::TransportEvents {
   net::IoResult fail(int outcome);
   int peek() const;
   void flush();
+  void send_ticket();
   void write(const char* bytes, std::size_t size);
   void say_goodbye();
 
@@ -110,7 +111,7 @@ class Transport final : public net::Transport, private net::TransportEvents {
   Failure failure_ = Failure::None;
   bool established_ = false;
   bool failed_ = false;
-  bool ticket_due_ = false;  ///< to be sent with the first answer
+  bool ticket_due_ = false;  ///< see send_ticket
   bool said_goodbye_ = false;
 };
 

@@ -330,3 +330,24 @@ def test_a_worker_that_dies_takes_no_ticket_keys_with_it(certificate):
         wait_until(lambda: weir.pids("worker") not in ([], [before]), "another worker")
         with TlsClient(weir, context=context, session=session) as client:
             assert client.ask(get()).body == b"1"
+
+
+def test_a_ticket_does_not_wait_for_a_request(certificate):
+    """A client that has not asked yet may be waiting for an acknowledgement of its last flight."""
+    with Weir(config(certificate)) as weir:
+        context = client_context()
+        with TlsClient(weir, context=context) as client:
+            client.socket.settimeout(0.01)
+
+            def has_ticket():
+                try:
+                    client.socket.recv(1)
+                except ssl.SSLError:
+                    pass
+                except TimeoutError:
+                    pass
+                return client.socket.session and client.socket.session.has_ticket
+
+            wait_until(has_ticket, "a ticket")
+            client.socket.settimeout(20)
+            assert client.ask(get()).status == 200
