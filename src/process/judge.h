@@ -79,7 +79,7 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
     bool only_plan = false;
     std::uint64_t confirm_us = 0;
     bool then_upgrade = false;  ///< new processes follow, so whatever needs them may change
-    std::string by;             ///< only for `then_upgrade`
+    std::string by = {};        ///< only for `then_upgrade`
   };
 
   Ticket load(std::string_view by, const admin::LoadFrom& from, Order wish);

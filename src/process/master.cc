@@ -164,9 +164,9 @@ void Master::reopen_logs() {
   log(Level::Notice, "log files opened again");
 }
 
-void Master::on_reloading(bool under_way) {
+void Master::on_reloading(bool begun) {
   if (phase_ != Phase::Running) return;
-  if (under_way)
+  if (begun)
     notify_.reloading();
   else
     notify_.ready("generation " + std::to_string(assets_.history.present().about.number) + ", " +

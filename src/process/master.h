@@ -94,7 +94,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
   std::list<Child>& children() override { return crew_.all(); }
   void on_committed() override;
   void replace(Child& child, std::string_view why) override;
-  void on_reloading(bool under_way) override;
+  void on_reloading(bool begun) override;
   Given given() override;
   std::string why_not() const override;
   Child* control() override;

@@ -40,7 +40,7 @@ class ReloadHost {
   /// Ends a child that is behind; it is started again as all others.
   virtual void replace(Child& child, std::string_view why) = 0;
   /// A reload begins, or has come to its end.
-  virtual void on_reloading(bool under_way) = 0;
+  virtual void on_reloading(bool begun) = 0;
 
  protected:
   ~ReloadHost() = default;

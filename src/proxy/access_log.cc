@@ -10,6 +10,51 @@ namespace weir::proxy {
 
 using config::Variable;
 
+namespace {
+
+/// A member of a JSON line; its name with what stands around it.
+struct Item {
+  std::string_view name;
+  Variable variable;
+  bool is_number;
+};
+constexpr Item items[] = {
+    {"{\"time\":", Variable::Time, false},
+    {",\"client\":", Variable::ClientAddr, false},
+    {",\"client_port\":", Variable::ClientPort, true},
+    {",\"listener\":", Variable::Listener, false},
+    {",\"route\":", Variable::Route, false},
+    {",\"backend\":", Variable::Backend, false},
+    {",\"server\":", Variable::Server, false},
+    {",\"method\":", Variable::Method, false},
+    {",\"host\":", Variable::Host, false},
+    {",\"path\":", Variable::Path, false},
+    {",\"query\":", Variable::Query, false},
+    {",\"protocol\":", Variable::Protocol, false},
+    {",\"status\":", Variable::Status, true},
+    {",\"failure\":", Variable::Reason, false},
+    {",\"bytes_in\":", Variable::BytesIn, true},
+    {",\"bytes_out\":", Variable::BytesOut, true},
+    {",\"attempts\":", Variable::Attempts, true},
+    {",\"queue_ms\":", Variable::TimeQueue, true},
+    {",\"connect_ms\":", Variable::TimeConnect, true},
+    {",\"first_byte_ms\":", Variable::TimeFirstByte, true},
+    {",\"total_ms\":", Variable::TimeTotal, true},
+    {",\"user_agent\":", Variable::UserAgent, false},
+    {",\"referer\":", Variable::Referer, false},
+    {",\"request_id\":", Variable::RequestId, false},
+};
+constexpr Item tls_items[] = {
+    {",\"tls_version\":", Variable::TlsVersion, false},
+    {",\"tls_cipher\":", Variable::TlsCipher, false},
+    {",\"tls_server_name\":", Variable::TlsServerName, false},
+    {",\"tls_alpn\":", Variable::TlsAlpn, false},
+    {",\"tls_resumed\":", Variable::TlsResumed, true},
+    {",\"client_cert_subject\":", Variable::ClientCertSubject, false},
+};
+
+}  // namespace
+
 std::unique_ptr<AccessLog> AccessLog::make(const config::LogTarget& target) {
   if (target.to == config::LogTo::Off) return nullptr;
   auto log = std::make_unique<AccessLog>();
@@ -38,45 +83,6 @@ std::string_view AccessLog::value(Variable variable, const Record& record) {
 }
 
 void AccessLog::write_json(const Record& record) {
-  struct Item {
-    std::string_view name;
-    Variable variable;
-    bool is_number;
-  };
-  static constexpr Item items[] = {
-      {"{\"time\":", Variable::Time, false},
-      {",\"client\":", Variable::ClientAddr, false},
-      {",\"client_port\":", Variable::ClientPort, true},
-      {",\"listener\":", Variable::Listener, false},
-      {",\"route\":", Variable::Route, false},
-      {",\"backend\":", Variable::Backend, false},
-      {",\"server\":", Variable::Server, false},
-      {",\"method\":", Variable::Method, false},
-      {",\"host\":", Variable::Host, false},
-      {",\"path\":", Variable::Path, false},
-      {",\"query\":", Variable::Query, false},
-      {",\"protocol\":", Variable::Protocol, false},
-      {",\"status\":", Variable::Status, true},
-      {",\"failure\":", Variable::Reason, false},
-      {",\"bytes_in\":", Variable::BytesIn, true},
-      {",\"bytes_out\":", Variable::BytesOut, true},
-      {",\"attempts\":", Variable::Attempts, true},
-      {",\"queue_ms\":", Variable::TimeQueue, true},
-      {",\"connect_ms\":", Variable::TimeConnect, true},
-      {",\"first_byte_ms\":", Variable::TimeFirstByte, true},
-      {",\"total_ms\":", Variable::TimeTotal, true},
-      {",\"user_agent\":", Variable::UserAgent, false},
-      {",\"referer\":", Variable::Referer, false},
-      {",\"request_id\":", Variable::RequestId, false},
-  };
-  static constexpr Item tls_items[] = {
-      {",\"tls_version\":", Variable::TlsVersion, false},
-      {",\"tls_cipher\":", Variable::TlsCipher, false},
-      {",\"tls_server_name\":", Variable::TlsServerName, false},
-      {",\"tls_alpn\":", Variable::TlsAlpn, false},
-      {",\"tls_resumed\":", Variable::TlsResumed, true},
-      {",\"client_cert_subject\":", Variable::ClientCertSubject, false},
-  };
   auto write = [&](const Item& item) {
     line_ += item.name;
     std::string_view text = value(item.variable, record);
