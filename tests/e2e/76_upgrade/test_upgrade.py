@@ -8,6 +8,7 @@ import signal
 import pytest
 from admintest import AdminClient, STATE, fleet
 from binarytest import Installed, own_version
+from tlstest import Authority, TlsClient, client_context
 from weirtest import Client, Load, Origin, Weir, ask, children, get, is_running, wait_until
 
 NEXT = "0.1.9"
@@ -337,3 +338,26 @@ def test_the_end_may_come_in_the_middle(installed):
         weir.send_signal(signal.SIGTERM)
         weir.wait_log("weir stops")
         assert weir.wait() == 0
+
+
+@pytest.mark.parametrize("memory", [False, True])
+def test_certificates_go_along(installed, tmp_path, memory):
+    authority = Authority(tmp_path)
+    certificate = authority.issue("a.test")
+    text = ADMIN + f"""
+listener web {{
+    bind 127.0.0.1:{{port}} tls
+    tls {{ certificate {certificate.chain} {certificate.key} }}
+    route respond 200 $tls_resumed
+}}"""
+    context = client_context(authority)
+    with Weir(text, binary=installed.path) as weir:
+        with TlsClient(weir, context=context) as client:
+            assert client.ask(get(host="a.test")).body == b"0"
+            session = client.socket.session
+        os.unlink(certificate.key)  # nobody reads it again
+        installed.install(version=NEXT, memory=memory)
+        upgrade(weir)
+        # The keys of tickets lie in shared memory: what one binary has given out, the next one takes.
+        with TlsClient(weir, context=context, session=session) as client:
+            assert client.ask(get(host="a.test")).body == (b"0" if memory else b"1")
