@@ -9,6 +9,7 @@
 #include "base/wall_time.h"
 #include "config/units.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace weir::admin {
@@ -247,7 +248,8 @@ std::string StateLog::tell_all() const {
   auto say = [&told](const std::string& record) {
     told += hash_text(record) + " " + record + "\n";
   };
-  say(join({"epoch", std::to_string(epoch_), std::to_string(file_)}));
+  // Without a state file there was none; but 0 stands for nothing to be read.
+  say(join({"epoch", std::to_string(std::max<std::uint64_t>(epoch_, 1)), std::to_string(file_)}));
   tell_whole(say);
   for (const config::Backend& backend : registry_.config().backends)
     for (std::uint32_t slot : registry_.servers(backend.number))

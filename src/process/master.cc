@@ -191,9 +191,11 @@ Given Master::given() { return {assets_, crew_.all(), path_, reload_.last(), -1,
 std::string Master::why_not() const {
   if (phase_ != Phase::Running) return "weir starts or ends";
   if (!reload_.is_idle()) return std::string(under_way);
-  if (!crew_.free_index(assets_.segment->layout().workers))
-    return "too many former workers still drain";
   return {};
+}
+
+bool Master::has_room() const {
+  return crew_.free_index(assets_.segment->layout().workers).has_value();
 }
 
 Child* Master::control() {

@@ -97,6 +97,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
   void on_reloading(bool begun) override;
   Given given() override;
   std::string why_not() const override;
+  bool has_room() const override;
   Child* control() override;
   void run_timers();
   int next_timeout() const;

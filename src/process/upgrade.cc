@@ -79,6 +79,7 @@ void Upgrade::on_trial() {
   if (!message) return refuse(binary_ + " ended in its trial");
   if (message->type != MessageType::Plan) return refuse(binary_ + ": " + message->bytes);
   verdict_ = read_verdict(message->bytes);
+  verdict_.same_memory = verdict_.same_memory && host_.has_room();
   if (verdict_.same_memory) return exec(-1);
   // The successor of another layout gets a text instead of memory.
   Child* control = host_.control();

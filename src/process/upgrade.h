@@ -4,7 +4,8 @@
 // that the master holds stay.  The steps, and who takes them:
 //
 //   try       a child of the next binary reads the handover and loads the running configuration
-//   export    only if its shared memory is another: control writes down what it knows
+//   export    only if its shared memory is another, or former workers have taken all numbers of ours: control
+//             writes down what it knows
 //   exec      the next binary takes over (process/takeover.h)
 //
 // Whatever fails until then changes nothing.
@@ -27,6 +28,8 @@ class UpgradeHost {
   virtual Given given() = 0;
   /// Why there cannot be an upgrade now; empty if there can.
   virtual std::string why_not() const = 0;
+  /// Shared memory has a number left for a worker.
+  virtual bool has_room() const = 0;
   virtual Child* control() = 0;
 
  protected:

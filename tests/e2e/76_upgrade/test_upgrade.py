@@ -133,6 +133,26 @@ def test_what_runs_long_ends_in_the_former_worker(installed):
         wait_until(lambda: status(weir)["workers_leaving"] == 0, "nobody who leaves")
 
 
+def test_former_workers_that_stay_stand_in_nobodys_way(installed):
+    with Origin(Raw()) as origin, Weir(fleet(origin), binary=installed.path) as weir:
+        with AdminClient(weir) as admin:
+            admin.ask("server set origin/s1 weight 7")
+        tunnels = []
+        for i in range(18):  # there is room for 16 workers
+            tunnel = Client(weir)
+            tunnel.send(UPGRADE)
+            assert tunnel.receive(head_only=True).status == 101
+            tunnels.append(tunnel)
+            upgrade(weir, i + 1)
+        assert len(weir.pids()) == 19
+        for tunnel in tunnels:
+            tunnel.send(b"x")
+            assert tunnel.read_exact(1) == b"x"
+            tunnel.close()
+        wait_until(lambda: len(children(weir.process.pid)) == 3, "the end of all former processes")
+        assert rows(weir)["origin/s1"]["weight"] == 7
+
+
 def test_what_was_set_and_learnt_survives(installed):
     text = fleet("127.0.0.1:1", "127.0.0.1:2", top=STATE, backend="check tcp { interval 100ms; fall 1 }")
     with Weir(text, binary=installed.path) as weir:
