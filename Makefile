@@ -66,7 +66,7 @@ $O/weir: $O/src/main.o $(LIB_OBJS)
 	$Q$(LINK) -o $@ $^ $(LDLIBS)
 
 # The client needs no library, so it runs where the daemon's are not installed.
-$O/weirctl: $(CTL_OBJS) $O/src/base/text.o
+$O/weirctl: $(CTL_OBJS) $O/src/base/text.o $O/src/base/version.o
 	$(call say,LD)
 	$Q$(LINK) -o $@ $^
 
@@ -182,7 +182,7 @@ format: ## clang-format over every source file, in place
 	@find src include tests modules \( -name '*.cc' -o -name '*.h' -o -name '*.c' \) 2>/dev/null | xargs clang-format -i
 
 # ---- Installing --------------------------------------------------------------------------------
-VERSION = $(shell sed -n 's/.*version = "\(.*\)".*/\1/p' include/weir/version.h)
+VERSION = $(shell sed -n 's/.*version = "\(.*\)".*/\1/p' src/base/version.cc)
 MAN_DIR  = $(DESTDIR)$(PREFIX)/share/man/man
 UNIT_DIR = $(PREFIX)/lib/systemd/system
 

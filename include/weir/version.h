@@ -6,7 +6,7 @@
 namespace weir {
 
 /// Semantic version of this release.
-inline constexpr const char* version = "0.1.0";
+extern const char* const version;
 
 /// Changes whenever anything in include/weir changes its meaning or layout.
 inline constexpr int module_abi = 1;
