@@ -15,7 +15,8 @@ void Events::add(const Event& event) {
 std::optional<Event> Events::find(std::uint64_t seq) const {
   if (seq < kept_.first() || seq > kept_.last()) return std::nullopt;
   const auto [time_us, field] = kept_.at(seq);
-  auto text = [&field](int i) { return std::string(field[i]); };
+  // By a name of its own: a capture of a structured binding is not for every compiler of C++20.
+  auto text = [&fields = field](int i) { return std::string(fields[i]); };
   return Event{seq, time_us, text(0), text(1), text(2), text(3), text(4), text(5)};
 }
 
