@@ -266,7 +266,7 @@ def answers(weir):
 
 
 def test_one_that_hangs_gives_way(installed):
-    text = SIMPLE.replace("upgrade_timeout 20s", "upgrade_timeout 300ms")
+    text = SIMPLE.replace("upgrade_timeout 20s", "upgrade_timeout 3s")
     with Weir(text, binary=installed.path) as weir, Client(weir) as kept:
         assert kept.ask(get("/")).status == 200
         installed.install(version=NEXT, stuck="run_worker")
