@@ -181,7 +181,8 @@ struct Route {
   Origins origins;
 };
 
-struct Listener {
+/// A listener but for its routes: what its clients' connections go by.
+struct ListenerTerms {
   std::string name;
   std::uint32_t number = 0;  ///< in shared memory; as written, until it is assigned
   std::vector<Bind> binds;
@@ -194,9 +195,12 @@ struct Listener {
   std::uint64_t max_requests = 0;   ///< per connection; 0 = `none`
   Limit max_lifetime;
   std::vector<Policy> policies;  ///< its own; each route has those that apply to it
-  std::vector<Route> routes;
   Place place;
   Origins origins;
+};
+
+struct Listener : ListenerTerms {
+  std::vector<Route> routes;
 };
 
 struct Server {

@@ -30,6 +30,10 @@ class Departure final : private event::DeadlineEvents {
   void apply();
   /// The process ends when it has no client any more.  It gives up its sockets, unless all of weir ends.
   void end(std::function<bool()> ended);
+  /// The instance was drained and has waited for its clients long enough.
+  bool is_time_up() const {
+    return drain_.order(shm::Drain::instance).phase == shm::DrainPhase::Drained;
+  }
   /// Sockets are for others to accept on.
   bool gives_up_sockets() const { return ended_ && drain_.ending() != shm::DrainPhase::Draining; }
 

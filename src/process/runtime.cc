@@ -158,20 +158,19 @@ void Runtime::adopt_listeners(const proxy::Snapshot& next) {
   addresses_.clear();
   for (const auto& rules : next.listeners) {
     std::uint32_t number = rules->listener().number;
-    auto known = before.find(number);
-    if (known != before.end()) {
-      known->second->adopt(rules);
-      listeners_[number] = std::move(known->second);
-      before.erase(known);
+    // One that comes back goes on with the clients it left with.
+    auto known = before.extract(number);
+    if (!known) known = leaving_.extract(number);
+    if (known) {
+      known.mapped()->adopt(rules);
+      listeners_.insert(std::move(known));
     } else {
       listeners_[number] = std::make_unique<proxy::Listener>(context_, rules);
     }
     for (const config::Bind& bind : rules->listener().binds) addresses_[bind.at.text] = number;
   }
-  for (auto& [number, listener] : before) {
-    listener->leave();
-    leaving_.push_back(std::move(listener));
-  }
+  for (auto& [number, listener] : before) listener->leave();
+  leaving_.merge(before);
   departure_.apply();
 }
 
@@ -254,7 +253,7 @@ void Runtime::report() {
   std::uint64_t question = report_.question();
   std::uint32_t count = 0;
   for (const auto& [number, listener] : listeners_) count = listener->describe(report_, count);
-  for (const auto& listener : leaving_) count = listener->describe(report_, count);
+  for (const auto& [number, listener] : leaving_) count = listener->describe(report_, count);
   tallies_.note_pace();
   report_.answer(question, count);
   process::wake(setup_.control_waker());
@@ -271,7 +270,9 @@ void Runtime::drain() {
 
 // Those of former generations go when their clients have gone, and nobody else can come.
 void Runtime::on_deadline() noexcept {
-  std::erase_if(leaving_, [](const auto& listener) {
+  std::erase_if(leaving_, [this](const auto& leaving) {
+    const auto& listener = leaving.second;
+    if (departure_.is_time_up()) listener->expel();
     (void)listener->go_on();
     return listener->sessions() == 0 && !listener->is_letting_go();
   });

@@ -87,9 +87,9 @@ class Runtime final : private upstream::NoticeSink,
   std::unique_ptr<proxy::AccessLog> access_log_;
   Tallies tallies_;
   proxy::Context context_;
-  Listeners listeners_;                                    ///< by number
-  std::vector<std::unique_ptr<proxy::Listener>> leaving_;  ///< of former generations, with clients
-  std::map<std::string, std::uint32_t> addresses_;         ///< the listener of each address
+  Listeners listeners_;                             ///< by number
+  Listeners leaving_;                               ///< of former generations, with clients
+  std::map<std::string, std::uint32_t> addresses_;  ///< the listener of each address
   struct Slot {
     ListeningSocket socket;
     proxy::Listener* watched_by = nullptr;

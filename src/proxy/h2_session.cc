@@ -40,7 +40,7 @@ H2Session::H2Session(Context& context, Listener& listener, ClientTransport trans
       progress_(opened) {
   transport_->report_to(*this);
   listener_.enter(*this);
-  const config::Listener& config = listener_.rules().listener();
+  const config::ListenerTerms& config = listener_.rules().listener();
   most_requests_ = with_jitter(config.max_requests, context_.random);
   if (lifetime() > 0) until_ = opened_ + with_jitter(lifetime(), context_.random);
 }

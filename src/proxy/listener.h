@@ -31,7 +31,7 @@ class Listener final : private event::DeadlineEvents {
   const Rules& rules() const { return *rules_; }
 
   /// Its name and number, which never change.
-  const config::Listener& identity() const { return identity_; }
+  const config::ListenerTerms& identity() const { return identity_; }
   // Copies, since sessions refer to them over reloads.
   const http::HeadLimits& limits() const { return limits_; }
   const ClientTimeouts& timeouts() const { return timeouts_; }
@@ -92,7 +92,7 @@ class Listener final : private event::DeadlineEvents {
   void on_deadline() noexcept override;
 
   Context& context_;
-  config::Listener identity_;
+  config::ListenerTerms identity_;
   std::shared_ptr<const Rules> rules_;
   http::HeadLimits limits_;
   ClientTimeouts timeouts_;

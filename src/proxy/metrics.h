@@ -41,7 +41,7 @@ class Metrics {
 
  private:
   struct NamedRoute {
-    const config::Listener* listener;
+    const config::ListenerTerms* listener;
     const config::Route* route;
   };
 

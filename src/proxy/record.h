@@ -28,7 +28,7 @@ struct Times {
 };
 
 struct Record {
-  const config::Listener* listener = nullptr;
+  const config::ListenerTerms* listener = nullptr;
   const config::Route* route = nullptr;  ///< null before routing and when no route matched
   const config::Backend* backend = nullptr;
   const config::Server* server = nullptr;  ///< of the last attempt

@@ -45,7 +45,6 @@ Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
     rules->tls_ = std::move(*tls);
   }
   rules->listener_ = listener;
-  rules->listener_.routes.clear();
   rules->limits_ = {listener.max_line, listener.max_header, listener.max_fields};
   rules->timeouts_ = client_timeouts(listener);
   rules->key_ = key;

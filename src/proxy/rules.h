@@ -30,7 +30,7 @@ class Rules {
   /// Names all that `build` looks at, places included: equal keys, equal rules.
   static std::uint64_t key(const config::Config& config, const config::Listener& listener);
 
-  const config::Listener& listener() const { return listener_; }
+  const config::ListenerTerms& listener() const { return listener_; }
   const http::HeadLimits& limits() const { return limits_; }
   const ClientTimeouts& timeouts() const { return timeouts_; }
 
@@ -52,7 +52,7 @@ class Rules {
  private:
   friend struct Snapshot;
 
-  config::Listener listener_;  ///< without its routes, which the policies hold
+  config::ListenerTerms listener_;
   http::HeadLimits limits_;
   ClientTimeouts timeouts_;
   std::vector<std::shared_ptr<const RoutePolicy>> policies_;

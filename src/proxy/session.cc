@@ -100,7 +100,7 @@ void Session::on_broken(http::StreamId, http::Failure failure) {
 }
 
 bool Session::may_keep() const {
-  const config::Listener& config = listener_.rules().listener();
+  const config::ListenerTerms& config = listener_.rules().listener();
   if (listener_.is_draining() || (config.max_requests > 0 && requests_ >= config.max_requests))
     return false;
   std::uint64_t end = lifetime_end();

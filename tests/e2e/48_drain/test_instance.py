@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from draintest import (PORTS, Balancer, Loads, drains, is_refused, leaving, phase, ready, wait_phase, wait_refused)
 from healthtest import admin, order
+from reloadtest import reload
 from weirtest import DEADLINE, ROOT, WEIRCTL, Client, Origin, Weir, ask, get, wait_until
 
 SCRIPT = str(ROOT / "contrib" / "keepalived" / "check_weir.sh")
@@ -62,6 +63,18 @@ def test_the_end_refuses_clients_while_requests_end():
             response = busy.receive()
             assert (response.body, response.get("Connection")) == (b"ok", "close")
         assert weir.wait() == 0
+
+
+def test_it_waits_no_longer_for_clients_of_former_listeners():
+    with Origin(lambda connection, _: None) as origin, Weir(leaving(origin, delay="1ms"), PORTS) as weir:
+        with Client(weir, "other") as client:
+            client.send(get())
+            origin.wait()
+            text = leaving(origin, delay="1ms")
+            assert reload(weir, text[:text.index("listener other")] + text[text.index("backend"):]).is_ok
+            order(weir, "drain 500ms")
+            answer = client.receive()
+            assert (answer.status, answer.get("Connection")) == (503, "close")
 
 
 def test_an_instance_that_was_drained_ends_without_delay():

@@ -6,7 +6,7 @@ import threading
 import pytest
 from draintest import wait_refused
 from reloadtest import ADMIN, reload, simple
-from weirtest import DEADLINE, Client, Weir, get, wait_until
+from weirtest import DEADLINE, Client, Origin, Weir, get, wait_until
 
 PORTS = ("port", "other")
 
@@ -114,6 +114,22 @@ def test_it_may_come_back_at_once():
                 assert client.ask(get("/")).body == b"old"
             with Client(weir.dir / "web.sock") as client:
                 assert client.ask(get("/")).body == b"old"
+
+
+def test_its_clients_stay_when_it_comes_back():
+    with Origin(lambda connection, _: None) as origin:
+        there = simple("old") + (f"listener gone {{ bind 127.0.0.1:{{other}}; route forward b }}\n"
+                                 f"backend b {{ server s 127.0.0.1:{origin.port} }}\n")
+        with Weir(there, PORTS) as weir, Client(weir, "other") as client:
+            client.send(get("/"))
+            origin.wait()
+            assert reload(weir, simple("new")).is_ok
+            assert reload(weir, there).is_ok
+            origin.connections[0].send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            answer = client.receive()
+            assert (answer.body, answer.get("Connection")) == (b"ok", None)
+            client.send(get("/"))
+            origin.wait(2)
 
 
 def test_a_worker_that_leaves_closes_what_it_began_to_close():
