@@ -14,7 +14,7 @@
 #include "process/trial.h"
 #include "process/worker.h"
 #include "process/writer.h"
-#include "proxy/metrics.h"
+#include "proxy/metric_families.h"
 
 #include <getopt.h>
 

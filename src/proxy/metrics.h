@@ -2,8 +2,8 @@
 //
 // Metrics: everything that weir counts, as Prometheus text (exposition format 0.0.4), made in pieces, so
 // that ten thousand servers never need one huge buffer.  All of it is read from shared memory, so any
-// process can tell it and a worker that is gone is still counted.  One table at the top of metrics.cc
-// says which families there are; the manual's list is made from the same table.
+// process can tell it and a worker that is gone is still counted.  One table
+// (metric_families) says which families there are.
 //
 // https://prometheus.io/docs/instrumenting/exposition_formats/
 #pragma once
@@ -25,7 +25,6 @@ namespace weir::proxy {
 /// What to say in Content-Type.
 inline constexpr std::string_view metrics_type = "text/plain; version=0.0.4; charset=utf-8";
 
-/// A family of samples: one row of the table in metrics.cc.
 struct MetricFamily;
 
 class Metrics {
@@ -68,8 +67,5 @@ class Metrics {
   std::uint32_t element_ = 0;  ///< and where in the configuration that stands of which it tells
   std::string labels_;         ///< of the sample being made; kept for its memory
 };
-
-/// The list of all families with their labels, for weir(8), in mdoc.
-std::string metrics_mdoc();
 
 }  // namespace weir::proxy

@@ -6,6 +6,7 @@
 #include <weir/version.h>
 
 #include "base/text.h"
+#include "proxy/metric_families.h"
 #include "shm/log_ring.h"
 #include "shm/worker_state.h"
 

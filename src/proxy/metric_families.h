@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The table of metrics: which families of samples there are, what each tells of, and where its numbers
+// stand in shared memory.  What is printed and what the manual lists both follow from it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace weir::proxy {
+
+/// A family of samples: one row of the table.
+struct MetricFamily {
+  enum class Type : std::uint8_t { Counter, Gauge, Histogram };
+
+  /// What it tells of: there are samples for each of them.
+  enum class Of : std::uint8_t { Weir, Worker, Listener, Route, Backend, Server };
+
+  /// Which value of it.
+  enum class Value : std::uint8_t {
+    Version,
+    Quarantined,    ///< how many fingerprints
+    Count,          ///< a shm::Count
+    CountByClass,   ///< the five of responses
+    CountByAbuse,   ///< one for each http::H2Abuse
+    CountByReason,  ///< those of tls::Failure
+    Seconds,        ///< a shm::Count of microseconds
+    LongestCall,    ///< the same, with the name of the call
+    LinesDropped,   ///< of the worker's log ring
+    Tally,          ///< a shm::Tally
+    TallyByClass,   ///< the six of responses
+    Durations,      ///< the histogram
+    InFlight,       ///< from here on: what only servers have
+    Weight,
+    Up,
+    Use
+  };
+
+  std::string_view name;
+  Type type;
+  Of of;
+  Value value;
+  std::uint32_t which;    ///< the Count or Tally, or the first of its classes
+  std::string_view help;  ///< one sentence, nothing to escape
+};
+
+/// All families, in the order in which they are printed.
+std::span<const MetricFamily> metric_families();
+
+/// As Prometheus names it.
+std::string_view type_name(const MetricFamily& family);
+
+/// The list of all families with their labels, for weir(8), in mdoc.
+std::string metrics_mdoc();
+
+}  // namespace weir::proxy
