@@ -3,6 +3,7 @@
 
 #include "admin/servers.h"
 #include "base/text.h"
+#include "config/print.h"
 #include "config/properties.h"
 #include "http/failure.h"
 #include "http/h1_codec.h"
@@ -122,9 +123,8 @@ class Story {
   explicit Story(const Fleet& fleet) : fleet_(fleet) {}
 
   void add(std::string step, std::string what, std::string outcome, const config::Place* place) {
-    rows_.push_back(
-        {std::move(step), std::move(what), std::move(outcome),
-         place ? fleet_.config().files[place->file] + ":" + std::to_string(place->line) : ""});
+    rows_.push_back({std::move(step), std::move(what), std::move(outcome),
+                     config::place_text(fleet_.config(), place)});
   }
   std::unique_ptr<Body> tell(bool json) {
     std::size_t count = rows_.size();

@@ -23,10 +23,6 @@ using shm::Tally;
 
 namespace {
 
-std::string place_text(const config::Config& config, const config::Place& place) {
-  return config.files[place.file] + ":" + std::to_string(place.line);
-}
-
 std::uint64_t total(const Fleet& fleet, shm::Count what) {
   std::uint64_t sum = 0;
   for (const shm::WorkerState& worker : fleet.workers) sum += worker.get(what);
@@ -214,22 +210,23 @@ void show_status(const Call& call, Reply& reply) {
 
 void show_listeners(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
-  reply.body = make_list({{"listener", "place", "phase", "binds", "routes", "requests",
-                           "errors_5xx", "failures", "p50_ms", "p99_ms"},
-                          fleet.config().listeners.size(),
-                          [&fleet, view = fleet.view](std::size_t i) {
-                            const config::Listener& listener = view->config->listeners[i];
-                            std::string binds;
-                            for (const config::Bind& bind : listener.binds)
-                              binds += (binds.empty() ? "" : " ") + bind.at.text;
-                            auto scope = shm::Drain::of_listener(listener.number);
-                            Row row{listener.name, place_text(*view->config, listener.place),
-                                    phase_word(fleet.drains.order(scope).phase), binds,
-                                    static_cast<std::uint64_t>(listener.routes.size())};
-                            append_traffic(fleet, Of::Listener, listener.number, row);
-                            return row;
-                          }},
-                         call.json);
+  reply.body =
+      make_list({{"listener", "place", "phase", "binds", "routes", "requests", "errors_5xx",
+                  "failures", "p50_ms", "p99_ms"},
+                 fleet.config().listeners.size(),
+                 [&fleet, view = fleet.view](std::size_t i) {
+                   const config::Listener& listener = view->config->listeners[i];
+                   std::string binds;
+                   for (const config::Bind& bind : listener.binds)
+                     binds += (binds.empty() ? "" : " ") + bind.at.text;
+                   auto scope = shm::Drain::of_listener(listener.number);
+                   Row row{listener.name, config::place_text(*view->config, listener.place),
+                           phase_word(fleet.drains.order(scope).phase), binds,
+                           static_cast<std::uint64_t>(listener.routes.size())};
+                   append_traffic(fleet, Of::Listener, listener.number, row);
+                   return row;
+                 }},
+                call.json);
 }
 
 void show_routes(const Call& call, Reply& reply) {
@@ -239,19 +236,19 @@ void show_routes(const Call& call, Reply& reply) {
     for (std::uint32_t r = 0; r < fleet.config().listeners[l].routes.size(); ++r)
       routes.emplace_back(l, r);
   std::size_t count = routes.size();
-  reply.body =
-      make_list({{"listener", "route", "place", "action", "requests", "errors_5xx", "failures",
-                  "p50_ms", "p99_ms"},
-                 count,
-                 [&fleet, view = fleet.view, routes = std::move(routes)](std::size_t i) {
-                   const config::Listener& listener = view->config->listeners[routes[i].first];
-                   const config::Route& route = listener.routes[routes[i].second];
-                   Row row{listener.name, route.name, place_text(*view->config, route.place),
-                           config::action_text(*view->config, route.action)};
-                   append_traffic(fleet, Of::Route, route.number, row);
-                   return row;
-                 }},
-                call.json);
+  reply.body = make_list(
+      {{"listener", "route", "place", "action", "requests", "errors_5xx", "failures", "p50_ms",
+        "p99_ms"},
+       count,
+       [&fleet, view = fleet.view, routes = std::move(routes)](std::size_t i) {
+         const config::Listener& listener = view->config->listeners[routes[i].first];
+         const config::Route& route = listener.routes[routes[i].second];
+         Row row{listener.name, route.name, config::place_text(*view->config, route.place),
+                 config::action_text(*view->config, route.action)};
+         append_traffic(fleet, Of::Route, route.number, row);
+         return row;
+       }},
+      call.json);
 }
 
 void show_backends(const Call& call, Reply& reply) {
@@ -265,7 +262,7 @@ void show_backends(const Call& call, Reply& reply) {
                    const std::uint32_t number = backend.number;
                    upstream::Registry::Routable routable = fleet.registry.routable(number);
                    Row row{backend.name,
-                           place_text(*view->config, backend.place),
+                           config::place_text(*view->config, backend.place),
                            static_cast<std::uint64_t>(fleet.registry.servers(number).size()),
                            routable.servers,
                            routable.weight,

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "config/identity.h"
 #include "config/pairing.h"
+#include "config/print.h"
 #include "config/properties.h"
 #include "config/quoting.h"
 
@@ -122,14 +123,14 @@ class Comparison {
     std::string_view sequence;  // what those are called whose order means something
   };
 
-  static std::string where(const Config& config, const Place* place) {
-    if (!place) return {};
-    return concat(config.files[place->file], ":", std::to_string(place->line));
-  }
-
   void add(Kind kind, std::string object, std::string what, const Place* from, const Place* to) {
-    changes_.push_back(
-        {kind, std::move(object), std::move(what), {}, {}, where(from_, from), where(to_, to)});
+    changes_.push_back({kind,
+                        std::move(object),
+                        std::move(what),
+                        {},
+                        {},
+                        place_text(from_, from),
+                        place_text(to_, to)});
   }
 
   // Objects of one kind by their names; each pair is compared by the function for its type.

@@ -40,17 +40,12 @@ class Printer {
   }
 
  private:
-  std::string where(const Place* place) const {
-    if (!place) return "default";
-    return concat(config_.files[place->file], ":", std::to_string(place->line));
-  }
-
   void line(std::string_view statement, const Place* place) {
     const std::size_t begin = out_.size();
     out_.append(depth_ * 4, ' ').append(statement);
     const std::size_t width = out_.size() - begin;
     out_.append(width < comment_column ? comment_column - width : 1, ' ');
-    out_.append("# ").append(where(place)).append("\n");
+    out_.append("# ").append(place ? place_text(config_, *place) : "default").append("\n");
   }
 
   void statement(const Property& property) { line(property.text(), property.place); }
@@ -146,6 +141,14 @@ class Printer {
 };
 
 }  // namespace
+
+std::string place_text(const Config& config, const Place& place) {
+  return concat(config.files[place.file], ":", std::to_string(place.line));
+}
+
+std::string place_text(const Config& config, const Place* place) {
+  return place ? place_text(config, *place) : std::string();
+}
 
 std::string print_effective(const Config& config) { return Printer(config).print(); }
 

@@ -9,6 +9,14 @@
 
 namespace weir::config {
 
+/// Where a statement stands, as messages say it: "conf.d/a.conf:12".  Empty for null.
+std::string place_text(const Config& config, const Place& place);
+std::string place_text(const Config& config, const Place* place);
+
+/// Where a statement stands, as messages say it: "conf.d/a.conf:12"; empty for null.
+std::string place_text(const Config& config, const Place& place);
+std::string place_text(const Config& config, const Place* place);
+
 /// The effective configuration (`weir -T`).  It loads again to the same Config.  Each statement ends
 /// in a comment: `# weir.conf:12`, or `# default`.
 std::string print_effective(const Config& config);

@@ -34,8 +34,8 @@ void check_tls(const config::Config& config, config::Diagnostics& diagnostics) {
   for (tls::Finding& finding : tls::check(config, ::time(nullptr))) {
     config::Diagnostic diagnostic;
     diagnostic.severity = finding.is_error ? config::Severity::Error : config::Severity::Warning;
-    diagnostic.place = config.files[finding.place.file] + ":" + std::to_string(finding.place.line) +
-                       ":" + std::to_string(finding.place.column);
+    diagnostic.place =
+        config::place_text(config, finding.place) + ":" + std::to_string(finding.place.column);
     diagnostic.message = std::move(finding.text);
     diagnostic.hint = std::move(finding.hint);
     diagnostic.at = finding.place;
@@ -101,7 +101,7 @@ Result<void> compile(const config::Config& config) {
     if (!backend.check || backend.check->body_regex.empty()) continue;
     const config::Place& place = backend.check->place;
     if (auto body = Regex::compile(backend.check->body_regex); !body)
-      return body.error().within(config.files[place.file] + ":" + std::to_string(place.line));
+      return body.error().within(config::place_text(config, place));
   }
   return {};
 }

@@ -2,6 +2,7 @@
 #include "process/plan.h"
 
 #include "base/text.h"
+#include "config/print.h"
 #include "config/statements.h"
 #include "process/resolvers.h"
 
@@ -134,13 +135,8 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
   return true;
 }
 
-std::string place_text(const config::Config& config, const config::Place& place) {
-  return config.files[place.file] + ":" + std::to_string(place.line);
-}
-
 std::string place_of(const config::Config& config, std::string_view statement) {
-  const config::Place* place = config::find_origin(config.origins, statement);
-  return place ? place_text(config, *place) : std::string();
+  return config::place_text(config, config::find_origin(config.origins, statement));
 }
 
 }  // namespace
@@ -176,7 +172,7 @@ Result<Plan> make_plan(const config::Config& config) {
   for (std::uint32_t i = 0; i < config.listeners.size(); ++i)
     for (const config::Bind& bind : config.listeners[i].binds) plan.binds.push_back({i, bind.at});
   for (const config::AdminSocket& socket : config.admin) {
-    AdminPlan admin{socket.level, socket.mode, UINT32_MAX, place_text(config, socket.place),
+    AdminPlan admin{socket.level, socket.mode, UINT32_MAX, config::place_text(config, socket.place),
                     socket.at.host};
     if (!socket.group.empty()) {
       const ::group* group = getgrnam(socket.group.c_str());

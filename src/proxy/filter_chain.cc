@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/filter_chain.h"
 
+#include "config/print.h"
 #include "filter/table.h"
 
 namespace weir::proxy {
@@ -8,7 +9,7 @@ namespace weir::proxy {
 Result<FilterChain> FilterChain::build(const config::Config& config, const config::Route& route) {
   FilterChain chain;
   for (const config::Policy& policy : route.policies) {
-    std::string place = config.files[policy.place.file] + ":" + std::to_string(policy.place.line);
+    std::string place = config::place_text(config, policy.place);
     const FilterKind* kind = filter::find(policy.word);
     if (!kind) return Error(Errc::NotFound, place + ": unknown policy " + policy.word);
     auto factory = kind->make({policy.word, policy.values, place});

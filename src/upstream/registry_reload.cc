@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/text.h"
 #include "base/wall_time.h"
+#include "config/print.h"
 #include "upstream/registry.h"
 
 #include <algorithm>
@@ -83,10 +84,10 @@ Result<void> Registry::check_next(const config::Config& next) const {
       if (server.at.text == columns(*slot).at) continue;
       return Error(
           Errc::Exists,
-          concat(next.files[server.place.file], ":", std::to_string(server.place.line), ": server ",
-                 name(*slot), " is at ", server.at.text,
-                 ", but one of that name was added at run time at ", std::string(columns(*slot).at),
-                 " by ", std::string(columns(*slot).configured.by), "; remove it first"));
+          concat(config::place_text(next, server.place), ": server ", name(*slot), " is at ",
+                 server.at.text, ", but one of that name was added at run time at ",
+                 std::string(columns(*slot).at), " by ", std::string(columns(*slot).configured.by),
+                 "; remove it first"));
     }
   }
   auto room = static_cast<std::size_t>(std::count_if(
