@@ -32,6 +32,10 @@ struct Cell {
     cell.raw = true;
     return cell;
   }
+  /// With one decimal.
+  static Cell milliseconds(std::uint64_t us) {
+    return json(std::to_string(us / 1000) + "." + std::to_string(us / 100 % 10));
+  }
 };
 using Row = std::vector<Cell>;
 
