@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// control: what has to be known once and not once a worker.  Today it resolves the names of servers.
+// control: what has to be known once and not once a worker: all servers and how they are, their names and
+// checks, drains, ticket keys; and who answers operators.
 #pragma once
 
 #include "net/channel.h"
