@@ -60,6 +60,8 @@ class Session final : public Pooled<Session>,
   std::uint32_t describe(shm::Report& report, std::uint32_t at) const override;
 
  private:
+  static constexpr int most_steps = 8;  ///< in one turn, before others get their share
+
   enum class Phase : std::uint8_t { Idle, Head, Request, Ending, Raw, Lingering, HandedOver, Dead };
 
   void on_readable() noexcept override;

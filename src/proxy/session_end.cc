@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How long a session lasts and how it ends: its time limits, the ways in which it is told to go, and the
+// close that takes no answer with it.
+#include "proxy/session.h"
+#include "proxy/stream.h"
+
+#include <algorithm>
+
+namespace weir::proxy {
+
+namespace {
+
+constexpr std::uint64_t linger_us = 5'000'000;  // for the client to read the answer and close
+constexpr std::uint64_t quiet_us = 1'000'000;   // since the last answer, until we may close
+constexpr std::uint64_t unwatched_us =
+    1'000'000;  // a request may last this long before we watch its client
+
+// The moment `limit` after `from`, or 0 if there is no limit.
+std::uint64_t after(std::uint64_t from, std::uint64_t limit) {
+  return limit == 0 ? 0 : from + limit;
+}
+
+// The earlier of two moments, where 0 is never.
+std::uint64_t earlier(std::uint64_t a, std::uint64_t b) {
+  return a == 0 ? b : b == 0 ? a : std::min(a, b);
+}
+
+}  // namespace
+
+bool Session::may_keep() const {
+  const config::ListenerTerms& config = listener_.rules().listener();
+  if (listener_.is_draining() || (config.max_requests > 0 && requests_ >= config.max_requests))
+    return false;
+  std::uint64_t end = lifetime_end();
+  return end == 0 || context_.net.loop.now() < end;
+}
+
+std::uint64_t Session::lifetime_end() const {
+  const config::Limit& limit = listener_.rules().listener().max_lifetime;
+  return limit ? opened_ + static_cast<std::uint64_t>(limit->count()) * 1000 : 0;
+}
+
+// A client may send the next request at any time, but most do it soon after the answer.  Whoever does so
+// later has time to notice that we have closed.
+bool Session::close_if_quiet(std::uint64_t now) {
+  if (!is_idle() || now < progress_ + quiet_us || tcp_.has_unread()) return false;
+  die();
+  return true;
+}
+
+void Session::expel(bool at_once) {
+  if (at_once) return stream_ ? stream_->fail(http::Failure::None) : die();
+  switch (phase_) {
+    case Phase::Idle:
+    case Phase::Head: return die();
+    case Phase::Raw: return end_tunnel();
+    case Phase::Request: return stream_->fail(http::Failure::DrainTimeout);
+    default: return;  // it ends by itself
+  }
+}
+
+void Session::end_tunnel() {
+  if (leaving_tunnel_) return;
+  leaving_tunnel_ = true;
+  note_progress();
+  stream_->end_tunnel();
+}
+
+// Closing with unread input would reset the connection and take the answer with it (RFC 9112 §9.6).
+void Session::linger() {
+  phase_ = Phase::Lingering;
+  codec_.stop();
+  inbox_.clear();
+  transport().shut_down();
+  progress_ = context_.net.loop.now();
+  arm();
+  discard();
+}
+
+void Session::discard() {
+  for (int reads = 0; reads < most_steps; ++reads) {
+    net::IoResult result = transport().read(context_.net.read_buffer);
+    if (result.io == net::Io::Again) return;
+    if (result.io != net::Io::Done) return die();
+  }
+  context_.net.loop.post(again_);
+}
+
+void Session::abort() {
+  if (phase_ == Phase::Dead) return;
+  transport().abort();
+  die();
+}
+
+void Session::die() {
+  if (phase_ == Phase::Dead) return;
+  phase_ = Phase::Dead;
+  deadline_.clear();
+  codec_.stop();
+  Hook::unlink();
+  context_.net.outbox.forget(transport());
+  if (stream_) {
+    stream_->stop();
+    stream_->log();
+  }
+  context_.net.loop.reap(*this);
+}
+
+void Session::arm() {
+  std::uint64_t at = 0;
+  switch (phase_) {
+    case Phase::Idle:
+      at = is_greeting() ? after(opened_, timeouts_->handshake) : after(progress_, timeouts_->idle);
+      break;
+    case Phase::Head: at = after(begun_, timeouts_->header); break;
+    case Phase::Raw:
+      at = leaving_tunnel_ ? progress_ + linger_us
+                           : earlier(after(progress_, timeouts_->tunnel), lifetime_end());
+      break;
+    case Phase::Lingering: at = progress_ + linger_us; break;
+    case Phase::Request:
+      if (wants_input()) at = after(progress_, timeouts_->body);
+      at = earlier(at, after(begun_, timeouts_->request));
+      if (!tcp_.is_watched()) at = earlier(at, begun_ + unwatched_us);
+      [[fallthrough]];
+    case Phase::Ending:
+      if (transport().queued() > 0 || stream_->has_unsent())
+        at = earlier(at, after(progress_, timeouts_->send));
+      break;
+    case Phase::HandedOver:
+    case Phase::Dead: break;
+  }
+  deadline_.set(context_.net.loop, at);
+}
+
+void Session::on_deadline() noexcept {
+  event::About about(context_.net.loop, *this);
+  std::uint64_t now = context_.net.loop.now();
+  auto passed = [now](std::uint64_t from, std::uint64_t limit) {
+    return limit > 0 && now >= from + limit;
+  };
+  switch (phase_) {
+    case Phase::HandedOver:
+    case Phase::Dead: return;
+    case Phase::Idle:
+      if (is_greeting()) {
+        tls_->expire();
+        context_.journal.count_handshake(*tls_);
+      }
+      return die();
+    case Phase::Lingering: return die();
+    case Phase::Head: return open_stream().fail(http::Failure::RequestHeaderTimeout);
+    case Phase::Raw:
+      if (!leaving_tunnel_ && passed(lifetime_end(), 1)) return end_tunnel();
+      return stream_->fail(http::Failure::None);
+    case Phase::Request:
+      if (passed(begun_, timeouts_->request)) return stream_->fail(http::Failure::RequestTimeout);
+      if (wants_input() && passed(progress_, timeouts_->body))
+        return stream_->fail(http::Failure::RequestBodyTimeout);
+      if (!tcp_.is_watched()) transport().watch();
+      break;
+    case Phase::Ending: break;
+  }
+  bool sending = transport().queued() > 0 || stream_->has_unsent();
+  if (sending && passed(progress_, timeouts_->send))
+    return stream_->fail(http::Failure::ClientSendTimeout);
+  arm();
+}
+
+}  // namespace weir::proxy
