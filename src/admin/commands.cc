@@ -70,7 +70,7 @@ constexpr Command table[] = {
     {"drain", "[listener NAME] [TIME] [until N]",
      "The instance or a listener leaves the pool, phase by phase.", Operate, true, 0, 5, drain},
     {"explain generation", "NUMBER", "How a generation differs from the one before it, and who made it.", Read, false, 1, 1, explain_generation},
-    {"explain request", "METHOD URL [NAME=VALUE ...] [client=IP] [listener=NAME]",
+    {"explain request", "METHOD URL [NAME=VALUE ...] [client=IP] [listener=NAME] [sni=NAME] [protocol=P] [client_cert_PART=VALUE ...]",
      "Which route a request takes and why, and which servers may get it.", Read, false, 2, many, explain_request},
     {"explain server", "BACKEND/NAME", "Why a server is as it is: columns, checks, events.", Read, false, 1, 1, explain_server},
     {"help", "[--words | COMMAND ...]", "What commands there are, or what one does.", Read, false, 0, 2, help},

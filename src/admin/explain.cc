@@ -1,106 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin/explain.h"
 
+#include "admin/question.h"
 #include "admin/servers.h"
 #include "base/text.h"
 #include "config/print.h"
 #include "config/properties.h"
 #include "http/failure.h"
-#include "http/h1_codec.h"
 
 #include <algorithm>
 
 namespace weir::admin {
 
 namespace {
-
-/// Takes one request apart as a worker does.
-class Reader final : public http::MessageSink, private http::CodecEvents {
- public:
-  explicit Reader(const http::HeadLimits& limits)
-      : codec_(http::H1Codec::Role::Server, limits, *this) {}
-
-  /// Null if it cannot be understood; `failure` says why.
-  const RequestHead* read(std::string& text) {
-    codec_.feed(text);
-    return failure == http::Failure::None ? head_ : nullptr;
-  }
-  http::Failure failure = http::Failure::None;
-
- private:
-  Arena& arena() override { return arena_; }
-  void on_head(MessageHead& head) override { head_ = static_cast<RequestHead*>(&head); }
-  bool wants_body() const override { return false; }
-  void on_body(std::span<const char>) override {}
-  void on_end(const Headers&) override {}
-  void on_begin(http::StreamId) override {}
-  http::MessageSink* sink(http::StreamId) override { return this; }
-  Method request_method(http::StreamId) override { return Method::Get; }
-  void on_broken(http::StreamId, http::Failure why) override { failure = why; }
-
-  Arena arena_;
-  http::H1Codec codec_;
-  const RequestHead* head_ = nullptr;
-};
-
-struct Question {
-  std::string text;  ///< the request as on the wire
-  std::uint16_t port = 0;
-  std::string listener;
-  net::Address client;
-};
-
-// "http://host:port/path?query" or "/path".
-bool take_url(std::string_view url, Question& question, std::string& host, std::string& target,
-              Reply& reply) {
-  target = url;
-  if (url.starts_with("/") || url == "*") return true;
-  std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) {
-    reply.fail("usage", "write the URL as http://HOST/PATH or /PATH");
-    return false;
-  }
-  std::string_view rest = url.substr(scheme + 3);
-  std::size_t slash = std::min(rest.find('/'), rest.size());
-  host = rest.substr(0, slash);
-  target = slash == rest.size() ? "/" : std::string(rest.substr(slash));
-  std::size_t colon = host.rfind(':');
-  if (colon != std::string::npos && host.find(']', colon) == std::string::npos)
-    question.port = to_number<std::uint16_t>(std::string_view(host).substr(colon + 1)).value_or(0);
-  return true;
-}
-
-bool take_question(const Call& call, Question& question, Reply& reply) {
-  std::string host = "localhost", target, fields;
-  if (!take_url(call.words[1], question, host, target, reply)) return false;
-  auto loopback = net::Address::from_ip("127.0.0.1");
-  question.client = *loopback;
-  for (const std::string& word : call.words.subspan(2)) {
-    std::size_t equals = word.find('=');
-    if (equals == std::string::npos || word.find_first_of("\r\n") != std::string::npos) {
-      reply.fail("usage", in_quotes(word) + " is not NAME=VALUE");
-      return false;
-    }
-    std::string name = word.substr(0, equals), value = word.substr(equals + 1);
-    if (name == "client") {
-      auto client = net::Address::from_ip(value);
-      if (!client) {
-        reply.fail("usage", in_quotes(value) + " is not an IP address");
-        return false;
-      }
-      question.client = *client;
-    } else if (name == "listener") {
-      question.listener = value;
-    } else if (iequals(name, "host")) {
-      host = value;
-    } else {
-      fields += name + ": " + value + "\r\n";
-    }
-  }
-  question.text =
-      call.words[0] + " " + target + " HTTP/1.1\r\nHost: " + host + "\r\n" + fields + "\r\n";
-  return true;
-}
 
 // By name, else by the port of the URL, else the first one.
 std::optional<std::size_t> find_listener(const Fleet& fleet, const Question& question,
@@ -205,18 +117,18 @@ void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story) {
 void explain_request(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
   Question question;
-  if (!take_question(call, question, reply)) return;
+  if (auto understood = read_question(call.words, question); !understood)
+    return reply.fail("usage", understood.error().text());
   auto number = find_listener(fleet, question, reply);
   if (!number) return;
   const config::Listener& listener = fleet.config().listeners[*number];
   const proxy::RouteTable& table = fleet.view->routes[*number];
   Story story(fleet);
   story.add("listener", listener.name, "", &listener.place);
-  http::HeadLimits limits{listener.max_line, listener.max_header, listener.max_fields};
-  Reader reader(limits);
-  const RequestHead* request = reader.read(question.text);
+  RequestReader reader({listener.max_line, listener.max_header, listener.max_fields});
+  const RequestHead* request = reader.read(question);
   if (!request) {
-    const http::FailureTraits& traits = http::traits(reader.failure);
+    const http::FailureTraits& traits = http::traits(reader.failure());
     reply.text = "refused " + std::string(traits.name);
     story.add("request", call.words[0] + " " + call.words[1],
               std::to_string(traits.status) + ": " + std::string(traits.words), nullptr);
@@ -224,10 +136,12 @@ void explain_request(const Call& call, Reply& reply) {
     return;
   }
   story.add("request", std::string(request->method_text) + " " + std::string(request->path),
-            "host " + std::string(request->host), nullptr);
-  const config::Route* chosen = table.match(*request, question.client).route;
+            concat("host ", request->host, ", ", proxy::protocol_of(*request), question.tls_text()),
+            nullptr);
+  const proxy::Peer peer = question.peer();
+  const config::Route* chosen = table.match(*request, peer).route;
   for (const config::Route& route : listener.routes) {
-    const config::Matcher* failing = table.failing(route, *request, question.client);
+    const config::Matcher* failing = table.failing(route, *request, peer);
     if (&route == chosen) {
       story.add("route", route.name,
                 "matches: " + config::action_text(fleet.config(), route.action), &route.place);

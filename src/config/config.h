@@ -118,7 +118,8 @@ enum class Match : std::uint8_t {
   Cookie,
   Client,
   Sni,
-  ClientCert
+  ClientCert,
+  Protocol
 };
 
 /// One matcher.  Same kind repeated (and not negated) means or; different kinds mean and.  Each
@@ -127,8 +128,8 @@ struct Matcher {
   Match kind = Match::Host;
   bool negated = false;
   std::string name;  ///< header, query, cookie and client_cert only; header names lower case
-  std::string
-      value;  ///< host lower case ("*.x" = suffix), path ("/a/*" = prefix), regex, method ...
+  /// Host lower case ("*.x" = suffix), path ("/a/*" = prefix), regex, method, protocol as ALPN says it ...
+  std::string value;
   Cidr cidr;  ///< client only
   Place place;
 };

@@ -13,7 +13,7 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<MatcherKind, 10> kinds = {{{"host", Match::Host, 1},
+constexpr std::array<MatcherKind, 11> kinds = {{{"host", Match::Host, 1},
                                                 {"path", Match::Path, 1},
                                                 {"path_regex", Match::PathRegex, 1},
                                                 {"method", Match::Method, 1},
@@ -22,12 +22,14 @@ constexpr std::array<MatcherKind, 10> kinds = {{{"host", Match::Host, 1},
                                                 {"cookie", Match::Cookie, 2},
                                                 {"client", Match::Client, 1},
                                                 {"sni", Match::Sni, 1},
-                                                {"client_cert", Match::ClientCert, 2}}};
-constexpr std::array<std::string_view, 15> words = {
-    "host", "path",        "path_regex", "method",  "header",   "query",   "cookie", "client",
-    "sni",  "client_cert", "not",        "forward", "redirect", "respond", "close"};
-constexpr std::array<std::string_view, 8> later_words = {
-    "protocol", "lua", "split", "ready", "dashboard", "tarpit", "lua_respond"};
+                                                {"client_cert", Match::ClientCert, 2},
+                                                {"protocol", Match::Protocol, 1}}};
+constexpr std::array<std::string_view, 16> words = {
+    "host", "path",        "path_regex", "method", "header",  "query",    "cookie",  "client",
+    "sni",  "client_cert", "protocol",   "not",    "forward", "redirect", "respond", "close"};
+constexpr std::array<std::string_view, 6> later_words = {"lua",       "split",  "ready",
+                                                         "dashboard", "tarpit", "lua_respond"};
+constexpr std::array<std::string_view, 3> protocols = {"http/1.0", "http/1.1", "h2"};
 constexpr std::array<std::string_view, 3> certificate_parts = {"subject", "san", "fingerprint"};
 constexpr std::array<std::string_view, 9> methods = {
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
@@ -156,6 +158,10 @@ Matcher build_matcher(const MatcherKind& kind, std::span<const Value> values, Re
     case Match::Path: build_path(values[0], report, matcher); break;
     case Match::Method: build_method(values[0], report, matcher); break;
     case Match::PathRegex: matcher.value = values[0].text; break;
+    case Match::Protocol:
+      matcher.value = values[0].text;
+      (void)read_choice(values[0], "protocol", protocols, report);
+      break;
     case Match::Header:
     case Match::Query:
     case Match::Cookie: build_named(kind, values, report, matcher); break;

@@ -67,7 +67,7 @@ std::string condition_of(std::vector<std::string> alternatives, Match kind, bool
 
 Demand demand_of(const Route& route) {
   Demand demand;
-  std::vector<std::string> alternatives[static_cast<std::size_t>(Match::ClientCert) + 1];
+  std::vector<std::string> alternatives[static_cast<std::size_t>(Match::Protocol) + 1];
   for (const Matcher& matcher : route.matchers) {
     std::string value;
     append_part(value, matcher.name);

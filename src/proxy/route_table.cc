@@ -85,8 +85,7 @@ bool query_matches(const Matcher& matcher, std::string_view query) {
   return false;
 }
 
-bool certificate_matches(const Matcher& matcher, const tls::Transport& transport) {
-  const tls::ClientCertificate* shown = transport.client_certificate();
+bool certificate_matches(const Matcher& matcher, const tls::ClientCertificate* shown) {
   if (!shown) return false;
   if (matcher.name == "subject") return shown->subject == matcher.value;
   if (matcher.name == "fingerprint") return shown->fingerprint == matcher.value;
@@ -95,6 +94,11 @@ bool certificate_matches(const Matcher& matcher, const tls::Transport& transport
 }
 
 }  // namespace
+
+std::string_view protocol_of(const RequestHead& request) {
+  if (request.major == 2) return "h2";
+  return request.minor == 0 ? "http/1.0" : "http/1.1";
+}
 
 std::int32_t RouteTable::find_group(std::string_view host) const {
   return find_slot(group_slots_, fast_hash(host), [&](std::int32_t i) {
@@ -190,9 +194,10 @@ bool RouteTable::holds(const Matcher& matcher, const RequestHead& request, const
       std::string_view value = http::cookie(request.headers, matcher.name);
       return value.data() && value == matcher.value;
     }
-    case Match::Client: return peer.client.is_in(matcher.cidr);
-    case Match::Sni: return peer.tls && host_matches(matcher.value, peer.tls->server_name());
-    case Match::ClientCert: return peer.tls && certificate_matches(matcher, *peer.tls);
+    case Match::Client: return peer.client().is_in(matcher.cidr);
+    case Match::Sni: return host_matches(matcher.value, peer.server_name());
+    case Match::ClientCert: return certificate_matches(matcher, peer.certificate());
+    case Match::Protocol: return protocol_of(request) == matcher.value;
     case Match::PathRegex: {
       auto at = std::lower_bound(
           regexes_.begin(), regexes_.end(), &matcher,

@@ -10,7 +10,7 @@
 //   path   exact | prefix (one look-up a segment, of the depths in use) | any
 //
 // Within a bucket routes keep their order; of all buckets the lowest number wins.  Everything else
-// (method, header, query, cookie, client, regex, not) is a condition, tried only there.
+// (method, header, query, cookie, client, regex, TLS, not) is a condition, tried only there.
 #pragma once
 
 #include <weir/message.h>
@@ -28,12 +28,31 @@
 namespace weir::proxy {
 
 /// Who sends a request, as far as routes ask.
-struct Peer {
-  Peer(const net::Address& from, const tls::Transport* over = nullptr) : client(from), tls(over) {}
+class Peer {
+ public:
+  /// `over`: null in the clear.
+  Peer(const net::Address& from, const tls::Transport* over = nullptr)
+      : client_(from), tls_(over) {}
+  /// Somebody who only might be: with that name for SNI and that certificate, null for none.
+  Peer(const net::Address& from, std::string_view server_name,
+       const tls::ClientCertificate* certificate)
+      : client_(from), server_name_(server_name), certificate_(certificate) {}
 
-  const net::Address& client;
-  const tls::Transport* tls;  ///< null in the clear, or if that is not known
+  const net::Address& client() const { return client_; }
+  std::string_view server_name() const { return tls_ ? tls_->server_name() : server_name_; }
+  const tls::ClientCertificate* certificate() const {
+    return tls_ ? tls_->client_certificate() : certificate_;
+  }
+
+ private:
+  const net::Address& client_;
+  const tls::Transport* tls_ = nullptr;
+  std::string_view server_name_;
+  const tls::ClientCertificate* certificate_ = nullptr;
 };
+
+/// What the client speaks, as ALPN and the matcher `protocol` call it.
+std::string_view protocol_of(const RequestHead& request);
 
 /// What `match` found, and how much it looked at.
 struct Decision {

@@ -426,6 +426,8 @@ TEST(Diff, EveryMatcherCounts) {
                                "sni *.a",
                                "client_cert subject CN=a",
                                "client_cert san a",
+                               "protocol h2",
+                               "protocol http/1.1",
                                "host a path /a"})
     configs.push_back(loaded(in_listener("route r " + std::string(matchers) + " close")));
   for (const Config& from : configs)
