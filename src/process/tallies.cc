@@ -5,6 +5,12 @@ namespace weir::process {
 
 namespace {
 constexpr std::uint64_t pace_every = 256;  // requests
+
+shm::Count protocol_of(const RequestHead& request) {
+  if (request.major == 2) return shm::Count::RequestsH2;
+  return request.minor == 0 ? shm::Count::RequestsHttp10 : shm::Count::RequestsHttp11;
+}
+
 }  // namespace
 
 Tallies::Tallies(event::Loop& loop, const Setup& setup, const shm::Segment& segment,
@@ -15,6 +21,7 @@ Tallies::Tallies(event::Loop& loop, const Setup& setup, const shm::Segment& segm
       counters_(segment, setup.index),
       state_(segment, setup.index) {
   state_.set(shm::Count::ClientsOpen, 0);
+  state_.set(shm::Count::H2ClientsOpen, 0);
   state_.set(shm::Count::Incarnation, setup.incarnation);
   state_.set(shm::Count::Leaving, 0);
 }
@@ -52,7 +59,10 @@ void Tallies::count(const proxy::Record& record) {
   state_.add(Count::Attempts, record.attempts);
   state_.add(Count::BytesIn, record.bytes_in);
   state_.add(Count::BytesOut, record.bytes_out);
-  if (record.request) state_.add(Count::FieldsDropped, record.request->dropped_fields);
+  if (record.request) {
+    state_.add(Count::FieldsDropped, record.request->dropped_fields);
+    state_.add(protocol_of(*record.request), 1);
+  }
   if (record.failure == http::Failure::Quarantined) state_.add(Count::Quarantined, 1);
   unsigned hundreds = record.status / 100;
   if (hundreds >= 1 && hundreds <= 5)
@@ -84,8 +94,14 @@ void Tallies::count_handshake(const tls::Transport& transport) {
     auto nth = static_cast<unsigned>(transport.failure()) - 1;
     return state_.add(static_cast<Count>(first + nth), 1);
   }
-  state_.add(Count::Handshakes, 1);
+  state_.add(transport.version() == "TLSv1.2" ? Count::HandshakesV12 : Count::HandshakesV13, 1);
   if (transport.is_resumed()) state_.add(Count::HandshakesResumed, 1);
+}
+
+void Tallies::count_http2(int change) {
+  if (change > 0) state_.add(shm::Count::H2ClientsAccepted, 1);
+  state_.add(shm::Count::H2ClientsOpen,
+             static_cast<std::uint64_t>(static_cast<std::int64_t>(change)));
 }
 
 void Tallies::count_connection(int change) {

@@ -40,6 +40,7 @@ H2Session::H2Session(Context& context, Listener& listener, ClientTransport trans
       progress_(opened) {
   transport_->report_to(*this);
   listener_.enter(*this);
+  context_.journal.count_http2(1);
   const config::ListenerTerms& config = listener_.rules().listener();
   most_requests_ = with_jitter(config.max_requests, context_.random);
   if (lifetime() > 0) until_ = opened_ + with_jitter(lifetime(), context_.random);
@@ -54,6 +55,7 @@ H2Session::~H2Session() {
   codec_.stop();
   while (H2Exchange* exchange = exchanges_.pop_front()) delete exchange;
   context_.net.outbox.forget(*transport_);
+  context_.journal.count_http2(-1);
   listener_.count_client(-1);
 }
 

@@ -32,6 +32,12 @@ constexpr MetricFamily families[] = {
      "Client connections that were accepted."},
     {"weir_worker_requests_total", Type::Counter, Of::Worker, Value::Count, at(Count::Requests),
      "Requests that have ended."},
+    {"weir_worker_requests_by_protocol_total", Type::Counter, Of::Worker, Value::CountByProtocol, at(Count::RequestsHttp10),
+     "Those of them that could be understood, by the protocol of the client."},
+    {"weir_worker_http2_connections_open", Type::Gauge, Of::Worker, Value::Count, at(Count::H2ClientsOpen),
+     "Client connections that are open and speak HTTP/2."},
+    {"weir_worker_http2_connections_total", Type::Counter, Of::Worker, Value::Count, at(Count::H2ClientsAccepted),
+     "Client connections that turned out to speak HTTP/2."},
     {"weir_worker_responses_total", Type::Counter, Of::Worker, Value::CountByClass, at(Count::Responses1xx),
      "Responses to clients, by the class of their status."},
     {"weir_worker_received_bytes_total", Type::Counter, Of::Worker, Value::Count, at(Count::BytesIn),
@@ -50,8 +56,8 @@ constexpr MetricFamily families[] = {
      "Requests refused since their like has crashed workers."},
     {"weir_worker_http2_abuse_total", Type::Counter, Of::Worker, Value::CountByAbuse, at(Count::H2Resets),
      "HTTP/2 connections ended since their client did too much, by of what."},
-    {"weir_worker_tls_handshakes_total", Type::Counter, Of::Worker, Value::Count, at(Count::Handshakes),
-     "TLS handshakes with clients that went well."},
+    {"weir_worker_tls_handshakes_total", Type::Counter, Of::Worker, Value::CountByVersion, at(Count::HandshakesV12),
+     "TLS handshakes with clients that went well, by the version agreed on."},
     {"weir_worker_tls_resumptions_total", Type::Counter, Of::Worker, Value::Count, at(Count::HandshakesResumed),
      "Those of them that resumed a session."},
     {"weir_worker_tls_failures_total", Type::Counter, Of::Worker, Value::CountByReason, at(Count::HandshakesClosed),
@@ -126,9 +132,9 @@ constexpr MetricFamily families[] = {
 /// The labels of what a family tells of, and the one that its value adds, in the order of Of and Value.
 constexpr std::string_view labels_of[] = {"",        "worker",        "listener", "listener route",
                                           "backend", "backend server"};
-constexpr std::string_view label_of_value[] = {"version", "",     "", "class", "kind",  "reason",
-                                               "",        "call", "", "",      "class", "le",
-                                               "",        "",     "", "use"};
+constexpr std::string_view label_of_value[] = {"version", "",       "", "class", "protocol", "kind",
+                                               "version", "reason", "", "call",  "",         "",
+                                               "class",   "le",     "", "",      "",         "use"};
 constexpr std::string_view type_names[] = {"counter", "gauge", "histogram"};
 
 }  // namespace

@@ -22,18 +22,20 @@ struct MetricFamily {
   /// Which value of it.
   enum class Value : std::uint8_t {
     Version,
-    Quarantined,    ///< how many fingerprints
-    Count,          ///< a shm::Count
-    CountByClass,   ///< the five of responses
-    CountByAbuse,   ///< one for each http::H2Abuse
-    CountByReason,  ///< those of tls::Failure
-    Seconds,        ///< a shm::Count of microseconds
-    LongestCall,    ///< the same, with the name of the call
-    LinesDropped,   ///< of the worker's log ring
-    Tally,          ///< a shm::Tally
-    TallyByClass,   ///< the six of responses
-    Durations,      ///< the histogram
-    InFlight,       ///< from here on: what only servers have
+    Quarantined,      ///< how many fingerprints
+    Count,            ///< a shm::Count
+    CountByClass,     ///< the five of responses
+    CountByProtocol,  ///< http/1.0, http/1.1 and h2
+    CountByAbuse,     ///< one for each http::H2Abuse
+    CountByVersion,   ///< of TLS: 1.2 and 1.3
+    CountByReason,    ///< those of tls::Failure
+    Seconds,          ///< a shm::Count of microseconds
+    LongestCall,      ///< the same, with the name of the call
+    LinesDropped,     ///< of the worker's log ring
+    Tally,            ///< a shm::Tally
+    TallyByClass,     ///< the six of responses
+    Durations,        ///< the histogram
+    InFlight,         ///< from here on: what only servers have
     Weight,
     Up,
     Use

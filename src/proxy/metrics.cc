@@ -28,7 +28,29 @@ using Value = MetricFamily::Value;
 
 constexpr std::string_view classes[] = {R"(class="none")", R"(class="1xx")", R"(class="2xx")",
                                         R"(class="3xx")",  R"(class="4xx")", R"(class="5xx")"};
-constexpr std::size_t with_status = 5;
+
+/// Counts that stand one after the other in shared memory, and the label that tells them apart.
+struct Counts {
+  Value value;
+  std::string_view label;
+  std::size_t count;
+  std::string_view (*name)(std::size_t nth);
+};
+constexpr std::string_view protocols[] = {"http/1.0", "http/1.1", "h2"};
+constexpr std::string_view versions[] = {"TLSv1.2", "TLSv1.3"};
+constexpr std::string_view statuses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
+constexpr Counts counts[] = {
+    {Value::CountByClass, "class", std::size(statuses),
+     [](std::size_t nth) { return statuses[nth]; }},
+    {Value::CountByProtocol, "protocol", std::size(protocols),
+     [](std::size_t nth) { return protocols[nth]; }},
+    {Value::CountByVersion, "version", std::size(versions),
+     [](std::size_t nth) { return versions[nth]; }},
+    {Value::CountByAbuse, "kind", static_cast<std::size_t>(http::H2Abuse::Count),
+     [](std::size_t nth) { return http::name_of(static_cast<http::H2Abuse>(nth)); }},
+    // There is no count of those that did not fail.
+    {Value::CountByReason, "reason", static_cast<std::size_t>(tls::Failure::Count) - 1,
+     [](std::size_t nth) { return tls::name_of(static_cast<tls::Failure>(nth + 1)); }}};
 
 struct UseLabel {
   shm::Use use;
@@ -189,31 +211,19 @@ void Metrics::append_of_worker(std::string& out, const MetricFamily& family, std
   const auto counted = [&](std::size_t nth) {
     return state.get(static_cast<Count>(family.which + nth));
   };
-  if (family.value == Value::CountByClass) {
-    for (std::size_t i = 0; i < with_status; ++i) {
-      begin_sample(out, family.name, {}, classes[i + 1]);
+  for (const Counts& each : counts)
+    for (std::size_t i = 0; each.value == family.value && i < each.count; ++i) {
+      begin_sample(out, family.name, {}, concat(each.label, "=\"", each.name(i), "\""));
       append_value(out, counted(i));
     }
-  } else if (family.value == Value::CountByAbuse) {
-    for (std::size_t i = 0; i < static_cast<std::size_t>(http::H2Abuse::Count); ++i) {
-      const std::string_view kind = http::name_of(static_cast<http::H2Abuse>(i));
-      begin_sample(out, family.name, {}, concat("kind=\"", kind, "\""));
-      append_value(out, counted(i));
-    }
-  } else if (family.value == Value::CountByReason) {
-    for (auto i = std::size_t{1}; i < static_cast<std::size_t>(tls::Failure::Count); ++i) {
-      std::string reason = concat("reason=\"", tls::name_of(static_cast<tls::Failure>(i)), "\"");
-      begin_sample(out, family.name, {}, reason);
-      append_value(out, counted(i - 1));
-    }
-  } else if (family.value == Value::Count) {
+  if (family.value == Value::Count) {
     begin_sample(out, family.name);
     append_value(out, counted(0));
   } else if (family.value == Value::Seconds || family.value == Value::LongestCall) {
     if (family.value == Value::LongestCall) append_label(labels_, "call", state.call_name());
     begin_sample(out, family.name);
     append_seconds(out, counted(0));
-  } else {
+  } else if (family.value == Value::LinesDropped) {
     begin_sample(out, family.name);
     append_value(out, shm::LogRing(segment_, shm::RingOf::worker(worker)).dropped());
   }

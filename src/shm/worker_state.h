@@ -41,9 +41,8 @@ enum class Count : std::uint32_t {
   H2EmptyFrames,
   H2Fields,
   H2Floods,
-  Handshakes,  ///< of TLS with clients that went well
-  HandshakesResumed,
-  HandshakesClosed,  ///< from here on: that failed, in the order of tls::Failure
+  HandshakesResumed,  ///< of TLS with clients that went well, those that took a session up again
+  HandshakesClosed,   ///< from here on: that failed, in the order of tls::Failure
   HandshakesTimeout,
   HandshakesNotTls,
   HandshakesVersion,
@@ -52,6 +51,13 @@ enum class Count : std::uint32_t {
   HandshakesCertificate,
   HandshakesAlert,
   HandshakesProtocol,
+  HandshakesV12,  ///< those that went well, by what they agreed on
+  HandshakesV13,
+  RequestsHttp10,  ///< those that were understood, by what the client speaks
+  RequestsHttp11,
+  RequestsH2,
+  H2ClientsOpen,
+  H2ClientsAccepted,  ///< who turned out to speak HTTP/2
   Last
 };
 

@@ -37,6 +37,7 @@ struct FakeJournal final : Journal {
   void count_abuse(http::H2Abuse) override {}
   void count_handshake(const tls::Transport&) override {}
   void count_connection(int change) override { connections += change; }
+  void count_http2(int) override {}
   std::vector<std::string> lines;
   std::string staged;
   int requests = 0, connections = 0;
