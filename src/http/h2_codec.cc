@@ -82,6 +82,7 @@ void H2Codec::begin(StreamId stream) {
   if (stopped_) return;
   auto* m = new Message(stream);
   open_.push_back(*m);
+  ++open_count_;
   nghttp2_session_set_stream_user_data(session_, m->id, m);
   events_.on_begin(stream);
   m->sink = events_.sink(stream);
@@ -187,11 +188,12 @@ void H2Codec::drop_body(Message& m, std::size_t bytes) {
 
 void H2Codec::close(Message& m, std::uint32_t error) {
   m.over = true;
+  --open_count_;
   growth_ -= m.window - first_window;
   m.in.clear();
   Failure failure = m.failure;
   if (failure == Failure::None && !m.end_sent)
-    failure = error == NGHTTP2_NO_ERROR ? Failure::None : Failure::ClientGone;
+    failure = error == NGHTTP2_NO_ERROR ? Failure::None : Failure::RequestSyntax;
   if (MessageSink* sink = std::exchange(m.sink, nullptr); sink && !stopped_)
     events_.on_closed(*sink, failure);
   // Otherwise what lies in a Gather goes first.
@@ -200,9 +202,30 @@ void H2Codec::close(Message& m, std::uint32_t error) {
 
 void H2Codec::count(H2Abuse kind) {
   if (stopped_ || calmed_ || !abuse_.count(kind, events_.now())) return;
-  calmed_ = true;
   nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
+  blame(kind);
+}
+
+void H2Codec::blame(H2Abuse kind) {
+  if (stopped_ || std::exchange(calmed_, true)) return;
   events_.on_abuse(kind);
+}
+
+// SETTINGS that make a window flow over are an error of the connection (RFC 9113 §6.9.2), while nghttp2
+// only resets the stream.
+void H2Codec::note_windows(bool before) {
+  const std::int64_t common =
+      nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
+  if (!before) {
+    if (widest_ + common > INT32_MAX)
+      nghttp2_session_terminate_session(session_, NGHTTP2_FLOW_CONTROL_ERROR);
+    return;
+  }
+  widest_ = 0;
+  open_.for_each([&](const Message& m) {
+    const int window = nghttp2_session_get_stream_remote_window_size(session_, m.id);
+    widest_ = std::max(widest_, window - common);
+  });
 }
 
 // ---- To the client -----------------------------------------------------------------------------
@@ -262,8 +285,7 @@ void H2Codec::resume_output(Message& m) {
 void H2Codec::reset(StreamId stream, Failure reason) {
   Message* m = find(stream);
   if (!m) return;
-  m->sink = nullptr;
-  m->in.clear();
+  m->sink = nullptr;  // who may be in the middle of being told of `in`
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m->id, code_for(reason));
 }
 
@@ -318,6 +340,7 @@ void H2Codec::forget_sent() {
 void H2Codec::announce_end() {
   nghttp2_submit_shutdown_notice(session_);
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+  asked_ = true;
 }
 
 void H2Codec::end() {

@@ -108,6 +108,8 @@ class H2Codec final : public Codec {
   void drop_body(Message& message, std::size_t bytes);
   void close(Message& message, std::uint32_t error);
   void count(H2Abuse kind);
+  void blame(H2Abuse kind);
+  void note_windows(bool before);
   void resume_output(Message& message);
 
   H2Events& events_;
@@ -120,9 +122,12 @@ class H2Codec final : public Codec {
   List<Message> touched_;  ///< their bytes lie in a Gather, or they are over
   H2Limits abuse_;
   std::uint32_t growth_ = 0;
-  StreamId highest_ = 0;                        ///< of the requests so far
+  std::uint32_t open_count_ = 0;
+  std::int64_t widest_ = 0;  ///< of the windows towards the client, less what SETTINGS gave to all
+  StreamId highest_ = 0;     ///< of the requests so far
   StreamId skipped_from_ = 0, skipped_to_ = 0;  ///< never used, and never to be: RFC 9113 §5.1.1
   bool calmed_ = false;                         ///< the client has been sent away for what it did
+  bool asked_ = false;                          ///< a PING of ours has not been answered
   bool stopped_ = false;                        ///< tells its sinks nothing more
 };
 

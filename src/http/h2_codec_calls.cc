@@ -6,15 +6,29 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 namespace weir::http {
 
 namespace {
 
 constexpr std::size_t bomb_factor = 4;  // a block may cost so many times its limit to decode
+constexpr std::size_t few_bytes =
+    256;  // in DATA; less of them, and the window exhausted, is starving
 
 std::string_view text(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
+}
+
+// What we reset for what the client did costs it a token, as if it had done so itself (CVE-2025-8671).
+bool is_clients_fault(std::uint32_t code) {
+  switch (code) {
+    case NGHTTP2_NO_ERROR:
+    case NGHTTP2_CANCEL:
+    case NGHTTP2_INTERNAL_ERROR:
+    case NGHTTP2_REFUSED_STREAM: return false;
+    default: return true;
+  }
 }
 
 }  // namespace
@@ -35,8 +49,12 @@ int H2Codec::Calls::on_any(nghttp2_session* session, const nghttp2_frame_hd* hea
     broken = stream == 0;
   } else if (head->type == NGHTTP2_HEADERS && stream % 2 == 1) {
     broken = stream >= me.skipped_from_ && stream < me.skipped_to_;
+    // On its way when we reset the stream, as trailers may be; or else work for nothing.
+    if (stream <= me.highest_ && !message(session, head->stream_id)) me.count(H2Abuse::Resets);
     if (stream > me.highest_ + 2) me.skipped_from_ = me.highest_ + 1, me.skipped_to_ = stream;
     me.highest_ = std::max(me.highest_, stream);
+  } else if (head->type == NGHTTP2_SETTINGS && (head->flags & NGHTTP2_FLAG_ACK) == 0) {
+    me.note_windows(true);
   }
   if (broken) nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
   return 0;
@@ -44,7 +62,7 @@ int H2Codec::Calls::on_any(nghttp2_session* session, const nghttp2_frame_hd* hea
 
 int H2Codec::Calls::on_begin(nghttp2_session*, const nghttp2_frame* frame, void* codec) {
   H2Codec& me = self(codec);
-  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+  if (frame->hd.type != NGHTTP2_HEADERS || me.calmed_) return 0;
   const bool is_request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
   me.fields_ = std::make_unique<H2Fields>(is_request ? H2Fields::Of::Head : H2Fields::Of::Trailers,
                                           me.limits_);
@@ -67,8 +85,9 @@ int H2Codec::Calls::on_field(nghttp2_session*, const nghttp2_frame*, const std::
 
 int H2Codec::Calls::on_bad_field(nghttp2_session* session, const nghttp2_frame* frame,
                                  const std::uint8_t*, std::size_t, const std::uint8_t*, std::size_t,
-                                 std::uint8_t, void*) {
+                                 std::uint8_t, void* codec) {
   if (Message* m = message(session, frame->hd.stream_id)) m->failure = Failure::RequestSyntax;
+  self(codec).fields_.reset();
   nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                             NGHTTP2_PROTOCOL_ERROR);
   return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -98,17 +117,28 @@ int H2Codec::Calls::on_frame(nghttp2_session* session, const nghttp2_frame* fram
         me.count(H2Abuse::EmptyFrames);
       }
       break;
-    case NGHTTP2_RST_STREAM: me.count(H2Abuse::Resets); break;
-    case NGHTTP2_SETTINGS:
-      if (!(head.flags & NGHTTP2_FLAG_ACK)) me.count(H2Abuse::Settings);
+    case NGHTTP2_RST_STREAM:
+      if (Message* m = message(session, head.stream_id); m && m->failure == Failure::None)
+        m->failure = Failure::ClientGone;
+      me.count(H2Abuse::Resets);
       break;
+    case NGHTTP2_SETTINGS:
+      if (head.flags & NGHTTP2_FLAG_ACK) break;
+      me.note_windows(false);
+      me.count(H2Abuse::Settings);
+      break;
+    case NGHTTP2_GOAWAY: me.count(H2Abuse::Settings); break;
     case NGHTTP2_PING:
-      if (head.flags & NGHTTP2_FLAG_ACK)
+      if ((head.flags & NGHTTP2_FLAG_ACK) && std::exchange(me.asked_, false))
         me.events_.on_end_known();
       else
         me.count(H2Abuse::Pings);
       break;
-    case NGHTTP2_PRIORITY_UPDATE: me.count(H2Abuse::Priorities); break;
+    case NGHTTP2_PRIORITY_UPDATE:
+      if (static_cast<nghttp2_ext_priority_update*>(frame->ext.payload)->stream_id == 0)
+        nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+      me.count(H2Abuse::Priorities);
+      break;
     case NGHTTP2_WINDOW_UPDATE: me.count(H2Abuse::WindowUpdates); break;
     default: break;
   }
@@ -116,10 +146,18 @@ int H2Codec::Calls::on_frame(nghttp2_session* session, const nghttp2_frame* fram
 }
 
 // nghttp2 resets the stream or ends the connection by itself.
-int H2Codec::Calls::on_bad_frame(nghttp2_session* session, const nghttp2_frame* frame, int,
+int H2Codec::Calls::on_bad_frame(nghttp2_session* session, const nghttp2_frame* frame, int error,
                                  void* codec) {
-  if (frame->hd.type == NGHTTP2_HEADERS) self(codec).fields_.reset();
+  H2Codec& me = self(codec);
   if (Message* m = message(session, frame->hd.stream_id)) m->failure = Failure::RequestSyntax;
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+  me.fields_.reset();
+  // One more than allowed: it is refused while the client cannot know the limit, and that at a time when
+  // nothing may be sent, so it is counted here; later it ends the connection.
+  if (error == NGHTTP2_ERR_REFUSED_STREAM)
+    me.count(H2Abuse::Streams);
+  else if (error == NGHTTP2_ERR_PROTO && me.open_count_ >= most_streams)
+    me.blame(H2Abuse::Streams);
   return 0;
 }
 
@@ -143,19 +181,22 @@ int H2Codec::Calls::on_close(nghttp2_session* session, std::int32_t stream, std:
 int H2Codec::Calls::on_frame_sent(nghttp2_session* session, const nghttp2_frame* frame,
                                   void* codec) {
   const nghttp2_frame_hd& head = frame->hd;
+  H2Codec& me = self(codec);
   if (head.type == NGHTTP2_RST_STREAM) {
-    // What we reset for what the client did costs it a token, as if it had done so itself.
-    const std::uint32_t code = frame->rst_stream.error_code;
-    if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_CANCEL && code != NGHTTP2_INTERNAL_ERROR)
-      self(codec).count(H2Abuse::Resets);
+    if (is_clients_fault(frame->rst_stream.error_code)) me.count(H2Abuse::Resets);
     return 0;
   }
-  if (head.type == NGHTTP2_DATA) self(codec).abuse_.note_sent();
+  if (head.type == NGHTTP2_GOAWAY && frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM)
+    me.blame(H2Abuse::Settings);  // nghttp2 itself had enough of them
+  if (head.type == NGHTTP2_DATA)
+    me.abuse_.note_sent(
+        head.length < few_bytes &&
+        (nghttp2_session_get_stream_remote_window_size(session, head.stream_id) <= 0 ||
+         nghttp2_session_get_remote_window_size(session) <= 0));
   const bool is_end = (head.type == NGHTTP2_DATA || head.type == NGHTTP2_HEADERS) &&
                       (head.flags & NGHTTP2_FLAG_END_STREAM);
   Message* m = is_end ? message(session, head.stream_id) : nullptr;
-  if (!m) return 0;
-  self(codec).finish_out(*m);
+  if (m) me.finish_out(*m);
   return 0;
 }
 

@@ -15,14 +15,9 @@ struct Allowance {
 
 // The resets are what nghttp2 allows by itself; a browser that leaves a page resets a hundred at a time.
 constexpr Allowance allowances[] = {
-    {"resets", 1000, 33},
-    {"settings", 32, 1},
-    {"pings", 128, 10},
-    {"priorities", 1000, 100},
-    {"window_updates", 2000, 200},
-    {"empty_frames", 128, 10},
-    {"fields", 0, 0},
-    {"floods", 0, 0},
+    {"resets", 1000, 33},      {"streams", 1000, 33},     {"settings", 32, 1},
+    {"pings", 128, 10},        {"priorities", 1000, 100}, {"window_updates", 2000, 200},
+    {"empty_frames", 128, 10}, {"fields", 0, 0},          {"floods", 0, 0},
 };
 static_assert(std::size(allowances) == static_cast<std::size_t>(H2Abuse::Count));
 
@@ -55,7 +50,8 @@ bool H2Limits::count(H2Abuse kind, std::uint64_t now) {
   return false;
 }
 
-void H2Limits::note_sent() {
+void H2Limits::note_sent(bool starved) {
+  if (starved) return;
   std::uint32_t& used = used_[index(H2Abuse::WindowUpdates)];
   used -= std::min(used, updates_per_data * token);
 }

@@ -14,8 +14,9 @@ namespace weir::http {
 
 enum class H2Abuse : std::uint8_t {
   Resets,  ///< streams reset by the client, or by us for what it did on them (CVE-2023-44487, CVE-2025-8671)
-  Settings,       ///< SETTINGS (CVE-2019-9515)
-  Pings,          ///< PING (CVE-2019-9512)
+  Streams,        ///< begun beyond the limit
+  Settings,       ///< SETTINGS, also too many of them in a frame, and GOAWAY (CVE-2019-9515)
+  Pings,          ///< PING, also answers that nobody waits for (CVE-2019-9512)
   Priorities,     ///< PRIORITY and PRIORITY_UPDATE (CVE-2019-9513)
   WindowUpdates,  ///< more than what was sent explains (CVE-2019-9511)
   EmptyFrames,    ///< DATA without bytes and without end (CVE-2019-9518)
@@ -33,7 +34,8 @@ class H2Limits {
   bool count(H2Abuse kind, std::uint64_t now);
 
   /// DATA was sent: the client will open its windows again, for the stream and for the connection.
-  void note_sent();
+  /// `starved`: few bytes, because it leaves its windows nearly closed; that explains nothing (CVE-2019-9511).
+  void note_sent(bool starved);
 
  private:
   static constexpr std::size_t kinds = static_cast<std::size_t>(H2Abuse::Count);

@@ -40,6 +40,7 @@ H2Exchange::H2Exchange(Context& context, H2Session& session, http::StreamId id)
 // ---- The request -------------------------------------------------------------------------------
 
 void H2Exchange::on_head(MessageHead& head) {
+  if (phase_ != Phase::Head) return;  // it came too late, and is being told so
   event::About about(context_.net.loop, *this);
   phase_ = Phase::Request;
   auto& request = static_cast<RequestHead&>(head);
@@ -80,6 +81,7 @@ void H2Exchange::on_end(const Headers& trailers) {
 const tls::Transport* H2Exchange::tls() const { return session_.tls(); }
 
 void H2Exchange::refuse(http::Failure failure) {
+  if (phase_ != Phase::Head) return;
   event::About about(context_.net.loop, *this);
   phase_ = Phase::Request;
   stream_.fail(failure);

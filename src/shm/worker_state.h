@@ -34,6 +34,7 @@ enum class Count : std::uint32_t {
   Leaving,      ///< 1 = it drains and will end
   Quarantined,  ///< requests refused since their like has crashed workers
   H2Resets,     ///< connections ended for abuse; from here on in the order of http::H2Abuse
+  H2Streams,
   H2Settings,
   H2Pings,
   H2Priorities,

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 from h2test import (CANCEL, CONTINUATION, DATA, END_HEADERS, ENHANCE_YOUR_CALM, HEADERS, NO_ERROR, PING, PRIORITY,
-                    PRIORITY_UPDATE, REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE, H2Client, request)
+                    PRIORITY_UPDATE, PROTOCOL_ERROR, REFUSED_STREAM, RST_STREAM, SETTINGS, WINDOW_UPDATE, H2Client, request)
 from weirtest import Client, Origin, Weir, answer, forward_to, get, rss_bytes, wait_until
 
 METRICS = "listener web { bind 127.0.0.1:{port}; route path /metrics metrics; route path /* respond 200 ok }"
@@ -43,6 +43,33 @@ def header_bomb(client):
     client.frame(HEADERS, END_HEADERS | 1, 3, bytes([0x80 | index]) * 16_000)
 
 
+def dribble(client):
+    """A byte at a time, each asked for by itself (CVE-2019-9511, CVE-2019-9517)."""
+    client.frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1))
+    client.request(request(path="/metrics"))
+    for _ in range(3000):
+        if not client.frame(WINDOW_UPDATE, 0, 1, window(1)) or client.read() is None:
+            return
+
+
+def too_many_streams(client):
+    """Refused ones are answered, and nobody reads that; the limit was never acknowledged."""
+    client.frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0))
+    for _ in range(3000):
+        client.request(request())
+    client.sync()
+
+
+def late_headers(client):
+    """For a stream that is over, each with a block to be decoded."""
+    client.answer(client.request(request()))
+    flood(client, client.bytes_of(HEADERS, END_HEADERS | 1, 1, b"\x88" * 100), 3000)
+
+
+def many_settings(client):
+    client.frame(SETTINGS, 0, 0, struct.pack(">HI", 3, 1) * 100)
+
+
 def continuations(client):
     client.headers(1, request(), 0)
     flood(client, client.bytes_of(CONTINUATION, 0, 1, b""), 1000)
@@ -51,6 +78,12 @@ def continuations(client):
 FLOODS = {
     "resets": rapid_reset,
     "resets by weir": made_to_reset,
+    "resets for nothing": late_headers,
+    "streams": too_many_streams,
+    "settings of many": many_settings,
+    "settings by GOAWAY": lambda c: (c.request(request("POST"), end=False), flood(c, c.bytes_of(7, 0, 0, b"\0" * 8))),
+    "pings answered unasked": lambda c: flood(c, c.bytes_of(PING, 1, 0, b"8" * 8)),
+    "window_updates for a byte": dribble,
     "settings": lambda c: flood(c, c.bytes_of(SETTINGS, 0, 0, struct.pack(">HI", 4, 70_000))),
     "pings": lambda c: flood(c, c.bytes_of(PING, 0, 0, b"8" * 8)),
     "priorities": lambda c: flood(c, c.bytes_of(PRIORITY, 0, 1, b"\0" * 5)),
@@ -125,6 +158,34 @@ def test_a_request_body_that_stops_is_given_up():
             client.data(stream, b"x")
             assert client.answer(stream).status == 408
             assert client.sync()
+
+
+def test_a_header_block_that_comes_after_it_was_given_up():
+    """The answer waits for a window, so that the stream is still there when its head arrives at last."""
+    text = "listener web { bind 127.0.0.1:{port}; timeout header 200ms; route path /* respond 200 ok }"
+    with Weir(text) as weir, H2Client(weir, window=0) as client:
+        client.sync()
+        client.headers(1, request(), 1)
+        assert client.wait(lambda got: got.type == HEADERS and got.stream == 1)
+        assert client.answers[1].status == 408
+        client.frame(CONTINUATION, END_HEADERS, 1, client.encoder.encode([("x", "1")]))
+        client.frame(WINDOW_UPDATE, 0, 1, window(1000))
+        assert client.answer(1).complete and client.answers[1].status == 408
+        client.frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1000))
+        client.next_stream = 3
+        assert client.ask(request()).status == 200
+
+
+def test_one_stream_too_many_ends_the_connection_by_name():
+    def never(connection, _):
+        connection.is_closed()
+
+    with Origin(never) as origin, Weir(forward_to(origin)) as weir, H2Client(weir) as client:
+        client.sync()
+        for _ in range(129):
+            client.request(request())
+        assert client.goaway().code == PROTOCOL_ERROR
+        weir.wait_log("too many HTTP/2 streams")
 
 
 def test_a_header_block_that_stops_is_given_up():

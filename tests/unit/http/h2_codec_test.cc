@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <nghttp2/nghttp2.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,6 +23,7 @@ struct FakeSink final : MessageSink {
   std::string body, trailers;
   bool wants = true, ended = false;
   int pieces = 0;
+  std::function<void()> then;  ///< what body bytes cause
 
   Arena& arena() override { return memory; }
   void on_head(MessageHead& given) override { head = static_cast<RequestHead*>(&given); }
@@ -29,6 +31,7 @@ struct FakeSink final : MessageSink {
   void on_body(std::span<const char> bytes) override {
     body.append(bytes.data(), bytes.size());
     ++pieces;
+    if (then) then();
   }
   void on_end(const Headers& given) override {
     ended = true;
@@ -274,6 +277,31 @@ TEST_F(H2CodecTest, ResetsEndAMessage) {
   EXPECT_EQ(closed.size(), 1U) << "who resets knows it";
 }
 
+// The bytes that a sink is being told of are not given back under its hands.
+TEST_F(H2CodecTest, ASinkMayResetFromWithinItsBody) {
+  std::string upload(100'000, 'u');
+  const StreamId stream = ask({}, &upload);
+  to_server();
+  FakeSink& sink = *sinks.at(stream);
+  sink.wants = false;
+  turn();
+  sink.wants = true;
+  sink.pieces = 0;
+  sink.then = [&] { codec.reset(stream, Failure::ServerReset); };
+  codec.resume(stream);
+  EXPECT_EQ(sink.pieces, 1);
+  turn();
+  EXPECT_EQ(codes.at(static_cast<std::int32_t>(stream)), std::uint32_t{NGHTTP2_INTERNAL_ERROR});
+  EXPECT_TRUE(closed.empty());
+}
+
+TEST_F(H2CodecTest, WhatIsMalformedIsNotTheClientsGoing) {
+  std::string upload(10, 'u');
+  ask({{"content-length", "5"}}, &upload);
+  turn();
+  EXPECT_EQ(closed, std::vector{Failure::RequestSyntax});
+}
+
 TEST_F(H2CodecTest, WhatIsTooLargeIsRefused) {
   const StreamId stream = ask({{"x", std::string(9000, 'y')}});
   turn();
@@ -327,10 +355,17 @@ TEST(H2Limits, TokensComeBack) {
   EXPECT_TRUE(limits.count(H2Abuse::Floods, now));
 }
 
+TEST(H2Limits, WhatStarvesExplainsNothing) {
+  H2Limits limits;
+  int count = 0;
+  while (!limits.count(H2Abuse::WindowUpdates, 1'000'000)) limits.note_sent(true), ++count;
+  EXPECT_EQ(count, 2000);
+}
+
 TEST(H2Limits, WhatWasSentExplainsWindowUpdates) {
   H2Limits limits;
   for (int i = 0; i < 100'000; ++i) {
-    limits.note_sent();
+    limits.note_sent(false);
     ASSERT_FALSE(limits.count(H2Abuse::WindowUpdates, 1'000'000)) << i;
     ASSERT_FALSE(limits.count(H2Abuse::WindowUpdates, 1'000'000)) << i;
   }
