@@ -66,6 +66,16 @@ class Answer:
 
 class H2Client:
     def __init__(self, weir, port="port", settings=(), window=1 << 24, wrap=None):
+        self.attach(weir, port, wrap)
+        pairs = dict(settings)
+        pairs.setdefault(4, (1 << 30) if window > 65535 else window)
+        self.send(PREFACE)
+        self.frame(SETTINGS, 0, 0, b"".join(struct.pack(">HI", key, value) for key, value in pairs.items()))
+        if window > 65535:
+            self.frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", (1 << 30) - 65535))
+
+    def attach(self, weir, port="port", wrap=None):
+        """Connects and says nothing yet, not even the preface."""
         number = weir if isinstance(weir, int) else weir.port(port)
         self.socket = socket.create_connection(("127.0.0.1", number), timeout=DEADLINE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -76,12 +86,6 @@ class H2Client:
         self.frames, self.answers, self.next_stream = [], {}, 1
         self.buffer, self.ended = b"", False
         self.acknowledge = True
-        pairs = dict(settings)
-        pairs.setdefault(4, (1 << 30) if window > 65535 else window)
-        self.send(PREFACE)
-        self.frame(SETTINGS, 0, 0, b"".join(struct.pack(">HI", key, value) for key, value in pairs.items()))
-        if window > 65535:
-            self.frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", (1 << 30) - 65535))
 
     def __enter__(self):
         return self
