@@ -59,10 +59,10 @@ H2Codec::~H2Codec() {
 // ---- From the client ---------------------------------------------------------------------------
 
 std::size_t H2Codec::feed(std::span<char> bytes) {
-  if (stopped_) return bytes.size();
+  if (stopped_ || deaf_) return bytes.size();
   const ssize_t used = nghttp2_session_mem_recv(
       session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  if (used >= 0) return bytes.size();
+  if (used >= 0 || deaf_) return bytes.size();
   if (used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
     count(H2Abuse::Floods);
   else
@@ -202,9 +202,17 @@ void H2Codec::close(Message& m, std::uint32_t error) {
 
 void H2Codec::count(H2Abuse kind) {
   if (stopped_ || calmed_ || !abuse_.count(kind, events_.now())) return;
-  nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
+  break_off(NGHTTP2_ENHANCE_YOUR_CALM);
   blame(kind);
 }
+
+// Decoding what else has been read would cost more than it did the client to send it.
+void H2Codec::break_off(std::uint32_t error) {
+  deaf_ = true;
+  nghttp2_session_terminate_session(session_, error);
+}
+
+int H2Codec::goes_on() const { return deaf_ ? NGHTTP2_ERR_CALLBACK_FAILURE : 0; }
 
 void H2Codec::blame(H2Abuse kind) {
   if (stopped_ || std::exchange(calmed_, true)) return;
@@ -217,8 +225,7 @@ void H2Codec::note_windows(bool before) {
   const std::int64_t common =
       nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE);
   if (!before) {
-    if (widest_ + common > INT32_MAX)
-      nghttp2_session_terminate_session(session_, NGHTTP2_FLOW_CONTROL_ERROR);
+    if (widest_ + common > INT32_MAX) break_off(NGHTTP2_FLOW_CONTROL_ERROR);
     return;
   }
   widest_ = 0;

@@ -109,6 +109,8 @@ class H2Codec final : public Codec {
   void close(Message& message, std::uint32_t error);
   void count(H2Abuse kind);
   void blame(H2Abuse kind);
+  void break_off(std::uint32_t error);
+  int goes_on() const;
   void note_windows(bool before);
   void resume_output(Message& message);
 
@@ -127,8 +129,10 @@ class H2Codec final : public Codec {
   StreamId highest_ = 0;     ///< of the requests so far
   StreamId skipped_from_ = 0, skipped_to_ = 0;  ///< never used, and never to be: RFC 9113 §5.1.1
   bool calmed_ = false;                         ///< the client has been sent away for what it did
-  bool asked_ = false;                          ///< a PING of ours has not been answered
-  bool stopped_ = false;                        ///< tells its sinks nothing more
+  bool deaf_ =
+      false;  ///< whatever else the client has to say is of no interest: the connection is ending
+  bool asked_ = false;    ///< a PING of ours has not been answered
+  bool stopped_ = false;  ///< tells its sinks nothing more
 };
 
 }  // namespace weir::http

@@ -56,13 +56,13 @@ int H2Codec::Calls::on_any(nghttp2_session* session, const nghttp2_frame_hd* hea
   } else if (head->type == NGHTTP2_SETTINGS && (head->flags & NGHTTP2_FLAG_ACK) == 0) {
     me.note_windows(true);
   }
-  if (broken) nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
-  return 0;
+  if (broken) me.break_off(NGHTTP2_PROTOCOL_ERROR);
+  return me.goes_on();
 }
 
 int H2Codec::Calls::on_begin(nghttp2_session*, const nghttp2_frame* frame, void* codec) {
   H2Codec& me = self(codec);
-  if (frame->hd.type != NGHTTP2_HEADERS || me.calmed_) return 0;
+  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   const bool is_request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
   me.fields_ = std::make_unique<H2Fields>(is_request ? H2Fields::Of::Head : H2Fields::Of::Trailers,
                                           me.limits_);
@@ -80,7 +80,7 @@ int H2Codec::Calls::on_field(nghttp2_session*, const nghttp2_frame*, const std::
     me.fields_.reset();
     me.count(H2Abuse::Fields);
   }
-  return 0;
+  return me.goes_on();
 }
 
 int H2Codec::Calls::on_bad_field(nghttp2_session* session, const nghttp2_frame* frame,
@@ -136,13 +136,13 @@ int H2Codec::Calls::on_frame(nghttp2_session* session, const nghttp2_frame* fram
       break;
     case NGHTTP2_PRIORITY_UPDATE:
       if (static_cast<nghttp2_ext_priority_update*>(frame->ext.payload)->stream_id == 0)
-        nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+        me.break_off(NGHTTP2_PROTOCOL_ERROR);
       me.count(H2Abuse::Priorities);
       break;
     case NGHTTP2_WINDOW_UPDATE: me.count(H2Abuse::WindowUpdates); break;
     default: break;
   }
-  return 0;
+  return me.goes_on();
 }
 
 // nghttp2 resets the stream or ends the connection by itself.
@@ -158,7 +158,7 @@ int H2Codec::Calls::on_bad_frame(nghttp2_session* session, const nghttp2_frame* 
     me.count(H2Abuse::Streams);
   else if (error == NGHTTP2_ERR_PROTO && me.open_count_ >= most_streams)
     me.blame(H2Abuse::Streams);
-  return 0;
+  return me.goes_on();
 }
 
 int H2Codec::Calls::on_data(nghttp2_session* session, std::uint8_t, std::int32_t stream,

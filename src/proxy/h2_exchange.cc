@@ -118,6 +118,8 @@ std::size_t H2Exchange::write_head(const ResponseHead& head, const http::WriteOp
 std::size_t H2Exchange::write_body(std::span<const char> bytes) {
   session_.codec().write_body(id_, bytes, session_.no_gather());
   session_.push_soon();
+  // The client's time to take it begins, though it may never let anything leave.
+  if (!is_sending_) note_progress();
   return bytes.size();
 }
 
@@ -197,12 +199,13 @@ std::uint64_t H2Exchange::request_limit() const {
 
 void H2Exchange::arm() {
   std::uint64_t at = 0;
+  is_sending_ = session_.codec().queued(id_) > 0;
   switch (phase_) {
     case Phase::Head: at = earlier(0, begun_, timeouts_->header); break;
     case Phase::Request:
       at = earlier(0, begun_, request_limit());
       if (waits_for_body()) at = earlier(at, progress_, timeouts_->body);
-      if (session_.codec().queued(id_) > 0) at = earlier(at, progress_, timeouts_->send);
+      if (is_sending_) at = earlier(at, progress_, timeouts_->send);
       break;
     case Phase::Raw:
       at = earlier(0, progress_, timeouts_->tunnel);

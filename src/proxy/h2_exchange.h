@@ -79,6 +79,7 @@ class H2Exchange final : public Pooled<H2Exchange>,
       0;  ///< what a gRPC client is ready to wait, in microseconds; 0 = for ever
   http::StreamId id_;
   Phase phase_ = Phase::Head;
+  bool is_sending_ = false;  ///< bytes of the answer waited when this was last looked at
   Stream stream_;
 };
 
