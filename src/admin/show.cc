@@ -47,7 +47,7 @@ void append_traffic(const Fleet& fleet, Of kind, std::uint32_t number, Row& row)
 class MetricsBody final : public Body {
  public:
   explicit MetricsBody(const Fleet& fleet)
-      : view_(fleet.view), metrics_(*view_->config, fleet.segment) {}
+      : view_(fleet.view), metrics_(proxy::MetricNames(*view_->config), fleet.segment) {}
   bool next(std::string& out) override {
     if (done_) return false;
     done_ = !metrics_.next(out);

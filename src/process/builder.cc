@@ -116,7 +116,7 @@ Result<Builder::Snapshot> Builder::build_of(const shm::Segment& segment, std::ui
   if (auto numbered = upstream::take_numbers(**config, shm::Identities(segment)); !numbered)
     return numbered.error();
   shm::TicketKeys tickets(segment);
-  return proxy::Snapshot::build(std::move(*config), generation, before, &tickets);
+  return proxy::Snapshot::build(**config, generation, before, &tickets);
 }
 
 void Builder::watch(event::Loop& loop, Done done) {

@@ -112,7 +112,7 @@ void Runtime::look_for_commit() {
 
 void Runtime::adopt(Snapshot next) {
   Snapshot before = std::exchange(context_.snapshot, next);
-  apply_settings(*next->config);
+  apply_settings(*next);
   adopt_backends(*next);
   adopt_listeners(*next);
   adopt_sockets();
@@ -126,10 +126,10 @@ void Runtime::adopt(Snapshot next) {
   builder_.dispose(std::move(before));
 }
 
-void Runtime::apply_settings(const config::Config& config) {
-  access_log_ = proxy::AccessLog::make(config.access_log);
+void Runtime::apply_settings(const proxy::Snapshot& next) {
+  access_log_ = proxy::AccessLog::make(next.access_log);
   context_.access_log = access_log_.get();
-  set_log_threshold(level_from(config.error_log.level));
+  set_log_threshold(level_from(next.error_level));
   sharing_.workers = setup_.plan.workers;
   net::limit_pipes(setup_.plan.pipes);
 }

@@ -63,7 +63,7 @@ class Runtime final : private upstream::NoticeSink,
   void adopt_backends(const proxy::Snapshot& next);
   void adopt_sockets();
   void leave_backends(const proxy::Snapshot& next);
-  void apply_settings(const config::Config& config);
+  void apply_settings(const proxy::Snapshot& next);
   void update_slots();
   void update_servers();
   void apply_row(std::uint32_t slot);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include <string>
+#include <utility>
 
 namespace weir::proxy {
 
@@ -78,9 +79,8 @@ LocalReply make_text_reply(std::uint16_t status, std::string_view text, Arena& a
   return make(status, "text/plain; charset=utf-8", text, arena);
 }
 
-LocalReply make_metrics_reply(const config::Config& config, const shm::Segment& segment,
-                              Arena& arena) {
-  Metrics metrics(config, segment);
+LocalReply make_metrics_reply(MetricNames names, const shm::Segment& segment, Arena& arena) {
+  Metrics metrics(std::move(names), segment);
   std::string text;
   while (metrics.next(text)) continue;
   return make(200, metrics_type, arena.copy(text), arena);

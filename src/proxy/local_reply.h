@@ -3,6 +3,7 @@
 // Responses that weir makes itself: error pages, `respond`, `redirect`, `metrics`, `ready`.
 #pragma once
 
+#include "proxy/metric_names.h"
 #include "proxy/record.h"
 #include "shm/segment.h"
 
@@ -27,8 +28,7 @@ LocalReply make_text_reply(std::uint16_t status, std::string_view text, Arena& a
 LocalReply make_redirect(std::uint16_t status, std::string_view url, Arena& arena);
 
 /// `metrics`: all that has been counted, as Prometheus text.
-LocalReply make_metrics_reply(const config::Config& config, const shm::Segment& segment,
-                              Arena& arena);
+LocalReply make_metrics_reply(MetricNames names, const shm::Segment& segment, Arena& arena);
 
 /// `ready`: 200, or 503 with the reason (empty = ready); never cached.
 LocalReply make_ready_reply(std::string_view why_not, Arena& arena);

@@ -15,6 +15,7 @@
 #include <array>
 #include <cstring>
 #include <iterator>
+#include <utility>
 
 namespace weir::proxy {
 
@@ -129,17 +130,15 @@ std::string_view text_of(const char (&field)[size]) {
 
 }  // namespace
 
-Metrics::Metrics(const config::Config& config, const shm::Segment& segment)
-    : config_(config),
+Metrics::Metrics(MetricNames names, const shm::Segment& segment)
+    : names_(std::move(names)),
       segment_(segment),
       counters_(segment, 0),
       in_flight_(segment, 0),
       servers_(segment) {
-  for (const config::Listener& listener : config.listeners)
-    for (const config::Route& route : listener.routes) routes_.push_back({&listener, &route});
-  for (const config::Backend& backend : config.backends) {
-    if (backend.number >= backends_.size()) backends_.resize(backend.number + 1);
-    backends_[backend.number] = &backend;
+  for (const MetricNames::Named& each : names_.backends) {
+    if (each.number >= backends_.size()) backends_.resize(each.number + 1);
+    backends_[each.number] = each.name;
   }
 }
 
@@ -164,16 +163,16 @@ std::uint32_t Metrics::count(const MetricFamily& family) const {
   switch (family.of) {
     case Of::Weir: break;
     case Of::Worker: return segment_.workers();
-    case Of::Listener: count = config_.listeners.size(); break;
-    case Of::Route: count = routes_.size(); break;
-    case Of::Backend: count = config_.backends.size(); break;
+    case Of::Listener: count = names_.listeners.size(); break;
+    case Of::Route: count = names_.routes.size(); break;
+    case Of::Backend: count = names_.backends.size(); break;
     case Of::Server: return servers_.used();
   }
   return static_cast<std::uint32_t>(count);
 }
 
-const config::Backend* Metrics::backend(std::uint32_t number) const {
-  return number < backends_.size() ? backends_[number] : nullptr;
+std::string_view Metrics::backend(std::uint32_t number) const {
+  return number < backends_.size() ? backends_[number] : std::string_view();
 }
 
 /// All samples of a family for one thing; `at`: where that stands in the configuration.
@@ -192,16 +191,16 @@ void Metrics::append(std::string& out, const MetricFamily& family, std::uint32_t
       append_label(labels_, "worker", std::to_string(at));
       return append_of_worker(out, family, at);
     case Of::Route:
-      if (counters_.sum(shm::Of::Route, routes_[at].route->number, Tally::Requests) == 0) return;
-      append_label(labels_, "listener", routes_[at].listener->name);
-      append_label(labels_, "route", routes_[at].route->name);
-      return append_tallies(out, family, routes_[at].route->number);
+      if (counters_.sum(shm::Of::Route, names_.routes[at].number, Tally::Requests) == 0) return;
+      append_label(labels_, "listener", names_.routes[at].listener);
+      append_label(labels_, "route", names_.routes[at].name);
+      return append_tallies(out, family, names_.routes[at].number);
     case Of::Listener:
-      append_label(labels_, "listener", config_.listeners[at].name);
-      return append_tallies(out, family, config_.listeners[at].number);
+      append_label(labels_, "listener", names_.listeners[at].name);
+      return append_tallies(out, family, names_.listeners[at].number);
     case Of::Backend:
-      append_label(labels_, "backend", config_.backends[at].name);
-      return append_tallies(out, family, config_.backends[at].number);
+      append_label(labels_, "backend", names_.backends[at].name);
+      return append_tallies(out, family, names_.backends[at].number);
     case Of::Server: return append_of_server(out, family, at);
   }
 }
@@ -231,9 +230,9 @@ void Metrics::append_of_worker(std::string& out, const MetricFamily& family, std
 
 void Metrics::append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot) {
   const shm::ServerRow row = servers_.row(slot);
-  const config::Backend* known = backend(row.backend);
-  if (row.use == shm::Use::Free || !known) return;
-  append_label(labels_, "backend", known->name);
+  const std::string_view known = backend(row.backend);
+  if (row.use == shm::Use::Free || known.empty()) return;
+  append_label(labels_, "backend", known);
   append_label(labels_, "server", text_of(row.name));
   if (family.value < Value::InFlight) return append_tallies(out, family, slot);
   if (family.value == Value::Use) {

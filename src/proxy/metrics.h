@@ -8,7 +8,7 @@
 // https://prometheus.io/docs/instrumenting/exposition_formats/
 #pragma once
 
-#include "config/config.h"
+#include "proxy/metric_names.h"
 #include "shm/counters.h"
 #include "shm/in_flight.h"
 #include "shm/segment.h"
@@ -29,8 +29,8 @@ struct MetricFamily;
 
 class Metrics {
  public:
-  /// Both must outlive this.
-  Metrics(const config::Config& config, const shm::Segment& segment);
+  /// What the names lie in and the segment must outlive this.
+  Metrics(MetricNames names, const shm::Segment& segment);
 
   /// Appends the next piece, at most 64 KiB, to `out`; false when that was the last, which may be empty.
   /// Each sample is as of the moment at which its piece is made.
@@ -39,13 +39,9 @@ class Metrics {
   void restart();
 
  private:
-  struct NamedRoute {
-    const config::ListenerTerms* listener;
-    const config::Route* route;
-  };
-
   std::uint32_t count(const MetricFamily& family) const;
-  const config::Backend* backend(std::uint32_t number) const;
+  /// Its name; empty if there is none of this number.
+  std::string_view backend(std::uint32_t number) const;
   void append(std::string& out, const MetricFamily& family, std::uint32_t at);
   void append_of_worker(std::string& out, const MetricFamily& family, std::uint32_t worker);
   void append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot);
@@ -56,14 +52,13 @@ class Metrics {
   void begin_sample(std::string& out, std::string_view name, std::string_view suffix = {},
                     std::string_view more = {}) const;
 
-  const config::Config& config_;
+  MetricNames names_;
   const shm::Segment& segment_;
   shm::Counters counters_;
   shm::InFlight in_flight_;
   shm::ServerTable servers_;
-  std::vector<NamedRoute> routes_;
-  std::vector<const config::Backend*> backends_;  ///< by number
-  std::size_t family_ = 0;     ///< where the next piece begins: its row of the table,
+  std::vector<std::string_view> backends_;  ///< by number
+  std::size_t family_ = 0;                  ///< where the next piece begins: its row of the table,
   std::uint32_t element_ = 0;  ///< and where in the configuration that stands of which it tells
   std::string labels_;         ///< of the sample being made; kept for its memory
 };

@@ -34,6 +34,9 @@ class Rules {
   const http::HeadLimits& limits() const { return limits_; }
   const ClientTimeouts& timeouts() const { return timeouts_; }
 
+  /// Of all its routes, as written.
+  const std::vector<std::shared_ptr<const RoutePolicy>>& policies() const { return policies_; }
+
   /// How to speak TLS on addresses that are bound with it; null if there is none.
   const std::shared_ptr<const tls::ServerContext>& tls() const { return tls_; }
 

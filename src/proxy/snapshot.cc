@@ -7,9 +7,10 @@
 
 namespace weir::proxy {
 
-Result<std::shared_ptr<const Snapshot>> Snapshot::build(
-    std::unique_ptr<const config::Config> config, std::uint64_t generation, const Snapshot* before,
-    const shm::TicketKeys* tickets) {
+Result<std::shared_ptr<const Snapshot>> Snapshot::build(const config::Config& config,
+                                                        std::uint64_t generation,
+                                                        const Snapshot* before,
+                                                        const shm::TicketKeys* tickets) {
   auto snapshot = std::make_shared<Snapshot>();
   std::unordered_map<std::uint64_t, std::shared_ptr<const Rules>> known;
   std::unordered_map<std::uint32_t, const Rules*> former;
@@ -18,8 +19,8 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(
       known.emplace(rules->key_, rules);
       former.emplace(rules->listener().number, rules.get());
     }
-  for (const config::Listener& listener : config->listeners) {
-    std::uint64_t key = Rules::key(*config, listener);
+  for (const config::Listener& listener : config.listeners) {
+    std::uint64_t key = Rules::key(config, listener);
     auto same = known.find(key);
     if (same != known.end()) {
       snapshot->listeners.push_back(same->second);
@@ -27,7 +28,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(
       continue;
     }
     auto same_listener = former.find(listener.number);
-    auto rules = Rules::build(*config, listener, key, tickets,
+    auto rules = Rules::build(config, listener, key, tickets,
                               same_listener == former.end() ? nullptr : same_listener->second);
     if (!rules) return rules.error().within("listener " + listener.name);
     snapshot->listeners.push_back(std::move(*rules));
@@ -36,8 +37,8 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(
   if (before)
     for (const upstream::BackendPolicy& policy : before->backends)
       if (policy.tls) contexts.emplace(tls::ClientContext::key_of(*policy.config.tls), policy.tls);
-  for (const config::Backend& backend : config->backends) {
-    upstream::BackendPolicy policy = upstream::policy_of(*config, backend);
+  for (const config::Backend& backend : config.backends) {
+    upstream::BackendPolicy policy = upstream::policy_of(config, backend);
     if (backend.tls) {
       auto& context = contexts[tls::ClientContext::key_of(*backend.tls)];
       if (!context) {
@@ -50,7 +51,9 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(
     snapshot->backends.push_back(std::move(policy));
   }
   snapshot->generation = generation;
-  snapshot->config = std::move(config);
+  snapshot->access_log = config.access_log;
+  snapshot->error_level = config.error_log.level;
+  snapshot->trusted_proxies = config.trusted_proxies;
   return std::shared_ptr<const Snapshot>(std::move(snapshot));
 }
 

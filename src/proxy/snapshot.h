@@ -2,7 +2,8 @@
 //
 // Snapshot: one generation of the configuration, ready for use: what a worker swaps at a reload, by one
 // pointer.  Immutable, made on the builder thread.  It holds nothing that lives on: clients belong to
-// Listeners, servers and their connections to Backends, which are told of a new snapshot and stay.
+// Listeners, servers and their connections to Backends, which are told of a new snapshot and stay.  Nor
+// does it hold the configuration, of which most is what routes say and lies in their policies.
 #pragma once
 
 #include "config/config.h"
@@ -11,20 +12,23 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace weir::proxy {
 
 struct Snapshot {
-  /// Compiles a configuration whose numbers have been given.  Listeners that are as in `before` are taken
-  /// over from there.  Errors name their place.
-  static Result<std::shared_ptr<const Snapshot>> build(std::unique_ptr<const config::Config> config,
+  /// Compiles a configuration whose numbers have been given; it is not needed then.  Listeners that are as
+  /// in `before` are taken over from there.  Errors name their place.
+  static Result<std::shared_ptr<const Snapshot>> build(const config::Config& config,
                                                        std::uint64_t generation,
                                                        const Snapshot* before,
                                                        const shm::TicketKeys* tickets = nullptr);
 
   std::uint64_t generation = 0;
-  std::unique_ptr<const config::Config> config;
+  config::LogTarget access_log;
+  std::string error_level;  ///< below which nothing is logged
+  std::vector<config::Cidr> trusted_proxies;
   std::vector<std::shared_ptr<const Rules>> listeners;
   std::vector<upstream::BackendPolicy> backends;
   std::size_t reused = 0;  ///< listeners taken over

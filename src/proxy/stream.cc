@@ -24,16 +24,18 @@ constexpr std::size_t replay_bytes = 16 * 1024;  // of a body that may have to b
 constexpr std::uint64_t discard_bytes =
     64 * 1024;  // of a body nobody wants, to keep the connection
 
-bool is_trusted(const config::Config& config, const net::Address& peer) {
-  return std::any_of(config.trusted_proxies.begin(), config.trusted_proxies.end(),
+using Ranges = std::vector<config::Cidr>;
+
+bool is_trusted(const Ranges& trusted, const net::Address& peer) {
+  return std::any_of(trusted.begin(), trusted.end(),
                      [&peer](const config::Cidr& range) { return peer.is_in(range); });
 }
 
 http::Hop judge_hop(const void* context, std::string_view text) {
   auto address = net::Address::from_ip(text);
   if (!address) return http::Hop::Malformed;
-  return is_trusted(*static_cast<const config::Config*>(context), *address) ? http::Hop::Trusted
-                                                                            : http::Hop::Untrusted;
+  return is_trusted(*static_cast<const Ranges*>(context), *address) ? http::Hop::Trusted
+                                                                    : http::Hop::Untrusted;
 }
 
 }  // namespace
@@ -80,16 +82,17 @@ bool Stream::is_quarantined() const {
 
 // A trusted proxy got it before the client's handshake was complete: it may be a replay (RFC 8470 §5.1).
 bool Stream::is_early() const {
-  if (context_.snapshot->config->trusted_proxies.empty()) return false;
+  const Ranges& trusted = context_.snapshot->trusted_proxies;
+  if (trusted.empty()) return false;
   const Field* early = request_->headers.find("early-data");
-  return early && early->value == "1" && is_trusted(*context_.snapshot->config, session_.peer());
+  return early && early->value == "1" && is_trusted(trusted, session_.peer());
 }
 
 // Behind a trusted proxy the client is who that proxy says it is.
 void Stream::find_client() {
-  const config::Config& config = *context_.snapshot->config;
-  if (config.trusted_proxies.empty() || !is_trusted(config, client_)) return;
-  std::string_view text = http::effective_client(request_->headers, judge_hop, &config);
+  const Ranges& trusted = context_.snapshot->trusted_proxies;
+  if (trusted.empty() || !is_trusted(trusted, client_)) return;
+  std::string_view text = http::effective_client(request_->headers, judge_hop, &trusted);
   auto address = net::Address::from_ip(text);
   if (!address) return;
   client_ = *address;
@@ -127,7 +130,8 @@ void Stream::act() {
     case config::Act::Forward: return forward();
     case config::Act::Close: return fail(http::Failure::Denied);
     case config::Act::Metrics: {
-      LocalReply reply = make_metrics_reply(*context_.snapshot->config, context_.segment, arena_);
+      LocalReply reply =
+          make_metrics_reply(MetricNames(*context_.snapshot), context_.segment, arena_);
       return answer(*reply.head, reply.body);
     }
     case config::Act::Ready: {
@@ -152,7 +156,7 @@ void Stream::act() {
 void Stream::forward() {
   backend_ = context_.backends[policy_->backend].get();
   record_.backend = &backend_->config();
-  bool trusted = is_trusted(*context_.snapshot->config, session_.peer());
+  bool trusted = is_trusted(context_.snapshot->trusted_proxies, session_.peer());
   http::Forwarding from{peer_text_, record_.scheme, trusted};
   http::add_forwarding(*request_, arena_, from);
   choose();

@@ -27,7 +27,8 @@ Result<std::shared_ptr<const tls::ClientContext>> make_tls(const config::Backend
 
 BackendPolicy policy_of(const config::Config& config, const config::Backend& backend) {
   BackendPolicy policy{backend, std::nullopt, nullptr};
-  policy.config.servers.clear();
+  policy.config.servers.clear();  // the table in shared memory has them
+  policy.config.servers.shrink_to_fit();
   if (backend.fallback) policy.fallback = config.backends[*backend.fallback].number;
   return policy;
 }

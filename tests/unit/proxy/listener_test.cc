@@ -65,7 +65,7 @@ struct ListenerTest : testing::Test {
     directory = mkdtemp(pattern.data());
     address = *net::Address::from(local(directory + "/s"));
     auto fd = net::listen_on(address, {});
-    auto snapshot = Snapshot::build(std::make_unique<config::Config>(config), 1, nullptr);
+    auto snapshot = Snapshot::build(config, 1, nullptr);
     EXPECT_TRUE(fd && snapshot);
     context.snapshot = *snapshot;
     listening = std::move(*fd);

@@ -116,7 +116,7 @@ TEST(LocalReply, Metrics) {
   auto segment = shm::Segment::create({.routes = 0});
   ASSERT_TRUE(segment);
   Arena arena;
-  const LocalReply reply = make_metrics_reply(config, *segment, arena);
+  const LocalReply reply = make_metrics_reply(MetricNames(config), *segment, arena);
   EXPECT_EQ(reply.head->status, 200);
   EXPECT_EQ(field(reply, "Content-Type"), metrics_type);
   EXPECT_THAT(std::string(reply.body), HasSubstr("weir_listener_requests_total{listener=\"web\"}"));

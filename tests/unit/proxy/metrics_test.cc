@@ -79,7 +79,7 @@ std::string whole(Metrics& metrics) {
 }
 
 std::string whole(const config::Config& config, const shm::Segment& segment) {
-  Metrics metrics(config, segment);
+  Metrics metrics(MetricNames(config), segment);
   return whole(metrics);
 }
 
@@ -301,7 +301,7 @@ TEST(Metrics, OfManyServersComeInPieces) {
   count_all(segment);
   for (std::uint32_t slot = 0; slot < servers; ++slot)
     publish(segment, slot, concat(std::string(120, 's'), std::to_string(slot)), shm::Use::Up);
-  Metrics metrics(config, segment);
+  Metrics metrics(MetricNames(config), segment);
   std::string joined;
   std::size_t pieces = 0;
   for (bool more = true; more; ++pieces) {

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/metric_names.h"
+
+namespace weir::proxy {
+
+MetricNames::MetricNames(const config::Config& config) {
+  for (const config::Listener& listener : config.listeners) {
+    listeners.push_back({listener.name, listener.number});
+    for (const config::Route& route : listener.routes)
+      routes.push_back({{route.name, route.number}, listener.name});
+  }
+  for (const config::Backend& backend : config.backends)
+    backends.push_back({backend.name, backend.number});
+}
+
+MetricNames::MetricNames(const Snapshot& snapshot) {
+  for (const auto& rules : snapshot.listeners) {
+    const config::ListenerTerms& listener = rules->listener();
+    listeners.push_back({listener.name, listener.number});
+    for (const auto& policy : rules->policies())
+      routes.push_back({{policy->route.name, policy->route.number}, listener.name});
+  }
+  for (const upstream::BackendPolicy& policy : snapshot.backends)
+    backends.push_back({policy.config.name, policy.config.number});
+}
+
+}  // namespace weir::proxy

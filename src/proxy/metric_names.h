@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// MetricNames: what metrics are told by: names of listeners, routes and backends, and the numbers their counters
+// have in shared memory.  Control takes them from its configuration, a worker from what it made of one.
+#pragma once
+
+#include "config/config.h"
+#include "proxy/snapshot.h"
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace weir::proxy {
+
+struct MetricNames {
+  struct Named {
+    std::string_view name;
+    std::uint32_t number;
+  };
+  struct Route : Named {
+    std::string_view listener;
+  };
+
+  /// The names lie in what they are taken from.
+  explicit MetricNames(const config::Config& config);
+  explicit MetricNames(const Snapshot& snapshot);
+
+  std::vector<Named> listeners, backends;
+  std::vector<Route> routes;
+};
+
+}  // namespace weir::proxy
