@@ -17,7 +17,8 @@ namespace weir {
 
 class Gather {
  public:
-  Gather() : scratch_(new char[scratch_size]) {}
+  Gather();
+  ~Gather();
   Gather(const Gather&) = delete;
   Gather& operator=(const Gather&) = delete;
 
@@ -36,13 +37,17 @@ class Gather {
   void clear();
 
  private:
-  static constexpr std::size_t scratch_size = 64 * 1024;
+  using Memory = std::unique_ptr<char[]>;
+  /// Four full records of TLS, with what encryption adds to each.
+  static constexpr std::size_t chunk_size = 4 * (16 * 1024 + 256);
   static constexpr std::size_t worth_pointing = 1024;
 
-  std::unique_ptr<char[]> scratch_;
-  std::size_t used_ = 0;
+  static std::vector<Memory>& spare_chunks();
+
+  std::vector<Memory> chunks_;  ///< the first stays; the last is the one in use
+  std::vector<Memory> large_;   ///< of what fits into no chunk
+  std::size_t used_ = 0;        ///< of the last chunk
   char* reserved_ = nullptr;
-  std::vector<std::unique_ptr<char[]>> overflow_;
   std::vector<iovec> pieces_;
   std::size_t size_ = 0;
 };

@@ -9,8 +9,8 @@ namespace weir::tls {
 
 namespace {
 
-// Enough for one send: the memory of a Gather.
-constexpr std::size_t most_gathered = 64 * 1024;
+// Enough for one send; one read that was encrypted stays in one piece.
+constexpr std::size_t most_gathered = 128 * 1024;
 
 Transport& transport_of(BIO* bio) { return *static_cast<Transport*>(BIO_get_data(bio)); }
 

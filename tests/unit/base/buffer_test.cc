@@ -79,5 +79,31 @@ TEST(Gather, TakesMoreThanItsOwnMemory) {
   EXPECT_EQ(all, std::string(50'000, 'a') + std::string(50'000, 'b') + std::string(50'000, 'c'));
 }
 
+TEST(Gather, TakesAPieceOfAnySizeAndBeginsAnew) {
+  Gather gather;
+  for (std::size_t size : {100, 300'000, 70'000}) {
+    for (char fill : {'a', 'b'}) {
+      std::memset(gather.reserve(size), fill, size);
+      gather.commit(size);
+    }
+    std::string all;
+    for (const iovec& piece : gather.pieces())
+      all.append(static_cast<char*>(piece.iov_base), piece.iov_len);
+    EXPECT_EQ(all, std::string(size, 'a') + std::string(size, 'b'));
+    gather.clear();
+    EXPECT_EQ(gather.size(), 0U);
+  }
+}
+
+// A full record of TLS is a little more than 16 KiB.
+TEST(Gather, FourRecordsAreOnePiece) {
+  Gather gather;
+  for (int i = 0; i < 4; ++i) {
+    gather.reserve(16 * 1024 + 22);
+    gather.commit(16 * 1024 + 22);
+  }
+  EXPECT_EQ(gather.pieces().size(), 1U);
+}
+
 }  // namespace
 }  // namespace weir
