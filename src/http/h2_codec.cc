@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::uint32_t connection_window = 16 << 20;
 constexpr std::size_t most_dropped = 256 * 1024;
+constexpr std::size_t frames_room = 4096;  // for the heads of frames, beside bytes that are lent
 std::uint32_t code_for(Failure reason) {
   switch (reason) {
     case Failure::None:
@@ -60,8 +61,10 @@ H2Codec::~H2Codec() {
 
 std::size_t H2Codec::feed(std::span<char> bytes) {
   if (stopped_ || deaf_) return bytes.size();
+  feeding_ = true;
   const ssize_t used = nghttp2_session_mem_recv(
       session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  feeding_ = false;
   if (used >= 0 || deaf_) return bytes.size();
   if (used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
     count(H2Abuse::Floods);
@@ -197,7 +200,7 @@ void H2Codec::close(Message& m, std::uint32_t error) {
   if (MessageSink* sink = std::exchange(m.sink, nullptr); sink && !stopped_)
     events_.on_closed(*sink, failure);
   // Otherwise what lies in a Gather goes first.
-  if (m.leaving == 0) delete &m;
+  if (m.leaving + m.lent_out == 0) delete &m;
 }
 
 void H2Codec::count(H2Abuse kind) {
@@ -277,6 +280,19 @@ void H2Codec::write_body(StreamId stream, std::span<const char> bytes, Gather&) 
   resume_output(*m);
 }
 
+void H2Codec::write_through(StreamId stream, std::span<const char> bytes, Gather& out) {
+  Message* m = find(stream);
+  if (!m || m->out_ended) return;
+  if (feeding_ || out_ || m->out.size() > m->leaving) return write_body(stream, bytes, out);
+  m->lent = bytes;
+  resume_output(*m);
+  write_frames(out, bytes.size() + frames_room);
+  m = find(stream);
+  if (!m) return;
+  m->out.append(m->lent.data(), m->lent.size());
+  m->lent = {};
+}
+
 void H2Codec::write_end(StreamId stream, const Headers& trailers, Gather&) {
   Message* m = find(stream);
   if (!m || m->out_ended) return;
@@ -331,13 +347,14 @@ void H2Codec::forget_sent() {
   List<Message> sent;
   sent.splice_back(touched_);
   while (Message* m = sent.pop_front()) {
-    const std::size_t bytes = std::exchange(m->leaving, 0);
+    const std::size_t kept = std::exchange(m->leaving, 0);
+    const std::size_t bytes = kept + std::exchange(m->lent_out, 0);
     if (m->over) {
       delete m;
       continue;
     }
     open_.push_back(*m);
-    m->out.consume(bytes);
+    m->out.consume(kept);
     if (m->sink && !stopped_) events_.on_sent(*m->sink, bytes);
   }
 }

@@ -65,6 +65,9 @@ class H2Codec final : public Codec {
                       Gather& out) override;
   void write_body(StreamId stream, std::span<const char> bytes, Gather& out) override;
   void write_end(StreamId stream, const Headers& trailers, Gather& out) override;
+  /// As write_body, with frames made at once: they point at `bytes`, and only what the windows do not
+  /// allow now is copied.  The owner sends `out` before it does anything else.
+  void write_through(StreamId stream, std::span<const char> bytes, Gather& out);
   void next() override {}
   void stop() override { stopped_ = true; }
   bool is_mid_message() const override { return fields_ != nullptr; }
@@ -133,6 +136,7 @@ class H2Codec final : public Codec {
       false;  ///< whatever else the client has to say is of no interest: the connection is ending
   bool asked_ = false;    ///< a PING of ours has not been answered
   bool stopped_ = false;  ///< tells its sinks nothing more
+  bool feeding_ = false;  ///< nghttp2 may not be asked for frames now
 };
 
 }  // namespace weir::http

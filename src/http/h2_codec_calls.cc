@@ -204,7 +204,7 @@ ssize_t H2Codec::Calls::read_body(nghttp2_session* session, std::int32_t stream,
                                   std::size_t most, std::uint32_t* flags,
                                   nghttp2_data_source* source, void*) {
   auto& m = *static_cast<Message*>(source->ptr);
-  const std::size_t left = m.out.size() - m.leaving;
+  const std::size_t left = m.out.size() - m.leaving + m.lent.size();
   if (left == 0 && !m.out_ended) {
     m.out_deferred = true;
     return NGHTTP2_ERR_DEFERRED;
@@ -242,7 +242,10 @@ int H2Codec::Calls::send_body(nghttp2_session*, nghttp2_frame*, const std::uint8
     skip = 0;
     left -= take;
   }
-  m.leaving += size;
+  m.leaving += size - left;
+  me.out_->refer(m.lent.first(left));
+  m.lent = m.lent.subspan(left);
+  m.lent_out += left;
   m.unlink();
   me.touched_.push_back(m);
   me.room_ -= std::min(me.room_, size + head_size);

@@ -9,6 +9,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -20,11 +21,13 @@ struct H2Codec::Message final : Pooled<Message>, Hook {
   std::int32_t id;
   MessageSink* sink = nullptr;
   Buffer in, out;
-  Headers trailers;           ///< the request's
-  Headers last;               ///< the answer's trailers
-  std::size_t leaving = 0;    ///< bytes at the front of `out` that lie in a Gather
-  std::size_t dropped = 0;    ///< bytes of body that nobody wants any more
-  std::size_t delivered = 0;  ///< bytes of body told since the window has grown
+  Headers trailers;            ///< the request's
+  Headers last;                ///< the answer's trailers
+  std::span<const char> lent;  ///< behind `out`, while frames are made
+  std::size_t leaving = 0;     ///< bytes at the front of `out` that lie in a Gather
+  std::size_t lent_out = 0;    ///< bytes that were lent and lie in a Gather
+  std::size_t dropped = 0;     ///< bytes of body that nobody wants any more
+  std::size_t delivered = 0;   ///< bytes of body told since the window has grown
   std::uint32_t window = first_window;
   Failure failure = Failure::None;
   bool is_head = false;  ///< the request was HEAD

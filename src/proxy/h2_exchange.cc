@@ -15,6 +15,9 @@ namespace {
 // So much of an answer is kept while its client does not take it; more is left with the server.
 constexpr std::size_t most_unsent = 64 * 1024;
 
+// From so many bytes on it pays to send them at once from where they lie; fewer wait for their company.
+constexpr std::size_t worth_lending = 16 * 1024;
+
 // The earlier of two moments, where 0 is never; a limit of 0 is none.
 std::uint64_t earlier(std::uint64_t at, std::uint64_t from, std::uint64_t limit) {
   if (limit == 0) return at;
@@ -116,6 +119,10 @@ std::size_t H2Exchange::write_head(const ResponseHead& head, const http::WriteOp
 }
 
 std::size_t H2Exchange::write_body(std::span<const char> bytes) {
+  if (bytes.size() >= worth_lending) {
+    session_.write_through(id_, bytes);
+    return bytes.size();
+  }
   session_.codec().write_body(id_, bytes, session_.no_gather());
   session_.push_soon();
   // The client's time to take it begins, though it may never let anything leave.

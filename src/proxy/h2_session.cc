@@ -131,8 +131,20 @@ void H2Session::on_abuse(http::H2Abuse kind) {
 
 // ---- Writing -----------------------------------------------------------------------------------
 
+void H2Session::write_through(http::StreamId stream, std::span<const char> bytes) {
+  Gather& out = context_.net.outbox.to(*transport_);
+  if (is_clear() && phase_ < Phase::Lingering) {
+    codec_.write_through(stream, bytes, out);
+    context_.net.outbox.flush();
+  } else {
+    codec_.write_body(stream, bytes, out);
+  }
+  push_soon();
+}
+
 void H2Session::push() {
   if (phase_ >= Phase::Lingering) return;
+  codec_.forget_sent();
   while (codec_.wants_write() && transport_->queued() == 0 && !transport_->has_failed()) {
     Gather& out = context_.net.outbox.to(*transport_);
     codec_.write_frames(out, write_bytes);

@@ -42,6 +42,8 @@ class H2Session final : public Pooled<H2Session>,
   /// Frames are made at the end of the turn; until then there is nothing to gather.
   Gather& no_gather();
   void push_soon() { context_.net.loop.post(push_); }
+  /// As H2Codec::write_through, as far as the socket takes it: what `bytes` points at may change then.
+  void write_through(http::StreamId stream, std::span<const char> bytes);
   /// The socket takes bytes at once.
   bool is_clear() const { return transport_->queued() == 0; }
   std::uint64_t opened() const { return opened_; }

@@ -106,6 +106,9 @@ struct H2CodecTest : testing::Test, H2Events {
   std::size_t to_client() {
     Gather out;
     codec.write_frames(out, 1 << 20);
+    return to_client(out);
+  }
+  std::size_t to_client(const Gather& out) {
     std::size_t all = 0;
     for (const iovec& piece : out.pieces()) {
       nghttp2_session_mem_recv(client, static_cast<const std::uint8_t*>(piece.iov_base),
@@ -251,6 +254,49 @@ TEST_F(H2CodecTest, AnswersWaitForTheWindow) {
   codec.forget_sent();
   EXPECT_EQ(sent, 65'535U);
   EXPECT_EQ(codec.queued(stream), 34'465U);
+}
+
+TEST_F(H2CodecTest, WhatLeavesAtOnceIsNotCopied) {
+  const StreamId stream = ask();
+  turn();
+  answer(stream, {BodyEnd::Length, 40'000});
+  const std::string bytes(40'000, 'b');
+  Gather out;
+  codec.write_through(stream, bytes, out);
+  EXPECT_EQ(codec.queued(stream), 0U);
+  std::size_t lent = 0;
+  for (const iovec& piece : out.pieces())
+    if (piece.iov_base >= bytes.data() && piece.iov_base < bytes.data() + bytes.size())
+      lent += piece.iov_len;
+  EXPECT_EQ(lent, bytes.size());
+  to_client(out);
+  EXPECT_EQ(sent, bytes.size());
+  end(stream);
+  turn();
+  EXPECT_TRUE(answers.at(1).ends_with("|" + bytes));
+  EXPECT_EQ(codes, (std::map<std::int32_t, std::uint32_t>{{1, 0}}));
+}
+
+TEST_F(H2CodecTest, WhatTheWindowDoesNotAllowIsCopied) {
+  const StreamId stream = ask();
+  turn();
+  answer(stream, {BodyEnd::Chunked, 0});
+  std::string bytes(100'000, 'b');
+  Gather out;
+  codec.write_through(stream, bytes, out);
+  EXPECT_EQ(codec.queued(stream), 100'000U - 65'535U);
+  to_client(out);
+  // What waits goes first.
+  std::string more(20'000, 'm');
+  out.clear();
+  codec.write_through(stream, more, out);
+  EXPECT_EQ(codec.queued(stream), 120'000U - 65'535U);
+  EXPECT_TRUE(out.empty());
+  bytes.assign(bytes.size(), 'x');
+  more.assign(more.size(), 'x');
+  turn();
+  EXPECT_TRUE(answers.at(1).ends_with("|" + std::string(100'000, 'b') + std::string(20'000, 'm')));
+  EXPECT_EQ(sent, 120'000U);
 }
 
 TEST_F(H2CodecTest, FramesStopWhereTheRoomEnds) {
