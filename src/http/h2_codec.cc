@@ -40,7 +40,8 @@ std::uint32_t code_for(Failure reason) {
 }  // namespace
 
 H2Codec::H2Codec(const HeadLimits& limits, H2Events& events) : events_(events), limits_(limits) {
-  nghttp2_session_server_new2(&session_, Calls::callbacks(), this, Calls::options());
+  nghttp2_mem memory = Calls::memory(memory_);
+  nghttp2_session_server_new3(&session_, Calls::callbacks(), this, Calls::options(), &memory);
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, most_streams},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.total},
@@ -52,7 +53,7 @@ H2Codec::H2Codec(const HeadLimits& limits, H2Events& events) : events_(events), 
 }
 
 H2Codec::~H2Codec() {
-  nghttp2_session_del(session_);
+  nghttp2_session_del(awake());
   touched_.splice_back(open_);
   while (Message* m = touched_.pop_front()) delete m;
 }
@@ -63,7 +64,7 @@ std::size_t H2Codec::feed(std::span<char> bytes) {
   if (stopped_ || deaf_) return bytes.size();
   feeding_ = true;
   const ssize_t used = nghttp2_session_mem_recv(
-      session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+      awake(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   feeding_ = false;
   if (used >= 0 || deaf_) return bytes.size();
   if (used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
@@ -77,8 +78,14 @@ void H2Codec::feed_end() {
   if (!stopped_) events_.on_broken(0, Failure::ClientGone);
 }
 
+// What may be the first call of a connection that was idle.
+nghttp2_session* H2Codec::awake() const {
+  memory_.wake();
+  return session_;
+}
+
 H2Codec::Message* H2Codec::find(StreamId stream) const {
-  return Calls::message(session_, static_cast<std::int32_t>(stream));
+  return Calls::message(awake(), static_cast<std::int32_t>(stream));
 }
 
 void H2Codec::begin(StreamId stream) {
@@ -212,7 +219,7 @@ void H2Codec::count(H2Abuse kind) {
 // Decoding what else has been read would cost more than it did the client to send it.
 void H2Codec::break_off(std::uint32_t error) {
   deaf_ = true;
-  nghttp2_session_terminate_session(session_, error);
+  nghttp2_session_terminate_session(awake(), error);
 }
 
 int H2Codec::goes_on() const { return deaf_ ? NGHTTP2_ERR_CALLBACK_FAILURE : 0; }
@@ -326,14 +333,14 @@ bool H2Codec::has_window(StreamId stream) const {
   return static_cast<std::int64_t>(m->out.size()) <= window;
 }
 
-bool H2Codec::wants_write() const { return nghttp2_session_want_write(session_) != 0; }
+bool H2Codec::wants_write() const { return nghttp2_session_want_write(awake()) != 0; }
 
 void H2Codec::write_frames(Gather& out, std::size_t most) {
   out_ = &out;
   room_ = most;
   while (room_ > 0) {
     const std::uint8_t* bytes;
-    const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
+    const ssize_t size = nghttp2_session_mem_send(awake(), &bytes);
     if (size <= 0) break;
     const auto count = static_cast<std::size_t>(size);
     std::memcpy(out.reserve(count), bytes, count);
@@ -362,19 +369,19 @@ void H2Codec::forget_sent() {
 // ---- The end -----------------------------------------------------------------------------------
 
 void H2Codec::announce_end() {
-  nghttp2_submit_shutdown_notice(session_);
+  nghttp2_submit_shutdown_notice(awake());
   nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
   asked_ = true;
 }
 
 void H2Codec::end() {
-  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
+  nghttp2_submit_goaway(awake(), NGHTTP2_FLAG_NONE,
                         nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
                         nullptr, 0);
 }
 
 bool H2Codec::is_over() const {
-  return !nghttp2_session_want_read(session_) && !nghttp2_session_want_write(session_);
+  return !nghttp2_session_want_read(awake()) && !nghttp2_session_want_write(session_);
 }
 
 }  // namespace weir::http

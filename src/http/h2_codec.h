@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/list.h"
+#include "base/region.h"
 #include "http/codec.h"
 #include "http/h2_fields.h"
 #include "http/h2_limits.h"
@@ -96,10 +97,15 @@ class H2Codec final : public Codec {
   /// Neither side has anything more to say.
   bool is_over() const;
 
+  /// Gives back what an idle connection does not need; whatever comes next wakes it.  Only without messages.
+  void rest() { memory_.rest(); }
+  bool is_resting() const { return memory_.is_resting(); }
+
  private:
   struct Message;
   struct Calls;  ///< what nghttp2 calls
 
+  nghttp2_session* awake() const;
   Message* find(StreamId stream) const;
   void begin(StreamId stream);
   void finish_head(Message& message, bool ended);
@@ -119,6 +125,7 @@ class H2Codec final : public Codec {
 
   H2Events& events_;
   const HeadLimits& limits_;
+  mutable Region memory_;  ///< of the session
   nghttp2_session* session_ = nullptr;
   std::unique_ptr<H2Fields> fields_;  ///< of the header block that is arriving
   Gather* out_ = nullptr;             ///< while frames are made

@@ -16,6 +16,7 @@ constexpr int most_steps = 8;  // in one turn, before others get their share
 constexpr std::size_t write_bytes =
     256 * 1024;  // of frames, until we see whether the socket takes them
 constexpr std::uint64_t linger_us = 5'000'000;  // for the client to read the last frames and close
+constexpr std::uint64_t restless_us = 1'000'000;  // for the next request, until we give memory back
 constexpr std::uint64_t announced_us =
     1'000'000;  // until requests on their way have come, without a sign
 
@@ -275,6 +276,7 @@ void H2Session::arm() {
   } else if (phase_ < Phase::Lingering) {
     if (until_ > 0) sooner(until_);
     if (exchanges_count_ == 0 && timeouts.idle > 0) sooner(progress_ + timeouts.idle);
+    if (exchanges_count_ == 0 && !codec_.is_resting()) sooner(progress_ + restless_us);
     if (transport_->queued() > 0 && timeouts.send > 0) sooner(progress_ + timeouts.send);
   }
   deadline_.set(context_.net.loop, at);
@@ -298,6 +300,7 @@ void H2Session::on_deadline() noexcept {
     if (phase_ == Phase::Ending) return die();
     end();
   }
+  if (exchanges_count_ == 0 && passed(restless_us)) codec_.rest();
   arm();
 }
 

@@ -383,6 +383,32 @@ TEST_F(H2CodecTest, EndsInTwoSteps) {
   EXPECT_TRUE(codec.is_over());
 }
 
+TEST_F(H2CodecTest, RestsAndKnowsEverythingAfterwards) {
+  for (int i = 0; i < 3; ++i) {
+    // The same fields again: they lie in the tables of both sides by now.
+    const StreamId stream = ask({{"x-much", std::string(100, 'm')}});
+    turn();
+    EXPECT_EQ(sinks.at(stream)->head->headers.find("x-much")->value, std::string(100, 'm'));
+    answer(stream, {BodyEnd::Length, 4});
+    body(stream, "body");
+    end(stream);
+    turn();
+    const auto number = static_cast<std::int32_t>(stream);
+    EXPECT_EQ(answers.at(number), ":status=200|x-up=1|content-length=4|body");
+    EXPECT_EQ(codes.at(number), 0U);
+    codec.rest();
+    EXPECT_TRUE(codec.is_resting());
+  }
+  EXPECT_FALSE(codec.wants_write());
+  EXPECT_FALSE(codec.is_resting());
+  codec.rest();
+  codec.end();
+  EXPECT_FALSE(codec.is_resting());
+  turn();
+  EXPECT_TRUE(codec.is_over());
+  codec.rest();
+}
+
 TEST_F(H2CodecTest, AbuseIsNamedOnce) {
   for (int i = 0; i < 200; ++i) nghttp2_submit_ping(client, NGHTTP2_FLAG_NONE, nullptr);
   turn();
