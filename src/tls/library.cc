@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls/library.h"
 
+#include "tls/memory.h"
 #include "tls/openssl.h"
 
 #include <openssl/rand.h>
@@ -8,6 +9,7 @@
 namespace weir::tls {
 
 void initialise() {
+  keep_memory();
   OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr);
   // The first of each kind looks for providers.
   SslCtxPtr server(SSL_CTX_new(TLS_server_method()));
