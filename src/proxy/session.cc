@@ -181,6 +181,7 @@ void Session::finish(bool keep) {
   if (phase_ == Phase::Dead) return;
   phase_ = Phase::Ending;
   keep_ = keep;
+  if (!keep && tls_) tls_->expect_end();
   context_.net.loop.post(again_);
 }
 

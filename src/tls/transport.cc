@@ -248,6 +248,7 @@ void Transport::send(Gather& gather) {
   }
   if (used > 0) write(staged, used);
   gather.clear();
+  if (ending_) part();
   flush();
 }
 
@@ -289,12 +290,17 @@ bool Transport::may_have_input() const {
   return SSL_has_pending(ssl_) == 1 || tcp_->may_have_input();
 }
 
-void Transport::say_goodbye() {
-  if (said_goodbye_ || !established_ || has_failed()) return;
+// Puts the farewell behind what was written, unless it has been said.
+bool Transport::part() {
+  if (said_goodbye_ || !established_ || has_failed()) return false;
   said_goodbye_ = true;
   SSL_shutdown(ssl_);
   ERR_clear_error();
-  flush();
+  return true;
+}
+
+void Transport::say_goodbye() {
+  if (part()) flush();
 }
 
 void Transport::shut_down() {

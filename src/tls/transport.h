@@ -64,6 +64,8 @@ class Transport final : public net::Transport, private net::TransportEvents {
 
   net::IoResult read(std::span<char> into) override;
   void send(Gather& gather) override;
+  /// The next send is the last one: our farewell goes with it.
+  void expect_end() { ending_ = true; }
   std::size_t queued() const override { return tcp_->queued(); }
   bool has_failed() const override { return failed_ || tcp_->has_failed(); }
   bool is_closing() const override;
@@ -96,6 +98,7 @@ class Transport final : public net::Transport, private net::TransportEvents {
   void flush();
   void send_ticket();
   void write(const char* bytes, std::size_t size);
+  bool part();
   void say_goodbye();
 
   net::TcpTransport* tcp_;
@@ -112,6 +115,7 @@ class Transport final : public net::Transport, private net::TransportEvents {
   bool established_ = false;
   bool failed_ = false;
   bool ticket_due_ = false;  ///< see send_ticket
+  bool ending_ = false;
   bool said_goodbye_ = false;
 };
 

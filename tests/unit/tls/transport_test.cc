@@ -183,6 +183,18 @@ TEST_F(TransportTest, TheEndIsSaid) {
   steps.run();
 }
 
+TEST_F(TransportTest, TheEndGoesWithTheLastBytes) {
+  greet();
+  then([this] {
+    server->tls->expect_end();
+    server->send("all");
+  });
+  until([this] { return (got += client->read()) == "all" && client->how != Io::Again; });
+  steps.run();
+  EXPECT_EQ(client->how, Io::End);
+  EXPECT_FALSE(server->tls->has_failed());
+}
+
 TEST_F(TransportTest, AnEndThatIsNotSaidIsAFailure) {
   greet();
   then([&] { server->tcp.shut_down(); });
