@@ -56,7 +56,11 @@ void Stream::start_response(ResponseHead& head, const Framing& framing, bool kee
 
 bool Stream::wants_response() const { return session_.has_room() && down_.held() == 0; }
 
-bool Stream::can_move_response() const { return session_.wire().transport != nullptr; }
+// Bytes that are encrypted or framed have to be seen.
+bool Stream::can_move_response() const {
+  const net::Transport* client = session_.wire().transport;
+  return client && client->can_splice();
+}
 
 void Stream::on_response_body(std::span<const char> bytes) {
   record_.bytes_out += session_.write_body(bytes);

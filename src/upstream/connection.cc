@@ -162,10 +162,12 @@ void Connection::pump() {
 }
 
 net::IoResult Connection::step() {
-  if (inbox_.empty() && codec_.plain_body() >= net::worth_moving && user_->can_move_body())
+  const bool can_move = user_->can_move_body();
+  if (can_move && inbox_.empty() && codec_.plain_body() >= net::worth_moving)
     return user_->move_body();
   // The first bytes of an answer tell how much is to come; if it is much, it is moved past us.
-  std::size_t most = phase_ == Phase::Reading ? context_.read_buffer.size() : net::first_read;
+  const bool know = phase_ == Phase::Reading || !can_move;
+  std::size_t most = know ? context_.read_buffer.size() : net::first_read;
   return net::feed_once(context_, transport(), codec_, inbox_, most);
 }
 
