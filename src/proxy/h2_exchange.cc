@@ -215,6 +215,7 @@ void H2Exchange::arm() {
       if (is_sending_) at = earlier(at, progress_, timeouts_->send);
       break;
     case Phase::Raw:
+      if (stream_.is_leaving_tunnel()) break;
       at = earlier(0, progress_, timeouts_->tunnel);
       at = earlier(at, session_.opened(), session_.lifetime());
       break;
@@ -239,8 +240,8 @@ void H2Exchange::on_deadline() noexcept {
         return stream_.fail(http::Failure::RequestBodyTimeout);
       break;
     case Phase::Raw:
-      if (passed(session_.opened(), session_.lifetime())) return stream_.end_tunnel();
-      if (passed(progress_, timeouts_->tunnel)) return stream_.fail(http::Failure::None);
+      if (passed(session_.opened(), session_.lifetime()) || passed(progress_, timeouts_->tunnel))
+        stream_.end_tunnel();
       return arm();
     case Phase::Ending: break;
   }

@@ -114,7 +114,6 @@ class Session final : public Pooled<Session>,
   bool pumping_ : 1 = false;
   bool keep_ : 1 = false;
   bool handed_over_ : 1 = false;
-  bool leaving_tunnel_ : 1 = false;  ///< both sides have been told that it ends
 };
 
 }  // namespace weir::proxy

@@ -61,10 +61,8 @@ void Session::expel(bool at_once) {
 }
 
 void Session::end_tunnel() {
-  if (leaving_tunnel_) return;
-  leaving_tunnel_ = true;
-  note_progress();
   stream_->end_tunnel();
+  if (phase_ == Phase::Raw) arm();
 }
 
 // Closing with unread input would reset the connection and take the answer with it (RFC 9112 §9.6).
@@ -115,8 +113,8 @@ void Session::arm() {
       break;
     case Phase::Head: at = after(begun_, timeouts_->header); break;
     case Phase::Raw:
-      at = leaving_tunnel_ ? progress_ + linger_us
-                           : earlier(after(progress_, timeouts_->tunnel), lifetime_end());
+      if (!stream_->is_leaving_tunnel())
+        at = earlier(after(progress_, timeouts_->tunnel), lifetime_end());
       break;
     case Phase::Lingering: at = progress_ + linger_us; break;
     case Phase::Request:
@@ -151,9 +149,7 @@ void Session::on_deadline() noexcept {
       return die();
     case Phase::Lingering: return die();
     case Phase::Head: return open_stream().fail(http::Failure::RequestHeaderTimeout);
-    case Phase::Raw:
-      if (!leaving_tunnel_ && passed(lifetime_end(), 1)) return end_tunnel();
-      return stream_->fail(http::Failure::None);
+    case Phase::Raw: return end_tunnel();
     case Phase::Request:
       if (passed(begun_, timeouts_->request)) return stream_->fail(http::Failure::RequestTimeout);
       if (wants_input() && passed(progress_, timeouts_->body))

@@ -194,6 +194,7 @@ void Stream::choose() {
 
 void Stream::on_deadline() noexcept {
   event::About about(context_.net.loop, session_);
+  if (tunnel_) return fail(http::Failure::None);
   answer(http::Failure::QueueTimeout);
 }
 

@@ -22,6 +22,7 @@
 
 #include "base/pooled.h"
 #include "event/deadline.h"
+#include "http/websocket_frames.h"
 #include "net/pump.h"
 #include "proxy/attempt.h"
 #include "proxy/context.h"
@@ -99,8 +100,10 @@ class Stream final : public Pooled<Stream>,
   net::IoResult move_response();
   /// Either side of a tunnel can move.
   void run_tunnel();
-  /// Ends a tunnel once what was read from one side has left to the other.
+  /// Ends a tunnel once what was read from one side has left to the other; of WebSocket, both sides are told
+  /// so between two frames.  Takes a few seconds at most.
   void end_tunnel();
+  bool is_leaving_tunnel() const { return leaving_; }
 
   // For filters.
   RequestHead& request() override { return *request_; }
@@ -117,6 +120,12 @@ class Stream final : public Pooled<Stream>,
   ClientSide& session() { return session_; }
 
  private:
+  /// The two directions of a tunnel: to the server, to the client.
+  enum class Way : std::uint8_t { Up, Down };
+  struct Frames {
+    http::WebsocketFrames up, down;
+  };
+
   bool is_quarantined() const;
   bool is_misdirected() const;
   void find_client();
@@ -136,8 +145,17 @@ class Stream final : public Pooled<Stream>,
   void take_tunnelled(std::span<const char> bytes);
   void move_down();
   void run_framed_tunnel();
-  bool move_direction(net::Pump& pump, net::Transport& from, net::Transport& to, Inbox& early,
-                      bool& ended);
+  void say_framed_farewells();
+  bool move_direction(Way way, net::Transport& from, net::Transport& to, Inbox& early);
+  void follow_frames(std::string_view protocol);
+  http::WebsocketFrames* frames_of(Way way) const {
+    return !frames_ ? nullptr : way == Way::Up ? &frames_->up : &frames_->down;
+  }
+  std::size_t pass_frames(Way way, std::span<const char> bytes);
+  net::IoResult relay(Way way, net::Transport& from, net::Transport& to);
+  bool is_farewell_due(Way way) const;
+  std::span<const char> farewell(Way way, std::span<char, http::websocket_close_size> room);
+  bool has_server_ended();
   void finish(bool keep);
   bool stage_log(std::uint64_t bytes);
   void settle_log(bool whole, std::uint64_t bytes);
@@ -165,6 +183,7 @@ class Stream final : public Pooled<Stream>,
   event::Task tunnel_start_;
   Buffer replay_;  ///< body bytes already sent, while they may have to be sent again
   net::Pump up_, down_;
+  Frames* frames_ = nullptr;  ///< of a WebSocket tunnel, in the arena
   std::uint64_t body_seen_ = 0;
   Phase phase_ = Phase::Receive;
   bool request_done_ = false;
@@ -174,6 +193,8 @@ class Stream final : public Pooled<Stream>,
   bool resendable_ = true;   ///< everything sent so far can be sent again
   bool keep_ = false;
   bool tunnel_ = false, up_ended_ = false, down_ended_ = false;
+  bool leaving_ = false;          ///< the tunnel is to end
+  bool server_was_told_ = false;  ///< by a Close frame
   bool logged_ = false;
 };
 

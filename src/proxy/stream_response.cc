@@ -134,6 +134,7 @@ void Stream::start_tunnel(ResponseHead& head) {
   response_begun_ = tunnel_ = true;
   http::WriteOptions options;
   if (head.status == 101) options.upgrade = head.headers.get(FieldName::Upgrade);
+  follow_frames(options.upgrade);
   (void)session_.write_head(head, options);
   context_.net.outbox.flush();
   phase_ = Phase::Relay;
@@ -144,8 +145,9 @@ void Stream::start_tunnel(ResponseHead& head) {
 }
 
 // Moves one direction as far as it goes now; false if it broke.
-bool Stream::move_direction(net::Pump& pump, net::Transport& from, net::Transport& to, Inbox& early,
-                            bool& ended) {
+bool Stream::move_direction(Way way, net::Transport& from, net::Transport& to, Inbox& early) {
+  net::Pump& pump = way == Way::Up ? up_ : down_;
+  bool& ended = way == Way::Up ? up_ended_ : down_ended_;
   if (ended) {
     // Nothing more is read; what lies in the pipe goes out.
     if (pump.held() > 0) (void)pump.move(context_.net, to, to, 0);
@@ -154,14 +156,22 @@ bool Stream::move_direction(net::Pump& pump, net::Transport& from, net::Transpor
   }
   if (!early.empty()) {
     Gather& out = context_.net.outbox.to(to);
-    std::span<char> bytes = early.bytes();
+    std::span<char> bytes = early.bytes().first(pass_frames(way, early.bytes()));
     std::copy(bytes.begin(), bytes.end(), out.reserve(bytes.size()));
     out.commit(bytes.size());
     context_.net.outbox.flush();
     early.clear();
   }
   for (int rounds = 0; rounds < 4; ++rounds) {
-    net::IoResult result = pump.move(context_.net, from, to, UINT64_MAX);
+    if (is_farewell_due(way)) {
+      char room[http::websocket_close_size];
+      context_.net.outbox.to(to).refer(farewell(way, room));
+      context_.net.outbox.flush();
+      ended = true;
+      to.shut_down();
+      return !to.has_failed();
+    }
+    net::IoResult result = relay(way, from, to);
     if (result.io == net::Io::Failed || to.has_failed()) return false;
     if (result.io == net::Io::Again) return true;
     session_.note_progress();
@@ -170,7 +180,7 @@ bool Stream::move_direction(net::Pump& pump, net::Transport& from, net::Transpor
       to.shut_down();
       return true;
     }
-    (&pump == &up_ ? record_.bytes_in : record_.bytes_out) += result.bytes;
+    (way == Way::Up ? record_.bytes_in : record_.bytes_out) += result.bytes;
   }
   context_.net.loop.post(tunnel_start_);
   return true;
@@ -183,21 +193,19 @@ void Stream::run_tunnel() {
   if (!wire.transport) return run_framed_tunnel();
   net::Transport& client = *wire.transport;
   net::Transport& server = connection.transport();
-  bool whole = move_direction(up_, client, server, *wire.inbox, up_ended_) &&
-               move_direction(down_, server, client, connection.inbox(), down_ended_);
+  bool whole = move_direction(Way::Up, client, server, *wire.inbox) &&
+               move_direction(Way::Down, server, client, connection.inbox());
   bool all_left = client.queued() + server.queued() + up_.held() + down_.held() == 0 && up_ended_ &&
                   down_ended_;
-  if (whole && !all_left) return;
+  if (whole && (!all_left || !has_server_ended())) return;
   phase_ = Phase::Finish;
-  request_done_ = response_done_ = true;
+  deadline_.clear();
+  // A client that was told has something to answer, which is waited for.
+  request_done_ = !leaving_ || !frames_;
+  response_done_ = true;
   attempt_.reset();
   if (!whole) return session_.abort();
   session_.finish(false);
-}
-
-void Stream::end_tunnel() {
-  up_ended_ = down_ended_ = true;
-  run_tunnel();
 }
 
 void Stream::on_task() noexcept {

@@ -28,6 +28,7 @@ void Stream::start_framed_tunnel(ResponseHead& head) {
   record_.response = &head;
   record_.status = head.status;
   response_begun_ = tunnel_ = true;
+  follow_frames("websocket");
   phase_ = Phase::Relay;
   attempt_->connection()->become_raw();
   session_.become_raw();
@@ -36,24 +37,44 @@ void Stream::start_framed_tunnel(ResponseHead& head) {
 }
 
 void Stream::take_tunnelled(std::span<const char> bytes) {
-  context_.net.outbox.to(attempt_->connection()->transport()).refer(bytes);
+  if (up_ended_) return;
+  net::Transport& server = attempt_->connection()->transport();
+  context_.net.outbox.to(server).refer(bytes.first(pass_frames(Way::Up, bytes)));
+  if (leaving_) context_.net.loop.post(tunnel_start_);
 }
 
 // From the server, as far as the client has room.
 void Stream::move_down() {
   upstream::Connection& connection = *attempt_->connection();
   if (Inbox& early = connection.inbox(); !early.empty()) {
-    record_.bytes_out += session_.write_body(early.bytes());
+    record_.bytes_out +=
+        session_.write_body(early.bytes().first(pass_frames(Way::Down, early.bytes())));
     early.clear();
   }
-  for (int rounds = 0; !down_ended_ && session_.has_room(); ++rounds) {
+  for (int rounds = 0; !down_ended_ && !is_farewell_due(Way::Down) && session_.has_room();
+       ++rounds) {
     if (rounds == most_rounds) return context_.net.loop.post(tunnel_start_);
     const net::IoResult result = connection.transport().read(context_.net.read_buffer);
     if (result.io == net::Io::Again) return;
     down_ended_ = result.io != net::Io::Done;
     if (down_ended_) return;
     session_.note_progress();
-    record_.bytes_out += session_.write_body(context_.net.read_buffer.first(result.bytes));
+    const std::span<const char> bytes = context_.net.read_buffer.first(result.bytes);
+    record_.bytes_out += session_.write_body(bytes.first(pass_frames(Way::Down, bytes)));
+  }
+}
+
+// Tells both sides that this is the end, each between two of its frames.
+void Stream::say_framed_farewells() {
+  char room[http::websocket_close_size];
+  if (!up_ended_ && is_farewell_due(Way::Up)) {
+    context_.net.outbox.to(attempt_->connection()->transport()).refer(farewell(Way::Up, room));
+    context_.net.outbox.flush();
+    up_ended_ = true;
+  }
+  if (!down_ended_ && is_farewell_due(Way::Down)) {
+    record_.bytes_out += session_.write_body(farewell(Way::Down, room));
+    down_ended_ = true;
   }
 }
 
@@ -64,11 +85,13 @@ void Stream::run_framed_tunnel() {
   context_.net.outbox.flush();
   net::Transport& server = attempt_->connection()->transport();
   move_down();
+  say_framed_farewells();
   if (server.has_failed()) return session_.abort();
   if (up_ended_) server.shut_down();
   // A server that has ended hears nothing any more.
-  if (!down_ended_) return;
+  if (!down_ended_ || (leaving_ && (!up_ended_ || !has_server_ended()))) return;
   phase_ = Phase::Finish;
+  deadline_.clear();
   request_done_ = response_done_ = true;
   attempt_.reset();
   session_.finish(false);
