@@ -64,6 +64,13 @@ bool take_bind(std::string_view value, Plan& plan) {
   return true;
 }
 
+// Follows the bind that it is of.
+bool take_bind_place(std::string_view value, Plan& plan) {
+  if (plan.binds.empty()) return false;
+  plan.binds.back().place = value;
+  return true;
+}
+
 bool take_admin(std::string_view value, Plan& plan) {
   auto number = [&value] {
     return static_cast<std::uint32_t>(to_number(take_word(value)).value_or(0));
@@ -79,7 +86,21 @@ bool take_admin(std::string_view value, Plan& plan) {
   return true;
 }
 
+struct TextItem {
+  std::string_view name;
+  std::string Plan::*member;
+};
+constexpr TextItem texts[] = {{"chroot", &Plan::chroot},
+                              {"pid_file", &Plan::pid_file},
+                              {"state_file", &Plan::state_file},
+                              {"pid_place", &Plan::pid_place},
+                              {"state_place", &Plan::state_place},
+                              {"error_log_place", &Plan::error_log_place},
+                              {"access_log_place", &Plan::access_log_place}};
+
 bool take_item(std::string_view name, std::string_view value, Plan& plan) {
+  for (const auto& [known, member] : texts)
+    if (name == known) return plan.*member = value, true;
   std::uint64_t number = to_number(value).value_or(0);
   auto narrow = static_cast<std::uint32_t>(number);
   if (name == "workers")
@@ -110,20 +131,12 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
     plan.stall_ms = number;
   else if (name == "upgrade_ms")
     plan.upgrade_ms = number;
-  else if (name == "chroot")
-    plan.chroot = value;
-  else if (name == "pid_file")
-    plan.pid_file = value;
-  else if (name == "state_file")
-    plan.state_file = value;
-  else if (name == "pid_place")
-    plan.pid_place = value;
-  else if (name == "state_place")
-    plan.state_place = value;
   else if (name == "nameserver")
     plan.nameservers.emplace_back(value);
   else if (name == "bind")
     return take_bind(value, plan);
+  else if (name == "bind_place")
+    return take_bind_place(value, plan);
   else if (name == "admin")
     return take_admin(value, plan);
   else if (name.starts_with("error_log."))
@@ -166,11 +179,14 @@ Result<Plan> make_plan(const config::Config& config) {
   plan.pid_file = config.pid_file;
   plan.pid_place = place_of(config, "pid_file");
   plan.state_place = place_of(config, "state_file");
+  plan.error_log_place = place_of(config, "error_log");
+  plan.access_log_place = place_of(config, "access_log");
   plan.nameservers = resolvers(config);
   plan.error_log = config.error_log;
   plan.access_log = config.access_log;
   for (std::uint32_t i = 0; i < config.listeners.size(); ++i)
-    for (const config::Bind& bind : config.listeners[i].binds) plan.binds.push_back({i, bind.at});
+    for (const config::Bind& bind : config.listeners[i].binds)
+      plan.binds.push_back({i, bind.at, config::place_text(config, bind.place)});
   for (const config::AdminSocket& socket : config.admin) {
     AdminPlan admin{socket.level, socket.mode, UINT32_MAX, config::place_text(config, socket.place),
                     socket.at.host};
@@ -216,11 +232,7 @@ std::string write_plan(const Plan& plan) {
   put(out, "drain_delay_ms", plan.drain_delay_ms);
   put(out, "stall_ms", plan.stall_ms);
   put(out, "upgrade_ms", plan.upgrade_ms);
-  put(out, "chroot", plan.chroot);
-  put(out, "pid_file", plan.pid_file);
-  put(out, "state_file", plan.state_file);
-  put(out, "pid_place", plan.pid_place);
-  put(out, "state_place", plan.state_place);
+  for (const auto& [name, member] : texts) put(out, name, plan.*member);
   for (const std::string& server : plan.nameservers) put(out, "nameserver", server);
   put_log(out, "error_log", plan.error_log);
   put_log(out, "access_log", plan.access_log);
@@ -229,11 +241,13 @@ std::string write_plan(const Plan& plan) {
         std::to_string(static_cast<int>(socket.level)) + " " + std::to_string(socket.mode) + " " +
             std::to_string(socket.gid) + " " + std::to_string(socket.place.size()) + " " +
             socket.place + socket.path);
-  for (const BindPlan& bind : plan.binds)
+  for (const BindPlan& bind : plan.binds) {
     put(out, "bind",
         std::to_string(bind.listener) + " " + std::to_string(static_cast<int>(bind.at.kind)) + " " +
             std::to_string(bind.at.port) + " " + std::to_string(bind.at.host.size()) + " " +
             bind.at.host + bind.at.text);
+    put(out, "bind_place", bind.place);
+  }
   return out;
 }
 

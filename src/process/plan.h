@@ -19,6 +19,7 @@ namespace weir::process {
 struct BindPlan {
   std::uint32_t listener = 0;
   config::Endpoint at;
+  std::string place = {};  ///< where it stands: file:line
 };
 
 /// An admin socket to bind.
@@ -47,7 +48,8 @@ struct Plan {
       5'000;  ///< a worker that does not turn for so long is replaced; 0 = never
   std::uint64_t upgrade_ms = 30'000;  ///< the next binary has to come up in
   std::string chroot, pid_file, state_file;
-  std::string pid_place, state_place;    ///< where these stand: file:line
+  std::string pid_place, state_place;  ///< where these stand: file:line
+  std::string error_log_place, access_log_place;
   std::vector<std::string> nameservers;  ///< see process/resolvers.h
   std::vector<AdminPlan> admin;
   config::LogTarget error_log, access_log;

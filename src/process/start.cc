@@ -74,10 +74,11 @@ Result<void> bind_admin(Assets& assets) {
   return {};
 }
 
-Result<Fd> open_log(const config::LogTarget& target) {
+Result<Fd> open_log(const config::LogTarget& target, const std::string& place) {
   if (target.to != config::LogTo::File) return Fd();
   Fd fd(::open(target.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
-  if (!fd.is_open()) return Error(Errc::System, "log " + target.path + ": " + strerror(errno));
+  if (!fd.is_open())
+    return Error(Errc::System, "log " + target.path + ": " + strerror(errno)).within(place);
   return fd;
 }
 
@@ -181,7 +182,7 @@ Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
       auto slot = slots.take();
       if (!slot) return Error(Errc::Limit, "no room for more listening sockets without an upgrade");
       auto socket = bind_one(bind.at);
-      if (!socket) return socket.error();
+      if (!socket) return socket.error().within(bind.place);
       made.push_back({std::move(*socket), *slot, bind.at.text});
     }
   }
@@ -212,9 +213,9 @@ Result<void> limit_connections(Plan& plan, std::size_t sockets) {
 }
 
 Result<void> open_logs(const Plan& plan, Fd& error_log, Fd& access_log) {
-  auto error = open_log(plan.error_log);
+  auto error = open_log(plan.error_log, plan.error_log_place);
   if (!error) return error.error();
-  auto access = open_log(plan.access_log);
+  auto access = open_log(plan.access_log, plan.access_log_place);
   if (!access) return access.error();
   error_log = std::move(*error);
   access_log = std::move(*access);
