@@ -46,10 +46,6 @@ std::unique_ptr<Body> change_body(std::vector<config::Change> changes,
                    true);
 }
 
-}  // namespace
-
-namespace {
-
 // What the first of `words` names, which is taken; nothing if it names no file.  A client chooses its text and what it
 // reads, and errors show lines of that: so it is for level admin, whatever becomes of it.
 Result<LoadFrom> take_file(const Call& call, std::span<const std::string>& words) {
@@ -66,6 +62,12 @@ Result<LoadFrom> take_file(const Call& call, std::span<const std::string>& words
   return LoadFrom{name, call.caller.file.get()};
 }
 
+// The answer comes with the outcome, or there will be none.
+void wait_for(Reloads::Ticket ticket, Reply& reply) {
+  if (ticket == 0) return reply.fail("conflict", std::string(under_way));
+  reply.finished_at = ticket;
+}
+
 void refuse_file(const Error& why, Reply& reply) {
   reply.fail(why.code() == Errc::Unsupported ? "forbidden" : "usage", why.text());
 }
@@ -77,7 +79,7 @@ void plan(const Call& call, Reply& reply) {
   auto from = take_file(call, words);
   if (!from) return refuse_file(from.error(), reply);
   if (!words.empty()) return reply.fail("usage", "write plan or plan FILE");
-  reply.finished_at = call.fleet.reloads.plan(call.caller.by, *from);
+  wait_for(call.fleet.reloads.plan(call.caller.by, *from), reply);
 }
 
 void reload(const Call& call, Reply& reply) {
@@ -93,7 +95,7 @@ void reload(const Call& call, Reply& reply) {
       return reply.fail("usage", time ? "the time must not be 0" : time.error().text());
     confirm_us = static_cast<std::uint64_t>(time->count()) * 1000;
   }
-  reply.finished_at = call.fleet.reloads.reload(call.caller.by, *from, confirm_us);
+  wait_for(call.fleet.reloads.reload(call.caller.by, *from, confirm_us), reply);
 }
 
 void confirm(const Call& call, Reply& reply) {
@@ -110,14 +112,14 @@ void rollback(const Call& call, Reply& reply) {
       return reply.fail("usage", "a generation is a number; see show generations");
     number = *given;
   }
-  reply.finished_at = call.fleet.reloads.rollback(call.caller.by, number);
+  wait_for(call.fleet.reloads.rollback(call.caller.by, number), reply);
 }
 
 void upgrade(const Call& call, Reply& reply) {
   bool reload = !call.words.empty();
   if (reload && call.words[0] != "reload")
     return reply.fail("usage", "write upgrade or upgrade reload");
-  reply.finished_at = call.fleet.reloads.upgrade(call.caller.by, reload);
+  wait_for(call.fleet.reloads.upgrade(call.caller.by, reload), reply);
 }
 
 void show_generations(const Call& call, Reply& reply) {

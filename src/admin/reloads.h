@@ -36,8 +36,12 @@ struct LoadFrom {
   int file = -1;          ///< not owned; only needed during the call
 };
 
+/// Why another one cannot begin now.
+inline constexpr std::string_view under_way = "a reload is under way; try again";
+
 class Reloads {
  public:
+  /// 0: nothing was asked for, since another one is under way.
   using Ticket = std::uint64_t;
 
   /// What a reload would change.
@@ -49,7 +53,7 @@ class Reloads {
   /// Another binary takes over; the outcome says whether it has begun to.  `reload`: the files are loaded
   /// before, and what only new processes can do is allowed.
   virtual Ticket upgrade(std::string_view by, bool reload) = 0;
-  /// Null while it is under way.  Kept for a while.
+  /// Null while it is under way.  Those of the last are kept; of another one it says that it is not.
   virtual const Outcome* outcome(Ticket ticket) const = 0;
 
   /// The present generation stays; Errc::NotFound if none waits for that.

@@ -77,14 +77,14 @@ Result<std::shared_ptr<const admin::View>> Judge::compile(
 
 Judge::Ticket Judge::order(MessageType type, const std::string& what, Order order,
                            const std::vector<int>& files) {
-  order.ticket = ++last_ticket_;
+  if (asked_.ticket != 0) return 0;
+  order.ticket = last_ticket_ + 1;
+  if (!channel_.send(type, what + "\t" + std::to_string(order.ticket), files)) return 0;
+  asked_ = order;
+  last_ticket_ = order.ticket;
   if (outcomes_.size() == most_outcomes) outcomes_.erase(outcomes_.begin());
   if (auto old = outcomes_.find(order.ticket - most_details); old != outcomes_.end())
     old->second = {old->second.code, old->second.text, {}, {}};
-  if (asked_.ticket != 0 || !channel_.send(type, what + "\t" + std::to_string(order.ticket), files))
-    outcomes_[order.ticket] = {"conflict", std::string(under_way), {}, {}};
-  else
-    asked_ = order;
   return order.ticket;
 }
 
@@ -124,8 +124,9 @@ void Judge::upgrade_now() {
 }
 
 const admin::Outcome* Judge::outcome(Ticket ticket) const {
-  auto found = outcomes_.find(ticket);
-  return found == outcomes_.end() ? nullptr : &found->second;
+  static const admin::Outcome forgotten{"failed", "what became of it is not kept any more", {}, {}};
+  if (auto found = outcomes_.find(ticket); found != outcomes_.end()) return &found->second;
+  return ticket == asked_.ticket || ticket == current_.ticket ? nullptr : &forgotten;
 }
 
 // ---- The candidate -----------------------------------------------------------------------------

@@ -317,6 +317,8 @@ void Reload::refuse(const std::string& why) {
   error_log_.reset();
   access_log_.reset();
   replacements_.reset();
+  // Workers that prepared it may still speak of it; until then nobody else knows the number.
+  if (step_ < Step::Preparing && next_.about.number == last_) --last_;
   next_ = {};
   if (!why.empty())
     log(Level::Notice, "no reload: ", std::string_view(why).substr(0, why.find('\n')));

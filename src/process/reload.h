@@ -13,6 +13,7 @@
 // configuration as it was.  After it nothing can fail: who is started anew gets the new one.
 #pragma once
 
+#include "admin/reloads.h"
 #include "process/bundle_memory.h"
 #include "process/child.h"
 #include "process/replacements.h"
@@ -29,7 +30,7 @@
 namespace weir::process {
 
 /// Why another one cannot begin now.
-inline constexpr std::string_view under_way = "a reload is under way; try again";
+using admin::under_way;
 
 /// What Reload needs of the master.
 class ReloadHost {
@@ -51,7 +52,7 @@ class Reload {
   /// `path`: of the configuration the master was started with.  `last`: see `last()`.
   Reload(ReloadHost& host, Assets& assets, std::string path, std::uint64_t last);
 
-  /// The highest number that a generation, or a candidate, ever had.
+  /// The highest number that a generation, or a candidate that workers know of, ever had.
   std::uint64_t last() const { return last_; }
 
   bool is_idle() const { return step_ == Step::Idle; }

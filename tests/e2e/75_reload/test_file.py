@@ -40,7 +40,7 @@ def test_a_file_from_anywhere_is_loaded_once(tmp_path):
         assert done.returncode == 0 and done.stdout.startswith("1 change\n") and "two" in done.stdout, done
         assert body(weir) == b"one" and generation(weir) == 1
         done = ctl(weir, "reload", path)
-        assert done.returncode == 0 and done.stdout.startswith("generation 3, 1 change"), done
+        assert done.returncode == 0 and done.stdout.startswith("generation 2, 1 change"), done
         assert body(weir) == b"two"
         with AdminClient(weir) as admin:
             row = json.loads(admin.ask("@json show generations").body)[-1]
@@ -51,7 +51,9 @@ def test_a_file_from_anywhere_is_loaded_once(tmp_path):
         assert body(weir) == b"two"
         weir.send_signal(signal.SIGHUP)  # the files of the start
         wait_until(lambda: body(weir) == b"one", "the first one again")
-        assert ctl(weir, "rollback", 3).returncode == 0 and body(weir) == b"two"
+        # What clients see already may not have come to its end.
+        wait_until(lambda: ctl(weir, "rollback", 2).returncode == 0, "the way back")
+        assert body(weir) == b"two"
 
 
 def test_with_confirm_it_goes_back(tmp_path):

@@ -43,6 +43,20 @@ def test_plan_changes_nothing():
         assert reply.first == "ok 1 change" and "two" in reply.body
         assert body(weir) == b"one" and generation(weir) == 1
         assert reload(weir, simple("one"), "plan").first == "ok 0 changes"
+        # Neither it nor what is refused before workers know of it takes a generation's number.
+        assert reload(weir, "nonsense").code == "refused"
+        assert reload(weir, simple("two")).first == "ok generation 2, 1 change"
+
+
+def test_every_reload_is_answered_however_many_are_sent_at_once():
+    with Weir(simple("one")) as weir, AdminClient(weir) as admin:
+        rewrite(weir, simple("two"))
+        replies = admin.many(["reload", "plan"] * 100)
+        assert replies[0].first == "ok generation 2, 1 change"
+        for reply in replies[1:]:
+            busy = reply.code == "conflict" and "a reload is under way" in reply.first
+            assert busy or reply.first in ("ok 0 changes", "ok nothing has changed: generation 2 stays"), reply
+        assert body(weir) == b"two"
 
 
 def test_nothing_new():
@@ -55,8 +69,8 @@ def test_nothing_new():
     "text, why",
     [
         ("listener web { bind 127.0.0.1:{port}; route respond }", "is not valid"),
-        (simple("two") + "listener other { bind 192.0.2.1:80; route respond 200 }", "192.0.2.1:80"),
-        ("access_log /nonexistent/dir/log\n" + simple("two"), "/nonexistent/dir/log"),
+        (simple("two") + "listener other {\nbind 192.0.2.1:80; route respond 200 }", ".conf:5: 192.0.2.1:80"),
+        ("access_log /nonexistent/dir/log\n" + simple("two"), ".conf:2: log /nonexistent/dir/log"),
         ("user daemon\n" + simple("two"), "upgrade"),
         ("workers 64\n" + simple("two"), "upgrade"),
     ],
