@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "base/wall_time.h"
+#include "config/tls_block.h"
 #include "config/units.h"
 
 #include <algorithm>
@@ -148,6 +149,9 @@ void server_add(const Call& call, Reply& reply) {
   if (endpoint->kind != config::Endpoint::Kind::Unix && endpoint->port == 0)
     return reply.fail("usage", "a server's port cannot be 0");
   server.at = *endpoint;
+  const config::Backend* known = call.fleet.registry.backend(*backend);
+  if (known && known->tls && !config::can_be_verified(*known->tls, server.at))
+    return reply.fail("refused", "a Unix socket has no name to verify: tls needs a server_name");
   if (!take_options(call, server, reply)) return;
   change(call, *backend, reply, [&] {
     auto slot = call.fleet.registry.add(*backend, server, {call.caller.by, "server add"});

@@ -36,6 +36,7 @@ class BackendBlock {
         directive.block, InBackend, scope_, backend_.origins,
         [this](const DirectiveKind& kind, const Directive& inner) { take(kind, inner); });
     backend_.policies = policies_.own;
+    if (backend_.tls) check_names(*backend_.tls);
     if (backend_.servers.empty()) {
       report_.warning(directive.at,
                       concat("backend ", in_quotes(backend_.name),
@@ -101,6 +102,16 @@ class BackendBlock {
       server.at = std::move(*endpoint);
     server_options(directive, server);
     backend_.servers.push_back(std::move(server));
+  }
+
+  // A chain alone says that somebody has a certificate, not who (RFC 9525).
+  void check_names(const BackendTls& tls) {
+    for (const Server& server : backend_.servers)
+      if (!can_be_verified(tls, server.at))
+        report_.error(server.place,
+                      concat("server ", in_quotes(server.name),
+                             " is a Unix socket: there is no name to verify"),
+                      "write server_name NAME in tls, or a pin, or verify off");
   }
 
   void server_options(const Directive& directive, Server& server) {

@@ -168,7 +168,7 @@ constexpr DirectiveKind kinds[] = {
      "A server: IP:PORT, NAME:PORT or unix:/path; weight 0 to 1000; a backup serves when no other can."},
     {Word::ServerName, "server_name", InBackendTls, Times::Once, Block::Never, 1, 1, "NAME",
      "the server's own name or address",
-     "The name that servers are asked for and that must be in their certificate."},
+     "The name that servers are asked for and that must be in their certificate; Unix sockets have none of their own."},
     {Word::ShutdownTimeout, "shutdown_timeout", InMain, Times::Once, Block::Never, 1, 1, "TIME", "30s",
      "How long requests under way may take to end when weir is drained or stopped."},
     {Word::StallTimeout, "stall_timeout", InMain, Times::Once, Block::Never, 1, 1, "TIME | none", "5s",

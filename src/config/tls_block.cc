@@ -189,6 +189,11 @@ ListenerTls build_listener_tls(const Directive& directive, const Scope& scope) {
   return tls;
 }
 
+bool can_be_verified(const BackendTls& tls, const Endpoint& at) {
+  return !tls.verify || at.kind != Endpoint::Kind::Unix || !tls.server_name.empty() ||
+         !tls.pins.empty();
+}
+
 BackendTls build_backend_tls(const Directive& directive, const Scope& scope) {
   BackendTls tls;
   tls.place = directive.at;

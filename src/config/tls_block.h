@@ -20,4 +20,7 @@ std::span<const std::string_view> system_root_files();
 ListenerTls build_listener_tls(const Directive& directive, const Scope& scope);
 BackendTls build_backend_tls(const Directive& directive, const Scope& scope);
 
+/// Whether there is something that says who a server at this address is, if that is to be verified.
+bool can_be_verified(const BackendTls& tls, const Endpoint& at);
+
 }  // namespace weir::config

@@ -7,6 +7,7 @@ import os
 import ssl
 
 import pytest
+from admintest import AdminClient
 from tlstest import Authority, TlsOrigin, openssl
 from weirtest import Origin, Weir, answer, ask, forward_to, get, post, wait_until
 
@@ -168,6 +169,16 @@ def test_another_server_is_tried(authority, certificate, tmp_path):
         text = forward_to(bad, good, backend=f"tls {{ ca {authority.chain} }}\nbalance round_robin")
         with Weir(text) as weir:
             assert [ask(weir).body for _ in range(4)] == [b"good"] * 4
+
+
+def test_a_unix_socket_needs_a_name(authority, certificate):
+    with TlsOrigin(certificate) as origin:
+        with Weir(to(origin, f"ca {authority.chain}", top="admin unix:{dir}/admin.sock")) as weir, AdminClient(weir) as admin:
+            reply = admin.reply_to("server add origin s9 unix:/tmp/origin.sock")
+            assert reply.code == "refused" and "server_name" in reply.first
+        named = to(origin, f"ca {authority.chain}; server_name origin.test", top="admin unix:{dir}/admin.sock")
+        with Weir(named) as weir, AdminClient(weir) as admin:
+            assert admin.reply_to("server add origin s9 unix:/tmp/origin.sock").is_ok
 
 
 def test_checks_speak_tls_too(authority, certificate):

@@ -219,6 +219,7 @@ const Case backend_cases[] = {
     {"fallback c", "3:10", "unknown backend \"c\"", "one of"},
     {"fallback b", "3:10", "the fallbacks of these backends lead in a circle", "must end"},
     {"panic 10", "3:7", "\"10\" cannot stand here", "1% to 100%"},
+    {"server u unix:/x; tls { }", "3:1", "there is no name to verify", "server_name NAME"},
 };
 
 TEST(ConfigErrors, Backend) {
