@@ -9,6 +9,7 @@
 #include "process/bundle_memory.h"
 #include "process/plan.h"
 #include "process/reach.h"
+#include "process/rollback.h"
 #include "proxy/route_policy.h"
 #include "proxy/route_table.h"
 #include "tls/certificate.h"
@@ -110,10 +111,21 @@ int run_loader(net::Channel channel, const std::string& start_path) {
   limit_myself();
   std::string path = start_path;
   config::FileReader reader = config::disk_reader();
+  Restored restored;
   if (path.empty()) {
     auto order = channel.receive();
-    if (!order || order->descriptors.size() != 1) return 1;
-    reader = handed_over(*order, path);
+    if (!order) return 1;
+    const std::vector<Fd>& fds = order->descriptors;
+    if (fds.size() == 4) {
+      auto past = restore({fds[0].get(), fds[1].get()}, {fds[2].get(), fds[3].get()});
+      if (!past) return (void)channel.send(net::MessageType::Failed, past.error().text()), 1;
+      restored = std::move(*past);
+      path = restored.bundle.files[0].name;
+      reader = config::bundle_reader(restored.bundle, &restored.secrets);
+    } else {
+      if (fds.size() != 1) return 1;
+      reader = handed_over(*order, path);
+    }
   }
   config::Bundle bundle;
   config::Secrets secrets;

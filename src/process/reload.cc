@@ -83,18 +83,35 @@ void Reload::begin(std::string_view order, Fd file) {
   next_.about.number = ++last_;
   diagnostics_.clear();
   confined_ = how.starts_with("load ");
-  if (how.starts_with("rollback ")) {
-    auto number = to_number<std::uint64_t>(how.substr(9));
-    const History::Entry* past = number ? assets_.history.find(*number) : nullptr;
-    if (!past) return refuse("generation " + std::string(how.substr(9)) + " is not kept");
-    return judge(
-        {duplicate(past->bundle), duplicate(past->secrets), duplicate(past->check_secrets)},
-        write_plan(past->plan), {});
-  }
+  const bool back = how.starts_with("rollback ");
+  past_ = back ? to_number<std::uint64_t>(how.substr(9)).value_or(0) : 0;
+  const History::Entry* past = assets_.history.find(past_);
+  if (back && !past) return refuse("generation " + std::string(how.substr(9)) + " is not kept");
   host_.on_reloading(true);
   enter(Step::Loading, load_limit_us);
   std::string_view name = confined_ ? how.substr(5) : std::string_view();
-  if (auto started = start_loader(name, file); !started) refuse(started.error().text());
+  auto started = back ? start_loader(*past) : start_loader(name, file);
+  if (!started) not_loaded(started.error().text());
+}
+
+Result<void> Reload::start_loader(const History::Entry& past) {
+  if (auto spawned = spawn(loader_); !spawned) return spawned;
+  const History::Entry& present = assets_.history.present();
+  return loader_.channel.send(
+      MessageType::Load, {},
+      {past.bundle.get(), past.secrets.get(), present.bundle.get(), present.secrets.get()});
+}
+
+// A way back must not fail: then it is what it was, certificates included.
+void Reload::not_loaded(const std::string& why) {
+  const History::Entry* past = assets_.history.find(std::exchange(past_, 0));
+  if (!past) return refuse(why);
+  if (loader_.pid > 0) ::kill(loader_.pid, SIGKILL);
+  loader_.channel.close();
+  log(Level::Warn, "rollback to generation ", past->about.number,
+      " with the certificates that it had, since: ", std::string_view(why));
+  judge({duplicate(past->bundle), duplicate(past->secrets), duplicate(past->check_secrets)},
+        write_plan(past->plan), {});
 }
 
 Result<void> Reload::start_loader(std::string_view name, const Fd& file) {
@@ -109,7 +126,7 @@ void Reload::on_loader() {
   if (!message) {
     if (message.error().code() == Errc::NotFound) return;
     loader_.channel.close();
-    if (step_ == Step::Loading) refuse("the loader died");
+    if (step_ == Step::Loading) not_loaded("the loader died");
     return;
   }
   if (message->type == MessageType::Diagnostics) {
@@ -123,7 +140,7 @@ void Reload::on_loader() {
                   std::move(message->descriptors[2])},
                  message->bytes, diagnostics_);
   log(Level::Error, "reload: ", diagnostics_.empty() ? message->bytes : diagnostics_);
-  refuse(diagnostics_.empty() ? message->bytes : message->bytes + "\n" + diagnostics_);
+  not_loaded(diagnostics_.empty() ? message->bytes : message->bytes + "\n" + diagnostics_);
 }
 
 void Reload::on_exit(pid_t pid) {
@@ -353,7 +370,7 @@ void Reload::on_timer() {
   deadline_us_ = 0;
   switch (step_) {
     case Step::Idle: return;
-    case Step::Loading: return refuse("the loader took too long");
+    case Step::Loading: return not_loaded("the loader took too long");
     case Step::Judging: return refuse("control took too long to judge");
     case Step::Preparing: {
       std::string who;

@@ -83,6 +83,8 @@ class Reload {
 
   void begin(std::string_view order, Fd file);
   Result<void> start_loader(std::string_view name, const Fd& file);
+  Result<void> start_loader(const History::Entry& past);
+  void not_loaded(const std::string& why);
   void judge(Sealed sealed, const std::string& plan, const std::string& diagnostics);
   void prepare();
   bool prepare(Child& child);
@@ -111,6 +113,7 @@ class Reload {
   std::string ticket_;              ///< of control's order; "0" = a signal's
   Child loader_;
   std::string diagnostics_;
+  std::uint64_t past_ = 0;  ///< the generation that is gone back to; 0 = none
   History::Entry next_;
   std::vector<ListeningSocket> new_sockets_;
   Fd error_log_, access_log_;

@@ -10,6 +10,7 @@ import threading
 
 import pytest
 from admintest import AdminClient
+from reloadtest import rewrite
 from tlstest import Authority, TlsClient, client_context, openssl
 from weirtest import SANITIZED, Weir, ask, get, run_weir, wait_until
 
@@ -54,6 +55,34 @@ def test_another_certificate_for_new_clients(authority, tmp_path):
             with TlsClient(weir, authority) as client:
                 assert client.subject == "second"
             assert kept.ask(get()).status == 200  # over the connection of before
+
+
+def test_a_rollback_keeps_certificates_that_were_replaced(authority, tmp_path):
+    """What an old configuration says holds again; a key that had to go does not come back."""
+    def text(answer, files):
+        return config(f"certificate {tmp_path}/{files}.pem {tmp_path}/{files}.key").replace("$tls_server_name", answer)
+
+    install(tmp_path, authority.issue("a.test", subject="/CN=first"))
+    other = authority.issue("a.test", subject="/CN=other")
+    shutil.copy(other.chain, tmp_path / "other.pem")
+    shutil.copy(other.key, tmp_path / "other.key")
+
+    def seen(weir):
+        with TlsClient(weir, authority) as client:
+            return client.subject, client.ask(get()).body
+
+    with Weir(text("one", "site")) as weir:
+        assert seen(weir) == ("first", b"one")
+        install(tmp_path, authority.issue("a.test", subject="/CN=second"))
+        rewrite(weir, text("two", "site"))
+        assert reload(weir).is_ok and seen(weir) == ("second", b"two")
+        (tmp_path / "site.key").unlink()  # nothing is read from the disk
+        with AdminClient(weir) as admin:
+            assert admin.ask("rollback 1").is_ok and seen(weir) == ("second", b"one")
+            # What the present one does not name comes back as it was.
+            rewrite(weir, text("three", "other"))
+            assert admin.ask("reload").is_ok and seen(weir) == ("other", b"three")
+            assert admin.ask("rollback 3").is_ok and seen(weir) == ("second", b"one")
 
 
 def test_a_handshake_keeps_what_it_began_with(authority, tmp_path):
