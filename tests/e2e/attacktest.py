@@ -29,6 +29,7 @@ from weirtest import DEADLINE, answer, rss_bytes
 KIB = 1024
 STREAMS = 128  # that may be open at a time
 EXCHANGE = 16 * KIB  # what weir keeps for one of them, without head and bodies
+RESETS = 1000  # that a client may cause; what begins and is reset within a turn of the loop is given back at its end
 HEAD = 2 * 32 * KIB  # max_header, as it arrives and in the stream's memory
 CONTENT = 64 * KIB  # a stream's first window
 GROWTH = 4 * KIB * KIB  # of all windows of a connection
@@ -294,12 +295,13 @@ def opened(client):
 
 
 BEGUN = CONNECTION + STREAMS * EXCHANGE
+RESET = CONNECTION + RESETS * EXCHANGE
 HTTP2 = (
-    Attack("rapid reset", streams(lambda n: get(n) + frame(RST_STREAM, 0, n, u32(CANCEL))), ("resets",), BEGUN),
-    Attack("made you reset: windows", streams(lambda n: get(n) + frame(WINDOW_UPDATE, 0, n, u32((1 << 31) - 1))), ("resets", "streams"), BEGUN),
-    Attack("made you reset: lengths", streams(lambda n: frame(HEADERS, END_HEADERS, n, b"\x83" + RAW[1:] + b"\x0f\x0d\x011") + frame(DATA, 0, n, b"xx")), ("resets", "streams"), BEGUN),
-    Attack("made you reset: malformed heads", streams(lambda n: frame(HEADERS, 5, n, RAW + b"\0\1X\1y")), ("resets", "streams"), BEGUN),
-    Attack("heads of streams that are over", flood(get(1), before=lambda c: c.send(get(1)) and c.answer(1)), ("resets",), BEGUN),
+    Attack("rapid reset", streams(lambda n: get(n) + frame(RST_STREAM, 0, n, u32(CANCEL))), ("resets",), RESET),
+    Attack("made you reset: windows", streams(lambda n: get(n) + frame(WINDOW_UPDATE, 0, n, u32((1 << 31) - 1))), ("resets", "streams"), RESET),
+    Attack("made you reset: lengths", streams(lambda n: frame(HEADERS, END_HEADERS, n, b"\x83" + RAW[1:] + b"\x0f\x0d\x011") + frame(DATA, 0, n, b"xx")), ("resets", "streams"), RESET),
+    Attack("made you reset: malformed heads", streams(lambda n: frame(HEADERS, 5, n, RAW + b"\0\1X\1y")), ("resets", "streams"), RESET),
+    Attack("heads of streams that are over", flood(get(1), before=lambda c: c.send(get(1)) and c.answer(1)), ("resets",), RESET),
     Attack("too many streams", streams(get, 6000), ("streams",), BEGUN),
     Attack("CONTINUATION", continuations, ("floods",), CONNECTION + HEAD),
     Attack("large CONTINUATION", large_continuations, ("fields", "floods"), CONNECTION + 4 * HEAD),
