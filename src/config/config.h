@@ -192,8 +192,11 @@ struct ListenerTerms {
   std::uint32_t max_header = 32 * 1024;  ///< bytes of one head
   std::uint32_t max_fields = 100;
   std::uint32_t max_line = 8 * 1024;
-  bool http1 = true, http2 = true;  ///< which versions of HTTP are spoken with clients
-  std::uint64_t max_requests = 0;   ///< per connection; 0 = `none`
+  std::uint32_t max_streams = 128;  ///< of HTTP/2, open at a time on a connection
+  std::uint32_t stream_window = 1024 * 1024,
+                stream_buffer = 64 * 1024;  ///< of HTTP/2: bytes of each
+  bool http1 = true, http2 = true;          ///< which versions of HTTP are spoken with clients
+  std::uint64_t max_requests = 0;           ///< per connection; 0 = `none`
   Limit max_lifetime;
   std::vector<Policy> policies;  ///< its own; each route has those that apply to it
   Place place;

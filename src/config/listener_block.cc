@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -17,6 +19,7 @@ namespace weir::config {
 namespace {
 
 constexpr std::uint64_t most_fields = 1000;
+constexpr std::uint64_t most_streams = 1000;
 constexpr std::uint64_t most_requests = 1000000000000;
 constexpr std::array<std::string_view, 1> protocols = {"http"};
 constexpr std::array<std::string_view, 2> versions = {"http/1.1", "h2"};
@@ -100,13 +103,23 @@ class ListenerBlock {
         listener_.max_requests = *read;
       return;
     }
-    const auto read = word == Word::MaxFields ? read_number(value, 1, most_fields, report_)
-                      : word == Word::MaxLine ? read_size(value, k, 64 * k, report_)
-                                              : read_size(value, k, k * k, report_);
-    if (!read) return;
-    (word == Word::MaxFields ? listener_.max_fields
-     : word == Word::MaxLine ? listener_.max_line
-                             : listener_.max_header) = static_cast<std::uint32_t>(*read);
+    if (word == Word::MaxFields)
+      return set(listener_.max_fields, read_number(value, 1, most_fields, report_));
+    if (word == Word::MaxStreams)
+      return set(listener_.max_streams, read_number(value, 1, most_streams, report_));
+    const auto size = [&](std::uint64_t least, std::uint64_t most) {
+      return read_size(value, least, most, report_);
+    };
+    switch (word) {
+      case Word::MaxLine: return set(listener_.max_line, size(k, 64 * k));
+      case Word::StreamBuffer: return set(listener_.stream_buffer, size(16 * k, 512 * k));
+      case Word::StreamWindow: return set(listener_.stream_window, size(64 * k, 16 * k * k));
+      default: return set(listener_.max_header, size(k, k * k));
+    }
+  }
+
+  static void set(std::uint32_t& into, std::optional<std::uint64_t> read) {
+    if (read) into = static_cast<std::uint32_t>(*read);
   }
 
   void bind(const Directive& directive) {

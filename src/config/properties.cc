@@ -231,6 +231,9 @@ Properties properties(const Listener& listener) {
   list.add("max_fields", std::to_string(listener.max_fields));
   list.add("max_line", size_text(listener.max_line));
   list.add("max_requests", none_or(listener.max_requests));
+  list.add("max_streams", std::to_string(listener.max_streams));
+  list.add("stream_buffer", size_text(listener.stream_buffer));
+  list.add("stream_window", size_text(listener.stream_window));
   list.add("max_lifetime", limit_text(listener.max_lifetime));
   list.add(listener.limits, InListener);
   return list.take();

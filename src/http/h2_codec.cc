@@ -39,11 +39,12 @@ std::uint32_t code_for(Failure reason) {
 
 }  // namespace
 
-H2Codec::H2Codec(const HeadLimits& limits, H2Events& events) : events_(events), limits_(limits) {
+H2Codec::H2Codec(const HeadLimits& limits, H2Events& events, const H2Room& room)
+    : events_(events), limits_(limits), granted_(room) {
   nghttp2_mem memory = Calls::memory(memory_);
   nghttp2_session_server_new3(&session_, Calls::callbacks(), this, Calls::options(), &memory);
   const nghttp2_settings_entry settings[] = {
-      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, most_streams},
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, room.streams},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.total},
       {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
@@ -162,11 +163,12 @@ void H2Codec::deliver(Message& m) {
 void H2Codec::open_window(Message& m, std::size_t delivered) {
   nghttp2_session_consume_stream(session_, m.id, delivered);
   m.delivered += delivered;
-  if (!m.in.empty() || m.in_ended || m.delivered < 2 * m.window || m.window >= most_window ||
-      growth_ + m.window > most_growth)
-    return;
-  growth_ += m.window;
-  m.window *= 2;
+  if (!m.in.empty() || m.in_ended || m.delivered < 2 * m.window) return;
+  const std::uint32_t most = std::max(most_growth, granted_.window - first_window);
+  const std::uint32_t more = std::min({m.window, granted_.window - m.window, most - growth_});
+  if (more == 0) return;
+  growth_ += more;
+  m.window += more;
   m.delivered = 0;
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, m.id,
                                         static_cast<std::int32_t>(m.window));

@@ -47,15 +47,13 @@ class H2Events : public CodecEvents {
 
 class H2Codec final : public Codec {
  public:
-  /// Streams a client may have open at a time.
-  static constexpr std::uint32_t most_streams = 128;
-  /// A message's window: at first, and when its sink has kept up with everything.
-  static constexpr std::uint32_t first_window = 65'535, most_window = 1 << 20;
-  /// By how much the windows of all messages of a connection may have grown together.
+  /// A message's window at first; it grows while its sink keeps up with everything.
+  static constexpr std::uint32_t first_window = 65'535;
+  /// By how much the windows of all messages of a connection may have grown together, if one may so far.
   static constexpr std::uint32_t most_growth = 4 << 20;
 
   /// `limits` must outlive the codec.
-  H2Codec(const HeadLimits& limits, H2Events& events);
+  H2Codec(const HeadLimits& limits, H2Events& events, const H2Room& room = {});
   ~H2Codec() override;
 
   /// Uses all bytes.
@@ -133,6 +131,7 @@ class H2Codec final : public Codec {
   List<Message> open_;
   List<Message> touched_;  ///< their bytes lie in a Gather, or they are over
   H2Limits abuse_;
+  H2Room granted_;
   std::uint32_t growth_ = 0;
   std::uint32_t open_count_ = 0;
   std::int64_t widest_ = 0;  ///< of the windows towards the client, less what SETTINGS gave to all

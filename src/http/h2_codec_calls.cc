@@ -13,6 +13,8 @@ namespace weir::http {
 namespace {
 
 constexpr std::size_t bomb_factor = 4;  // a block may cost so many times its limit to decode
+constexpr std::size_t most_blocks =
+    ((1 << 20) / Buffer::block_payload) + 2;  // of H2Room::unsent and a read
 constexpr std::size_t few_bytes =
     256;  // in DATA; less of them, and the window exhausted, is starving
 
@@ -156,7 +158,7 @@ int H2Codec::Calls::on_bad_frame(nghttp2_session* session, const nghttp2_frame* 
   // nothing may be sent, so it is counted here; later it ends the connection.
   if (error == NGHTTP2_ERR_REFUSED_STREAM)
     me.count(H2Abuse::Streams);
-  else if (error == NGHTTP2_ERR_PROTO && me.open_count_ >= most_streams)
+  else if (error == NGHTTP2_ERR_PROTO && me.open_count_ >= me.granted_.streams)
     me.blame(H2Abuse::Streams);
   return me.goes_on();
 }
@@ -229,7 +231,7 @@ int H2Codec::Calls::send_body(nghttp2_session*, nghttp2_frame*, const std::uint8
   constexpr std::size_t head_size = 9;
   std::memcpy(me.out_->reserve(head_size), head, head_size);
   me.out_->commit(head_size);
-  std::array<iovec, (most_window / Buffer::block_payload) + 2> pieces;
+  std::array<iovec, most_blocks> pieces;
   const int count = m.out.peek(pieces.data(), static_cast<int>(pieces.size()));
   std::size_t skip = m.leaving, left = size;
   for (int i = 0; i < count && left > 0; ++i) {

@@ -25,6 +25,13 @@ enum class H2Abuse : std::uint8_t {
   Count
 };
 
+/// What a client is granted on a connection.
+struct H2Room {
+  std::uint32_t streams = 128;       ///< open at a time
+  std::uint32_t window = 1 << 20;    ///< to which that of a stream may grow, in bytes
+  std::uint32_t unsent = 64 * 1024;  ///< bytes of an answer that are kept for it; at most 512 KiB
+};
+
 /// Its word in logs and metrics: "resets".
 std::string_view name_of(H2Abuse kind);
 

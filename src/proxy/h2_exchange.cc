@@ -12,9 +12,6 @@ namespace weir::proxy {
 
 namespace {
 
-// So much of an answer is kept while its client does not take it; more is left with the server.
-constexpr std::size_t most_unsent = 64 * 1024;
-
 // From so many bytes on it pays to send them at once from where they lie; fewer wait for their company.
 constexpr std::size_t worth_lending = 16 * 1024;
 
@@ -135,7 +132,7 @@ void H2Exchange::write_end(const Headers& trailers) {
   session_.push_soon();
 }
 
-bool H2Exchange::has_room() const { return session_.codec().queued(id_) < most_unsent; }
+bool H2Exchange::has_room() const { return session_.codec().queued(id_) < session_.room().unsent; }
 
 bool H2Exchange::leaves_at_once() const {
   return session_.is_clear() && session_.codec().has_window(id_);

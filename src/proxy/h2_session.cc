@@ -26,6 +26,10 @@ std::uint64_t with_jitter(std::uint64_t number, Random& random) {
   return number - random.below(static_cast<std::uint32_t>(tenth) + 1);
 }
 
+http::H2Room room_of(const config::ListenerTerms& listener) {
+  return {listener.max_streams, listener.stream_window, listener.stream_buffer};
+}
+
 }  // namespace
 
 H2Session::H2Session(Context& context, Listener& listener, ClientTransport transport,
@@ -33,7 +37,8 @@ H2Session::H2Session(Context& context, Listener& listener, ClientTransport trans
     : Client(listener, peer_),
       context_(context),
       transport_(std::move(transport)),
-      codec_(listener.limits(), *this),
+      room_(room_of(listener.rules().listener())),
+      codec_(listener.limits(), *this, room_),
       deadline_(*this),
       push_(*this),
       peer_(peer),

@@ -39,6 +39,7 @@ class H2Session final : public Pooled<H2Session>,
 
   const tls::Transport* tls() const override { return transport_.tls(); }
   http::H2Codec& codec() { return codec_; }
+  const http::H2Room& room() const { return room_; }
   /// Frames are made at the end of the turn; until then there is nothing to gather.
   Gather& no_gather();
   void push_soon() { context_.net.loop.post(push_); }
@@ -97,6 +98,7 @@ class H2Session final : public Pooled<H2Session>,
 
   Context& context_;
   ClientTransport transport_;
+  http::H2Room room_;
   http::H2Codec codec_;
   mutable List<H2Exchange> exchanges_;
   event::Deadline deadline_;
