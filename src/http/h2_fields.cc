@@ -38,6 +38,16 @@ bool is_safe_word(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
+// RFC 9113 §8.2.2.
+bool may_stand(const Field& field) {
+  return !is_connection_field(field) ||
+         (field.id == FieldName::Te && iequals(field.value, "trailers"));
+}
+
+bool may_all_stand(const Headers& headers) {
+  return std::all_of(headers.begin(), headers.end(), may_stand);
+}
+
 std::string_view default_port(std::string_view scheme) {
   return iequals(scheme, "https") ? "443" : "80";
 }
@@ -59,7 +69,7 @@ void H2Fields::add(std::string_view name, std::string_view value) {
   if (text_.empty() && kind_ == Of::Head) put_start_line();
   if (name == "cookie") {
     // One field to servers, however finely it was cut (RFC 9113 §8.2.3).
-    if (has_cookie_) cookie_ += "; ";
+    if (!cookie_.empty() && !value.empty()) cookie_ += "; ";
     cookie_ += value;
     has_cookie_ = true;
   } else if (name == "host") {
@@ -156,6 +166,7 @@ Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head,
   if (text_.empty()) put_start_line();
   if (!is_well_formed()) return Understood::Malformed;
   head.received = settle(arena, head.headers);
+  if (!may_all_stand(head.headers)) return Understood::Malformed;
   head.dropped_fields = dropped_;
   head.method_text = head.received.substr(0, pseudo_.method.size());
   head.method = method_from(head.method_text);
@@ -182,10 +193,12 @@ Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head,
 }
 
 Understood H2Fields::finish_trailers(Arena& arena, Headers& trailers) {
-  const bool has_pseudo = !(pseudo_.method.empty() && pseudo_.scheme.empty() &&
-                            pseudo_.authority.empty() && pseudo_.path.empty());
+  const bool has_pseudo =
+      !(pseudo_.method.empty() && pseudo_.scheme.empty() && pseudo_.authority.empty() &&
+        pseudo_.path.empty() && pseudo_.protocol.empty());
   if (malformed_ || has_pseudo || too_large_) return Understood::Malformed;
   settle(arena, trailers);
+  if (!may_all_stand(trailers)) return Understood::Malformed;
   trailers.remove_if(is_forbidden_in_trailers);
   return Understood::Fine;
 }

@@ -52,6 +52,10 @@ config::Bundle bundle_of(std::string text) {
   bundle.files.push_back({"weir.conf", std::move(text)});
   bundle.listings["weir.conf"] = {"weir.conf"};
   bundle.environment["HOME"] = "/ho$me";
+  // What tls blocks may name; whether it is a certificate is not for this room.
+  for (const char* name : {"cert.pem", "ca.pem", "answer.der"})
+    bundle.files.push_back({name, "-----BEGIN CERTIFICATE-----\n"});
+  bundle.secrets["key.pem"] = std::string(64, '0');
   return bundle;
 }
 
