@@ -14,9 +14,9 @@ namespace weir::process {
 
 namespace {
 
-// Sent on with what TLS and HTTP/2 add to it, one read still fits into the 64 KiB that the kernel hands to
-// a device in one piece.
-constexpr std::size_t read_buffer_bytes = 64 * 1024 - 256;
+// Sent on with what TLS and HTTP/2 add to it, one read still fits into two of the 64 KiB that the kernel
+// hands to a device in one piece.
+constexpr std::size_t read_buffer_bytes = 2 * (64 * 1024 - 256);
 constexpr std::uint64_t drain_check_us = 50'000;
 constexpr std::uint32_t nobody = UINT32_MAX;
 

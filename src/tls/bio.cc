@@ -10,7 +10,7 @@ namespace weir::tls {
 namespace {
 
 // Enough for one send; one read that was encrypted stays in one piece.
-constexpr std::size_t most_gathered = 128 * 1024;
+constexpr std::size_t most_gathered = 192 * 1024;
 
 Transport& transport_of(BIO* bio) { return *static_cast<Transport*>(BIO_get_data(bio)); }
 
