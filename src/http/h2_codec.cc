@@ -241,10 +241,12 @@ void H2Codec::note_windows(bool before) {
     return;
   }
   widest_ = 0;
-  open_.for_each([&](const Message& m) {
+  const auto look = [&](const Message& m) {
     const int window = nghttp2_session_get_stream_remote_window_size(session_, m.id);
     widest_ = std::max(widest_, window - common);
-  });
+  };
+  open_.for_each(look);
+  touched_.for_each(look);
 }
 
 // ---- To the client -----------------------------------------------------------------------------
