@@ -118,10 +118,10 @@ std::size_t H2Exchange::write_head(const ResponseHead& head, const http::WriteOp
 std::size_t H2Exchange::write_body(std::span<const char> bytes) {
   if (bytes.size() >= worth_lending) {
     session_.write_through(id_, bytes);
-    return bytes.size();
+  } else {
+    session_.codec().write_body(id_, bytes, session_.no_gather());
+    session_.push_soon();
   }
-  session_.codec().write_body(id_, bytes, session_.no_gather());
-  session_.push_soon();
   // The client's time to take it begins, though it may never let anything leave.
   if (!is_sending_) note_progress();
   return bytes.size();
