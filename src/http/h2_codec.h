@@ -41,6 +41,8 @@ class H2Events : public CodecEvents {
   virtual void on_closed(MessageSink& sink, Failure failure) = 0;
   /// The client does too much of something; the connection is ending.
   virtual void on_abuse(H2Abuse kind) = 0;
+  /// A stream was reset: by the client, or by us.
+  virtual void on_reset(bool /*by_client*/) {}
   /// Whatever the client sent before it learned of `announce_end` has arrived.
   virtual void on_end_known() = 0;
 };

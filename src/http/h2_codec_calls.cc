@@ -120,6 +120,7 @@ int H2Codec::Calls::on_frame(nghttp2_session* session, const nghttp2_frame* fram
       }
       break;
     case NGHTTP2_RST_STREAM:
+      me.events_.on_reset(true);
       if (Message* m = message(session, head.stream_id); m && m->failure == Failure::None)
         m->failure = Failure::ClientGone;
       me.count(H2Abuse::Resets);
@@ -185,6 +186,7 @@ int H2Codec::Calls::on_frame_sent(nghttp2_session* session, const nghttp2_frame*
   const nghttp2_frame_hd& head = frame->hd;
   H2Codec& me = self(codec);
   if (head.type == NGHTTP2_RST_STREAM) {
+    me.events_.on_reset(false);
     if (is_clients_fault(frame->rst_stream.error_code)) me.count(H2Abuse::Resets);
     return 0;
   }

@@ -104,6 +104,10 @@ void Tallies::count_http2(int change) {
              static_cast<std::uint64_t>(static_cast<std::int64_t>(change)));
 }
 
+void Tallies::count_reset(bool by_client) {
+  state_.add(by_client ? shm::Count::H2ResetsByClients : shm::Count::H2ResetsByUs, 1);
+}
+
 void Tallies::count_connection(int change) {
   if (change > 0) state_.add(shm::Count::ClientsAccepted, 1);
   clients_ += static_cast<std::uint64_t>(static_cast<std::int64_t>(change));

@@ -40,6 +40,8 @@ class Journal {
   virtual void count_handshake(const tls::Transport& transport) = 0;
   /// A client connection was opened (+1) or closed (-1).
   virtual void count_connection(int change) = 0;
+  /// A stream of HTTP/2 was reset, by the client or by us.
+  virtual void count_reset(bool by_client) = 0;
   /// One that turned out to speak HTTP/2 (+1), or its end (-1).
   virtual void count_http2(int change) = 0;
 };

@@ -54,6 +54,8 @@ constexpr MetricFamily families[] = {
      "The longest single call in the loop of late, and what it was made to."},
     {"weir_worker_requests_quarantined_total", Type::Counter, Of::Worker, Value::Count, at(Count::Quarantined),
      "Requests refused since their like has crashed workers."},
+    {"weir_worker_http2_resets_total", Type::Counter, Of::Worker, Value::CountBySender, at(Count::H2ResetsByClients),
+     "HTTP/2 streams of clients that were reset, by who did."},
     {"weir_worker_http2_abuse_total", Type::Counter, Of::Worker, Value::CountByAbuse, at(Count::H2Resets),
      "HTTP/2 connections ended since their client did too much, by of what."},
     {"weir_worker_tls_handshakes_total", Type::Counter, Of::Worker, Value::CountByVersion, at(Count::HandshakesV12),
@@ -132,9 +134,9 @@ constexpr MetricFamily families[] = {
 /// The labels of what a family tells of, and the one that its value adds, in the order of Of and Value.
 constexpr std::string_view labels_of[] = {"",        "worker",        "listener", "listener route",
                                           "backend", "backend server"};
-constexpr std::string_view label_of_value[] = {"version", "",       "", "class", "protocol", "kind",
-                                               "version", "reason", "", "call",  "",         "",
-                                               "class",   "le",     "", "",      "",         "use"};
+constexpr std::string_view label_of_value[] = {
+    "version", "", "", "class", "protocol", "kind", "version", "by", "reason", "",
+    "call",    "", "", "class", "le",       "",     "",        "",   "use"};
 constexpr std::string_view type_names[] = {"counter", "gauge", "histogram"};
 
 }  // namespace

@@ -28,6 +28,7 @@ struct MetricFamily {
     CountByProtocol,  ///< http/1.0, http/1.1 and h2
     CountByAbuse,     ///< one for each http::H2Abuse
     CountByVersion,   ///< of TLS: 1.2 and 1.3
+    CountBySender,    ///< client and weir
     CountByReason,    ///< those of tls::Failure
     Seconds,          ///< a shm::Count of microseconds
     LongestCall,      ///< the same, with the name of the call

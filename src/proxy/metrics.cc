@@ -39,6 +39,7 @@ struct Counts {
 };
 constexpr std::string_view protocols[] = {"http/1.0", "http/1.1", "h2"};
 constexpr std::string_view versions[] = {"TLSv1.2", "TLSv1.3"};
+constexpr std::string_view senders[] = {"client", "weir"};
 constexpr std::string_view statuses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 constexpr Counts counts[] = {
     {Value::CountByClass, "class", std::size(statuses),
@@ -49,6 +50,7 @@ constexpr Counts counts[] = {
      [](std::size_t nth) { return versions[nth]; }},
     {Value::CountByAbuse, "kind", static_cast<std::size_t>(http::H2Abuse::Count),
      [](std::size_t nth) { return http::name_of(static_cast<http::H2Abuse>(nth)); }},
+    {Value::CountBySender, "by", std::size(senders), [](std::size_t nth) { return senders[nth]; }},
     // There is no count of those that did not fail.
     {Value::CountByReason, "reason", static_cast<std::size_t>(tls::Failure::Count) - 1,
      [](std::size_t nth) { return tls::name_of(static_cast<tls::Failure>(nth + 1)); }}};

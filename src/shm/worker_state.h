@@ -59,6 +59,8 @@ enum class Count : std::uint32_t {
   RequestsH2,
   H2ClientsOpen,
   H2ClientsAccepted,  ///< who turned out to speak HTTP/2
+  H2ResetsByClients,
+  H2ResetsByUs,
   Last
 };
 

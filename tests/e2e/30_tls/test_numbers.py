@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 from admintest import AdminClient
-from h2test import H2Client, request
+from h2test import RST_STREAM, H2Client, request
 from tlstest import Authority, TlsClient, client_context
 from weirtest import Client, Weir, get, wait_until
 
@@ -62,6 +62,20 @@ def test_requests_and_connections_by_protocol(certificate):
             assert (found["http2_connections_total"], found["http2_connections_open"]) == (2, 2)
         wait_until(lambda: metrics(weir)["http2_connections_open"] == 0)
         assert metrics(weir)["http2_connections_total"] == 2
+
+
+def test_resets_by_who_did(certificate):
+    with Weir(config(certificate), ports=["port", "clear"]) as weir, H2Client(weir, "clear") as client:
+        client.sync()
+        before = metrics(weir)
+        first = client.request(request("POST"), end=False)
+        client.frame(RST_STREAM, 0, first, b"\0\0\0\x08")
+        malformed = client.request([("Upper", "no"), *request()])  # weir resets this one
+        assert client.answer(malformed).reset is not None and client.sync()
+        after = metrics(weir)
+        for who in ["client", "weir"]:
+            key = f'http2_resets_total by="{who}"'
+            assert after[key] - before[key] == 1, key
 
 
 def test_handshakes_by_version_and_outcome(certificate):

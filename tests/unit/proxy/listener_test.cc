@@ -38,6 +38,7 @@ struct FakeJournal final : Journal {
   void count_handshake(const tls::Transport&) override {}
   void count_connection(int change) override { connections += change; }
   void count_http2(int) override {}
+  void count_reset(bool) override {}
   std::vector<std::string> lines;
   std::string staged;
   int requests = 0, connections = 0;
