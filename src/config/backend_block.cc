@@ -23,7 +23,8 @@ constexpr std::uint64_t most_waiting = 1000000;
 // In the order of enum Balance.
 constexpr std::array<std::string_view, 4> balances = {"p2c", "round_robin", "least_request",
                                                       "random"};
-constexpr std::array<std::string_view, 1> protocols = {"http/1.1"};
+// In the order of enum ServerProtocol.
+constexpr std::array<std::string_view, 3> protocols = {"http/1.1", "h2", "auto"};
 constexpr std::array<std::string_view, 3> options = {"weight", "max_in_flight", "backup"};
 
 class BackendBlock {
@@ -70,7 +71,8 @@ class BackendBlock {
           backend_.max_queue = static_cast<std::uint32_t>(*number);
         break;
       case Word::Protocol:
-        read_choice(value, "protocol in this version", protocols, report_);
+        if (const auto which = read_choice(value, "protocol", protocols, report_))
+          backend_.protocol = static_cast<ServerProtocol>(*which);
         break;
       case Word::Check: backend_.check = build_check(directive, scope_); break;
       case Word::Outlier: backend_.outlier = build_outlier(directive, scope_); break;

@@ -163,7 +163,7 @@ struct Retry {
 /// Single-valued policies; looked up in the route, then the backend, then the listener.
 struct Limits {
   std::optional<Limit> handshake, header, body, send, idle, request, tunnel;  ///< client side
-  std::optional<Limit> connect, first_byte, read, server_idle, queue;         ///< server side
+  std::optional<Limit> connect, first_byte, read, server_idle, queue, ping;   ///< server side
   std::optional<std::optional<std::uint64_t>> max_body;                       ///< bytes
   std::optional<Retry> retry;
   std::optional<bool> early_data;  ///< requests that a trusted proxy got as early data are taken
@@ -253,10 +253,14 @@ struct Outlier {
 
 enum class Balance : std::uint8_t { P2c, RoundRobin, LeastRequest, Random };
 
+/// What is spoken to servers; `Auto`: HTTP/2 if they agree on it under TLS, else HTTP/1.1.
+enum class ServerProtocol : std::uint8_t { Http1, Http2, Auto };
+
 struct Backend {
   std::string name;
   std::uint32_t number = 0;  ///< in shared memory; as written, until it is assigned
   Balance balance = Balance::P2c;
+  ServerProtocol protocol = ServerProtocol::Http1;
   std::vector<Server> servers;
   std::uint32_t keepalive = 128;   ///< idle connections per server, over all workers
   std::uint32_t max_queue = 1024;  ///< requests waiting for a server, per worker

@@ -139,8 +139,8 @@ constexpr DirectiveKind kinds[] = {
      "The SHA-256 of a public key that a server may have; with some, every other key is refused."},
     {Word::Port, "port", InCheck, Times::Once, Block::Never, 1, 1, "N", "",
      "The port to check, instead of the server's."},
-    {Word::Protocol, "protocol", InBackend, Times::Once, Block::Never, 1, 1, "http/1.1", "http/1.1",
-     "What is spoken to the servers."},
+    {Word::Protocol, "protocol", InBackend, Times::Once, Block::Never, 1, 1, "http/1.1 | h2 | auto", "http/1.1",
+     "What is spoken to the servers; auto lets them choose under TLS, and is http/1.1 in clear text."},
     {Word::Protocol, "protocol", InListener, Times::Once, Block::Never, 1, 1, "http", "http",
      "What kind of listener it is."},
     {Word::Protocols, "protocols", InListener, Times::Once, Block::Never, 1, any, "h2 | http/1.1 ...", "h2 http/1.1",
@@ -218,6 +218,8 @@ constexpr TimeoutKind timeouts[] = {
      "from the first byte of a request to the end of its head"},
     {"timeout idle", InListener, &Limits::idle, "60s", "between two requests of a client connection"},
     {"timeout idle", InBackend, &Limits::server_idle, "60s", "an idle pooled connection to a server"},
+    {"timeout ping", in_policies, &Limits::ping, "10s",
+     "until an HTTP/2 server that says nothing is asked for a sign of life, and then until it is given up"},
     {"timeout queue", in_policies, &Limits::queue, "5s", "waiting for a free server"},
     {"timeout read", in_policies, &Limits::read, "60s", "between two reads of an answer"},
     {"timeout request", in_policies, &Limits::request, "none", "the whole exchange; tunnels are exempt"},
@@ -251,6 +253,7 @@ Limits default_limits() {
   limits.first_byte = std::chrono::seconds(60);
   limits.read = std::chrono::seconds(60);
   limits.server_idle = std::chrono::seconds(60);
+  limits.ping = std::chrono::seconds(10);
   limits.queue = std::chrono::seconds(5);
   limits.max_body.emplace(std::nullopt);
   limits.retry = Retry{};

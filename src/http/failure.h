@@ -55,6 +55,13 @@ enum class Failure : std::uint8_t {
   ResponseCodingUnknown,
   ResponseInterimFlood,  ///< too many 1xx
   UpgradeRefused,        ///< 101 nobody asked for
+  UpgradeUnknown,        ///< an HTTP/2 server that lets nobody open tunnels (RFC 8441)
+  NotHttp2,              ///< it does not speak HTTP/2, as it should
+  StreamRefused,         ///< it has not looked at the request, as it says (RFC 9113 §8.7)
+  StreamReset,           ///< it has ended this request alone
+  NeedsHttp11,           ///< it wants this request over HTTP/1.1 (RFC 9113 §7)
+  ServerAbuse,           ///< it does what costs it nothing and us something (RFC 9113 §10.5)
+  ServerSilent,          ///< it has left a PING without an answer
   FirstByteTimeout,      ///< 504
   ReadTimeout,           ///< 504, or the connection is cut when the answer has begun
   // Our own limits.
@@ -70,7 +77,8 @@ enum class Blame : std::uint8_t { Nobody, Client, Server, Weir };
 /// May the request be sent again, to another server or over another connection?
 enum class Again : std::uint8_t {
   No,
-  Safe,          ///< nothing has reached a server
+  Safe,       ///< nothing has reached a server
+  Elsewhere,  ///< no server has acted on it: over another connection, even to the same server
   IfIdempotent,  ///< a server may have acted on it; only on a reused connection or for idempotent methods
 };
 

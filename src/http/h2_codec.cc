@@ -18,7 +18,6 @@ namespace weir::http {
 
 namespace {
 
-constexpr std::uint32_t connection_window = 16 << 20;
 constexpr std::size_t most_dropped = 256 * 1024;
 constexpr std::size_t frames_room = 4096;  // for the heads of frames, beside bytes that are lent
 std::uint32_t code_for(Failure reason) {
@@ -141,7 +140,7 @@ void H2Codec::take_body(Message& m, std::string_view bytes) {
   if (!m.sink || m.end_told || m.failure != Failure::None) return drop_body(m, bytes.size());
   if (!m.in.empty() || !m.sink->wants_body()) return m.in.append(bytes.data(), bytes.size());
   m.sink->on_body(bytes);
-  open_window(m, bytes.size());
+  m.open_window(session_, m.id, bytes.size(), granted_.window, growth_);
 }
 
 void H2Codec::deliver(Message& m) {
@@ -152,26 +151,11 @@ void H2Codec::deliver(Message& m) {
     m.sink->on_body({static_cast<const char*>(piece.iov_base), piece.iov_len});
     events_.flush();
     m.in.consume(piece.iov_len);
-    open_window(m, piece.iov_len);
+    m.open_window(session_, m.id, piece.iov_len, granted_.window, growth_);
   }
   if (!m.sink || !m.in.empty() || !m.in_ended || m.end_told || !m.sink->wants_body()) return;
   m.end_told = true;
   m.sink->on_end(m.trailers);
-}
-
-// Only a sink that keeps up gets a larger window: a slow one would only make us keep more.
-void H2Codec::open_window(Message& m, std::size_t delivered) {
-  nghttp2_session_consume_stream(session_, m.id, delivered);
-  m.delivered += delivered;
-  if (!m.in.empty() || m.in_ended || m.delivered < 2 * m.window) return;
-  const std::uint32_t most = std::max(most_growth, granted_.window - first_window);
-  const std::uint32_t more = std::min({m.window, granted_.window - m.window, most - growth_});
-  if (more == 0) return;
-  growth_ += more;
-  m.window += more;
-  m.delivered = 0;
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, m.id,
-                                        static_cast<std::int32_t>(m.window));
 }
 
 void H2Codec::resume(StreamId stream) {
@@ -288,7 +272,7 @@ void H2Codec::write_body(StreamId stream, std::span<const char> bytes, Gather&) 
   Message* m = find(stream);
   if (!m || m->out_ended || bytes.empty()) return;
   m->out.append(bytes.data(), bytes.size());
-  resume_output(*m);
+  m->resume_output(session_, m->id);
 }
 
 void H2Codec::write_through(StreamId stream, std::span<const char> bytes, Gather& out) {
@@ -296,7 +280,7 @@ void H2Codec::write_through(StreamId stream, std::span<const char> bytes, Gather
   if (!m || m->out_ended) return;
   if (feeding_ || out_ || m->out.size() > m->leaving) return write_body(stream, bytes, out);
   m->lent = bytes;
-  resume_output(*m);
+  m->resume_output(session_, m->id);
   write_frames(out, bytes.size() + frames_room);
   m = find(stream);
   if (!m) return;
@@ -309,11 +293,7 @@ void H2Codec::write_end(StreamId stream, const Headers& trailers, Gather&) {
   if (!m || m->out_ended) return;
   m->out_ended = true;
   m->last = trailers;
-  resume_output(*m);
-}
-
-void H2Codec::resume_output(Message& m) {
-  if (std::exchange(m.out_deferred, false)) nghttp2_session_resume_data(session_, m.id);
+  m->resume_output(session_, m->id);
 }
 
 void H2Codec::reset(StreamId stream, Failure reason) {

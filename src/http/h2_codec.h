@@ -112,7 +112,6 @@ class H2Codec final : public Codec {
   void finish_trailers(Message& message);
   void take_body(Message& message, std::string_view bytes);
   void deliver(Message& message);
-  void open_window(Message& message, std::size_t delivered);
   void finish_out(Message& message);
   void drop_body(Message& message, std::size_t bytes);
   void close(Message& message, std::uint32_t error);
@@ -121,7 +120,6 @@ class H2Codec final : public Codec {
   void break_off(std::uint32_t error);
   int goes_on() const;
   void note_windows(bool before);
-  void resume_output(Message& message);
 
   H2Events& events_;
   const HeadLimits& limits_;

@@ -4,8 +4,6 @@
 #include "http/h2_codec_calls.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <utility>
 
 namespace weir::http {
@@ -13,8 +11,6 @@ namespace weir::http {
 namespace {
 
 constexpr std::size_t bomb_factor = 4;  // a block may cost so many times its limit to decode
-constexpr std::size_t most_blocks =
-    ((1 << 20) / Buffer::block_payload) + 2;  // of H2Room::unsent and a read
 constexpr std::size_t few_bytes =
     256;  // in DATA; less of them, and the window exhausted, is starving
 
@@ -34,12 +30,6 @@ bool is_clients_fault(std::uint32_t code) {
 }
 
 }  // namespace
-
-void add_fields(std::vector<nghttp2_nv>& fields, const Headers& headers) {
-  for (const Field& each : headers)
-    if (!is_connection_field(each) && each.id != FieldName::ContentLength)
-      fields.push_back(field(each.name, each.value));
-}
 
 // What nghttp2 lets pass or ignores.
 int H2Codec::Calls::on_any(nghttp2_session* session, const nghttp2_frame_hd* head, void* codec) {
@@ -207,22 +197,7 @@ int H2Codec::Calls::on_frame_sent(nghttp2_session* session, const nghttp2_frame*
 ssize_t H2Codec::Calls::read_body(nghttp2_session* session, std::int32_t stream, std::uint8_t*,
                                   std::size_t most, std::uint32_t* flags,
                                   nghttp2_data_source* source, void*) {
-  auto& m = *static_cast<Message*>(source->ptr);
-  const std::size_t left = m.out.size() - m.leaving + m.lent.size();
-  if (left == 0 && !m.out_ended) {
-    m.out_deferred = true;
-    return NGHTTP2_ERR_DEFERRED;
-  }
-  *flags = NGHTTP2_DATA_FLAG_NO_COPY;
-  if (left > most || !m.out_ended) return static_cast<ssize_t>(std::min(left, most));
-  *flags |= NGHTTP2_DATA_FLAG_EOF;
-  if (!m.last.empty()) {
-    *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    std::vector<nghttp2_nv> fields;
-    add_fields(fields, m.last);
-    nghttp2_submit_trailer(session, stream, fields.data(), fields.size());
-  }
-  return static_cast<ssize_t>(left);
+  return static_cast<Message*>(source->ptr)->offer(session, stream, most, flags);
 }
 
 int H2Codec::Calls::send_body(nghttp2_session*, nghttp2_frame*, const std::uint8_t* head,
@@ -230,29 +205,10 @@ int H2Codec::Calls::send_body(nghttp2_session*, nghttp2_frame*, const std::uint8
   H2Codec& me = self(codec);
   auto& m = *static_cast<Message*>(source->ptr);
   if (me.room_ == 0) return NGHTTP2_ERR_WOULDBLOCK;
-  constexpr std::size_t head_size = 9;
-  std::memcpy(me.out_->reserve(head_size), head, head_size);
-  me.out_->commit(head_size);
-  std::array<iovec, most_blocks> pieces;
-  const int count = m.out.peek(pieces.data(), static_cast<int>(pieces.size()));
-  std::size_t skip = m.leaving, left = size;
-  for (int i = 0; i < count && left > 0; ++i) {
-    if (skip >= pieces[i].iov_len) {
-      skip -= pieces[i].iov_len;
-      continue;
-    }
-    const std::size_t take = std::min(pieces[i].iov_len - skip, left);
-    me.out_->refer({static_cast<const char*>(pieces[i].iov_base) + skip, take});
-    skip = 0;
-    left -= take;
-  }
-  m.leaving += size - left;
-  me.out_->refer(m.lent.first(left));
-  m.lent = m.lent.subspan(left);
-  m.lent_out += left;
+  m.place(head, size, *me.out_);
   m.unlink();
   me.touched_.push_back(m);
-  me.room_ -= std::min(me.room_, size + head_size);
+  me.room_ -= std::min(me.room_, size + frame_head_size);
   return 0;
 }
 

@@ -3,36 +3,22 @@
 // What H2Codec and the functions that nghttp2 calls share: a message, and how nghttp2 is set up.
 #pragma once
 
-#include "base/buffer.h"
 #include "base/pooled.h"
 #include "http/h2_codec.h"
+#include "http/h2_codec_body.h"
 
 #include <nghttp2/nghttp2.h>
 
-#include <span>
-#include <string_view>
-#include <vector>
-
 namespace weir::http {
 
-struct H2Codec::Message final : Pooled<Message>, Hook {
+struct H2Codec::Message final : Pooled<Message>, Hook, H2Body {
   explicit Message(StreamId stream) : id(static_cast<std::int32_t>(stream)) {}
 
   std::int32_t id;
   MessageSink* sink = nullptr;
-  Buffer in, out;
-  Headers trailers;            ///< the request's
-  Headers last;                ///< the answer's trailers
-  std::span<const char> lent;  ///< behind `out`, while frames are made
-  std::size_t leaving = 0;     ///< bytes at the front of `out` that lie in a Gather
-  std::size_t lent_out = 0;    ///< bytes that were lent and lie in a Gather
-  std::size_t dropped = 0;     ///< bytes of body that nobody wants any more
-  std::size_t delivered = 0;   ///< bytes of body told since the window has grown
-  std::uint32_t window = first_window;
+  std::size_t dropped = 0;  ///< bytes of body that nobody wants any more
   Failure failure = Failure::None;
   bool is_head = false;  ///< the request was HEAD
-  bool in_ended = false, end_told = false;
-  bool out_begun = false, out_ended = false, out_deferred = false;
   bool end_sent = false;
   bool over = false;
 };
@@ -71,16 +57,5 @@ struct H2Codec::Calls {
   static int send_body(nghttp2_session*, nghttp2_frame*, const std::uint8_t* head, std::size_t size,
                        nghttp2_data_source* source, void* codec);
 };
-
-/// A field for nghttp2, which copies it and writes names in lower case.
-inline nghttp2_nv field(std::string_view name, std::string_view value) {
-  auto* n = const_cast<char*>(name.data());
-  auto* v = const_cast<char*>(value.data());
-  return {reinterpret_cast<std::uint8_t*>(n), reinterpret_cast<std::uint8_t*>(v), name.size(),
-          value.size(), NGHTTP2_NV_FLAG_NONE};
-}
-
-/// Adds those that may stand in HTTP/2, without the length.
-void add_fields(std::vector<nghttp2_nv>& fields, const Headers& headers);
 
 }  // namespace weir::http

@@ -67,7 +67,9 @@ void H2Fields::add(std::string_view name, std::string_view value) {
     return;
   }
   if (text_.empty() && kind_ == Of::Head) put_start_line();
-  if (name == "cookie") {
+  if (kind_ == Of::Answer) {
+    add_line(name, value);
+  } else if (name == "cookie") {
     // One field to servers, however finely it was cut (RFC 9113 §8.2.3).
     if (!cookie_.empty() && !value.empty()) cookie_ += "; ";
     cookie_ += value;
@@ -88,6 +90,11 @@ void H2Fields::add_pseudo(std::string_view name, std::string_view value) {
     malformed_ = malformed_ || !into.empty() || value.empty() || !text_.empty();
     into = value;
   };
+  if (kind_ == Of::Answer) {
+    if (name == ":status") return take(pseudo_.status);
+    malformed_ = true;
+    return;
+  }
   if (name == ":method") return take(pseudo_.method);
   if (name == ":scheme") return take(pseudo_.scheme);
   if (name == ":authority") return take(pseudo_.authority);
@@ -124,14 +131,14 @@ std::string_view H2Fields::settle(Arena& arena, Headers& headers) {
   put_cookie();
   text_ += "\r\n";
   const std::string_view text = arena.copy(text_);
-  std::vector<Field> fields;
-  fields.reserve(lines_.size());
+  fields_.clear();
+  fields_.reserve(lines_.size());
   for (const Line& line : lines_) {
     const std::string_view name = text.substr(line.at, line.name);
-    fields.push_back(
+    fields_.push_back(
         {name, text.substr(line.at + line.name + 2, line.value), field_name(name), true});
   }
-  headers.assign(arena, fields);
+  headers.assign(arena, fields_);
   return text;
 }
 
@@ -192,10 +199,52 @@ Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head,
   return failure == Failure::None ? Understood::Fine : Understood::Refused;
 }
 
+// RFC 9113 §8.3.2; 101 does not exist here (§8.6).
+Understood H2Fields::finish_answer(bool ended, Method method, Arena& arena, ResponseHead& head,
+                                   Failure& failure) {
+  const std::string& status = pseudo_.status;
+  if (too_large_) {
+    failure = Failure::ResponseHeadTooLarge;
+    return Understood::Refused;
+  }
+  failure = Failure::ResponseSyntax;
+  const bool is_number = status.size() == 3 && status[0] >= '1' && status[0] <= '5' &&
+                         status.find_first_not_of("0123456789") == std::string::npos;
+  if (malformed_ || !is_number || status == "101") return Understood::Malformed;
+  head.major = 2;
+  head.status = static_cast<std::uint16_t>((status[0] - '0') * 100 + (status[1] - '0') * 10 +
+                                           status[2] - '0');
+  settle(arena, head.headers);
+  // Its value would say what belongs to another connection; nothing in this one can.
+  head.headers.remove_if(is_connection_field);
+  failure = frame_response(head, method);
+  if (failure != Failure::None) return Understood::Malformed;
+  head.keep_alive = true;
+  if (head.is_interim()) return ended ? Understood::Malformed : Understood::Fine;
+  if (head.framing.end == BodyEnd::Close) head.framing = {BodyEnd::Chunked, 0};
+  if (!ended || head.framing.end == BodyEnd::None) return Understood::Fine;
+  if (head.framing.end == BodyEnd::Length && head.framing.length > 0) return Understood::Malformed;
+  head.framing = {BodyEnd::Length, 0};
+  return Understood::Fine;
+}
+
+void H2Fields::begin(Of kind) {
+  kind_ = kind;
+  text_.clear();
+  cookie_.clear();
+  lines_.clear();
+  for (std::string* text : {&pseudo_.method, &pseudo_.scheme, &pseudo_.authority, &pseudo_.path,
+                            &pseudo_.protocol, &pseudo_.host, &pseudo_.status})
+    text->clear();
+  charged_ = count_ = 0;
+  dropped_ = 0;
+  too_large_ = malformed_ = has_cookie_ = is_extended_ = false;
+}
+
 Understood H2Fields::finish_trailers(Arena& arena, Headers& trailers) {
   const bool has_pseudo =
       !(pseudo_.method.empty() && pseudo_.scheme.empty() && pseudo_.authority.empty() &&
-        pseudo_.path.empty() && pseudo_.protocol.empty());
+        pseudo_.path.empty() && pseudo_.protocol.empty() && pseudo_.status.empty());
   if (malformed_ || has_pseudo || too_large_) return Understood::Malformed;
   settle(arena, trailers);
   if (!may_all_stand(trailers)) return Understood::Malformed;

@@ -33,7 +33,7 @@ class H2Fields final : public Pooled<H2Fields> {
   /// What each field is charged with beyond its bytes (RFC 9113 §6.5.2).
   static constexpr std::size_t overhead = 32;
 
-  enum class Of : std::uint8_t { Head, Trailers };
+  enum class Of : std::uint8_t { Head, Answer, Trailers };
 
   H2Fields(Of kind, const HeadLimits& limits) : limits_(limits), kind_(kind) {}
 
@@ -47,6 +47,13 @@ class H2Fields final : public Pooled<H2Fields> {
   /// The block was a request's; `ended`: no body follows.  The head's texts are in `arena`.
   Understood finish_request(bool ended, Arena& arena, RequestHead& head, Failure& failure);
 
+  /// The block was the head of an answer to `method`, also an interim one; `ended`: no body follows.
+  Understood finish_answer(bool ended, Method method, Arena& arena, ResponseHead& head,
+                           Failure& failure);
+
+  /// Forgets everything, for another block; keeps its memory.
+  void begin(Of kind);
+
   /// The block was a trailer section; names that may not stand there are dropped.
   Understood finish_trailers(Arena& arena, Headers& trailers);
 
@@ -55,7 +62,7 @@ class H2Fields final : public Pooled<H2Fields> {
     std::uint32_t at, name, value;  ///< where in the text, and how long
   };
   struct Pseudo {
-    std::string method, scheme, authority, path, protocol, host;
+    std::string method, scheme, authority, path, protocol, host, status;
   };
 
   void add_pseudo(std::string_view name, std::string_view value);
@@ -70,6 +77,7 @@ class H2Fields final : public Pooled<H2Fields> {
   std::string text_;  ///< start line and lines as HTTP/1.1 would spell them
   std::string cookie_;
   std::vector<Line> lines_;
+  std::vector<Field> fields_;  ///< while they are moved
   Pseudo pseudo_;
   std::size_t charged_ = 0;
   std::size_t count_ = 0;

@@ -14,10 +14,7 @@ namespace {
 std::uint64_t seed() { return static_cast<std::uint64_t>(wall_clock_us()); }
 
 bool speak_the_same(const config::Backend& a, const config::Backend& b) {
-  auto key = [](const config::Backend& backend) {
-    return backend.tls ? tls::ClientContext::key_of(*backend.tls) : std::string();
-  };
-  return key(a) == key(b);
+  return upstream::terms_of(a) == upstream::terms_of(b);
 }
 
 // Nothing of what a check does has changed.
@@ -72,7 +69,7 @@ void Checks::change(const config::Config& before, const config::Config& now) {
 upstream::Health::Secure Checks::secure(std::uint32_t slot) {
   const config::Backend* backend = registry_.backend(registry_.row(slot).backend);
   if (!backend || !backend->tls) return {};
-  auto& context = tls_[tls::ClientContext::key_of(*backend->tls)];
+  auto& context = tls_[upstream::terms_of(*backend)];
   if (!context)
     if (auto made = upstream::make_tls(*backend)) context = std::move(*made);
   auto at = config::parse_endpoint(registry_.columns(slot).at);

@@ -21,13 +21,14 @@ void Attempt::start() {
   record.server_slot = server_.slot();
   ++record.attempts;
   record.times.chosen = stream_.context().net.loop.now();
-  connection_ = server_.take_idle();
-  reused_ = record.reused = connection_ != nullptr;
+  const bool tunnel = stream_.request_head().wants_upgrade;
+  connection_ = server_.take_ready(tunnel);
+  reused_ = record.reused = connection_ && connection_->is_reused();
   if (!connection_) {
     int error = 0;
-    connection_ = server_.connect(error);
+    connection_ = server_.connect(error, tunnel);
     bool full = error == EMFILE || error == ENFILE;
-    if (full && stream_.context().shed_idle()) connection_ = server_.connect(error);
+    if (full && stream_.context().shed_idle()) connection_ = server_.connect(error, tunnel);
     if (!connection_) return on_failed(upstream::connect_failure(error));
   }
   connection_->lease(*this, stream_.policy().server);
@@ -46,14 +47,15 @@ void Attempt::end(bool reusable) {
   ended_ = true;
   ready_ = false;
   if (probe_) server_.unclaim();
-  if (upstream::Connection* connection = connection_) {
+  if (upstream::ServerSide* connection = connection_) {
     connection_ = nullptr;
     connection->give_back(reusable);
   }
   if (std::uint64_t others = backend_.release(server_)) stream_.context().journal.wake(others);
 }
 
-void Attempt::on_connected() {
+void Attempt::on_connected(upstream::ServerSide& on) {
+  connection_ = &on;
   server_.note_connect(true, probe_);
   ready();
 }
@@ -62,11 +64,12 @@ void Attempt::on_sent() { stream_.on_attempt_sent(); }
 
 // What the server did wrong counts against it; a pooled connection that it closed meanwhile does not.
 void Attempt::note_failure(http::Failure failure) {
-  if (http::traits(failure).blame != http::Blame::Server) return;
-  if (http::traits(failure).again == http::Again::Safe) {
+  const http::Again again = http::traits(failure).again;
+  if (http::traits(failure).blame != http::Blame::Server || again == http::Again::Elsewhere) return;
+  if (again == http::Again::Safe) {
     stream_.context().journal.count_attempt(server_.slot(), false);
     server_.note_connect(false, std::exchange(probe_, false));
-  } else if (!reused_ || http::traits(failure).again != http::Again::IfIdempotent)
+  } else if (!reused_ || again != http::Again::IfIdempotent)
     server_.note_failure(std::exchange(probe_, false));
 }
 
@@ -81,7 +84,7 @@ void Attempt::on_raw_readable() { stream_.run_tunnel(); }
 
 Arena& Attempt::arena() { return stream_.arena(); }
 
-Method Attempt::request_method() const { return stream_.request_head().method; }
+const RequestHead& Attempt::request() const { return stream_.request_head(); }
 
 const event::Subject* Attempt::subject() const { return &stream_.session(); }
 

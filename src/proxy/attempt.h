@@ -5,7 +5,7 @@
 #pragma once
 
 #include "upstream/backend.h"
-#include "upstream/connection.h"
+#include "upstream/server_side.h"
 
 namespace weir::proxy {
 
@@ -25,7 +25,7 @@ class Attempt final : public upstream::ConnectionUser {
   void end(bool reusable);
 
   upstream::Server& server() { return server_; }
-  upstream::Connection* connection() const { return connection_; }
+  upstream::ServerSide* connection() const { return connection_; }
   bool is_ready() const { return ready_ && connection_; }
   bool is_reused() const { return reused_; }
   bool has_response_begun() const { return response_begun_; }
@@ -36,13 +36,13 @@ class Attempt final : public upstream::ConnectionUser {
   bool wants_body() const override;
   void on_body(std::span<const char> bytes) override;
   void on_end(const Headers& trailers) override;
-  void on_connected() override;
+  void on_connected(upstream::ServerSide& on) override;
   void on_sent() override;
   void on_failed(http::Failure failure) override;
   void on_raw_readable() override;
   bool can_move_body() const override;
   net::IoResult move_body() override;
-  Method request_method() const override;
+  const RequestHead& request() const override;
   const event::Subject* subject() const override;
   void ready();
   void note_failure(http::Failure failure);
@@ -50,7 +50,7 @@ class Attempt final : public upstream::ConnectionUser {
   Stream& stream_;
   upstream::Backend& backend_;
   upstream::Server& server_;
-  upstream::Connection* connection_ = nullptr;
+  upstream::ServerSide* connection_ = nullptr;
   bool probe_;
   bool ready_ = false;
   bool reused_ = false;

@@ -6,7 +6,7 @@
 
 #include "http/codec.h"
 #include "net/address.h"
-#include "net/transport.h"
+#include "net/wire.h"
 #include "proxy/listener.h"
 #include "tls/transport.h"
 
@@ -38,13 +38,6 @@ class Client : public event::Subject {
   const net::Address& peer_;
 };
 
-/// The bytes of a connection that one request has for itself; all null if others share it.
-struct Wire {
-  net::Transport* transport = nullptr;
-  http::Codec* codec = nullptr;
-  Inbox* inbox = nullptr;  ///< read, but not understood
-};
-
 class ClientSide : public Client {
  public:
   /// The stream wants the rest of the request's body.
@@ -59,7 +52,7 @@ class ClientSide : public Client {
   /// What has been written goes to the kernel at the end of this turn, as far as one can tell.
   virtual bool leaves_at_once() const = 0;
   /// For moving bytes past everything.
-  virtual Wire wire() = 0;
+  virtual net::Wire wire() = 0;
 
   /// The stream has said everything it has to say; it ends when that has left.  `keep` allows
   /// another request on this connection, if it is the request's own.

@@ -53,7 +53,7 @@ class H2Exchange final : public Pooled<H2Exchange>,
   void write_end(const Headers& trailers) override;
   bool has_room() const override;
   bool leaves_at_once() const override;
-  Wire wire() override { return {}; }
+  net::Wire wire() override { return {}; }
   void finish(bool keep) override;
   void abort() override;
   void become_raw() override;

@@ -44,7 +44,7 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
     return us(config::pick(member, route.limits, backend, listener.limits, last));
   };
   policy->server = {of(&Limits::connect), of(&Limits::first_byte), of(&Limits::read),
-                    of(&Limits::server_idle)};
+                    of(&Limits::server_idle), of(&Limits::ping)};
   policy->queue = of(&Limits::queue);
   policy->max_body = config::pick(&Limits::max_body, route.limits, backend, listener.limits, last);
   policy->early_data = route.limits.early_data.value_or(false);

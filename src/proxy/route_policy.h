@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "config/variables.h"
 #include "proxy/filter_chain.h"
-#include "upstream/connection.h"
+#include "upstream/server_side.h"
 
 #include <cstdint>
 #include <memory>

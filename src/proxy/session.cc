@@ -125,7 +125,8 @@ net::IoResult Session::step() {
   if (is_greeting())
     if (net::IoResult result = greet(); result.io != net::Io::Done || phase_ == Phase::HandedOver)
       return result;
-  if (phase_ == Phase::Request && inbox_.empty() && codec_.plain_body() >= net::worth_moving)
+  if (phase_ == Phase::Request && inbox_.empty() && codec_.plain_body() >= net::worth_moving &&
+      stream_->can_move_body())
     return stream_->move_body();
   std::size_t most =
       phase_ == Phase::Request ? context_.net.read_buffer.size() : 2 * net::first_read;

@@ -43,7 +43,7 @@ class Session final : public Pooled<Session>,
   void write_end(const Headers& trailers) override { codec_.write_end(1, trailers, out()); }
   bool has_room() const override { return transport().queued() == 0; }
   bool leaves_at_once() const override { return transport().queued() == 0; }
-  Wire wire() override { return {&transport(), &codec_, &inbox_}; }
+  net::Wire wire() override { return {&transport(), &codec_, &inbox_}; }
   void finish(bool keep) override;
   void abort() override;
   void become_raw() override;

@@ -36,11 +36,11 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(const config::Config& co
   std::unordered_map<std::string, std::shared_ptr<const tls::ClientContext>> contexts;
   if (before)
     for (const upstream::BackendPolicy& policy : before->backends)
-      if (policy.tls) contexts.emplace(tls::ClientContext::key_of(*policy.config.tls), policy.tls);
+      if (policy.tls) contexts.emplace(upstream::terms_of(policy.config), policy.tls);
   for (const config::Backend& backend : config.backends) {
     upstream::BackendPolicy policy = upstream::policy_of(config, backend);
     if (backend.tls) {
-      auto& context = contexts[tls::ClientContext::key_of(*backend.tls)];
+      auto& context = contexts[upstream::terms_of(backend)];
       if (!context) {
         auto made = upstream::make_tls(backend);
         if (!made) return made.error().within("backend " + backend.name);

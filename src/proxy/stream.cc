@@ -20,6 +20,7 @@ namespace weir::proxy {
 namespace {
 
 constexpr int most_reroutes = 5;
+constexpr std::uint8_t most_refusals = 3;
 constexpr std::size_t replay_bytes = 16 * 1024;  // of a body that may have to be sent twice
 constexpr std::uint64_t discard_bytes =
     64 * 1024;  // of a body nobody wants, to keep the connection
@@ -205,7 +206,7 @@ void Stream::on_slot() {
 
 void Stream::on_attempt_ready() {
   phase_ = Phase::Send;
-  upstream::Connection& connection = *attempt_->connection();
+  upstream::ServerSide& connection = *attempt_->connection();
   http::WriteOptions options;
   options.framing = request_->framing;
   options.expect_continue = request_->expects_continue;
@@ -229,7 +230,7 @@ bool Stream::wants_body() const {
   if (discarding_) return true;
   // What lies in the pipe goes first.
   return attempt_ && attempt_->is_ready() && !response_done_ &&
-         attempt_->connection()->queued() == 0 && up_.held() == 0;
+         attempt_->connection()->has_room() && up_.held() == 0;
 }
 
 void Stream::on_body(std::span<const char> bytes) {
@@ -239,9 +240,12 @@ void Stream::on_body(std::span<const char> bytes) {
   if (tunnel_) return take_tunnelled(bytes);
   if (policy_->max_body && body_seen_ > *policy_->max_body)
     return fail(http::Failure::RequestBodyTooLarge);
-  if (resendable_) {
-    resendable_ = http::is_idempotent(request_->method) && body_seen_ <= replay_bytes;
-    if (resendable_)
+  if (is_kept_) {
+    // Over HTTP/2 a server may say that it has not looked at it; then it does not matter what it is.
+    const bool may_be_refused = !can_move_body();
+    is_kept_ =
+        body_seen_ <= replay_bytes && (may_be_refused || http::is_idempotent(request_->method));
+    if (is_kept_)
       replay_.append(bytes.data(), bytes.size());
     else
       replay_.clear();
@@ -249,15 +253,18 @@ void Stream::on_body(std::span<const char> bytes) {
   attempt_->connection()->write_body(bytes);
 }
 
+bool Stream::can_move_body() const {
+  return !attempt_ || !attempt_->is_ready() || attempt_->connection()->wire().transport;
+}
+
 net::IoResult Stream::move_body() {
   if (discarding_ || !attempt_->is_ready()) return {net::Io::Again};
-  resendable_ = false;
+  is_kept_ = false;
   replay_.clear();
-  upstream::Connection& connection = *attempt_->connection();
-  Wire wire = session_.wire();
-  net::IoResult result =
-      up_.move(context_.net, *wire.transport, connection.transport(), wire.codec->plain_body());
-  if (result.io == net::Io::Failed && connection.has_failed()) {
+  net::Transport& server = *attempt_->connection()->wire().transport;
+  net::Wire wire = session_.wire();
+  net::IoResult result = up_.move(context_.net, *wire.transport, server, wire.codec->plain_body());
+  if (result.io == net::Io::Failed && server.has_failed()) {
     // The server takes no more: perhaps it has answered, which its own side will show.
     discarding_ = true;
     return {net::Io::Again};
@@ -288,13 +295,16 @@ void Stream::on_end(const Headers& trailers) {
 void Stream::on_attempt_sent() {
   if (tunnel_) return run_tunnel();
   if (up_.held() > 0)
-    (void)up_.move(context_.net, *session_.wire().transport, attempt_->connection()->transport(),
-                   0);
+    (void)up_.move(context_.net, *session_.wire().transport,
+                   *attempt_->connection()->wire().transport, 0);
   if (!request_done_) session_.resume();
 }
 
+bool Stream::may_replay() const { return is_kept_ && !response_begun_; }
+
 bool Stream::may_resend() const {
-  return resendable_ && !response_begun_ && !request_->wants_upgrade;
+  const bool is_whole = body_seen_ == 0 || http::is_idempotent(request_->method);
+  return is_whole && may_replay() && !request_->wants_upgrade;
 }
 
 bool Stream::try_again(http::Failure failure) {
@@ -306,6 +316,9 @@ bool Stream::try_again(http::Failure failure) {
       if (!policy_->retry.on_connect_error || record_.attempts > policy_->retry.attempts)
         return false;
       tried_.push_back(&server);
+      break;
+    case http::Again::Elsewhere:
+      if (!may_replay() || ++refusals_ > most_refusals) return false;
       break;
     case http::Again::IfIdempotent:
       // A pooled connection that the server closed meanwhile: its timer raced our request.

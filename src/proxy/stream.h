@@ -66,6 +66,8 @@ class Stream final : public Pooled<Stream>,
   bool wants_body() const override;
   void on_body(std::span<const char> bytes) override;
   void on_end(const Headers& trailers) override;
+  /// The server's connection is not shared with others.
+  bool can_move_body() const;
   /// A large body follows plainly: moves what can be moved; as ConnectionUser::move_body.
   net::IoResult move_body();
   /// The request cannot be completed, or took too long.
@@ -139,11 +141,16 @@ class Stream final : public Pooled<Stream>,
   void answer(ResponseHead& head, std::string_view body);
   bool try_again(http::Failure failure);
   bool may_resend() const;
+  bool may_replay() const;
   void start_response(ResponseHead& head, const Framing& framing, bool keep);
   void start_tunnel(ResponseHead& head);
   void start_framed_tunnel(ResponseHead& head);
+  void send_tunnelled(std::span<const char> bytes);
   void take_tunnelled(std::span<const char> bytes);
-  void move_down();
+  void give_tunnelled(std::span<const char> bytes);
+  void tell_client(std::span<const char> bytes);
+  bool move_up(const net::Wire& client);
+  void move_down(const net::Wire& server);
   void run_framed_tunnel();
   void say_framed_farewells();
   bool move_direction(Way way, net::Transport& from, net::Transport& to, Inbox& early);
@@ -189,12 +196,14 @@ class Stream final : public Pooled<Stream>,
   bool request_done_ = false;
   bool response_begun_ = false;
   bool response_done_ = false;
-  bool discarding_ = false;  ///< the rest of the request's body is of no interest
-  bool resendable_ = true;   ///< everything sent so far can be sent again
+  bool discarding_ = false;    ///< the rest of the request's body is of no interest
+  bool is_kept_ = true;        ///< all of the body that was sent lies in replay_
+  std::uint8_t refusals_ = 0;  ///< by servers that have not looked at it
   bool keep_ = false;
   bool tunnel_ = false, up_ended_ = false, down_ended_ = false;
   bool leaving_ = false;          ///< the tunnel is to end
   bool server_was_told_ = false;  ///< by a Close frame
+  bool server_ended_ = false;     ///< its stream of HTTP/2
   bool logged_ = false;
 };
 

@@ -63,15 +63,16 @@ bool Stream::can_move_response() const {
 }
 
 void Stream::on_response_body(std::span<const char> bytes) {
+  if (tunnel_) return give_tunnelled(bytes);
   record_.bytes_out += session_.write_body(bytes);
 }
 
 net::IoResult Stream::move_response() {
-  upstream::Connection& connection = *attempt_->connection();
-  std::uint64_t left = connection.codec().plain_body();
+  net::Wire server = attempt_->connection()->wire();
+  std::uint64_t left = server.codec->plain_body();
   bool staged = left <= net::Pump::capacity && stage_log(left);
   net::Transport& client = *session_.wire().transport;
-  net::IoResult result = down_.move(context_.net, connection.transport(), client, left);
+  net::IoResult result = down_.move(context_.net, *server.transport, client, left);
   bool whole = result.io == net::Io::Done && result.bytes == left && down_.held() == 0;
   if (staged) settle_log(whole, left);
   if (result.io == net::Io::Failed && client.has_failed()) {
@@ -81,13 +82,17 @@ net::IoResult Stream::move_response() {
   if (result.io == net::Io::Done) {
     session_.note_progress();
     record_.bytes_out += result.bytes;
-    connection.codec().skip_body(result.bytes);
+    server.codec->skip_body(result.bytes);
   }
   return result;
 }
 
 void Stream::on_response_end(const Headers& trailers) {
-  if (tunnel_) return;  // the head of an upgrade has no body, but there is much to come
+  if (tunnel_) {
+    // Over HTTP/1 the head of an upgrade is a message without a body, and there is much to come.
+    server_ended_ = down_ended_ = !attempt_->connection()->wire().transport;
+    return context_.net.loop.post(tunnel_start_);
+  }
   response_done_ = true;
   session_.write_end(trailers);
   bool request_sent = request_done_ || request_->framing.end == BodyEnd::None;
@@ -127,7 +132,8 @@ void Stream::start_tunnel(ResponseHead& head) {
     attempt_.reset();
     return answer(http::Failure::UpgradeRefused);
   }
-  if (!session_.wire().transport) return start_framed_tunnel(head);
+  if (!session_.wire().transport || !attempt_->connection()->wire().transport)
+    return start_framed_tunnel(head);
   response_ = &head;
   record_.response = &head;
   record_.status = head.status;
@@ -187,14 +193,14 @@ bool Stream::move_direction(Way way, net::Transport& from, net::Transport& to, I
 }
 
 void Stream::run_tunnel() {
-  if (phase_ == Phase::Finish) return;
-  upstream::Connection& connection = *attempt_->connection();
-  Wire wire = session_.wire();
-  if (!wire.transport) return run_framed_tunnel();
+  // Its server may have failed in this very turn.
+  if (phase_ == Phase::Finish || !attempt_ || !attempt_->connection()) return;
+  net::Wire wire = session_.wire(), other = attempt_->connection()->wire();
+  if (!wire.transport || !other.transport) return run_framed_tunnel();
   net::Transport& client = *wire.transport;
-  net::Transport& server = connection.transport();
+  net::Transport& server = *other.transport;
   bool whole = move_direction(Way::Up, client, server, *wire.inbox) &&
-               move_direction(Way::Down, server, client, connection.inbox());
+               move_direction(Way::Down, server, client, *other.inbox);
   bool all_left = client.queued() + server.queued() + up_.held() + down_.held() == 0 && up_ended_ &&
                   down_ended_;
   if (whole && (!all_left || !has_server_ended())) return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Tunnels over HTTP/2 (RFC 8441): what the client sends as DATA goes to the server as it is, and back.
+// Tunnels of which at least one side is HTTP/2 (RFC 8441): what arrives there as DATA goes to the other side
+// as it is, and back.
 #include "http/websocket.h"
 #include "proxy/client_side.h"
 #include "proxy/stream.h"
@@ -20,7 +21,9 @@ bool is_accepted(const RequestHead& request, const ResponseHead& head) {
 }  // namespace
 
 void Stream::start_framed_tunnel(ResponseHead& head) {
-  if (!is_accepted(*request_, head)) {
+  upstream::ServerSide& connection = *attempt_->connection();
+  // A server of HTTP/2 proves nothing: that it understands is what its settings say.
+  if (connection.wire().transport && !is_accepted(*request_, head)) {
     attempt_.reset();
     return answer(http::Failure::UpgradeRefused);
   }
@@ -30,37 +33,88 @@ void Stream::start_framed_tunnel(ResponseHead& head) {
   response_begun_ = tunnel_ = true;
   follow_frames("websocket");
   phase_ = Phase::Relay;
-  attempt_->connection()->become_raw();
+  http::WriteOptions options;
+  if (head.status == 101) options.upgrade = head.headers.get(FieldName::Upgrade);
+  record_.bytes_out += session_.write_head(head, options);
+  context_.net.outbox.flush();
+  connection.become_raw();
   session_.become_raw();
-  record_.bytes_out += session_.write_head(head, {});
+  if (net::Wire wire = session_.wire(); wire.codec) wire.codec->stop();
   context_.net.loop.post(tunnel_start_);
+}
+
+void Stream::send_tunnelled(std::span<const char> bytes) {
+  upstream::ServerSide& connection = *attempt_->connection();
+  if (net::Transport* server = connection.wire().transport)
+    context_.net.outbox.to(*server).refer(bytes);
+  else
+    connection.write_body(bytes);
 }
 
 void Stream::take_tunnelled(std::span<const char> bytes) {
   if (up_ended_) return;
-  net::Transport& server = attempt_->connection()->transport();
-  context_.net.outbox.to(server).refer(bytes.first(pass_frames(Way::Up, bytes)));
+  send_tunnelled(bytes.first(pass_frames(Way::Up, bytes)));
   if (leaving_) context_.net.loop.post(tunnel_start_);
 }
 
-// From the server, as far as the client has room.
-void Stream::move_down() {
-  upstream::Connection& connection = *attempt_->connection();
-  if (Inbox& early = connection.inbox(); !early.empty()) {
-    record_.bytes_out +=
-        session_.write_body(early.bytes().first(pass_frames(Way::Down, early.bytes())));
-    early.clear();
+void Stream::tell_client(std::span<const char> bytes) {
+  net::Transport* client = session_.wire().transport;
+  if (!client) {
+    record_.bytes_out += session_.write_body(bytes);
+    return;
+  }
+  record_.bytes_out += bytes.size();
+  context_.net.outbox.to(*client).refer(bytes);
+}
+
+void Stream::give_tunnelled(std::span<const char> bytes) {
+  if (down_ended_) return;
+  session_.note_progress();
+  tell_client(bytes.first(pass_frames(Way::Down, bytes)));
+  if (leaving_) context_.net.loop.post(tunnel_start_);
+}
+
+// From a client that has its connection for itself, as far as the server has room; false if it broke.
+bool Stream::move_up(const net::Wire& client) {
+  if (!client.inbox->empty()) {
+    record_.bytes_in += client.inbox->size();
+    take_tunnelled(client.inbox->bytes());
+    client.inbox->clear();
+  }
+  for (int rounds = 0;
+       !up_ended_ && !is_farewell_due(Way::Up) && attempt_->connection()->has_room(); ++rounds) {
+    if (rounds == most_rounds) {
+      context_.net.loop.post(tunnel_start_);
+      break;
+    }
+    const net::IoResult result = client.transport->read(context_.net.read_buffer);
+    if (result.io == net::Io::Again) break;
+    if (result.io == net::Io::Failed) return false;
+    up_ended_ = result.io == net::Io::End;
+    if (up_ended_) break;
+    session_.note_progress();
+    record_.bytes_in += result.bytes;
+    take_tunnelled(context_.net.read_buffer.first(result.bytes));
+  }
+  return true;
+}
+
+// From such a server, as far as the client has room.
+void Stream::move_down(const net::Wire& server) {
+  if (!server.inbox->empty()) {
+    give_tunnelled(server.inbox->bytes());
+    context_.net.outbox.flush();
+    server.inbox->clear();
   }
   for (int rounds = 0; !down_ended_ && !is_farewell_due(Way::Down) && session_.has_room();
        ++rounds) {
     if (rounds == most_rounds) return context_.net.loop.post(tunnel_start_);
-    const net::IoResult result = connection.transport().read(context_.net.read_buffer);
+    const net::IoResult result = server.transport->read(context_.net.read_buffer);
     if (result.io == net::Io::Again) return;
     down_ended_ = result.io != net::Io::Done;
     if (down_ended_) return;
-    session_.note_progress();
-    const std::span<const char> bytes = context_.net.read_buffer.first(result.bytes);
-    record_.bytes_out += session_.write_body(bytes.first(pass_frames(Way::Down, bytes)));
+    give_tunnelled(context_.net.read_buffer.first(result.bytes));
+    context_.net.outbox.flush();
   }
 }
 
@@ -68,31 +122,40 @@ void Stream::move_down() {
 void Stream::say_framed_farewells() {
   char room[http::websocket_close_size];
   if (!up_ended_ && is_farewell_due(Way::Up)) {
-    context_.net.outbox.to(attempt_->connection()->transport()).refer(farewell(Way::Up, room));
-    context_.net.outbox.flush();
+    send_tunnelled(farewell(Way::Up, room));
     up_ended_ = true;
   }
   if (!down_ended_ && is_farewell_due(Way::Down)) {
-    record_.bytes_out += session_.write_body(farewell(Way::Down, room));
+    tell_client(farewell(Way::Down, room));
     down_ended_ = true;
   }
+  context_.net.outbox.flush();
 }
 
 void Stream::run_framed_tunnel() {
   if (phase_ == Phase::Finish) return;
   session_.resume();
-  if (phase_ == Phase::Finish || !attempt_) return;
+  if (phase_ == Phase::Finish || !attempt_ || !attempt_->connection()) return;
+  const net::Wire client = session_.wire();
+  if (client.transport && !move_up(client)) return session_.abort();
   context_.net.outbox.flush();
-  net::Transport& server = attempt_->connection()->transport();
-  move_down();
+  const net::Wire server = attempt_->connection()->wire();
+  if (server.transport)
+    move_down(server);
+  else
+    attempt_->connection()->resume();
+  if (phase_ == Phase::Finish || !attempt_ || !attempt_->connection()) return;
   say_framed_farewells();
-  if (server.has_failed()) return session_.abort();
-  if (up_ended_) server.shut_down();
+  for (const net::Wire& side : {client, server})
+    if (side.transport && side.transport->has_failed()) return session_.abort();
+  if (up_ended_ && server.transport) server.transport->shut_down();
+  if (up_ended_ && !server.transport) attempt_->connection()->write_end(Headers());
   // A server that has ended hears nothing any more.
   if (!down_ended_ || (leaving_ && (!up_ended_ || !has_server_ended()))) return;
   phase_ = Phase::Finish;
   deadline_.clear();
-  request_done_ = response_done_ = true;
+  request_done_ = !leaving_ || !client.transport;
+  response_done_ = true;
   attempt_.reset();
   session_.finish(false);
 }

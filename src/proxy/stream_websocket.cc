@@ -75,9 +75,10 @@ std::span<const char> Stream::farewell(Way way, std::span<char, http::websocket_
 
 bool Stream::has_server_ended() {
   if (!server_was_told_) return true;
-  net::Transport& server = attempt_->connection()->transport();
+  net::Transport* server = attempt_->connection()->wire().transport;
+  if (!server) return server_ended_;
   while (true) {
-    const net::IoResult result = server.read(context_.net.read_buffer);
+    const net::IoResult result = server->read(context_.net.read_buffer);
     if (result.io == net::Io::Again) return false;
     if (result.io != net::Io::Done) return true;
   }

@@ -105,6 +105,12 @@ void Transport::move_to(net::TcpTransport& tcp) {
   tcp.report_to(*this);
 }
 
+void Transport::offer_only(std::string_view protocol) {
+  const std::string offer = static_cast<char>(protocol.size()) + std::string(protocol);
+  SSL_set_alpn_protos(ssl_, reinterpret_cast<const unsigned char*>(offer.data()),
+                      static_cast<unsigned int>(offer.size()));
+}
+
 net::IoResult Transport::handshake() {
   if (established_) return {net::Io::Done};
   if (failed_) return {net::Io::Failed};

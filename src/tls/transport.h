@@ -39,6 +39,9 @@ class Transport final : public net::Transport, private net::TransportEvents {
             std::shared_ptr<const ClientContext> context, ServerIdentity& server);
   ~Transport() override;
 
+  /// The client's side, before the handshake: offers this protocol and no other (ALPN).
+  void offer_only(std::string_view protocol);
+
   /// Done: established, now or before.  Again: wait for on_readable.  Failed: see `failure`.
   net::IoResult handshake();
   /// Goes on over another plain connection, which has taken over the former one's.

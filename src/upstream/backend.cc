@@ -20,9 +20,23 @@ bool is_among(std::span<Server* const> some, const Server* server) {
 }  // namespace
 
 Result<std::shared_ptr<const tls::ClientContext>> make_tls(const config::Backend& backend) {
-  // What Connection has a codec for, the preferred one first.
-  static constexpr std::string_view spoken[] = {"http/1.1"};
-  return tls::ClientContext::build(*backend.tls, spoken);
+  // The preferred one first.
+  static constexpr std::string_view spoken[] = {"h2", "http/1.1"};
+  const std::span<const std::string_view> all(spoken);
+  switch (backend.protocol) {
+    case config::ServerProtocol::Http1: return tls::ClientContext::build(*backend.tls, all.last(1));
+    case config::ServerProtocol::Http2:
+      return tls::ClientContext::build(*backend.tls, all.first(1));
+    case config::ServerProtocol::Auto: break;
+  }
+  return tls::ClientContext::build(*backend.tls, all);
+}
+
+std::string terms_of(const config::Backend& backend) {
+  static constexpr std::string_view words[] = {"http/1.1 ", "h2 ", "auto "};
+  std::string terms(words[static_cast<std::size_t>(backend.protocol)]);
+  if (backend.tls) terms += tls::ClientContext::key_of(*backend.tls);
+  return terms;
 }
 
 BackendPolicy policy_of(const config::Config& config, const config::Backend& backend) {
@@ -68,13 +82,14 @@ void Backend::forget(std::uint32_t slot) {
 }
 
 void Backend::configure(const BackendPolicy& policy) {
-  bool other_tls = policy_.tls != policy.tls;
+  const bool others =
+      policy_.tls != policy.tls || policy_.config.protocol != policy.config.protocol;
   policy_ = policy;
   left_ = false;
   stale_ = true;
   for (Server* server : servers_) {
     server->limit_idle();
-    if (other_tls) server->forget_tls();
+    if (others) server->forget_terms();
   }
 }
 

@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -33,6 +34,9 @@ struct BackendPolicy {
 
 /// The TLS context of a backend that has a `tls` block.
 Result<std::shared_ptr<const tls::ClientContext>> make_tls(const config::Backend& backend);
+
+/// A text that names how its servers are spoken to: equal texts, equal connections and TLS contexts.
+std::string terms_of(const config::Backend& backend);
 
 /// All but the TLS context.
 BackendPolicy policy_of(const config::Config& config, const config::Backend& backend);

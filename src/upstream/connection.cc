@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/connection.h"
 
+#include "upstream/h2_connection.h"
 #include "upstream/server.h"
 
 #include <errno.h>
+
+#include <utility>
 
 namespace weir::upstream {
 
@@ -90,7 +93,11 @@ bool Connection::finish_connecting() {
     return false;
   }
   if (server_.tls() && !finish_handshake()) return false;
-  user_->on_connected();
+  if (tls_ && tls_->alpn() == tls::h2) {
+    become_h2();
+    return false;
+  }
+  user_->on_connected(*this);
   return true;
 }
 
@@ -99,6 +106,7 @@ bool Connection::finish_handshake() {
     net::TransportEvents& owner = *this;
     tls_ = std::make_unique<tls::Transport>(tcp_, context_.outbox, owner, server_.tls(),
                                             server_.identity());
+    if (only_http1_) tls_->offer_only("http/1.1");
   }
   net::IoResult result = tls_->handshake();
   if (result.io == net::Io::Failed) {
@@ -106,6 +114,15 @@ bool Connection::finish_handshake() {
     fail(tls_failure(tls_->failure()));
   }
   return result.io == net::Io::Done;
+}
+
+// The server could choose, and has chosen HTTP/2.
+void Connection::become_h2() {
+  ConnectionUser* user = std::exchange(user_, nullptr);
+  H2Call* call = server_.begin_h2(tcp_, std::move(tls_));
+  die();
+  call->lease(*user, timeouts_);
+  if (!call->is_connecting()) user->on_connected(*call);
 }
 
 void Connection::on_task() noexcept {
@@ -136,8 +153,6 @@ void Connection::on_readable() noexcept {
     default: pump();
   }
 }
-
-void Connection::resume() { pump(); }
 
 void Connection::pump() {
   if (pumping_) return;

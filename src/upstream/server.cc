@@ -37,6 +37,7 @@ Server::Server(const net::Context& context, const Sharing& sharing, const config
 Server::~Server() {
   while (Connection* connection = idle_.pop_front()) delete connection;
   while (Connection* connection = busy_.pop_front()) delete connection;
+  while (H2Connection* connection = shared_.pop_front()) delete connection;
 }
 
 void Server::apply(const shm::ServerRow& row) {
@@ -57,8 +58,9 @@ void Server::limit_idle() {
   while (idle_count_ > idle_most_) idle_.back().die();
 }
 
-void Server::forget_tls() {
+void Server::forget_terms() {
   identity_ = {};
+  chose_h2_ = false;
   close_idle();
 }
 
@@ -94,6 +96,7 @@ void Server::reap_if_unused() {
 
 void Server::close_idle() {
   while (!idle_.empty()) idle_.front().die();
+  shared_.for_each([](H2Connection& connection) { connection.leave(); });
 }
 
 bool Server::take_slot() {
@@ -151,12 +154,48 @@ void Server::note_failure(bool probe) {
     tell(shm::NoticeKind::StatusErrors, in_a_row);
 }
 
-Connection* Server::take_idle() {
+bool Server::speaks_h2(bool tunnel) const {
+  switch (backend_.protocol) {
+    case config::ServerProtocol::Http1: return false;
+    case config::ServerProtocol::Http2: return true;
+    case config::ServerProtocol::Auto: return tls_ && chose_h2_ && !tunnel;
+  }
+  return false;
+}
+
+ServerSide* Server::take_ready(bool tunnel) {
+  if (speaks_h2(tunnel)) return take_h2();
   Connection* connection = idle_.pop_front();
   if (!connection) return nullptr;
   --idle_count_;
   busy_.push_back(*connection);
   return connection;
+}
+
+// The first with room, so that those behind it run empty and end.
+H2Call* Server::take_h2() {
+  H2Connection* found = nullptr;
+  shared_.for_each([&found](H2Connection& connection) {
+    if (!found && connection.has_room()) found = &connection;
+  });
+  return found ? found->begin_call() : nullptr;
+}
+
+H2Call* Server::begin_h2(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls) {
+  chose_h2_ = true;
+  if (H2Call* call = take_h2()) return call;
+  auto* connection = new H2Connection(context_, *this);
+  shared_.push_back(*connection);
+  connection->take_over(tcp, std::move(tls));
+  return connection->begin_call();
+}
+
+bool Server::keeps_idle(const H2Connection& kept) {
+  const bool over = row_.use == shm::Use::Drain || row_.use == shm::Use::Down || retired_;
+  if (over || !speaks_h2(false)) return false;
+  std::uint32_t idle = 0;
+  shared_.for_each([&](H2Connection& other) { idle += &other != &kept && other.is_idle(); });
+  return idle < idle_most_;
 }
 
 std::size_t Server::shed_idle(std::size_t most) {
@@ -167,11 +206,29 @@ std::size_t Server::shed_idle(std::size_t most) {
     static_cast<Hook&>(*last).unlink();
     delete last;
   }
+  List<H2Connection> kept;
+  while (H2Connection* connection = shared_.pop_front()) {
+    if (count < most && connection->may_be_shed()) {
+      delete connection;
+      ++count;
+    } else {
+      kept.push_back(*connection);
+    }
+  }
+  shared_.splice_back(kept);
   return count;
 }
 
-Connection* Server::connect(int& error) {
+ServerSide* Server::connect(int& error, bool tunnel) {
+  if (speaks_h2(tunnel)) {
+    auto shared = std::make_unique<H2Connection>(context_, *this);
+    error = shared->start(address_);
+    if (error != 0) return nullptr;
+    shared_.push_back(*shared);
+    return shared.release()->begin_call();
+  }
   auto connection = std::make_unique<Connection>(context_, *this);
+  if (tunnel) connection->want_http1();
   error = connection->start(address_);
   if (error != 0) return nullptr;
   busy_.push_back(*connection);

@@ -18,6 +18,7 @@
 #include "shm/server_table.h"
 #include "tls/client_context.h"
 #include "upstream/connection.h"
+#include "upstream/h2_connection.h"
 
 #include <cstdint>
 #include <memory>
@@ -69,8 +70,9 @@ class Server final : public event::Reaped {
   void apply(const shm::ServerRow& row);
   /// The backend's `keepalive` or the number of workers has changed: not more idle connections than now.
   void limit_idle();
-  /// The backend's TLS is another one: what was opened or agreed on with the former one is of no more use.
-  void forget_tls();
+  /// The backend's TLS or protocol is another one: what was opened or agreed on with the former one is of no
+  /// more use.
+  void forget_terms();
   /// It is no server any more: it ends once nobody refers to it.
   void retire();
 
@@ -101,17 +103,28 @@ class Server final : public event::Reaped {
   /// An answer did not come, or not whole.
   void note_failure(bool probe);
 
-  /// An idle connection, or null.
-  Connection* take_idle();
+  // `tunnel`: the request wants to switch protocols.
+
+  /// An idle connection, or a place on one that others use too; null if there is none.
+  ServerSide* take_ready(bool tunnel);
   /// Begins a new connection, to be leased at once.  Null if it failed at once; `error` is the errno.
-  Connection* connect(int& error);
+  ServerSide* connect(int& error, bool tunnel);
   /// Closes idle connections, at most so many; returns how many.
   std::size_t shed_idle(std::size_t most);
 
  private:
   friend class Connection;
   friend class ServerRef;
+  friend class H2Connection;
   void give_idle(Connection& connection);
+  bool speaks_h2(bool tunnel) const;
+  H2Call* take_h2();
+  /// The connection has agreed to speak HTTP/2: a call on it, or on another one if that is not needed.
+  H2Call* begin_h2(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls);
+  /// It has shown that it prefers HTTP/1.1; with `protocol auto` that is what it gets.
+  void note_http1() { chose_h2_ = false; }
+  /// One that nobody uses may stay.
+  bool keeps_idle(const H2Connection& connection);
   tls::ServerIdentity& identity();
   void note_tls_failure(const tls::Transport& transport);
   void close_idle();
@@ -134,6 +147,10 @@ class Server final : public event::Reaped {
   bool retired_ = false;
   List<Connection> idle_;
   List<Connection> busy_;
+  List<H2Connection> shared_;  ///< the one with the most room is not the first: few are to be busy
+  std::uint32_t streams_ =
+      UINT32_MAX;          ///< it allows on an HTTP/2 connection, as the last one has shown
+  bool chose_h2_ = false;  ///< with `protocol auto`: it did when it was last asked
 };
 
 /// Keeps a server alive.

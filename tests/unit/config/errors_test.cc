@@ -205,7 +205,7 @@ const Case backend_cases[] = {
     {"server s 127.0.0.1:1 max_in_flight 0", "3:36", "\"0\" cannot stand here", "write none"},
     {"keepalive 0", "3:11", "\"0\" cannot stand here", "write none"},
     {"max_queue none", "3:11", "\"none\" cannot stand here", "0 to"},
-    {"protocol h2", "3:10", "unknown protocol in this version \"h2\"", "http/1.1"},
+    {"protocol h3", "3:10", "unknown protocol \"h3\"", "h2"},
     {"timeout header 1s", "3:9", "timeout \"header\" cannot stand here", "in a listener"},
     {"check udp", "3:7", "unknown kind of check \"udp\"", "one of tcp http"},
     {"check tcp /", "3:11", "check tcp takes no more values", "check http"},

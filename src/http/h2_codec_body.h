@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What both roles of HTTP/2 keep of a message: the bytes of its body on their way in and out, and how its
+// window grows.  Inside http/h2_codec* only.
+#pragma once
+
+#include "base/buffer.h"
+#include "base/gather.h"
+#include "http/h2_codec.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace weir::http {
+
+struct H2Body {
+  Buffer in, out;
+  Headers trailers;           ///< of what comes in
+  Headers last;               ///< trailers of what goes out
+  std::span<const char> lent;  ///< behind `out`, while frames are made
+  std::size_t leaving = 0;    ///< bytes at the front of `out` that lie in a Gather
+  std::size_t lent_out = 0;   ///< bytes that were lent and lie in a Gather
+  std::size_t delivered = 0;  ///< bytes of body told since the window has grown
+  std::uint32_t window = H2Codec::first_window;
+  bool in_ended = false, end_told = false;
+  bool out_begun = false, out_ended = false, out_deferred = false;
+
+  /// For nghttp2's data source: how many bytes the next DATA may have, at most `most`.
+  ssize_t offer(nghttp2_session* session, std::int32_t stream, std::size_t most,
+                std::uint32_t* flags);
+  /// Puts a DATA frame of `size` bytes behind its head into `out_frames`, which points at them.
+  void place(const std::uint8_t* head, std::size_t size, Gather& out_frames);
+  /// More bytes have been appended to `out`, or it has ended.
+  void resume_output(nghttp2_session* session, std::int32_t stream);
+  /// `count` bytes were delivered: opens the stream's window for as many, and makes it larger if its sink
+  /// keeps up, up to `most` bytes.  `growth`: by how much all windows of the connection have grown.
+  void open_window(nghttp2_session* session, std::int32_t stream, std::size_t count,
+                   std::uint32_t most, std::uint32_t& growth);
+};
+
+/// The bytes of the head of a frame.
+inline constexpr std::size_t frame_head_size = 9;
+
+/// A connection's window: what comes in is let in at once, whoever it is for.
+inline constexpr std::int32_t connection_window = 16 << 20;
+
+/// A field for nghttp2, which copies it and writes names in lower case.
+inline nghttp2_nv field(std::string_view name, std::string_view value) {
+  auto* n = const_cast<char*>(name.data());
+  auto* v = const_cast<char*>(value.data());
+  return {reinterpret_cast<std::uint8_t*>(n), reinterpret_cast<std::uint8_t*>(v), name.size(),
+          value.size(), NGHTTP2_NV_FLAG_NONE};
+}
+
+/// Adds those that may stand in HTTP/2, without the length.
+void add_fields(std::vector<nghttp2_nv>& fields, const Headers& headers);
+
+}  // namespace weir::http

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// H2ClientCodec: HTTP/2 (RFC 9113) in the client role, by nghttp2: many requests at a time on one connection
+// to a server.  Each is known to its owner by a handle, and its answer goes to a sink.
+//
+// Back-pressure is that of H2Codec: body bytes that a sink does not want yet are kept per message, bounded by
+// the window the server was given, which opens by what was delivered; the connection's window opens at once,
+// so that an answer nobody takes holds up no other.  Also what came whole before its sink wanted it is kept.
+//
+// Frames are made when the owner asks for them, so that all requests of one turn leave in one write.
+#pragma once
+
+#include "base/gather.h"
+#include "base/list.h"
+#include "http/codec.h"
+#include "http/h2_fields.h"
+#include "http/h2_limits.h"
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+struct nghttp2_session;
+
+namespace weir::http {
+
+/// What the codec tells the owner of a connection to a server.
+class H2ClientEvents {
+ public:
+  /// Microseconds of the monotonic clock.
+  virtual std::uint64_t now() = 0;
+  /// Bytes that were told to a sink are about to be reused: what points at them has to leave.
+  virtual void flush() = 0;
+  /// Body bytes of the request have left, and there is room for more.
+  virtual void on_sent(MessageSink& sink) = 0;
+  /// The message ended before its answer was complete.  Its handle is of no more use.
+  virtual void on_closed(MessageSink& sink, Failure failure) = 0;
+  /// The server's settings have come, the first or others.
+  virtual void on_settings() = 0;
+  /// The server takes no new requests here; those it will not look at have been closed (StreamRefused).
+  virtual void on_leaving() = 0;
+  /// The server has answered `ping`.
+  virtual void on_pong() = 0;
+  /// The connection is of no more use; what runs on it is over, for the same reason.
+  virtual void on_broken(Failure failure) = 0;
+
+ protected:
+  ~H2ClientEvents() = default;
+};
+
+class H2ClientCodec {
+ public:
+  /// One request and its answer.
+  struct Message;
+
+  /// `limits` (of heads) must outlive the codec.
+  H2ClientCodec(const HeadLimits& limits, H2ClientEvents& events);
+  ~H2ClientCodec();
+  H2ClientCodec(const H2ClientCodec&) = delete;
+  H2ClientCodec& operator=(const H2ClientCodec&) = delete;
+
+  /// Uses all bytes.
+  void feed(std::span<const char> bytes);
+
+  /// Begins a request; `scheme` is what the server is spoken to by.  With `options.upgrade` it asks for a
+  /// tunnel of that protocol (RFC 8441), whose answer has status 200.  Null if this connection can have no
+  /// more requests at all.
+  Message* open(const RequestHead& head, const WriteOptions& options, std::string_view scheme,
+                MessageSink& sink);
+  void write_body(Message& message, std::span<const char> bytes);
+  void write_end(Message& message, const Headers& trailers);
+  /// The sink wants body again: tells what was kept.
+  void resume(Message& message);
+  /// The owner is done with it, whether its answer is complete or not: the handle is of no more use.
+  void close(Message& message);
+  /// Body bytes written that wait for the server.
+  static std::size_t queued(const Message& message);
+
+  /// Asks the server for a sign of life.
+  void ping();
+  /// Says farewell; frames that say so are to be sent yet.
+  void end();
+  /// Tells its sinks and its owner nothing more.
+  void stop() { stopped_ = true; }
+
+  /// There are frames to be sent.
+  bool wants_write() const;
+  /// Puts frames of about `most` bytes into `out`; they point at kept bytes until `forget_sent`.
+  void write_frames(Gather& out, std::size_t most);
+  void forget_sent();
+
+  // What the server allows.
+
+  /// Its first settings have come.
+  bool knows_settings() const { return knows_settings_; }
+  /// Requests it takes at a time.
+  std::uint32_t most_streams() const;
+  /// It takes extended CONNECT (RFC 8441 §3).
+  bool takes_tunnels() const;
+
+ private:
+  struct Calls;  ///< what nghttp2 calls
+
+  void finish_head(Message& message, bool ended);
+  void finish_answer(Message& message, bool ended);
+  void finish_trailers(Message& message);
+  void take_body(Message& message, std::string_view bytes);
+  void deliver(Message& message);
+  void fail(Message& message, Failure failure, std::uint32_t code);
+  void tell_closed(Message& message, Failure failure);
+  void forget(Message& message);
+  void sweep();
+  void count(H2Abuse kind);
+  void give_up(Failure failure);
+  void tell_broken();
+
+  H2ClientEvents& events_;
+  const HeadLimits& limits_;
+  nghttp2_session* session_ = nullptr;
+  H2Fields fields_;        ///< of the header block that is arriving
+  Gather* out_ = nullptr;  ///< while frames are made
+  std::size_t room_ = 0;   ///< bytes that still go into it
+  List<Message> open_;
+  List<Message> touched_;  ///< their bytes lie in a Gather
+  List<Message> done_;     ///< to be destroyed when nobody is inside
+  H2Limits abuse_;
+  std::uint32_t growth_ = 0;
+  std::uint32_t inside_ = 0;  ///< calls of ours that are under way
+  bool reading_fields_ = false;
+  bool knows_settings_ = false;
+  bool broken_ = false;              ///< the connection ends for what the server did
+  Failure verdict_ = Failure::None;  ///< why, until it is told
+  bool stopped_ = false;             ///< tells nothing more
+};
+
+}  // namespace weir::http
