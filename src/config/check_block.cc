@@ -17,7 +17,8 @@ namespace {
 constexpr std::uint64_t most_in_a_row = 1000;
 constexpr std::uint64_t most_jitter = 50;
 constexpr std::size_t most_headers = 32;
-constexpr std::array<std::string_view, 2> kinds = {"tcp", "http"};
+constexpr std::size_t most_service = 255;
+constexpr std::array<std::string_view, 3> kinds = {"tcp", "http", "grpc"};
 constexpr std::array<std::string_view, 2> body_tests = {"contains", "regex"};
 
 bool is_field_value(std::string_view text) {
@@ -55,6 +56,7 @@ class CheckBlock {
                       "write check tcp, or check http /healthz");
       return;
     }
+    if (check_.kind == Check::Kind::Grpc) return service(directive);
     if (values.size() == 1)
       return report_.error(values[0].at, "check http has no path", "write check http GET /healthz");
     if (values.size() == 3) check_.method = values[1].text;
@@ -69,7 +71,23 @@ class CheckBlock {
                     "it begins with \"/\" and has no blanks");
   }
 
+  void service(const Directive& directive) {
+    const auto& values = directive.values;
+    if (values.size() > 2)
+      report_.error(values[2].at, "check grpc takes one service", "write check grpc SERVICE");
+    if (values.size() < 2) return;
+    check_.service = values[1].text;
+    const bool visible = std::all_of(check_.service.begin(), check_.service.end(),
+                                     [](char c) { return c > ' ' && c < 0x7f; });
+    if (check_.service.empty() || check_.service.size() > most_service || !visible)
+      report_.error(values[1].at, concat(in_quotes(check_.service), " is not a service"),
+                    "write its full name, as in shop.Orders");
+  }
+
   void take(const DirectiveKind& kind, const Directive& directive) {
+    if (check_.kind == Check::Kind::Grpc && (kind.word == Word::Expect || kind.word == Word::Body))
+      return report_.error(directive.at, concat(kind.name, " belongs to an http check"),
+                           "a grpc check expects SERVING");
     if (check_.kind == Check::Kind::Tcp && is_for_http(kind.word))
       return report_.error(directive.at, concat(kind.name, " belongs to an http check"),
                            "a tcp check only connects");

@@ -223,10 +223,11 @@ struct StatusRange {
 
 /// `check`: how control finds out, once for all workers, whether a server can be used.
 struct Check {
-  enum class Kind : std::uint8_t { Tcp, Http };
+  enum class Kind : std::uint8_t { Tcp, Http, Grpc };
   Kind kind = Kind::Tcp;
   std::string method = "GET", path = "/";
-  std::string host;                                          ///< empty = the server's address
+  std::string service;  ///< grpc: empty = the server as a whole
+  std::string host;     ///< empty = the server's address
   std::vector<std::pair<std::string, std::string>> headers;  ///< in addition
   std::vector<StatusRange> expect{{200, 399}};               ///< any of them
   std::string body_contains, body_regex;                     ///< empty = the body does not matter

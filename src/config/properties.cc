@@ -293,7 +293,7 @@ Properties properties(const Check& check) {
   list.add("rise", std::to_string(check.rise));
   list.add("fall", std::to_string(check.fall));
   if (check.port != 0) list.add("port", std::to_string(check.port));
-  if (check.kind == Check::Kind::Http) add_http(check, list);
+  if (check.kind != Check::Kind::Tcp) add_http(check, list);
   return list.take();
 }
 
@@ -370,6 +370,8 @@ std::string action_text(const Config& config, const Action& action) {
 
 std::string check_text(const Check& check) {
   if (check.kind == Check::Kind::Tcp) return "tcp";
+  if (check.kind == Check::Kind::Grpc)
+    return check.service.empty() ? "grpc" : concat("grpc ", quoted(check.service));
   return concat("http ", check.method, " ", quoted(check.path));
 }
 

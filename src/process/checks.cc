@@ -68,13 +68,14 @@ void Checks::change(const config::Config& before, const config::Config& now) {
 
 upstream::Health::Secure Checks::secure(std::uint32_t slot) {
   const config::Backend* backend = registry_.backend(registry_.row(slot).backend);
-  if (!backend || !backend->tls) return {};
+  if (!backend) return {};
+  if (!backend->tls) return {nullptr, {}, backend->protocol};
   auto& context = tls_[upstream::terms_of(*backend)];
   if (!context)
     if (auto made = upstream::make_tls(*backend)) context = std::move(*made);
   auto at = config::parse_endpoint(registry_.columns(slot).at);
   bool named = at && at->kind != config::Endpoint::Kind::Unix;
-  return {context, named ? at->host : std::string()};
+  return {context, named ? at->host : std::string(), backend->protocol};
 }
 
 void Checks::on_health(std::uint32_t slot, bool up, std::string_view why) noexcept {

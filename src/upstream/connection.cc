@@ -119,6 +119,7 @@ bool Connection::finish_handshake() {
 // The server could choose, and has chosen HTTP/2.
 void Connection::become_h2() {
   ConnectionUser* user = std::exchange(user_, nullptr);
+  context_.outbox.flush();  // the end of the handshake
   H2Call* call = server_.begin_h2(tcp_, std::move(tls_));
   die();
   call->lease(*user, timeouts_);

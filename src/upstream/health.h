@@ -55,6 +55,7 @@ class Health : private event::DeadlineEvents {
   struct Secure {
     std::shared_ptr<const tls::ClientContext> tls;
     std::string name;
+    config::ServerProtocol protocol;
   };
 
   /// What is known of a server when its checks begin; Up and Down after a restart of control.

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "config/units.h"
 #include "event/errand.h"
+#include "http/grpc_health.h"
 #include "http/message.h"
 
 #include <errno.h>
@@ -47,19 +48,31 @@ std::string in_words(http::Failure failure) {
 
 }  // namespace
 
+namespace {
+
+// The texts are those of `check`, or in `arena`.
+RequestHead request_head(const config::Check& check, const net::Address& address, Arena& arena) {
+  RequestHead head;
+  const bool is_call = check.kind == config::Check::Kind::Grpc;
+  head.method_text = is_call ? "POST" : std::string_view(check.method);
+  head.method = http::method_from(head.method_text);
+  head.path = head.target = is_call ? http::grpc_health_path : std::string_view(check.path);
+  const bool has_name = !check.host.empty();
+  head.authority = has_name
+                       ? std::string_view(check.host)
+                       : arena.copy(address.family() == AF_UNIX ? "localhost" : address.text());
+  for (const auto& [name, value] : check.headers) head.headers.add(arena, name, value);
+  if (is_call) head.headers.set(arena, "content-type", "application/grpc");
+  if (!head.headers.has(FieldName::UserAgent))
+    head.headers.add(arena, "User-Agent", arena.copy(concat("weir-check/", version)));
+  return head;
+}
+
+}  // namespace
+
 std::string request_text(const config::Check& check, const net::Address& address) {
   Arena arena;
-  RequestHead head;
-  head.method = http::method_from(check.method);
-  head.method_text = check.method;
-  head.path = head.target = check.path;
-  const std::string host = !check.host.empty()           ? check.host
-                           : address.family() == AF_UNIX ? "localhost"
-                                                         : address.text();
-  head.authority = host;
-  const std::string agent = concat("weir-check/", version);
-  for (const auto& [name, value] : check.headers) head.headers.add(arena, name, value);
-  if (!head.headers.has(FieldName::UserAgent)) head.headers.add(arena, "User-Agent", agent);
+  const RequestHead head = request_head(check, address, arena);
   http::WriteOptions options;
   options.close = true;
   std::string text(http::request_size(head), '\0');
@@ -109,6 +122,7 @@ bool Probe::finish_handshake() {
     identity_.name = question_.name;
     net::TransportEvents& owner = *this;
     tls_ = std::make_unique<tls::Transport>(tcp_, *tools_.outbox, owner, question_.tls, identity_);
+    if (question_.check.kind == config::Check::Kind::Grpc) tls_->offer_only(tls::h2);
   }
   const net::IoResult result = tls_->handshake();
   tools_.outbox->flush();
@@ -130,9 +144,37 @@ void Probe::ask() {
     decide(CheckOutcome::Passed, "connected");
     return conclude();
   }
-  tools_.gather.refer(question_.request);
+  if (speaks_h2())
+    ask_h2();
+  else
+    tools_.gather.refer(question_.request);
   transport().send(tools_.gather);
   if (transport().has_failed()) take_answer();
+}
+
+bool Probe::speaks_h2() const {
+  if (question_.check.kind == config::Check::Kind::Grpc) return true;
+  switch (question_.protocol) {
+    case config::ServerProtocol::Http1: return false;
+    case config::ServerProtocol::Http2: return true;
+    case config::ServerProtocol::Auto: return tls_ && tls_->alpn() == tls::h2;
+  }
+  return false;
+}
+
+void Probe::ask_h2() {
+  const config::Check& check = question_.check;
+  const RequestHead head = request_head(check, question_.address, arena_);
+  std::string body;
+  http::WriteOptions options;
+  if (check.kind == config::Check::Kind::Grpc) {
+    body = http::grpc_health_request(check.service);
+    options.framing = {BodyEnd::Chunked, 0};
+    options.te_trailers = true;
+  }
+  http::CodecEvents& owner = *this;
+  h2_ = std::make_unique<H2Question>(owner);
+  h2_->ask(head, options, tls_ ? "https" : "http", body, tools_.gather);
 }
 
 void Probe::take_answer() {
@@ -141,7 +183,7 @@ void Probe::take_answer() {
     switch (result.io) {
       case net::Io::Again: return;
       case net::Io::Done: feed(tools_.read_buffer.first(result.bytes)); break;
-      case net::Io::End: codec_.feed_end(); break;
+      case net::Io::End: h2_ ? h2_->feed_end() : codec_.feed_end(); break;
       case net::Io::Failed: decide(CheckOutcome::Failed, before() + "connection reset"); break;
     }
   }
@@ -149,6 +191,11 @@ void Probe::take_answer() {
 }
 
 void Probe::feed(std::span<char> bytes) {
+  if (h2_) {
+    h2_->feed(bytes, tools_.gather);
+    if (!tools_.gather.empty()) transport().send(tools_.gather);
+    return;
+  }
   if (inbox_.empty()) {
     const std::size_t used = codec_.feed(bytes);
     inbox_.append(bytes.data() + used, bytes.size() - used);
@@ -164,6 +211,12 @@ void Probe::on_head(MessageHead& head) {
   const auto& answer = static_cast<const ResponseHead&>(head);
   if (answer.is_interim()) return;
   status_ = answer.status;
+  if (question_.check.kind == config::Check::Kind::Grpc) {
+    // An answer of trailers only says all in its head.
+    if (status_ != 200) return decide(CheckOutcome::Failed, std::to_string(status_));
+    if (answer.headers.find("grpc-status")) judge_call(answer.headers);
+    return;
+  }
   if (!is_expected(status_)) return decide(CheckOutcome::Failed, std::to_string(status_));
   if (!question_.is_about_body()) decide(CheckOutcome::Passed, std::to_string(status_));
 }
@@ -180,11 +233,25 @@ void Probe::on_body(std::span<const char> bytes) {
   // One byte more than is shown tells that there is more.
   const std::size_t most = verdict_ ? most_shown + 1 : most_body;
   body_.append(bytes.data(), std::min(bytes.size(), most - std::min(most, body_.size())));
-  if (!verdict_ && body_.size() == most_body) judge_body();
+  const bool is_call = question_.check.kind == config::Check::Kind::Grpc;
+  if (!verdict_ && body_.size() == most_body && !is_call) judge_body();
 }
 
-void Probe::on_end(const Headers&) {
-  if (!verdict_) judge_body();
+void Probe::on_end(const Headers& trailers) {
+  if (verdict_) return;
+  if (question_.check.kind == config::Check::Kind::Grpc) return judge_call(trailers);
+  judge_body();
+}
+
+void Probe::judge_call(const Headers& trailers) {
+  const Field* code = trailers.find("grpc-status");
+  const auto status = http::grpc_health_status(body_);
+  body_.clear();
+  if (!code) return decide(CheckOutcome::Failed, "no grpc-status");
+  if (code->value != "0")
+    return decide(CheckOutcome::Failed, concat("grpc-status ", code->value.substr(0, most_shown)));
+  if (!status) return decide(CheckOutcome::Failed, "not an answer of grpc.health.v1");
+  decide(*status == "SERVING" ? CheckOutcome::Passed : CheckOutcome::Failed, std::string(*status));
 }
 
 void Probe::judge_body() {
@@ -241,6 +308,7 @@ void Probe::end() {
   phase_ = Phase::Over;
   deadline_.clear();
   codec_.stop();
+  if (h2_) h2_->stop();
   transport().abort();
   tools_.loop.reap(*this);
 }

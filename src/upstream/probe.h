@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Probe: one look at one server, from connect to verdict: does it accept a connection (tcp), does it give
-// the answer that is expected (http)?  It lives for one check and keeps nothing; when to look, and what
+// the answer that is expected (http), does it say that it serves (grpc)?  It lives for one check and keeps nothing; when to look, and what
 // follows from what was seen, is health's business.
 //
 // A connection is broken off (RST) when the verdict is there: nothing is left to be said, it costs less than
@@ -17,6 +17,7 @@
 #include "http/h1_codec.h"
 #include "net/tcp.h"
 #include "tls/transport.h"
+#include "upstream/h2_question.h"
 
 #include <cstdint>
 #include <memory>
@@ -42,6 +43,8 @@ struct Question {
   std::string at = {};                              ///< the address as text
   std::shared_ptr<const tls::ClientContext> tls{};  ///< null = in the clear
   std::string name{};                               ///< of the server, for TLS
+  /// What requests speak to it: an http check speaks the same, a grpc check always HTTP/2.
+  config::ServerProtocol protocol = config::ServerProtocol::Http1;
 
   bool is_about_body() const { return body_regex || !check.body_contains.empty(); }
 };
@@ -105,11 +108,14 @@ class Probe final : public Pooled<Probe>,
   net::Transport& transport() { return tls_ ? static_cast<net::Transport&>(*tls_) : tcp_; }
   void finish_connecting();
   bool finish_handshake();
+  bool speaks_h2() const;
+  void ask_h2();
   void ask();
   void take_answer();
   void feed(std::span<char> bytes);
   bool is_expected(std::uint16_t status) const;
   void judge_body();
+  void judge_call(const Headers& trailers);
   void fail_connect(int error);
   std::string before() const;
   void decide(CheckOutcome outcome, std::string seen);
@@ -125,6 +131,7 @@ class Probe final : public Pooled<Probe>,
   tls::ServerIdentity identity_;
   std::unique_ptr<tls::Transport> tls_;
   http::H1Codec codec_;
+  std::unique_ptr<H2Question> h2_;  ///< in its place, over HTTP/2
   event::Deadline deadline_;
   Inbox inbox_;
   Arena arena_;

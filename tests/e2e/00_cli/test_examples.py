@@ -10,12 +10,22 @@ import re
 import subprocess
 
 import pytest
+from h2origin import H2Origin
 from h2test import H2Client, request
 from tlstest import Certificate, TlsClient, TlsOrigin, example_files
 from weirtest import DEADLINE, ROOT, WEIRCTL, Client, Origin, Weir, answer, ask, get, post, run_weir, wait_until
 
 EXAMPLES = sorted((ROOT / "conf" / "examples").glob("*.conf"))
 ADDRESS = re.compile(r"((?:127\.0\.0\.1|0\.0\.0\.0|\[::\]):)(\d+)")
+
+
+def serve_calls(port):
+    """Serves by grpc.health.v1, and answers every other call with its port."""
+    def serve(connection, asked):
+        is_check = asked.fields[":path"] == "/grpc.health.v1.Health/Check"
+        body = b"\0\0\0\0\2\x08\1" if is_check else port.encode()
+        connection.respond(asked, body, ("content-type", "application/grpc"), trailers=[("grpc-status", "0")])
+    return serve
 
 
 class Example:
@@ -35,6 +45,8 @@ class Example:
             handler = answer(port, "200 OK", "Server: " + port)
             secure = port.endswith("443")
             origin = TlsOrigin(self.certificate("shop"), handler) if secure else Origin(handler)
+            if "protocol h2" in self.text:
+                origin = H2Origin(serve_calls(port))
             self.origins[int(port)] = self.stack.enter_context(origin)
         values = {f"p{port}": str(origin.port) for port, origin in self.origins.items()}
         text = ADDRESS.sub(r"\1{p\2}", self.text)
@@ -57,7 +69,8 @@ class Example:
 
 def grpc(example):
     with H2Client(example.weir, "p8080") as client:
-        assert client.ask(request("POST", "/shop.Orders/List", ("content-type", "application/grpc")), b"x").body == b"9001"
+        got = client.ask(request("POST", "/shop.Orders/List", ("content-type", "application/grpc")), b"x")
+        assert got.body == b"9001" and got.trailers == {"grpc-status": "0"}
         got = client.ask(request("POST", "/else", ("content-type", "application/grpc")), b"x")
         assert got.fields["grpc-status"] == "12"
     assert example.ask().status == 505

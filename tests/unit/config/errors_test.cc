@@ -207,7 +207,7 @@ const Case backend_cases[] = {
     {"max_queue none", "3:11", "\"none\" cannot stand here", "0 to"},
     {"protocol h3", "3:10", "unknown protocol \"h3\"", "h2"},
     {"timeout header 1s", "3:9", "timeout \"header\" cannot stand here", "in a listener"},
-    {"check udp", "3:7", "unknown kind of check \"udp\"", "one of tcp http"},
+    {"check udp", "3:7", "unknown kind of check \"udp\"", "one of tcp http grpc"},
     {"check tcp /", "3:11", "check tcp takes no more values", "check http"},
     {"check http", "3:7", "check http has no path", "GET /healthz"},
     {"check http GET healthz", "3:16", "\"healthz\" is not a path", "begins with"},

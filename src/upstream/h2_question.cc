@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upstream/h2_question.h"
+
+namespace weir::upstream {
+
+namespace {
+
+const http::HeadLimits answer_limits;
+constexpr std::size_t write_bytes = 64 * 1024;
+
+}  // namespace
+
+H2Question::H2Question(http::CodecEvents& owner) : owner_(owner), codec_(answer_limits, *this) {}
+
+void H2Question::ask(const RequestHead& head, const http::WriteOptions& options,
+                     std::string_view scheme, std::string_view body, Gather& out) {
+  http::MessageSink& sink = *owner_.sink(1);
+  if (http::H2ClientCodec::Message* message = codec_.open(head, options, scheme, sink)) {
+    codec_.write_body(*message, body);
+    codec_.write_end(*message, Headers());
+  }
+  write(out);
+}
+
+// What is kept of the body is pointed at; it stays until the next call, when it has long been sent.
+void H2Question::write(Gather& out) { codec_.write_frames(out, write_bytes); }
+
+void H2Question::feed(std::span<const char> bytes, Gather& out) {
+  codec_.forget_sent();
+  codec_.feed(bytes);
+  write(out);
+}
+
+void H2Question::feed_end() {
+  tell(codec_.knows_settings() ? http::Failure::ServerClosed : http::Failure::NotHttp2);
+}
+
+}  // namespace weir::upstream

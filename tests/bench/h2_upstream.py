@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""CPU per small request with HTTP/2 to the server, against HTTP/1.1 to the same server.
+
+The origin is another weir with a `respond` route.  Each round runs both, the best round of each counts; exit status 1
+if HTTP/2 costs more than 0.75 of HTTP/1.1.  With --strace it tells the system calls per request instead.
+Debian: apt-get install nghttp2-client strace
+"""
+import argparse
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+
+from compare import WEIR, free_port, measure, start
+
+ORIGIN = """workers 1
+listener o { bind 127.0.0.1:{origin}; route respond 200 "hello, world" }
+"""
+CONF = """workers 1
+listener f { bind 127.0.0.1:{port}; route forward o }
+backend o { protocol {protocol}; server s 127.0.0.1:{origin} }
+"""
+PROTOCOLS = ["http/1.1", "h2"]
+MOST = 0.75
+
+
+def descendants(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+        return [each for child in f.read().split() for each in [child, *descendants(child)]]
+
+
+def calls(process, options):
+    """System calls per request, by name."""
+    pids = [word for pid in descendants(process.pid) for word in ("-p", pid)]
+    with subprocess.Popen(["strace", "-f", "-c", *pids], stderr=subprocess.PIPE, text=True) as tracer:
+        load = ["h2load", "--h1", f"-c{options.connections}", "-n20000", f"http://127.0.0.1:{process.port}/small"]
+        out = subprocess.run(load, capture_output=True, text=True, check=True).stdout
+        tracer.send_signal(signal.SIGINT)
+        table = tracer.communicate()[1]
+    good = int(re.search(r"(\d+) succeeded", out)[1])
+    rows = re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:\d+ +)?(\w+)$", table, re.M)
+    return {name: int(count) / good for count, name in rows if name != "total" and int(count) > good / 100}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--strace", action="store_true")
+    options = parser.parse_args()
+    best = {}
+    with tempfile.TemporaryDirectory() as name:
+        directory = pathlib.Path(name)
+        directory.chmod(0o755)
+        origin = free_port()
+        running = [start(directory, "origin", ORIGIN, [WEIR, "-c", "{file}"], {"origin": origin})]
+        try:
+            for number, protocol in enumerate(PROTOCOLS):
+                values = {"protocol": protocol, "origin": origin, "port": free_port()}
+                running.append(start(directory, f"weir{number}", CONF, [WEIR, "-c", "{file}"], values))
+                running[-1].port = values["port"]
+            for protocol, process in zip(PROTOCOLS, running[1:]):
+                if options.strace:
+                    found = calls(process, options)
+                    print(f"{protocol:9}", "  ".join(f"{call} {count:.2f}" for call, count in found.items()))
+            for _ in range(0 if options.strace else options.rounds):
+                for protocol, process in zip(PROTOCOLS, running[1:]):
+                    result = measure(process, process.port, "small", options)
+                    best[protocol] = min(best.get(protocol, result), result)
+        finally:
+            for process in running:
+                process.send_signal(signal.SIGINT)
+    if options.strace:
+        return 0
+    for protocol, (used, rate, bad) in best.items():
+        print(f"{protocol:9} {used:6.2f} us/req {rate:8.0f} req/s {bad:4} bad")
+    ratio = best["h2"][0] / best["http/1.1"][0]
+    print(f"h2 / http/1.1: {ratio:.2f} (at most {MOST})")
+    return ratio > MOST or any(bad for _, _, bad in best.values())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
