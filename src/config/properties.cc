@@ -141,7 +141,8 @@ void add_http(const Check& check, List& list) {
   list.add_if_any("host", check.host);
   for (const auto& [name, text] : check.headers)
     list.at(&check.place, "header", concat(name, " ", quoted(text)), Property::Kind::Sequence);
-  list.add("expect", ranges_text(check.expect)).meaning = ranges_text(merged(check.expect));
+  if (check.kind == Check::Kind::Http)
+    list.add("expect", ranges_text(check.expect)).meaning = ranges_text(merged(check.expect));
   if (!check.body_contains.empty())
     list.at(&check.place, "body contains", quoted(check.body_contains));
   if (!check.body_regex.empty()) list.at(&check.place, "body regex", quoted(check.body_regex));
