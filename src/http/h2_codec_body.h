@@ -18,12 +18,12 @@ namespace weir::http {
 
 struct H2Body {
   Buffer in, out;
-  Headers trailers;           ///< of what comes in
-  Headers last;               ///< trailers of what goes out
+  Headers trailers;            ///< of what comes in
+  Headers last;                ///< trailers of what goes out
   std::span<const char> lent;  ///< behind `out`, while frames are made
-  std::size_t leaving = 0;    ///< bytes at the front of `out` that lie in a Gather
-  std::size_t lent_out = 0;   ///< bytes that were lent and lie in a Gather
-  std::size_t delivered = 0;  ///< bytes of body told since the window has grown
+  std::size_t leaving = 0;     ///< bytes at the front of `out` that lie in a Gather
+  std::size_t lent_out = 0;    ///< bytes that were lent and lie in a Gather
+  std::size_t delivered = 0;   ///< bytes of body told since the window has grown
   std::uint32_t window = H2Codec::first_window;
   bool in_ended = false, end_told = false;
   bool out_begun = false, out_ended = false, out_deferred = false;

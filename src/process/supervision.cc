@@ -97,8 +97,10 @@ bool Supervision::look(const std::list<Child>& children, std::uint64_t now_us) {
     if (child.role != Role::Worker || child.stranger || child.pid == 0) continue;
     Watched& watched = of(child);
     changed = look_at(child, watched, since) || changed;
-    asleep = asleep && watched.pulse.is_asleep();
-    if (stall_us_ > 0 && watched.pulse.held_us() >= stall_us_) end(child, watched, now_us);
+    asleep = asleep && watched.pulse.is_asleep() && watched.kill_at_us == 0;
+    // Nor does one go on that was told to die, though whoever traces it may keep the signal from it.
+    const bool stalls = stall_us_ > 0 && watched.pulse.held_us() >= stall_us_;
+    if (stalls || watched.kill_at_us != 0) end(child, watched, now_us);
   }
   next_us_ = now_us + (asleep ? Pulse::rest_us : Pulse::look_us);
   return changed;
@@ -122,6 +124,7 @@ void Supervision::end(const Child& child, Watched& watched, std::uint64_t now_us
   if (watched.kill_at_us == 0) {
     watched.was_stopped = watched.stopped_by != 0;
     watched.kill_at_us = now_us + grace_us;
+    watched.held_us = watched.pulse.held_us();
     log(Level::Error, child.name(), ", process ", child.pid, ", has not turned its loop for ",
         seconds(watched.pulse.held_us()),
         watched.was_stopped
@@ -147,7 +150,7 @@ std::string Supervision::tell_end(const Child& child, int status) {
   if (child.role != Role::Worker) return text;
   const Watched last = std::exchange(of(child), Watched{});
   bool stalled = last.kill_at_us != 0;
-  if (stalled) text = concat("stalled for ", seconds(last.pulse.held_us()), " and ", text);
+  if (stalled) text = concat("stalled for ", seconds(last.held_us), " and ", text);
   shm::WorkerState(segment_, child.index).turn().store(0);
   shm::BlackBox box(segment_, child.index);
   if (box.reached() == shm::BlackBox::Part::Nothing) return text;

@@ -49,6 +49,7 @@ class Supervision {
     int stopped_by = 0;
     bool late = false;
     bool was_stopped = false;      ///< when it was found stalled
+    std::uint64_t held_us = 0;     ///< for how long it had not turned its loop then
     std::uint64_t kill_at_us = 0;  ///< it has been told to die, and has until then; 0 = not
   };
 
