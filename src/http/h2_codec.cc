@@ -40,7 +40,7 @@ std::uint32_t code_for(Failure reason) {
 
 H2Codec::H2Codec(const HeadLimits& limits, H2Events& events, const H2Room& room)
     : events_(events), limits_(limits), granted_(room) {
-  nghttp2_mem memory = Calls::memory(memory_);
+  nghttp2_mem memory = memory_in(memory_);
   nghttp2_session_server_new3(&session_, Calls::callbacks(), this, Calls::options(), &memory);
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, room.streams},
@@ -245,7 +245,9 @@ void H2Codec::write_response(StreamId stream, const ResponseHead& head, const Wr
   if (!m || m->out_begun) return;
   char status[4], length[20];
   std::to_chars(status, status + sizeof(status), head.status);
-  std::vector<nghttp2_nv> fields{field(":status", {status, 3})};
+  std::vector<nghttp2_nv> fields;
+  fields.reserve(head.headers.size() + 2);
+  fields.push_back(field(":status", {status, 3}));
   add_fields(fields, head.headers);
   const Framing& framing = options.framing;
   if (head.is_interim()) {

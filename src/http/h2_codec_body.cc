@@ -14,6 +14,19 @@ constexpr std::size_t most_blocks =
 
 }  // namespace
 
+nghttp2_mem memory_in(Region& region) {
+  static constexpr auto in = [](void* user) -> Region& { return *static_cast<Region*>(user); };
+  return {
+      &region,
+      [](std::size_t size, void* user) { return in(user).take(size); },
+      [](void* memory, void* user) { in(user).give(memory); },
+      [](std::size_t count, std::size_t size, void* user) {
+        return in(user).take_cleared(count * size);
+      },
+      [](void* memory, std::size_t size, void* user) { return in(user).resize(memory, size); },
+  };
+}
+
 void add_fields(std::vector<nghttp2_nv>& fields, const Headers& headers) {
   for (const Field& each : headers)
     if (!is_connection_field(each) && each.id != FieldName::ContentLength)

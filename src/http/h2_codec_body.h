@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/gather.h"
+#include "base/region.h"
 #include "http/h2_codec.h"
 
 #include <nghttp2/nghttp2.h>
@@ -54,6 +55,9 @@ inline nghttp2_nv field(std::string_view name, std::string_view value) {
   return {reinterpret_cast<std::uint8_t*>(n), reinterpret_cast<std::uint8_t*>(v), name.size(),
           value.size(), NGHTTP2_NV_FLAG_NONE};
 }
+
+/// Has nghttp2 allocate in `region`, which must outlive the session.
+nghttp2_mem memory_in(Region& region);
 
 /// Adds those that may stand in HTTP/2, without the length.
 void add_fields(std::vector<nghttp2_nv>& fields, const Headers& headers);

@@ -234,19 +234,6 @@ const nghttp2_session_callbacks* H2Codec::Calls::callbacks() {
   return table.calls;
 }
 
-nghttp2_mem H2Codec::Calls::memory(Region& region) {
-  static constexpr auto in = [](void* user) -> Region& { return *static_cast<Region*>(user); };
-  return {
-      &region,
-      [](std::size_t size, void* user) { return in(user).take(size); },
-      [](void* memory, void* user) { in(user).give(memory); },
-      [](std::size_t count, std::size_t size, void* user) {
-        return in(user).take_cleared(count * size);
-      },
-      [](void* memory, std::size_t size, void* user) { return in(user).resize(memory, size); },
-  };
-}
-
 const nghttp2_option* H2Codec::Calls::options() {
   struct Choice {
     nghttp2_option* option;

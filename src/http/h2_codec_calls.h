@@ -32,8 +32,6 @@ struct H2Codec::Calls {
   }
   static const nghttp2_session_callbacks* callbacks();
   static const nghttp2_option* options();
-  /// Allocates in `region`, which must outlive the session.
-  static nghttp2_mem memory(Region& region);
   /// The source of an answer's body; `source` is its Message.
   static ssize_t read_body(nghttp2_session* session, std::int32_t stream, std::uint8_t* into,
                            std::size_t most, std::uint32_t* flags, nghttp2_data_source* source,

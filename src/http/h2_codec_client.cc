@@ -48,7 +48,8 @@ void add_request_fields(std::vector<nghttp2_nv>& fields, const Headers& headers,
 
 H2ClientCodec::H2ClientCodec(const HeadLimits& limits, H2ClientEvents& events)
     : events_(events), limits_(limits), fields_(H2Fields::Of::Answer, limits) {
-  nghttp2_session_client_new2(&session_, Calls::callbacks(), this, Calls::options());
+  nghttp2_mem memory = memory_in(memory_);
+  nghttp2_session_client_new3(&session_, Calls::callbacks(), this, Calls::options(), &memory);
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 0},

@@ -12,6 +12,7 @@
 
 #include "base/gather.h"
 #include "base/list.h"
+#include "base/region.h"
 #include "http/codec.h"
 #include "http/h2_fields.h"
 #include "http/h2_limits.h"
@@ -116,6 +117,7 @@ class H2ClientCodec {
 
   H2ClientEvents& events_;
   const HeadLimits& limits_;
+  Region memory_;  ///< of the session
   nghttp2_session* session_ = nullptr;
   H2Fields fields_;        ///< of the header block that is arriving
   Gather* out_ = nullptr;  ///< while frames are made
