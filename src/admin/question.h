@@ -44,7 +44,7 @@ Result<void> read_question(std::span<const std::string> words, Question& questio
 class RequestReader final : private http::MessageSink, private http::CodecEvents {
  public:
   explicit RequestReader(const http::HeadLimits& limits)
-      : codec_(http::H1Codec::Role::Server, limits, *this) {}
+      : limits_(limits), codec_(http::H1Codec::Role::Server, limits_, *this) {}
 
   /// Null if it cannot be understood; `failure` says why.  Lives as long as this and the question do.
   const RequestHead* read(Question& question);
@@ -62,6 +62,7 @@ class RequestReader final : private http::MessageSink, private http::CodecEvents
   void on_broken(http::StreamId, http::Failure why) override { failure_ = why; }
 
   Arena arena_;
+  const http::HeadLimits limits_;
   http::H1Codec codec_;
   RequestHead* head_ = nullptr;
   http::Failure failure_ = http::Failure::None;
