@@ -81,6 +81,7 @@ Failure H1Codec::understand(std::span<char> text, MessageSink& sink) {
     if (failure != Failure::None) return failure;
     if (head.is_interim()) {
       if (++interim_ > most_interim) return Failure::ResponseInterimFlood;
+      begun_ = false;  // of the answer itself nothing has been read
       sink.on_head(head);
       return Failure::None;
     }

@@ -220,7 +220,7 @@ void Stream::on_attempt_ready() {
     connection.write_body({static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len});
   if (request_done_ || request_->framing.end == BodyEnd::None) {
     phase_ = Phase::Await;
-    connection.write_end(Headers());
+    connection.write_end(trailers_);
   } else {
     session_.resume();
   }
@@ -279,6 +279,7 @@ net::IoResult Stream::move_body() {
 
 void Stream::on_end(const Headers& trailers) {
   request_done_ = true;
+  trailers_ = trailers;
   if (tunnel_) {
     up_ended_ = true;
     return context_.net.loop.post(tunnel_start_);

@@ -193,6 +193,7 @@ class Stream final : public Pooled<Stream>,
   Frames* frames_ = nullptr;  ///< of a WebSocket tunnel, in the arena
   std::uint64_t body_seen_ = 0;
   Phase phase_ = Phase::Receive;
+  Headers trailers_;  ///< of the request, for another attempt
   bool request_done_ = false;
   bool response_begun_ = false;
   bool response_done_ = false;

@@ -70,6 +70,7 @@ void Connection::lease(ConnectionUser& user, const ServerTimeouts& timeouts) {
 
 void Connection::write_request(const RequestHead& head, const http::WriteOptions& options) {
   phase_ = Phase::Sending;
+  request_ended_ = false;
   deadline_.clear();
   codec_.write_request(1, head, options, context_.outbox.to(transport()));
 }
@@ -80,6 +81,7 @@ void Connection::write_body(std::span<const char> bytes) {
 
 void Connection::write_end(const Headers& trailers) {
   codec_.write_end(1, trailers, context_.outbox.to(transport()));
+  request_ended_ = true;
   if (phase_ != Phase::Sending) return;
   phase_ = Phase::Awaiting;
   arm(timeouts_.first_byte);
@@ -218,6 +220,8 @@ void Connection::on_deadline() noexcept {
     case Phase::Reading:
       // While the client does not take what we have, the server is not to blame.
       if (user_ && !user_->wants_body()) return arm(timeouts_.read);
+      // Nor if all it has said is to go on, and the client does.
+      if (!request_ended_ && !codec_.is_mid_message()) return arm(timeouts_.read);
       return fail(http::Failure::ReadTimeout);
     case Phase::Idle: return die();
     case Phase::Raw:

@@ -110,6 +110,7 @@ class Connection final : public Pooled<Connection>,
   ConnectionUser* user_ = nullptr;
   ServerTimeouts timeouts_{};
   std::uint32_t served_ = 0;
+  bool request_ended_ = false;
   Phase phase_ = Phase::Connecting;
   bool pumping_ = false;
   bool reusable_ = false;

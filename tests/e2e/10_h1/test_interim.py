@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interim answers, Expect, answers that come before the request is complete."""
+import select
+import time
+
 import pytest
 from weirtest import Client, Origin, Weir, answer, forward_to, get, post
 
@@ -16,6 +19,23 @@ def test_expect_continue_is_passed_on():
         client.send("body")
         assert client.receive().body == b"body"
         assert not origin.failures
+
+
+def test_an_upload_after_it_may_take_longer_than_an_answer():
+    def handler(connection, request):
+        connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        connection.send(answer(connection.read_body(request).body))
+
+    with Origin(handler) as origin, Weir(forward_to(origin, backend="timeout read 200ms")) as weir, Client(weir) as client:
+        client.send(get("/", "a", "Expect: 100-continue", "Transfer-Encoding: chunked", method="POST"))
+        assert client.receive().status == 100
+        begun, chunks = time.monotonic(), 0
+        while time.monotonic() < begun + 0.6:
+            client.send("1\r\nx\r\n")
+            chunks += 1
+            assert not select.select([client.socket], [], [], 0.01)[0], client.receive()
+        client.send("0\r\n\r\n")
+        assert client.receive().body == b"x" * chunks
 
 
 def test_expect_continue_refused():

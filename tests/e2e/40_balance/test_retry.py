@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a request is tried again, and when it must not be."""
 import pytest
-from weirtest import Client, Origin, Weir, answer, ask, forward_to, get, post, reserve_port, wait_until
+from weirtest import Client, Origin, Weir, answer, ask, chunked, forward_to, get, post, reserve_port, wait_until
 
 
 def dead_server():
@@ -87,6 +87,23 @@ def test_retry_on_a_status():
         words = "balance round_robin\nretry 2 on connect_error,503"
         with Weir(forward_to(first, second, backend=words)) as weir:
             assert [ask(weir).body for _ in range(4)] == [b"fine"] * 4
+
+
+def test_trailers_go_with_every_attempt():
+    def busy(connection, request):
+        connection.read_body(request)
+        connection.send(answer("busy", "503 Busy"))
+
+    def fine(connection, request):
+        connection.read_body(request)
+        connection.send(answer("fine"))
+
+    first, second = Origin(busy), Origin(fine)
+    with first, second, Weir(forward_to(first, second, backend="balance round_robin\nretry 2 on 503")) as weir:
+        head = b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+        body = chunked(b"body", trailers=["X-Sum: 4"])
+        assert [ask(weir, head + body).body for _ in range(4)] == [b"fine"] * 4
+        assert all(request.trailers == [("X-Sum", "4")] for request in first.requests + second.requests)
 
 
 def test_first_byte_timeout():
