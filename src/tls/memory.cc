@@ -26,6 +26,13 @@ constexpr std::size_t largest =
 constexpr std::size_t small = 1024;
 constexpr std::uint16_t most_small = 128, most_large = 8;  // of each size
 
+// Under ASan the heap finds who uses what is gone.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool may_keep = false;
+#else
+constexpr bool may_keep = true;
+#endif
+
 struct Free {
   Free* next;
 };
@@ -83,10 +90,7 @@ void* resize(void* memory, std::size_t size, const char* file, int line) {
 }  // namespace
 
 void keep_memory() {
-  // Under ASan the heap finds who uses what is gone.
-#if !defined(__SANITIZE_ADDRESS__)
-  if (CRYPTO_set_mem_functions(take, resize, give) == 1) is_keeper = true;
-#endif
+  if (may_keep && CRYPTO_set_mem_functions(take, resize, give) == 1) is_keeper = true;
 }
 
 }  // namespace weir::tls
