@@ -5,8 +5,6 @@ from attacktest import ATTACKS, HTTP2, Peak, Target, Victim, config, counted, se
 from tlstest import Authority
 from weirtest import SANITIZED, Client, Origin, Weir, get, wait_until
 
-FACTOR = 4 if SANITIZED else 1  # red zones and what was freed and is not given back
-
 
 @pytest.fixture(scope="module", name="certificate")
 def the_certificate(tmp_path_factory):
@@ -38,4 +36,5 @@ def test_an_attack(certificate, attack):
         if attack.kinds and attack in HTTP2:
             wait_until(lambda: any(f"too many HTTP/2 {kind}" in line for line in weir.log for kind in attack.kinds), "the log")
         # Twice: what the first connection took is there for the second one.
-        assert peak.grown() <= 2 * attack.bound * FACTOR, f"{peak.grown() >> 10} KiB of {attack.bound >> 10}"
+        # Under sanitizers memory that was freed is kept to find who uses it, so how much there is says nothing.
+        assert SANITIZED or peak.grown() <= 2 * attack.bound, f"{peak.grown() >> 10} KiB of {attack.bound >> 10}"
