@@ -87,6 +87,9 @@ class Loop {
   /// Destroys `object` (made by new) at the end of the turn.  Saying it twice is harmless.
   void reap(Reaped& object);
 
+  /// The same at once, from outside a turn: for who is about to take along what those objects refer to.
+  void destroy_the_dead();
+
   /// Monotonic time in microseconds, read at most once a turn.
   std::uint64_t now() {
     if (now_ == 0) now_ = read_clock();
@@ -142,7 +145,6 @@ class Loop {
   double us_per_tick() const;
   void end_turn();
   void run_tasks();
-  void destroy_the_dead();
 
   event_base* base_;
   Wheel* wheel_;

@@ -61,6 +61,7 @@ Runtime::~Runtime() {
   // Sessions hold leases on connections, so they go first.
   listeners_.clear();
   leaving_.clear();
+  loop_.destroy_the_dead();
 }
 
 void Runtime::start(Snapshot first) {

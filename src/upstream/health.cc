@@ -198,6 +198,7 @@ Health::Health(event::Loop& loop, HealthEvents& events, std::uint64_t seed)
 Health::~Health() {
   for (auto& entry : entries_)
     if (entry) entry->stop();
+  loop_.destroy_the_dead();
 }
 
 void Health::add(std::uint32_t slot, const config::Check& check, const net::Address& address,

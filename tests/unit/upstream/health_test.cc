@@ -349,6 +349,19 @@ TEST_F(HealthTest, StallsOneAfterTheOtherMakeNoTightLoop) {
   EXPECT_GE(results[2].at_us - results[1].at_us, 599'000);
 }
 
+TEST_F(HealthTest, MayEndInAHandshake) {
+  ScriptedOrigin origin(loop, {});
+  config::BackendTls terms;
+  terms.verify = false;
+  auto client = tls::ClientContext::build(terms, {});
+  ASSERT_TRUE(client);
+  auto own = std::make_unique<Health>(loop, *this, 1);
+  own->add(1, tcp(), origin.address(), Known::Nothing, true, {*client, "", {}});
+  Play(loop).when([&] { return origin.has_heard(); }).run();
+  own.reset();
+  EXPECT_TRUE(news.empty());
+}
+
 TEST_F(HealthTest, WantOfDescriptorsIsInconclusive) {
   ScriptedOrigin origin(loop, {{ok}});
   rlimit old;

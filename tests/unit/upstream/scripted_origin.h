@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -43,6 +44,11 @@ class ScriptedOrigin final : private event::ReadyEvents {
 
   const net::Address& address() const { return address_; }
   const std::vector<std::string>& requests() const { return requests_; }
+  /// Somebody has said something.
+  bool has_heard() const {
+    return std::any_of(clients_.begin(), clients_.end(),
+                       [](const auto& client) { return !client->request.empty(); });
+  }
   /// Connections that the other side has ended.
   std::size_t ended() const { return ended_; }
   int listening() const { return fd_.get(); }
