@@ -23,6 +23,7 @@ from admintest import AdminClient  # noqa: E402
 from weirtest import Client, Origin, Weir, answer, get, status_of  # noqa: E402
 
 
+MOST_GROWTH = 1.05
 BUSY = "error conflict a reload is under way; try again"
 
 
@@ -93,13 +94,14 @@ def family(weir):
 
 
 def sizes(weir):
-    """Memory of its own, in KiB, the least in a second: who is just taking a configuration apart has two.  Shared memory is
-    sparse and fills up as rings are used."""
+    """Resident memory and the part that is not of a file, in KiB, of each process; the least in a second: who is just
+    taking a configuration apart has two.  Without the shared segment: its size is that of the start, and its pages
+    come as its rings go round for the first time."""
     least = {}
     for _ in range(20):
         for key in family(weir):
-            size = int(status_of(key[0], "RssAnon").split()[0])
-            least[key] = min(size, least.get(key, size))
+            own, files = (int(status_of(key[0], name).split()[0]) for name in ("RssAnon", "RssFile"))
+            least[key] = min((own + files, own), least.get(key, (own + files, own)))
         time.sleep(0.05)
     return least
 
@@ -155,10 +157,13 @@ def main():
           f" at worst {max(times):.0f} ms; {refused} refused as they must be; longest turn {max(turns)} ms")
     print(f"{sum(load.good for load in loads)} answers, {sum(load.failed for load in loads)} failed,"
           f" {sum(load.stale for load in loads)} stale; {options.reloads} tunnels, {closed} closed")
-    for (pid, role), size in (before or {}).items():
-        now = after.get((pid, role), 0)
-        print(f"memory of its own: {role:8} {size} KiB after the twentieth, {now} KiB at the end, {now / size:.3f} times")
-    sys.exit(lost > 0 or closed > 0 or (before is not None and set(before) != set(after)))
+    grown = False
+    for key, (size, own) in (before or {}).items():
+        now, own_now = after.get(key, (0, 0))
+        grown |= not 0 < now <= MOST_GROWTH * size
+        print(f"{key[1]:8} resident {size} KiB after the twentieth, {now} KiB at the end, {now / size:.3f} times;"
+              f" of its own {own} and {own_now} KiB")
+    sys.exit(lost > 0 or closed > 0 or grown)
 
 
 if __name__ == "__main__":
