@@ -157,7 +157,8 @@ constexpr DirectiveKind kinds[] = {
      "Changes a field of the answer; none clears what came from outside."},
     {Word::Retry, "retry", in_policies, Times::Once, Block::Never, 1, 3,
      "N [on CONDITION,...] | none", "2 on connect_error",
-     "How often a request may be tried again, up to 10, and after what: connect_error or a status."},
+     "How often a request may be tried again, up to 10, and after what: connect_error, or a status if "
+     "the method is idempotent."},
     {Word::Policy, "rewrite", in_policies, Times::Many, Block::Never, 1, any,
      "path REGEX TEXT | none", "",
      "Replaces the path where the expression matches; $1 to $9 in the text are what its groups caught."},

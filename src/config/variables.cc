@@ -11,7 +11,7 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<VariableKind, 42> kinds = {{
+constexpr std::array<VariableKind, 43> kinds = {{
     {"attempts", Variable::Attempts, "how often a server was tried"},
     {"backend", Variable::Backend, "name of the backend; empty if none was chosen"},
     {"bytes_in", Variable::BytesIn, "bytes received from the client: head and body"},
@@ -42,6 +42,8 @@ constexpr std::array<VariableKind, 42> kinds = {{
     {"request_id", Variable::RequestId, "random identifier of the request, 32 hex digits"},
     {"request_uri", Variable::RequestUri, "path and query"},
     {"response_header_", Variable::ResponseHeader, "value of the answer's field NAME"},
+    {"retry_reason", Variable::RetryReason,
+     "why a server was tried once more: a failure, or the status of its answer; empty if none was"},
     {"route", Variable::Route, "name of the route; empty if none matched"},
     {"scheme", Variable::Scheme, "http or https"},
     {"server", Variable::Server, "name of the last server tried"},

@@ -41,6 +41,7 @@ enum class Variable : std::uint8_t {
   RequestId,
   RequestUri,
   ResponseHeader,  ///< response_header_NAME
+  RetryReason,
   Route,
   Scheme,
   Server,

@@ -97,6 +97,8 @@ void AccessLog::write_json(const Record& record) {
   for (const Item& item : items) write(item);
   if (record.tls)
     for (const Item& item : tls_items) write(item);
+  if (!record.retry_reason.empty())
+    line_.append(",\"retry_reason\":\"").append(record.retry_reason).append("\"");
   if (record.h2_stream != 0) {
     line_ += ",\"h2_stream\":";
     append_number(line_, record.h2_stream);

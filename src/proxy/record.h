@@ -45,7 +45,8 @@ struct Record {
   std::uint32_t attempts = 0;
   std::uint32_t h2_stream = 0;  ///< its number on an HTTP/2 connection; 0 = HTTP/1
   std::uint16_t status = 0;     ///< sent to the client; 499 if it left before; 0 = closed without
-  bool reused = false;          ///< the last attempt took a pooled connection
+  std::string_view retry_reason{};  ///< why there was another attempt: a failure's name or a status
+  bool reused = false;              ///< the last attempt took a pooled connection
   http::Failure failure = http::Failure::None;
   std::int64_t wall_us = 0;  ///< wall clock at `begun`, microseconds since the epoch
   Times times;

@@ -178,12 +178,7 @@ void Stream::choose() {
   phase_ = Phase::Choose;
   deadline_.clear();
   upstream::Chosen chosen = choose_server();
-  if (chosen.server) {
-    server_ = upstream::ServerRef(chosen.server);
-    attempt_.emplace(*this, *backend_, *chosen.server, chosen.probe);
-    phase_ = Phase::Connect;
-    return attempt_->start();
-  }
+  if (chosen.server) return start_attempt(chosen);
   if (!chosen.all_busy) {
     bool tried_some = record_.failure != http::Failure::None;
     return answer(tried_some ? record_.failure : http::Failure::NoServer);
@@ -191,6 +186,13 @@ void Stream::choose() {
   if (!backend_->wait(*this)) return answer(http::Failure::QueueFull);
   if (record_.times.queued == 0) record_.times.queued = context_.net.loop.now();
   if (policy_->queue > 0) deadline_.set(context_.net.loop, record_.times.queued + policy_->queue);
+}
+
+void Stream::start_attempt(const upstream::Chosen& chosen) {
+  server_ = upstream::ServerRef(chosen.server);
+  attempt_.emplace(*this, *backend_, *chosen.server, chosen.probe);
+  phase_ = Phase::Connect;
+  attempt_->start();
 }
 
 void Stream::on_deadline() noexcept {
@@ -304,8 +306,7 @@ void Stream::on_attempt_sent() {
 bool Stream::may_replay() const { return is_kept_ && !response_begun_; }
 
 bool Stream::may_resend() const {
-  const bool is_whole = body_seen_ == 0 || http::is_idempotent(request_->method);
-  return is_whole && may_replay() && !request_->wants_upgrade;
+  return http::is_idempotent(request_->method) && may_replay() && !request_->wants_upgrade;
 }
 
 bool Stream::try_again(http::Failure failure) {
@@ -323,9 +324,10 @@ bool Stream::try_again(http::Failure failure) {
       break;
     case http::Again::IfIdempotent:
       // A pooled connection that the server closed meanwhile: its timer raced our request.
-      if (!reused || !may_resend() || !http::is_idempotent(request_->method)) return false;
+      if (!reused || !may_resend()) return false;
       break;
   }
+  record_.retry_reason = http::traits(failure).name;
   attempt_.reset();
   choose();
   return true;

@@ -137,10 +137,12 @@ class Stream final : public Pooled<Stream>,
   void forward();
   void choose();
   upstream::Chosen choose_server();
+  void start_attempt(const upstream::Chosen& chosen);
   void answer(http::Failure failure);
   void answer(ResponseHead& head, std::string_view body);
   bool try_again(http::Failure failure);
   bool may_resend() const;
+  bool ask_another(std::uint16_t status);
   bool may_replay() const;
   void start_response(ResponseHead& head, const Framing& framing, bool keep);
   void start_tunnel(ResponseHead& head);

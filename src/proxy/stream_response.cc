@@ -22,12 +22,10 @@ void Stream::on_response(ResponseHead& head) {
     return start_tunnel(head);
   const auto& again = policy_->retry.on_status;
   if (!again.empty() && record_.attempts <= policy_->retry.attempts && may_resend() &&
-      std::find(again.begin(), again.end(), head.status) != again.end()) {
-    tried_.push_back(&attempt_->server());
-    attempt_.reset();
-    return choose();
-  }
+      std::find(again.begin(), again.end(), head.status) != again.end() && ask_another(head.status))
+    return;
   phase_ = Phase::Respond;
+  record_.failure = http::Failure::None;  // that of an earlier attempt
   response_ = &head;
   policy_->filters.run_response(*this);
   Framing framing = head.framing;
@@ -39,6 +37,22 @@ void Stream::on_response(ResponseHead& head) {
   }
   start_response(head, framing, keep);
   phase_ = Phase::Relay;
+}
+
+// If there is nobody, the answer that has come counts.
+bool Stream::ask_another(std::uint16_t status) {
+  tried_.push_back(&attempt_->server());
+  upstream::Backend* const asked = backend_;
+  const upstream::Chosen chosen = choose_server();
+  if (!chosen.server) {
+    backend_ = asked;
+    record_.backend = &asked->config();
+    return false;
+  }
+  record_.retry_reason = arena_.copy(std::to_string(status));
+  attempt_.reset();
+  start_attempt(chosen);
+  return true;
 }
 
 void Stream::start_response(ResponseHead& head, const Framing& framing, bool keep) {

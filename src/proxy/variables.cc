@@ -107,6 +107,7 @@ std::string_view of_exchange(Variable variable, const Record& record, Arena& are
       return record.h2_stream == 0 ? std::string_view() : number(record.h2_stream, arena);
     case Variable::Status: return number(record.status, arena);
     case Variable::Attempts: return number(record.attempts, arena);
+    case Variable::RetryReason: return record.retry_reason;
     case Variable::BytesIn: return number(record.bytes_in, arena);
     case Variable::BytesOut: return number(record.bytes_out, arena);
     case Variable::RequestId: return hex_id(record, arena);

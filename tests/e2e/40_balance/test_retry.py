@@ -24,7 +24,10 @@ def test_connect_failure_tries_the_next_server():
     with dead_server() as dead, Origin(answer("alive")) as origin:
         with Weir(forward_to(address(dead), origin, backend="balance round_robin")) as weir:
             assert [ask(weir, r).status for r in (get(), post("/", b"body"), get(), post("/", b"body"))] == [200] * 4
-            assert any('"attempts":2' in line for line in weir.access(4))
+            lines = weir.access(4)
+            assert any('"attempts":2' in line for line in lines)
+            assert not any('"failure":"c' in line for line in lines), "none has failed"
+            assert sum('"retry_reason":"connect_refused"' in line for line in lines) >= 1
 
 
 def test_nobody_listens():
@@ -87,6 +90,17 @@ def test_retry_on_a_status():
         words = "balance round_robin\nretry 2 on connect_error,503"
         with Weir(forward_to(first, second, backend=words)) as weir:
             assert [ask(weir).body for _ in range(4)] == [b"fine"] * 4
+
+
+def test_who_may_act_twice_is_not_asked_again():
+    first, second = Origin(answer("busy", "503 Busy")), Origin(answer("busy", "503 Busy"))
+    with first, second, Weir(forward_to(first, second, backend="retry 2 on 503")) as weir:
+        assert ask(weir, post("/", b"")).body == b"busy"
+        assert len(first.requests + second.requests) == 1
+        assert ask(weir).body == b"busy", "there is no third: what came last counts"
+        assert len(first.requests + second.requests) == 3
+        assert ['"attempts":2,' in line for line in weir.access(2)] == [False, True]
+        assert '"retry_reason":"503"' in weir.access(2)[1]
 
 
 def test_trailers_go_with_every_attempt():

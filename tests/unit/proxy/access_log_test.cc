@@ -54,7 +54,7 @@ TEST(AccessLog, Json) {
       "\",\"bytes_in\":120,\"bytes_out\":4567,\"attempts\":2,\"queue_ms\":1.000,"
       "\"connect_ms\":2.500,\"first_byte_ms\":6.301,\"total_ms\":12.345,\"user_agent\":\"curl/8\","
       "\"referer\":\"https://shop.example/\",\"request_id\":\"0123456789abcdeffedcba9876543210\","
-      "\"reused\":true,\"reason\":\"" +
+      "\"retry_reason\":\"connect_refused\",\"reused\":true,\"reason\":\"" +
       std::string(failure.words) + "\"}";
   auto log = made("json");
   EXPECT_EQ(log->line(exchange.record), expected);
@@ -131,7 +131,7 @@ TEST(AccessLog, JsonStaysJson) {
   EXPECT_FALSE(inside);
   EXPECT_EQ(outside,
             "{:,:,:4711,:,:,:,:,:,:,:,:,:,:200,:,:120,:4567,:2,:1.000,:2.500,:6.301,:12.345,:,:,:,"
-            ":false,:}");
+            ":,:false,:}");
   EXPECT_NE(line.find("a\\\"b\\\\c\\u000d\\u000a"), std::string::npos) << line;
 }
 

@@ -41,6 +41,7 @@ struct Exchange {
     record.bytes_in = 120;
     record.bytes_out = 4567;
     record.attempts = 2;
+    record.retry_reason = "connect_refused";
     record.status = response.status = 200;
     record.wall_us = 1'795'226'400'123'456;
     record.times = {.begun = 5'000'000,

@@ -28,6 +28,7 @@ std::string expanded(std::string_view text, const Record& record) {
 
 const std::map<std::string_view, std::string_view> worth{
     {"$attempts", "2"},
+    {"$retry_reason", "connect_refused"},
     {"$backend", "api"},
     {"$bytes_in", "120"},
     {"$bytes_out", "4567"},
