@@ -43,6 +43,14 @@ void append_traffic(const Fleet& fleet, Of kind, std::uint32_t number, Row& row)
   row.push_back(Cell::milliseconds(latencies.quantile(0.99)));
 }
 
+// What the servers of a backend have together.
+std::uint64_t of_servers(const Fleet& fleet, std::uint32_t backend, shm::H2Count what) {
+  std::uint64_t sum = 0;
+  for (const std::uint32_t slot : fleet.registry.servers(backend))
+    sum += fleet.registry.h2(slot, what);
+  return sum;
+}
+
 /// The metrics of the whole fleet, piece by piece.
 class MetricsBody final : public Body {
  public:
@@ -142,7 +150,7 @@ void show_backends(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
   reply.body =
       make_list({{"backend", "place", "servers", "routable", "weight", "revision", "requests",
-                  "errors_5xx", "failures", "p50_ms", "p99_ms"},
+                  "errors_5xx", "failures", "p50_ms", "p99_ms", "h2_connections", "h2_streams"},
                  fleet.config().backends.size(),
                  [&fleet, view = fleet.view](std::size_t i) {
                    const config::Backend& backend = view->config->backends[i];
@@ -155,6 +163,8 @@ void show_backends(const Call& call, Reply& reply) {
                            routable.weight,
                            fleet.registry.revision(number)};
                    append_traffic(fleet, Of::Backend, number, row);
+                   row.emplace_back(of_servers(fleet, number, shm::H2Count::Connections));
+                   row.emplace_back(of_servers(fleet, number, shm::H2Count::Streams));
                    return row;
                  }},
                 call.json);

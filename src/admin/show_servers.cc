@@ -10,8 +10,9 @@ namespace weir::admin {
 namespace {
 
 const std::vector<std::string_view> server_columns = {
-    "server",     "use",      "since", "reason",  "address",  "weight", "in_flight", "health",
-    "configured", "override", "by",    "runtime", "requests", "errors", "p50_ms",    "p99_ms"};
+    "server", "use",        "since",          "reason",    "address", "weight",   "in_flight",
+    "health", "configured", "override",       "by",        "runtime", "requests", "errors",
+    "p50_ms", "p99_ms",     "h2_connections", "h2_streams"};
 
 std::string configured_text(const shm::ServerColumns& columns) {
   return std::string(columns.at) + " weight " + std::to_string(columns.configured_weight);
@@ -56,7 +57,9 @@ Row server_row(const Fleet& fleet, std::uint32_t slot) {
           counted[shm::Tally::Requests],
           counted[shm::Tally::ConnectErrors] + counted[shm::Tally::Failures],
           Cell::milliseconds(latencies.quantile(0.5)),
-          Cell::milliseconds(latencies.quantile(0.99))};
+          Cell::milliseconds(latencies.quantile(0.99)),
+          fleet.registry.h2(slot, shm::H2Count::Connections),
+          fleet.registry.h2(slot, shm::H2Count::Streams)};
 }
 
 std::vector<std::uint32_t> all_servers(const Fleet& fleet) {

@@ -40,6 +40,8 @@ class H2ClientEvents {
   virtual void on_settings() = 0;
   /// The server takes no new requests here; those it will not look at have been closed (StreamRefused).
   virtual void on_leaving() = 0;
+  /// A stream was reset, by the server or by us.
+  virtual void on_reset(bool by_server) = 0;
   /// The server has answered `ping`.
   virtual void on_pong() = 0;
   /// The connection is of no more use; what runs on it is over, for the same reason.

@@ -101,6 +101,7 @@ struct H2ClientCodec::Calls::On {
       case NGHTTP2_GOAWAY:
         if (!me.stopped_) me.events_.on_leaving();
         break;
+      case NGHTTP2_RST_STREAM: me.events_.on_reset(true); break;
       case NGHTTP2_WINDOW_UPDATE: me.count(H2Abuse::WindowUpdates); break;
       default: break;
     }
@@ -147,9 +148,11 @@ struct H2ClientCodec::Calls::On {
     if (head.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
       me.give_up(me.knows_settings_ ? Failure::ResponseSyntax : Failure::NotHttp2);
     // Nor does it tell why it resets a stream.
-    if (head.type == NGHTTP2_RST_STREAM)
+    if (head.type == NGHTTP2_RST_STREAM) {
+      me.events_.on_reset(false);
       if (Message* m = message(session, head.stream_id); m && m->failure == Failure::None)
         m->failure = Failure::ResponseSyntax;
+    }
     if ((head.type == NGHTTP2_DATA || head.type == NGHTTP2_HEADERS) &&
         (head.flags & NGHTTP2_FLAG_END_STREAM))
       if (Message* m = message(session, head.stream_id)) m->end_sent = true;

@@ -16,6 +16,7 @@
 #include "process/takeover.h"
 #include "process/upgrade.h"
 #include "shm/drain.h"
+#include "shm/h2_servers.h"
 #include "shm/in_flight.h"
 #include "shm/server_table.h"
 #include "shm/slot_table.h"
@@ -49,6 +50,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
         upgrade_(*this, own_binary()),
         slots_(*assets_.segment),
         in_flight_(*assets_.segment, 0),
+        h2_servers_(*assets_.segment, 0),
         servers_(*assets_.segment),
         drain_(*assets_.segment),
         supervision_(*assets_.segment, assets_.plan.stall_ms * 1000) {}
@@ -110,6 +112,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
   std::optional<Takeover> takeover_;
   shm::SlotTable slots_;
   shm::InFlight in_flight_;
+  shm::H2Servers h2_servers_;
   shm::ServerTable servers_;
   shm::Drain drain_;
   Supervision supervision_;

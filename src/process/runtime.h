@@ -76,6 +76,7 @@ class Runtime final : private upstream::NoticeSink,
   shm::SlotTable slots_;
   shm::ServerTable servers_;
   shm::InFlight in_flight_;
+  shm::H2Servers h2_servers_;
   shm::Outliers outliers_;
   shm::Notices notices_;
   shm::Report report_;

@@ -3,11 +3,13 @@
 
 #include "base/text.h"
 #include "shm/counters.h"
+#include "shm/h2_servers.h"
 #include "shm/worker_state.h"
 
 namespace weir::proxy {
 
 using shm::Count;
+using shm::H2Count;
 using shm::Tally;
 
 namespace {
@@ -17,6 +19,7 @@ using Of = MetricFamily::Of;
 using Value = MetricFamily::Value;
 
 constexpr std::uint32_t at(Count what) { return static_cast<std::uint32_t>(what); }
+constexpr std::uint32_t at(H2Count what) { return static_cast<std::uint32_t>(what); }
 constexpr std::uint32_t at(Tally what) { return static_cast<std::uint32_t>(what); }
 
 // clang-format off
@@ -128,6 +131,18 @@ constexpr MetricFamily families[] = {
      "1 if the server takes requests, else 0."},
     {"weir_server_use", Type::Gauge, Of::Server, Value::Use, 0,
      "1 for how the server may be used, 0 for all other ways."},
+    {"weir_server_http2_connections_open", Type::Gauge, Of::Server, Value::H2, at(H2Count::Connections),
+     "Connections to the server that are open and speak HTTP/2."},
+    {"weir_server_http2_connections_total", Type::Counter, Of::Server, Value::H2, at(H2Count::Opened),
+     "Connections to the server that came to speak HTTP/2."},
+    {"weir_server_http2_streams_open", Type::Gauge, Of::Server, Value::H2, at(H2Count::Streams),
+     "Requests and tunnels that are on them, or wait for one to be opened."},
+    {"weir_server_http2_goaways_total", Type::Counter, Of::Server, Value::H2, at(H2Count::Goaways),
+     "Those of them on which the server said that it takes no more requests."},
+    {"weir_server_http2_resets_total", Type::Counter, Of::Server, Value::H2BySender, at(H2Count::ResetsByServers),
+     "Streams on them that were reset, by who did."},
+    {"weir_server_http2_ping_timeouts_total", Type::Counter, Of::Server, Value::H2, at(H2Count::PingTimeouts),
+     "Those of them that were given up since the server had fallen silent."},
 };
 // clang-format on
 
@@ -135,8 +150,8 @@ constexpr MetricFamily families[] = {
 constexpr std::string_view labels_of[] = {"",        "worker",        "listener", "listener route",
                                           "backend", "backend server"};
 constexpr std::string_view label_of_value[] = {
-    "version", "", "", "class", "protocol", "kind", "version", "by", "reason", "",
-    "call",    "", "", "class", "le",       "",     "",        "",   "use"};
+    "version", "", "",      "class", "protocol", "kind", "version", "by",  "reason", "",  "call",
+    "",        "", "class", "le",    "",         "",     "",        "use", "",       "by"};
 constexpr std::string_view type_names[] = {"counter", "gauge", "histogram"};
 
 }  // namespace

@@ -39,14 +39,16 @@ struct MetricFamily {
     InFlight,         ///< from here on: what only servers have
     Weight,
     Up,
-    Use
+    Use,
+    H2,         ///< a shm::H2Count, of servers that may speak HTTP/2
+    H2BySender  ///< the same: server and weir
   };
 
   std::string_view name;
   Type type;
   Of of;
   Value value;
-  std::uint32_t which;    ///< the Count or Tally, or the first of its classes
+  std::uint32_t which;    ///< the Count, Tally or H2Count, or the first of its classes
   std::string_view help;  ///< one sentence, nothing to escape
 };
 

@@ -3,14 +3,21 @@
 
 namespace weir::proxy {
 
+namespace {
+
+MetricNames::Backend named(const config::Backend& backend) {
+  return {{backend.name, backend.number}, backend.protocol != config::ServerProtocol::Http1};
+}
+
+}  // namespace
+
 MetricNames::MetricNames(const config::Config& config) {
   for (const config::Listener& listener : config.listeners) {
     listeners.push_back({listener.name, listener.number});
     for (const config::Route& route : listener.routes)
       routes.push_back({{route.name, route.number}, listener.name});
   }
-  for (const config::Backend& backend : config.backends)
-    backends.push_back({backend.name, backend.number});
+  for (const config::Backend& backend : config.backends) backends.push_back(named(backend));
 }
 
 MetricNames::MetricNames(const Snapshot& snapshot) {
@@ -21,7 +28,7 @@ MetricNames::MetricNames(const Snapshot& snapshot) {
       routes.push_back({{policy->route.name, policy->route.number}, listener.name});
   }
   for (const upstream::BackendPolicy& policy : snapshot.backends)
-    backends.push_back({policy.config.name, policy.config.number});
+    backends.push_back(named(policy.config));
 }
 
 }  // namespace weir::proxy

@@ -16,17 +16,21 @@ namespace weir::proxy {
 struct MetricNames {
   struct Named {
     std::string_view name;
-    std::uint32_t number;
+    std::uint32_t number = 0;
   };
   struct Route : Named {
     std::string_view listener;
+  };
+  struct Backend : Named {
+    bool may_speak_h2 = false;
   };
 
   /// The names lie in what they are taken from.
   explicit MetricNames(const config::Config& config);
   explicit MetricNames(const Snapshot& snapshot);
 
-  std::vector<Named> listeners, backends;
+  std::vector<Named> listeners;
+  std::vector<Backend> backends;
   std::vector<Route> routes;
 };
 

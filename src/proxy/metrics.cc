@@ -30,6 +30,9 @@ using Value = MetricFamily::Value;
 constexpr std::string_view classes[] = {R"(class="none")", R"(class="1xx")", R"(class="2xx")",
                                         R"(class="3xx")",  R"(class="4xx")", R"(class="5xx")"};
 
+// Of streams on connections to servers.
+constexpr std::string_view resetters[] = {R"(by="server")", R"(by="weir")"};
+
 /// Counts that stand one after the other in shared memory, and the label that tells them apart.
 struct Counts {
   Value value;
@@ -137,10 +140,11 @@ Metrics::Metrics(MetricNames names, const shm::Segment& segment)
       segment_(segment),
       counters_(segment, 0),
       in_flight_(segment, 0),
+      h2_servers_(segment, 0),
       servers_(segment) {
-  for (const MetricNames::Named& each : names_.backends) {
+  for (const MetricNames::Backend& each : names_.backends) {
     if (each.number >= backends_.size()) backends_.resize(each.number + 1);
-    backends_[each.number] = each.name;
+    backends_[each.number] = each;
   }
 }
 
@@ -173,8 +177,8 @@ std::uint32_t Metrics::count(const MetricFamily& family) const {
   return static_cast<std::uint32_t>(count);
 }
 
-std::string_view Metrics::backend(std::uint32_t number) const {
-  return number < backends_.size() ? backends_[number] : std::string_view();
+MetricNames::Backend Metrics::backend(std::uint32_t number) const {
+  return number < backends_.size() ? backends_[number] : MetricNames::Backend();
 }
 
 /// All samples of a family for one thing; `at`: where that stands in the configuration.
@@ -232,11 +236,14 @@ void Metrics::append_of_worker(std::string& out, const MetricFamily& family, std
 
 void Metrics::append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot) {
   const shm::ServerRow row = servers_.row(slot);
-  const std::string_view known = backend(row.backend);
-  if (row.use == shm::Use::Free || known.empty()) return;
-  append_label(labels_, "backend", known);
+  const MetricNames::Backend known = backend(row.backend);
+  if (row.use == shm::Use::Free || known.name.empty()) return;
+  const bool is_h2 = family.value == Value::H2 || family.value == Value::H2BySender;
+  if (is_h2 && !known.may_speak_h2) return;
+  append_label(labels_, "backend", known.name);
   append_label(labels_, "server", text_of(row.name));
   if (family.value < Value::InFlight) return append_tallies(out, family, slot);
+  if (is_h2) return append_h2(out, family, slot);
   if (family.value == Value::Use) {
     for (const auto& [use, label] : uses) {
       begin_sample(out, family.name, {}, label);
@@ -249,6 +256,14 @@ void Metrics::append_of_server(std::string& out, const MetricFamily& family, std
   append_value(out, family.value == Value::InFlight ? in_flight_.load(slot)
                     : family.value == Value::Weight ? row.weight
                                                     : std::uint64_t{up});
+}
+
+void Metrics::append_h2(std::string& out, const MetricFamily& family, std::uint32_t slot) const {
+  const bool by_sender = family.value == Value::H2BySender;
+  for (std::uint32_t i = 0; i < (by_sender ? std::size(resetters) : 1); ++i) {
+    begin_sample(out, family.name, {}, by_sender ? resetters[i] : std::string_view());
+    append_value(out, h2_servers_.sum(slot, shm::H2Count{family.which + i}));
+  }
 }
 
 void Metrics::append_tallies(std::string& out, const MetricFamily& family,

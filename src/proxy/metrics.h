@@ -40,11 +40,12 @@ class Metrics {
 
  private:
   std::uint32_t count(const MetricFamily& family) const;
-  /// Its name; empty if there is none of this number.
-  std::string_view backend(std::uint32_t number) const;
+  /// Without a name if there is none of this number.
+  MetricNames::Backend backend(std::uint32_t number) const;
   void append(std::string& out, const MetricFamily& family, std::uint32_t at);
   void append_of_worker(std::string& out, const MetricFamily& family, std::uint32_t worker);
   void append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot);
+  void append_h2(std::string& out, const MetricFamily& family, std::uint32_t slot) const;
   void append_tallies(std::string& out, const MetricFamily& family, std::uint32_t number) const;
   void append_server_durations(std::string& out, const MetricFamily& family,
                                std::uint32_t slot) const;
@@ -56,9 +57,10 @@ class Metrics {
   const shm::Segment& segment_;
   shm::Counters counters_;
   shm::InFlight in_flight_;
+  shm::H2Servers h2_servers_;
   shm::ServerTable servers_;
-  std::vector<std::string_view> backends_;  ///< by number
-  std::size_t family_ = 0;                  ///< where the next piece begins: its row of the table,
+  std::vector<MetricNames::Backend> backends_;  ///< by number
+  std::size_t family_ = 0;     ///< where the next piece begins: its row of the table,
   std::uint32_t element_ = 0;  ///< and where in the configuration that stands of which it tells
   std::string labels_;         ///< of the sample being made; kept for its memory
 };

@@ -6,6 +6,7 @@
 #include "shm/counters.h"
 #include "shm/drain.h"
 #include "shm/generation.h"
+#include "shm/h2_servers.h"
 #include "shm/identities.h"
 #include "shm/in_flight.h"
 #include "shm/log_ring.h"
@@ -76,6 +77,7 @@ void plan(const Layout& layout, Directory& directory) {
   add("generation", Generation::bytes(layout));
   add("drain", Drain::bytes(layout));
   add("counters", Counters::bytes(layout));
+  add("h2_servers", H2Servers::bytes(layout));
   add("reports", Report::bytes(layout));
   add("black_box", BlackBox::bytes(layout));
   add("quarantine", Quarantine::bytes(layout));

@@ -32,6 +32,8 @@ H2Connection::H2Connection(const net::Context& context, Server& server)
 
 H2Connection::~H2Connection() {
   codec_.stop();
+  // One that is dead may outlive its server.
+  if (phase_ != Phase::Dead) note_closed();
   while (H2Call* call = calls_.pop_front()) delete call;
   context_.outbox.forget(transport());
 }
@@ -72,6 +74,7 @@ H2Call* H2Connection::begin_call() {
   auto* call = new H2Call(*this);
   calls_.push_back(*call);
   ++calls_count_;
+  count(shm::H2Count::Streams);
   return call;
 }
 
@@ -95,9 +98,29 @@ void H2Connection::note_call(const ServerTimeouts& timeouts) {
 
 void H2Connection::on_call_ended() {
   --calls_count_;
+  server_.sharing_.h2_servers.subtract(server_.slot(), shm::H2Count::Streams);
   if (calls_count_ > 0) return;
   idle_since_ = context_.loop.now();
   push_soon();
+}
+
+// Farewell is said twice by servers that do it well.
+void H2Connection::on_leaving() {
+  if (!leaving_) count(shm::H2Count::Goaways);
+  leave();
+}
+
+void H2Connection::on_reset(bool by_server) {
+  count(by_server ? shm::H2Count::ResetsByServers : shm::H2Count::ResetsByUs);
+}
+
+void H2Connection::count(shm::H2Count what) {
+  server_.sharing_.h2_servers.add(server_.slot(), what);
+}
+
+void H2Connection::note_closed() {
+  if (phase_ == Phase::Open)
+    server_.sharing_.h2_servers.subtract(server_.slot(), shm::H2Count::Connections);
 }
 
 void H2Connection::leave() {
@@ -140,6 +163,8 @@ bool H2Connection::finish_handshake() {
 
 void H2Connection::open() {
   phase_ = Phase::Open;
+  count(shm::H2Count::Connections);
+  count(shm::H2Count::Opened);
   heard_ = context_.loop.now();
   push_soon();
   open_calls();
@@ -291,7 +316,10 @@ void H2Connection::on_deadline() noexcept {
   if (is_idle()) {
     if (timeouts_.idle > 0 && now >= idle_since_ + timeouts_.idle) return close();
   } else if (timeouts_.ping > 0) {
-    if (asked_ > 0 && now >= asked_ + timeouts_.ping) return fail(http::Failure::ServerSilent);
+    if (asked_ > 0 && now >= asked_ + timeouts_.ping) {
+      count(shm::H2Count::PingTimeouts);
+      return fail(http::Failure::ServerSilent);
+    }
     if (asked_ == 0 && !is_quiet_ && now >= heard_ + timeouts_.ping) ask_for_life();
   }
   arm();
@@ -328,6 +356,7 @@ void H2Connection::close() {
 
 void H2Connection::die() {
   if (phase_ == Phase::Dead) return;
+  note_closed();
   phase_ = Phase::Dead;
   codec_.stop();
   deadline_.clear();

@@ -15,6 +15,7 @@
 #include "http/h2_codec_client.h"
 #include "net/feed.h"
 #include "net/tcp.h"
+#include "shm/h2_servers.h"
 #include "tls/transport.h"
 #include "upstream/h2_call.h"
 
@@ -82,7 +83,8 @@ class H2Connection final : public Pooled<H2Connection>,
   void on_sent(http::MessageSink& sink) override;
   void on_closed(http::MessageSink& sink, http::Failure failure) override;
   void on_settings() override;
-  void on_leaving() override { leave(); }
+  void on_leaving() override;
+  void on_reset(bool by_server) override;
   void on_pong() override { is_quiet_ = true; }
   void on_broken(http::Failure failure) override;
 
@@ -102,6 +104,9 @@ class H2Connection final : public Pooled<H2Connection>,
   void fail(http::Failure failure);
   void close();
   void die();
+  // For the numbers of its server.
+  void count(shm::H2Count what);
+  void note_closed();
 
   const net::Context& context_;
   Server& server_;

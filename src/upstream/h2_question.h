@@ -32,6 +32,7 @@ class H2Question final : private http::H2ClientEvents {
   void on_closed(http::MessageSink&, http::Failure failure) override { tell(failure); }
   void on_settings() override {}
   void on_leaving() override {}
+  void on_reset(bool) override {}
   void on_pong() override {}
   void on_broken(http::Failure failure) override { tell(failure); }
   void tell(http::Failure failure) { owner_.on_broken(1, failure); }

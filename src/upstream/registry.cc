@@ -30,7 +30,11 @@ void Registry::set_mark(shm::Mark& mark, const Cause& cause) {
 
 Registry::Registry(const shm::Segment& segment, const config::Config& config,
                    RegistryEvents& events)
-    : table_(segment), in_flight_(segment, 0), counters_(segment, 0), events_(events) {
+    : table_(segment),
+      in_flight_(segment, 0),
+      counters_(segment, 0),
+      h2_servers_(segment, 0),
+      events_(events) {
   know_config(config);
 }
 
@@ -221,7 +225,10 @@ void Registry::insert(std::uint32_t slot, const config::Backend& backend,
   entry.columns.runtime = runtime;
   bool is_used_again = slot < entries_.size();
   entry.row.incarnation = is_used_again ? entries_[slot].row.incarnation + 1 : 1;
-  if (is_used_again) counters_.forget(shm::Of::Server, slot);
+  if (is_used_again) {
+    counters_.forget(shm::Of::Server, slot);
+    h2_servers_.forget(slot);
+  }
   set_mark(entry.columns.configured, cause);
   place(slot, entry);
   if (deferred_) added_.push_back(slot);

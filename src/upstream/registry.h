@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "net/address.h"
 #include "shm/counters.h"
+#include "shm/h2_servers.h"
 #include "shm/in_flight.h"
 #include "shm/server_table.h"
 #include "upstream/server_row.h"
@@ -85,6 +86,9 @@ class Registry {
   const config::Config& config() const { return *config_; }
   const shm::ServerTable& table() const { return table_; }
   std::uint32_t in_flight(std::uint32_t slot) const { return in_flight_.load(slot); }
+  std::uint64_t h2(std::uint32_t slot, shm::H2Count what) const {
+    return h2_servers_.sum(slot, what);
+  }
 
   // Backends are named by their numbers in shared memory.
 
@@ -206,6 +210,7 @@ class Registry {
   shm::ServerTable table_;
   shm::InFlight in_flight_;
   shm::Counters counters_;
+  shm::H2Servers h2_servers_;
   RegistryEvents& events_;
   std::vector<Entry> entries_;
   std::vector<OfBackend> backends_;                               ///< by number

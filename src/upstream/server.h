@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "net/address.h"
 #include "net/feed.h"
+#include "shm/h2_servers.h"
 #include "shm/in_flight.h"
 #include "shm/notices.h"
 #include "shm/outliers.h"
@@ -38,6 +39,7 @@ class NoticeSink {
 /// What the servers of a worker share with other processes.
 struct Sharing {
   shm::InFlight& in_flight;
+  shm::H2Servers& h2_servers;
   shm::Outliers& outliers;
   NoticeSink& notices;
   std::uint32_t worker = 0;

@@ -78,6 +78,7 @@ struct FuzzOwner final : H2ClientEvents {
   }
   void on_settings() override {}
   void on_leaving() override {}
+  void on_reset(bool) override {}
   void on_pong() override {}
   void on_broken(Failure) override { broken = true; }
 

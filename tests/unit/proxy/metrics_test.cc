@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "proxy/metric_families.h"
+#include "shm/h2_servers.h"
 #include "shm/log_ring.h"
 #include "shm/worker_state.h"
 
@@ -46,6 +47,7 @@ config::Config make_config(std::uint32_t routes_each = 2) {
     backend.name = name;
     backend.number = static_cast<std::uint32_t>(config.backends.size()) - 1;
   }
+  config.backends[0].protocol = config::ServerProtocol::Http2;
   return config;
 }
 
@@ -236,6 +238,22 @@ TEST(Metrics, TellOfServers) {
             "weir_server_use{backend=\"static\",server=\"s3\",use=\"drain\"} 1\n"
             "weir_server_use{backend=\"static\",server=\"s3\",use=\"down\"} 0\n");
   EXPECT_THAT(text, AllOf(Not(HasSubstr("gone")), Not(HasSubstr("unknown"))));
+}
+
+TEST(Metrics, TellOfConnectionsToServersThatMaySpeakHttp2) {
+  config::Config config = make_config();
+  shm::Segment segment = make_segment(config);
+  publish(segment, 0, "s0", shm::Use::Up);
+  publish(segment, 1, "s1", shm::Use::Up, 1);
+  shm::H2Servers(segment, 0).add(0, shm::H2Count::Connections, 3);
+  shm::H2Servers(segment, 1).add(0, shm::H2Count::Connections, 4);
+  shm::H2Servers(segment, 1).add(0, shm::H2Count::ResetsByUs, 5);
+  const std::string text = whole(config, segment);
+  EXPECT_EQ(lines(text, "weir_server_http2_connections_open"),
+            "weir_server_http2_connections_open{backend=\"api\",server=\"s0\"} 7\n");
+  EXPECT_EQ(lines(text, "weir_server_http2_resets_total"),
+            "weir_server_http2_resets_total{backend=\"api\",server=\"s0\",by=\"server\"} 0\n"
+            "weir_server_http2_resets_total{backend=\"api\",server=\"s0\",by=\"weir\"} 5\n");
 }
 
 // Fills every kind of thing with something.
