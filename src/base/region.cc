@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A block is a word with its size, and what its owner sees of it, aligned as malloc does.  Small ones that were
-// given back wait in lists by size, whose heads lie in the region too: so all of it comes back by a wake.
+// given back wait in lists by size, whose heads lie in the region too: so all of it comes back by a wake.  What
+// a busy owner needs beyond the region comes from the heap, by lists that all owners share.
 #include "base/region.h"
 
 #include "base/assert.h"
@@ -25,6 +26,11 @@ constexpr std::size_t granule = 16;
 constexpr std::size_t head_size = sizeof(std::uint64_t);
 constexpr std::size_t largest_kept = 1024;  // of blocks that can be given out again
 constexpr std::size_t slots_at_a_time = 64;
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::size_t most_spare = 0;  // so that a use after the end is found
+#else
+constexpr std::size_t most_spare = 1 << 20;  // bytes that a burst leaves behind
+#endif
 
 // Without an owner, and all zero.
 std::vector<char*>& spare_slots() {
@@ -65,6 +71,37 @@ std::size_t size_of(void* memory) { return head_of(memory) - head_size; }
 void* checked(void* memory) {
   WEIR_ASSERT(memory);
   return memory;
+}
+
+struct Spare {
+  Spare* next;
+};
+
+Spare* spares[largest_kept / granule + 1];
+std::size_t spare_bytes = 0;
+
+// As many bytes as one in the region, its head included.
+void* take_beyond(std::size_t bytes) {
+  if (bytes <= largest_kept) {
+    Spare*& list = spares[bytes / granule];
+    if (Spare* block = list) {
+      list = block->next;
+      spare_bytes -= bytes;
+      return block;
+    }
+  }
+  char* memory = static_cast<char*>(checked(std::malloc(bytes + head_size))) + granule;
+  head_of(memory) = bytes;
+  return memory;
+}
+
+void give_beyond(void* memory) {
+  const std::size_t bytes = head_of(memory);
+  if (bytes > largest_kept || spare_bytes + bytes > most_spare)
+    return std::free(static_cast<char*>(memory) - granule);
+  Spare*& list = spares[bytes / granule];
+  list = new (memory) Spare{list};
+  spare_bytes += bytes;
 }
 
 // Under ASan, whoever touches what rests is found.
@@ -156,7 +193,7 @@ void* Region::take(std::size_t size) {
     }
   }
   void* memory = carve(bytes);
-  return memory ? memory : checked(std::malloc(std::max<std::size_t>(size, 1)));
+  return memory ? memory : take_beyond(bytes);
 }
 
 void* Region::take_cleared(std::size_t size) {
@@ -167,7 +204,6 @@ void* Region::take_cleared(std::size_t size) {
 
 void* Region::resize(void* memory, std::size_t size) {
   if (!memory) return take(size);
-  if (!owns(memory)) return checked(std::realloc(memory, std::max<std::size_t>(size, 1)));
   const std::size_t before = size_of(memory);
   if (size <= before) return memory;
   void* larger = take(size);
@@ -178,7 +214,7 @@ void* Region::resize(void* memory, std::size_t size) {
 
 void Region::give(void* memory) {
   if (!memory) return;
-  if (!owns(memory)) return std::free(memory);
+  if (!owns(memory)) return give_beyond(memory);
   const std::size_t bytes = head_of(memory);
   if (bytes > largest_kept) return;
   Free*& list = front().free[bytes / granule];

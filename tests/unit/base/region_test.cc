@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -68,6 +69,24 @@ TEST(Region, GivesOutAgainWhatCameBackAcrossARest) {
   auto* cleared = static_cast<char*>(region.take_cleared(199));
   EXPECT_EQ(static_cast<void*>(cleared), one);
   EXPECT_EQ(std::string(cleared, 199), std::string(199, '\0'));
+}
+
+// What a busy owner needs beyond the region keeps its content as well, whatever comes and goes around it.
+TEST(Region, GoesOnBeyondItsCapacity) {
+  for (int round = 0; round < 3; ++round) {
+    Region region;
+    std::vector<Piece> pieces;
+    for (std::size_t i = 0; i < 400; ++i)
+      pieces.push_back(fill(region, 1 + i * 37 % 1500, static_cast<char>('a' + i % 26)));
+    for (std::size_t i = 0; i < pieces.size(); i += 2) region.give(pieces[i].at);
+    for (std::size_t i = 0; i < pieces.size(); i += 2)
+      pieces[i] = fill(region, 1 + i * 53 % 1500, static_cast<char>('A' + i % 26));
+    for (const Piece& piece : pieces) {
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(piece.at) % alignof(std::max_align_t), 0U);
+      EXPECT_EQ(std::string(piece.at, piece.text.size()), piece.text);
+      region.give(piece.at);
+    }
+  }
 }
 
 TEST(Region, GrowsInPlaceOrMoves) {
