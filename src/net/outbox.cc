@@ -6,29 +6,32 @@
 namespace weir::net {
 
 Gather& Outbox::to(Transport& transport) {
-  for (std::size_t i = 0; i < open_; ++i)
-    if (parcels_[i].transport == &transport) return *parcels_[i].gather;
-  if (open_ == parcels_.size()) parcels_.push_back({nullptr, std::make_unique<Gather>()});
-  parcels_[open_].transport = &transport;
-  return *parcels_[open_++].gather;
+  if (transport.parcel_ == 0) {
+    if (open_ == parcels_.size()) parcels_.push_back({nullptr, std::make_unique<Gather>()});
+    parcels_[open_].transport = &transport;
+    transport.parcel_ = ++open_;
+  }
+  return *parcels_[transport.parcel_ - 1].gather;
 }
 
 void Outbox::flush() {
   for (std::size_t i = 0; i < open_; ++i) {
-    if (!parcels_[i].gather->empty()) parcels_[i].transport->send(*parcels_[i].gather);
-    parcels_[i].transport = nullptr;
+    Transport& transport = *std::exchange(parcels_[i].transport, nullptr);
+    transport.parcel_ = 0;
+    if (!parcels_[i].gather->empty()) transport.send(*parcels_[i].gather);
   }
   open_ = 0;
 }
 
-void Outbox::forget(const Transport& transport) {
-  for (std::size_t i = 0; i < open_; ++i) {
-    if (parcels_[i].transport != &transport) continue;
-    parcels_[i].gather->clear();
-    std::swap(parcels_[i], parcels_[--open_]);
-    parcels_[open_].transport = nullptr;
-    return;
+void Outbox::forget(Transport& transport) {
+  const std::size_t place = std::exchange(transport.parcel_, 0);
+  if (place == 0) return;
+  parcels_[place - 1].gather->clear();
+  if (place < open_) {
+    std::swap(parcels_[place - 1], parcels_[open_ - 1]);
+    parcels_[place - 1].transport->parcel_ = place;
   }
+  parcels_[--open_].transport = nullptr;
 }
 
 }  // namespace weir::net

@@ -27,7 +27,7 @@ class Outbox : private event::TaskEvents {
   void flush();
 
   /// Drops what was gathered for a transport that is about to die.
-  void forget(const Transport& transport);
+  void forget(Transport& transport);
 
  private:
   void on_task() noexcept override { flush(); }

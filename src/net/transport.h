@@ -82,6 +82,10 @@ class Transport {
   virtual bool can_splice() const = 0;
   virtual IoResult splice_to(int pipe, std::size_t most) = 0;
   virtual IoResult splice_from(int pipe, std::size_t most) = 0;
+
+ private:
+  friend class Outbox;
+  std::size_t parcel_ = 0;  ///< its place in the Outbox, from 1; 0 = it has none
 };
 
 }  // namespace weir::net
