@@ -11,6 +11,9 @@
 
 namespace weir::http {
 
+/// The spelling of a token in HTTP/2 ("content-length").
+std::string_view lower_spelling(FieldName id);
+
 /// Equal without regard to the case of ASCII letters.
 bool iequals(std::string_view a, std::string_view b);
 

@@ -12,7 +12,6 @@
 #include <charconv>
 #include <cstring>
 #include <utility>
-#include <vector>
 
 namespace weir::http {
 
@@ -245,9 +244,8 @@ void H2Codec::write_response(StreamId stream, const ResponseHead& head, const Wr
   if (!m || m->out_begun) return;
   char status[4], length[20];
   std::to_chars(status, status + sizeof(status), head.status);
-  std::vector<nghttp2_nv> fields;
-  fields.reserve(head.headers.size() + 2);
-  fields.push_back(field(":status", {status, 3}));
+  FieldList& fields = empty_fields();
+  fields.push_back(known_field(":status", {status, 3}));
   add_fields(fields, head.headers);
   const Framing& framing = options.framing;
   if (head.is_interim()) {
@@ -257,10 +255,11 @@ void H2Codec::write_response(StreamId stream, const ResponseHead& head, const Wr
   }
   if (framing.end == BodyEnd::Length) {
     char* end = std::to_chars(length, length + sizeof(length), framing.length).ptr;
-    fields.push_back(field("content-length", {length, static_cast<std::size_t>(end - length)}));
+    fields.push_back(
+        known_field("content-length", {length, static_cast<std::size_t>(end - length)}));
   } else if (const Field* told = head.headers.find(FieldName::ContentLength);
              told && framing.end == BodyEnd::None && head.status != 204) {
-    fields.push_back(field("content-length", told->value));  // of HEAD and 304
+    fields.push_back(known_field("content-length", told->value));  // of HEAD and 304
   }
   m->out_begun = true;
   m->out_ended = m->is_head || framing.end == BodyEnd::None ||

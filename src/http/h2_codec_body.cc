@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/h2_codec_body.h"
 
+#include "http/field.h"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -27,10 +29,21 @@ nghttp2_mem memory_in(Region& region) {
   };
 }
 
-void add_fields(std::vector<nghttp2_nv>& fields, const Headers& headers) {
+nghttp2_nv field(const Field& of) {
+  return of.id == FieldName::Other ? field(of.name, of.value)
+                                   : known_field(lower_spelling(of.id), of.value);
+}
+
+FieldList& empty_fields() {
+  static FieldList fields;
+  fields.clear();
+  return fields;
+}
+
+void add_fields(FieldList& fields, const Headers& headers) {
   for (const Field& each : headers)
     if (!is_connection_field(each) && each.id != FieldName::ContentLength)
-      fields.push_back(field(each.name, each.value));
+      fields.push_back(field(each));
 }
 
 ssize_t H2Body::offer(nghttp2_session* session, std::int32_t stream, std::size_t most,
@@ -45,7 +58,7 @@ ssize_t H2Body::offer(nghttp2_session* session, std::int32_t stream, std::size_t
   *flags |= NGHTTP2_DATA_FLAG_EOF;
   if (!last.empty()) {
     *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    std::vector<nghttp2_nv> fields;
+    FieldList& fields = empty_fields();
     add_fields(fields, last);
     nghttp2_submit_trailer(session, stream, fields.data(), fields.size());
   }

@@ -56,10 +56,26 @@ inline nghttp2_nv field(std::string_view name, std::string_view value) {
           value.size(), NGHTTP2_NV_FLAG_NONE};
 }
 
+/// The same with a name that stays for ever and is in lower case, and so needs no copy.
+inline nghttp2_nv known_field(std::string_view name, std::string_view value) {
+  nghttp2_nv known = field(name, value);
+  known.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
+  return known;
+}
+
+/// One of a message's head.  Its value is copied: the frame may be made when the message is long gone, if the
+/// other side does not read.
+nghttp2_nv field(const Field& of);
+
 /// Has nghttp2 allocate in `region`, which must outlive the session.
 nghttp2_mem memory_in(Region& region);
 
+using FieldList = std::vector<nghttp2_nv>;
+
+/// A list to be filled and submitted before anybody else asks for it: there is one.
+FieldList& empty_fields();
+
 /// Adds those that may stand in HTTP/2, without the length.
-void add_fields(std::vector<nghttp2_nv>& fields, const Headers& headers);
+void add_fields(FieldList& fields, const Headers& headers);
 
 }  // namespace weir::http

@@ -11,9 +11,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <string>
 #include <utility>
-#include <vector>
 
 namespace weir::http {
 
@@ -29,8 +27,17 @@ std::string_view authority_of(const RequestHead& head) {
   return host ? host->value : head.authority;
 }
 
+std::string_view path_of(const RequestHead& head, Arena& arena) {
+  if (!head.has_query) return head.path;
+  char* const begin = arena.text(head.path.size() + 1 + head.query.size());
+  char* out = begin + head.path.copy(begin, head.path.size());
+  *out++ = '?';
+  out += head.query.copy(out, head.query.size());
+  return {begin, static_cast<std::size_t>(out - begin)};
+}
+
 // Without what is said in another way here, or belongs to one connection.
-void add_request_fields(std::vector<nghttp2_nv>& fields, const Headers& headers, bool is_tunnel) {
+void add_request_fields(FieldList& fields, const Headers& headers, bool is_tunnel) {
   for (const Field& each : headers) {
     if (is_connection_field(each)) continue;
     switch (each.id) {
@@ -40,8 +47,31 @@ void add_request_fields(std::vector<nghttp2_nv>& fields, const Headers& headers,
       default: break;
     }
     if (is_tunnel && iequals(each.name, "sec-websocket-key")) continue;
-    fields.push_back(field(each.name, each.value));
+    fields.push_back(field(each));
   }
+}
+
+const FieldList& request_fields(const RequestHead& head, const WriteOptions& options,
+                                std::string_view scheme, Arena& arena) {
+  const bool is_extended = !options.upgrade.empty();
+  FieldList& fields = empty_fields();
+  fields.push_back(known_field(":method", is_extended ? "CONNECT" : head.method_text));
+  if (is_extended) fields.push_back(known_field(":protocol", options.upgrade));
+  if (head.method != Method::Connect) {
+    fields.push_back(known_field(":scheme", scheme));
+    fields.push_back(known_field(":path", path_of(head, arena)));
+  }
+  if (const std::string_view authority = authority_of(head); !authority.empty())
+    fields.push_back(known_field(":authority", authority));
+  add_request_fields(fields, head.headers, is_extended);
+  if (options.te_trailers) fields.push_back(known_field("te", "trailers"));
+  if (options.expect_continue) fields.push_back(known_field("expect", "100-continue"));
+  if (options.framing.end != BodyEnd::Length) return fields;
+  constexpr std::size_t most = 20;
+  char* length = arena.text(most);
+  const char* end = std::to_chars(length, length + most, options.framing.length).ptr;
+  fields.push_back(known_field("content-length", {length, static_cast<std::size_t>(end - length)}));
+  return fields;
 }
 
 }  // namespace
@@ -190,29 +220,9 @@ void H2ClientCodec::tell_broken() {
 
 H2ClientCodec::Message* H2ClientCodec::open(const RequestHead& head, const WriteOptions& options,
                                             std::string_view scheme, MessageSink& sink) {
-  const bool is_extended = !options.upgrade.empty();
-  const bool is_tunnel = is_extended || head.method == Method::Connect;
+  const bool is_tunnel = !options.upgrade.empty() || head.method == Method::Connect;
   const Framing& framing = options.framing;
-  std::string path(head.path);
-  if (head.has_query) path.append("?").append(head.query);
-  char length[20];
-  std::vector<nghttp2_nv> fields;
-  fields.reserve(head.headers.size() + 8);
-  fields.push_back(field(":method", is_extended ? "CONNECT" : head.method_text));
-  if (is_extended) fields.push_back(field(":protocol", options.upgrade));
-  if (head.method != Method::Connect) {
-    fields.push_back(field(":scheme", scheme));
-    fields.push_back(field(":path", path));
-  }
-  if (const std::string_view authority = authority_of(head); !authority.empty())
-    fields.push_back(field(":authority", authority));
-  add_request_fields(fields, head.headers, is_extended);
-  if (options.te_trailers) fields.push_back(field("te", "trailers"));
-  if (options.expect_continue) fields.push_back(field("expect", "100-continue"));
-  if (framing.end == BodyEnd::Length) {
-    char* end = std::to_chars(length, length + sizeof(length), framing.length).ptr;
-    fields.push_back(field("content-length", {length, static_cast<std::size_t>(end - length)}));
-  }
+  const FieldList& fields = request_fields(head, options, scheme, sink.arena());
   auto* m = new Message(sink, is_tunnel ? Method::Connect : head.method);
   m->out_begun = true;
   m->out_ended = !is_tunnel && (framing.end == BodyEnd::None ||

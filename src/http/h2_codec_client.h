@@ -121,9 +121,10 @@ class H2ClientCodec {
   const HeadLimits& limits_;
   Region memory_;  ///< of the session
   nghttp2_session* session_ = nullptr;
-  H2Fields fields_;        ///< of the header block that is arriving
-  Gather* out_ = nullptr;  ///< while frames are made
-  std::size_t room_ = 0;   ///< bytes that still go into it
+  H2Fields fields_;                ///< of the header block that is arriving
+  Gather* out_ = nullptr;          ///< while frames are made
+  std::size_t room_ = 0;           ///< bytes that still go into it
+  Message* last_found_ = nullptr;  ///< of those that nghttp2 knows
   List<Message> open_;
   List<Message> touched_;  ///< their bytes lie in a Gather
   List<Message> done_;     ///< to be destroyed when nobody is inside

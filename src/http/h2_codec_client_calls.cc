@@ -30,8 +30,11 @@ Failure failure_of(std::uint32_t code) {
 /// What nghttp2 calls; `codec` is always the H2ClientCodec.
 struct H2ClientCodec::Calls::On {
   static H2ClientCodec& self(void* codec) { return *static_cast<H2ClientCodec*>(codec); }
-  static Message* message(nghttp2_session* session, std::int32_t stream) {
-    return static_cast<Message*>(nghttp2_session_get_stream_user_data(session, stream));
+  // Frames of one message come in a row.
+  static Message* message(nghttp2_session* session, std::int32_t stream, void* codec) {
+    Message*& last = self(codec).last_found_;
+    if (last && last->id == stream) return last;
+    return last = static_cast<Message*>(nghttp2_session_get_stream_user_data(session, stream));
   }
 
   static int on_any(nghttp2_session*, const nghttp2_frame_hd* head, void* codec) {
@@ -41,7 +44,7 @@ struct H2ClientCodec::Calls::On {
 
   static int on_begin(nghttp2_session* session, const nghttp2_frame* frame, void* codec) {
     H2ClientCodec& me = self(codec);
-    Message* m = message(session, frame->hd.stream_id);
+    Message* m = message(session, frame->hd.stream_id, codec);
     me.reading_fields_ = frame->hd.type == NGHTTP2_HEADERS && m && m->sink;
     if (!me.reading_fields_) return 0;
     me.fields_.begin(m->head_told ? H2Fields::Of::Trailers : H2Fields::Of::Answer);
@@ -63,7 +66,7 @@ struct H2ClientCodec::Calls::On {
   static int on_bad_field(nghttp2_session* session, const nghttp2_frame* frame, const std::uint8_t*,
                           std::size_t, const std::uint8_t*, std::size_t, std::uint8_t,
                           void* codec) {
-    if (Message* m = message(session, frame->hd.stream_id))
+    if (Message* m = message(session, frame->hd.stream_id, codec))
       self(codec).fail(*m, Failure::ResponseSyntax, NGHTTP2_PROTOCOL_ERROR);
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   }
@@ -72,7 +75,7 @@ struct H2ClientCodec::Calls::On {
     H2ClientCodec& me = self(codec);
     const nghttp2_frame_hd& head = frame->hd;
     const bool ended = (head.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    Message* m = head.stream_id != 0 ? message(session, head.stream_id) : nullptr;
+    Message* m = head.stream_id != 0 ? message(session, head.stream_id, codec) : nullptr;
     switch (head.type) {
       case NGHTTP2_HEADERS:
         if (m && me.reading_fields_) me.finish_head(*m, ended);
@@ -112,14 +115,14 @@ struct H2ClientCodec::Calls::On {
   static int on_bad_frame(nghttp2_session* session, const nghttp2_frame* frame, int, void* codec) {
     H2ClientCodec& me = self(codec);
     if (frame->hd.type == NGHTTP2_HEADERS) me.reading_fields_ = false;
-    Message* m = frame->hd.stream_id != 0 ? message(session, frame->hd.stream_id) : nullptr;
+    Message* m = frame->hd.stream_id != 0 ? message(session, frame->hd.stream_id, codec) : nullptr;
     if (m && m->failure == Failure::None) m->failure = Failure::ResponseSyntax;
     return 0;
   }
 
   static int on_data(nghttp2_session* session, std::uint8_t, std::int32_t stream,
                      const std::uint8_t* bytes, std::size_t size, void* codec) {
-    Message* m = message(session, stream);
+    Message* m = message(session, stream, codec);
     if (!m) return nghttp2_session_consume(session, stream, size), 0;
     self(codec).take_body(*m, text(bytes, size));
     return 0;
@@ -127,10 +130,11 @@ struct H2ClientCodec::Calls::On {
 
   static int on_close(nghttp2_session* session, std::int32_t stream, std::uint32_t error,
                       void* codec) {
-    Message* m = message(session, stream);
+    Message* m = message(session, stream, codec);
     if (!m) return 0;
     H2ClientCodec& me = self(codec);
     m->over = true;
+    me.last_found_ = nullptr;
     me.growth_ -= m->window - H2Codec::first_window;
     Failure failure = m->failure;
     // What has come whole is delivered as its sink wants it.
@@ -150,12 +154,12 @@ struct H2ClientCodec::Calls::On {
     // Nor does it tell why it resets a stream.
     if (head.type == NGHTTP2_RST_STREAM) {
       me.events_.on_reset(false);
-      if (Message* m = message(session, head.stream_id); m && m->failure == Failure::None)
+      if (Message* m = message(session, head.stream_id, codec); m && m->failure == Failure::None)
         m->failure = Failure::ResponseSyntax;
     }
     if ((head.type == NGHTTP2_DATA || head.type == NGHTTP2_HEADERS) &&
         (head.flags & NGHTTP2_FLAG_END_STREAM))
-      if (Message* m = message(session, head.stream_id)) m->end_sent = true;
+      if (Message* m = message(session, head.stream_id, codec)) m->end_sent = true;
     return 0;
   }
 

@@ -107,7 +107,15 @@ void H2Fields::add_line(std::string_view name, std::string_view value) {
   lines_.push_back({static_cast<std::uint32_t>(text_.size()),
                     static_cast<std::uint32_t>(name.size()),
                     static_cast<std::uint32_t>(value.size())});
-  text_.append(name).append(": ").append(value).append("\r\n");
+  const std::size_t at = text_.size();
+  text_.resize(at + name.size() + value.size() + 4);
+  char* out = text_.data() + at;
+  out += name.copy(out, name.size());
+  *out++ = ':';
+  *out++ = ' ';
+  out += value.copy(out, value.size());
+  *out++ = '\r';
+  *out = '\n';
 }
 
 void H2Fields::put_start_line() {

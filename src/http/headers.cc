@@ -94,7 +94,16 @@ constexpr std::array<FieldName, slots> make_tokens() {
   return made;
 }
 
+constexpr std::array<std::array<char, longest>, token_count> make_lower() {
+  std::array<std::array<char, longest>, token_count> made{};
+  for (std::size_t id = 1; id < token_count; ++id)
+    for (std::size_t i = 0; i < spellings[id].size(); ++i)
+      made[id][i] = static_cast<char>(spellings[id][i] | 0x20);  // of '-' it is set already
+  return made;
+}
+
 constexpr std::array<Name, token_count> names = make_names();
+constexpr std::array<std::array<char, longest>, token_count> lower = make_lower();
 constexpr std::array<FieldName, slots> tokens = make_tokens();
 static_assert(std::count(tokens.begin(), tokens.end(), FieldName::Other) ==
                   static_cast<std::ptrdiff_t>(slots - (token_count - 1)),
@@ -145,6 +154,11 @@ FieldName field_name(std::string_view name) {
 }
 
 std::string_view spelling(FieldName id) { return spellings[static_cast<std::size_t>(id)]; }
+
+std::string_view http::lower_spelling(FieldName id) {
+  const auto index = static_cast<std::size_t>(id);
+  return {lower[index].data(), spellings[index].size()};
+}
 
 void Headers::assign(Arena& arena, std::span<const Field> fields) {
   constexpr std::size_t room = 6;  // what forwarding adds
