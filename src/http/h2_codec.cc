@@ -18,6 +18,7 @@ namespace weir::http {
 namespace {
 
 constexpr std::size_t most_dropped = 256 * 1024;
+constexpr std::uint32_t few_requests = 8;
 constexpr std::size_t frames_room = 4096;  // for the heads of frames, beside bytes that are lent
 std::uint32_t code_for(Failure reason) {
   switch (reason) {
@@ -54,6 +55,7 @@ H2Codec::H2Codec(const HeadLimits& limits, H2Events& events, const H2Room& room)
 H2Codec::~H2Codec() {
   nghttp2_session_del(awake());
   touched_.splice_back(open_);
+  touched_.splice_back(held_);
   while (Message* m = touched_.pop_front()) delete m;
 }
 
@@ -62,6 +64,7 @@ H2Codec::~H2Codec() {
 std::size_t H2Codec::feed(std::span<char> bytes) {
   if (stopped_ || deaf_) return bytes.size();
   feeding_ = true;
+  told_ = 0;
   const ssize_t used = nghttp2_session_mem_recv(
       awake(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   feeding_ = false;
@@ -92,6 +95,7 @@ void H2Codec::begin(StreamId stream) {
   auto* m = new Message(stream);
   open_.push_back(*m);
   ++open_count_;
+  ++begun_;
   nghttp2_session_set_stream_user_data(session_, m->id, m);
   events_.on_begin(stream);
   m->sink = events_.sink(stream);
@@ -116,10 +120,36 @@ void H2Codec::finish_head(Message& m, bool ended) {
       nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m.id, NGHTTP2_PROTOCOL_ERROR);
       return;
   }
+  if (!is_to_wait()) return tell(m, head);
+  m.held = &head;
+  m.unlink();
+  held_.push_back(m);
+}
+
+void H2Codec::tell(Message& m, RequestHead& head) {
   m.sink->on_head(head);
-  if (!ended || !m.sink) return;
+  if (!m.sink || !m.in_ended || !m.in.empty()) return deliver(m);
   m.end_told = true;
-  m.sink->on_end(Headers());
+  m.sink->on_end(m.trailers);
+}
+
+// A request that is about to be reset would open a connection to a server for nothing; and who asks for much at
+// a time must not make all others wait for it.  The clock is looked at now and then only.
+bool H2Codec::is_to_wait() {
+  return !held_.empty() || is_wasteful() || (++told_ % few_requests == 0 && events_.is_late());
+}
+
+void H2Codec::tell_held() {
+  feeding_ = true;
+  told_ = 0;
+  while (Message* m = stopped_ ? nullptr : held_.pop_front()) {
+    open_.push_back(*m);
+    RequestHead& head = *std::exchange(m->held, nullptr);
+    if (!m->sink || m->failure != Failure::None) continue;
+    tell(*m, head);
+    if (++told_ % few_requests == 0 && (is_wasteful() || events_.is_late())) break;
+  }
+  feeding_ = false;
 }
 
 void H2Codec::finish_trailers(Message& m) {
@@ -137,13 +167,14 @@ void H2Codec::take_body(Message& m, std::string_view bytes) {
   nghttp2_session_consume_connection(session_, bytes.size());
   // Nobody is told more of what was refused, or is about to be reset.
   if (!m.sink || m.end_told || m.failure != Failure::None) return drop_body(m, bytes.size());
-  if (!m.in.empty() || !m.sink->wants_body()) return m.in.append(bytes.data(), bytes.size());
+  if (m.held || !m.in.empty() || !m.sink->wants_body())
+    return m.in.append(bytes.data(), bytes.size());
   m.sink->on_body(bytes);
   m.open_window(session_, m.id, bytes.size(), granted_.window, growth_);
 }
 
 void H2Codec::deliver(Message& m) {
-  if (m.failure != Failure::None) return;
+  if (m.failure != Failure::None || m.held) return;
   while (m.sink && !m.in.empty() && m.sink->wants_body()) {
     iovec piece;
     m.in.peek(&piece, 1);
@@ -229,6 +260,7 @@ void H2Codec::note_windows(bool before) {
     widest_ = std::max(widest_, window - common);
   };
   open_.for_each(look);
+  held_.for_each(look);
   touched_.for_each(look);
 }
 

@@ -41,6 +41,8 @@ class H2Events : public CodecEvents {
   virtual void on_closed(MessageSink& sink, Failure failure) = 0;
   /// The client does too much of something; the connection is ending.
   virtual void on_abuse(H2Abuse kind) = 0;
+  /// The client has had its share of this turn: other requests of it are told later.
+  virtual bool is_late() { return false; }
   /// A stream was reset: by the client, or by us.
   virtual void on_reset(bool /*by_client*/) {}
   /// Whatever the client sent before it learned of `announce_end` has arrived.
@@ -97,6 +99,11 @@ class H2Codec final : public Codec {
   /// Neither side has anything more to say.
   bool is_over() const;
 
+  /// Requests wait to be told: of a client that has much to ask at a time, or that asks for nothing.
+  bool has_held() const { return !held_.empty(); }
+  /// Tells some of them, when the frames made so far have been sent.
+  void tell_held();
+
   /// Gives back what an idle connection does not need; whatever comes next wakes it.  Only without messages.
   void rest() { memory_.rest(); }
   bool is_resting() const { return memory_.is_resting(); }
@@ -108,6 +115,10 @@ class H2Codec final : public Codec {
   nghttp2_session* awake() const;
   Message* find(StreamId stream) const;
   void begin(StreamId stream);
+  void tell(Message& message, RequestHead& head);
+  /// Many of its requests are reset, by the client or for what it does.
+  bool is_wasteful() const { return wasted_ * 8 > begun_; }
+  bool is_to_wait();
   void finish_head(Message& message, bool ended);
   void finish_trailers(Message& message);
   void take_body(Message& message, std::string_view bytes);
@@ -129,13 +140,18 @@ class H2Codec final : public Codec {
   Gather* out_ = nullptr;             ///< while frames are made
   std::size_t room_ = 0;              ///< bytes that still go into it
   List<Message> open_;
+  List<Message> held_;     ///< in order
   List<Message> touched_;  ///< their bytes lie in a Gather, or they are over
   H2Limits abuse_;
   H2Room granted_;
   std::uint32_t growth_ = 0;
   std::uint32_t open_count_ = 0;
   std::int64_t widest_ = 0;  ///< of the windows towards the client, less what SETTINGS gave to all
-  StreamId highest_ = 0;     ///< of the requests so far
+  std::uint32_t told_ = 0;   ///< requests, since these bytes or tell_held began
+  std::uint64_t begun_ = 0;  ///< requests,
+  std::uint64_t wasted_ =
+      0;  ///< and those of them that the client reset, or that were reset for what it did
+  StreamId highest_ = 0;                        ///< of the requests so far
   StreamId skipped_from_ = 0, skipped_to_ = 0;  ///< never used, and never to be: RFC 9113 §5.1.1
   bool calmed_ = false;                         ///< the client has been sent away for what it did
   bool deaf_ =

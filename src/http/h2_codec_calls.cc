@@ -111,8 +111,10 @@ int H2Codec::Calls::on_frame(nghttp2_session* session, const nghttp2_frame* fram
       break;
     case NGHTTP2_RST_STREAM:
       me.events_.on_reset(true);
-      if (Message* m = message(session, head.stream_id); m && m->failure == Failure::None)
+      if (Message* m = message(session, head.stream_id); m && m->failure == Failure::None) {
         m->failure = Failure::ClientGone;
+        ++me.wasted_;
+      }
       me.count(H2Abuse::Resets);
       break;
     case NGHTTP2_SETTINGS:
@@ -177,7 +179,9 @@ int H2Codec::Calls::on_frame_sent(nghttp2_session* session, const nghttp2_frame*
   H2Codec& me = self(codec);
   if (head.type == NGHTTP2_RST_STREAM) {
     me.events_.on_reset(false);
-    if (is_clients_fault(frame->rst_stream.error_code)) me.count(H2Abuse::Resets);
+    if (!is_clients_fault(frame->rst_stream.error_code)) return 0;
+    ++me.wasted_;
+    me.count(H2Abuse::Resets);
     return 0;
   }
   if (head.type == NGHTTP2_GOAWAY && frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM)

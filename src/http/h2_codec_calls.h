@@ -16,7 +16,8 @@ struct H2Codec::Message final : Pooled<Message>, Hook, H2Body {
 
   std::int32_t id;
   MessageSink* sink = nullptr;
-  std::size_t dropped = 0;  ///< bytes of body that nobody wants any more
+  RequestHead* held = nullptr;  ///< not told yet: see H2Codec::tell_held
+  std::size_t dropped = 0;      ///< bytes of body that nobody wants any more
   Failure failure = Failure::None;
   bool is_head = false;  ///< the request was HEAD
   bool end_sent = false;

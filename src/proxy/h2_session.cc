@@ -12,7 +12,8 @@ namespace weir::proxy {
 
 namespace {
 
-constexpr int most_steps = 8;  // in one turn, before others get their share
+constexpr int most_steps = 8;            // in one turn, before others get their share
+constexpr std::uint64_t share_us = 500;  // of a turn, to begin requests
 constexpr std::size_t write_bytes =
     256 * 1024;  // of frames, until we see whether the socket takes them
 constexpr std::uint64_t linger_us = 5'000'000;  // for the client to read the last frames and close
@@ -71,6 +72,7 @@ Gather& H2Session::no_gather() { return context_.net.outbox.to(*transport_); }
 
 void H2Session::start(std::span<char> read) {
   event::About about(context_.net.loop, *this);
+  share_begun_ = 0;
   codec_.feed(read);
   context_.net.outbox.flush();
   pump();
@@ -98,7 +100,14 @@ void H2Session::on_readable() noexcept {
   event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Dead) return;
   if (phase_ == Phase::Lingering) return discard();
+  share_begun_ = 0;
   pump();
+}
+
+bool H2Session::is_late() {
+  const std::uint64_t now = event::Loop::read_clock();
+  if (share_begun_ == 0) share_begun_ = now;
+  return now >= share_begun_ + share_us;
 }
 
 http::MessageSink* H2Session::sink(http::StreamId stream) {
@@ -162,6 +171,7 @@ void H2Session::push() {
   }
   if (transport_->has_failed()) return die();
   if (codec_.is_over()) return linger();
+  if (codec_.has_held()) push_soon();
   arm();
 }
 
@@ -176,6 +186,9 @@ void H2Session::on_task() noexcept {
   event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Dead) return;
   if (phase_ == Phase::Lingering) return discard();
+  share_begun_ = 0;
+  codec_.tell_held();
+  if (phase_ >= Phase::Lingering) return;
   if (more_to_read_) return pump();
   push();
 }

@@ -84,6 +84,7 @@ class H2Session final : public Pooled<H2Session>,
   void on_closed(http::MessageSink& sink, http::Failure failure) override;
   void on_abuse(http::H2Abuse kind) override;
   void on_reset(bool by_client) override { context_.journal.count_reset(by_client); }
+  bool is_late() override;
   void on_end_known() override;
 
   void pump();
@@ -113,6 +114,7 @@ class H2Session final : public Pooled<H2Session>,
   std::size_t exchanges_count_ = 0;
   Phase phase_ = Phase::Open;
   bool more_to_read_ = false;
+  std::uint64_t share_begun_ = 0;  ///< when requests of this turn were looked at first; 0 = not yet
 };
 
 }  // namespace weir::proxy

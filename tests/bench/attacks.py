@@ -3,49 +3,93 @@
 
 For each attack of tests/e2e/attacktest.py it prints how many connections attackers got through with it, how many of them
 were ended by the name of a limit, how much the worker grew at most and what its limits allow, and the 99th percentile of
-another client's answers three times: in quiet, beside the attack (it goes to another weir of the same machine, which shares
-nothing but the processors) and under it.  Exit status 1 if the other client lost a request, the worker grew beyond its
-bound, or an attack that a limit should end was not ended by it.
+another client's answers three times: in quiet; beside honest clients, as many as there are attackers and as busy as they can
+be with small requests (or, where TLS is attacked, with handshakes); and beside the attackers.  What counts is the ratio of
+the last two: a worker is as fast for its clients as the work that is in front of them, honest or not.
+
+Attackers, honest clients and the origin have the last processor, weir and the other client share the first: what the attack
+costs anybody else does not count.  Exit status 1 if the other client lost a request, the worker grew beyond its
+bound, an attack that a limit should end was not ended by it, or with --ratio the ratio of an attack is larger than that.
 """
 import argparse
+import contextlib
 import multiprocessing
+import os
 import pathlib
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from attacktest import ATTACKS, Peak, Target, Victim, config, counted, serve  # noqa: E402
-from tlstest import Authority  # noqa: E402
+from attacktest import ATTACKS, TLS, Peak, Target, Victim, config, counted, frame, serve  # noqa: E402
+from h2cases import RAW  # noqa: E402
+from h2test import DATA, END_STREAM, HEADERS  # noqa: E402
+from tlstest import Authority, client_context  # noqa: E402
 from weirtest import Client, Origin, Weir, get  # noqa: E402
 
 PORTS = ("port", "secure")
+PROCESSORS = sorted(os.sched_getaffinity(0))
+SMALL = RAW[:2] + b"\x04\6/small" + RAW[3:]
+ANSWERED = frame(DATA, END_STREAM, 0, b"ok")[:5]  # of the answer to that
 
 
-def attacker(name, target, begin, seconds, count):
+def requests(target):
+    """What an honest client does: fifty requests at a time on one connection, and takes the answers."""
+    with target.h2() as client:
+        for first in range(1, 4000, 100):
+            client.send(b"".join(frame(HEADERS, 5, number, SMALL) for number in range(first, first + 100, 2)))
+            got = b""
+            while got.count(ANSWERED) < 50:
+                got += client.socket.recv(1 << 16)
+
+
+def handshakes(target):
+    """Fifty clients that come at the same time, shake hands to the end, and go."""
+    context = client_context()
+    sockets = [context.wrap_socket(target.tls(), do_handshake_on_connect=False) for _ in range(50)]
+    for sock in sockets:
+        sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError, OSError):
+            sock.do_handshake()
+    for sock in sockets:
+        sock.setblocking(True)
+        sock.do_handshake()
+        sock.close()
+
+
+def busy(run, target, begin, seconds, count):
     """A process that does it again and again."""
-    attack = next(each for each in ATTACKS if each.name == name)
+    os.sched_setaffinity(0, PROCESSORS[-1:])
     begin.wait()
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        attack.run(target)
+        run(target)
         with count.get_lock():
             count.value += 1
 
 
-def measure(weir, seconds, attack=None, target=None, attackers=0):
-    """(the victim, how often the attack went through) with that attack going on against `target`."""
-    begin, count = multiprocessing.Event(), multiprocessing.Value("i", 0)
-    processes = [multiprocessing.Process(target=attacker, args=(attack.name, target, begin, seconds, count), daemon=True)
-                 for _ in range(attackers)]
-    for process in processes:
-        process.start()
-    with Victim(weir) as victim:
-        begin.set()
+def watch(port, begin, seconds, pipe):
+    """A process of the other client."""
+    with Victim(port) as victim:
+        begin.wait()
+        victim.times.clear()
         victim.join(seconds)
-    for process in processes:
+        pipe.send((1000 * victim.percentile(0.99), [str(each) for each in victim.failures]))
+
+
+def measure(weir, seconds, run=None, count=0):
+    """(the 99th percentile in ms, what the other client missed, how often it was done), with so many doing that."""
+    begin, done = multiprocessing.Event(), multiprocessing.Value("i", 0)
+    mine, theirs = multiprocessing.Pipe()
+    made = [multiprocessing.Process(target=watch, args=(weir.port(), begin, seconds, theirs), daemon=True)]
+    made += [multiprocessing.Process(target=busy, args=(run, Target(weir), begin, seconds, done), daemon=True) for _ in range(count)]
+    for process in made:
+        process.start()
+    begin.set()
+    time99, failures = mine.recv()
+    for process in made:
         process.join()
-    return victim, count.value
+    return time99, failures, done.value
 
 
 def metrics(weir):
@@ -54,24 +98,32 @@ def metrics(weir):
 
 
 def one(attack, certificate, options):
+    """Whether all is well."""
+    honest = handshakes if attack in TLS else requests
+    os.sched_setaffinity(0, PROCESSORS[-1:])
     with Origin(serve) as origin:
-        text = config(certificate, origin)
-        with Weir(text, PORTS) as weir, Weir(text, PORTS) as other:
-            worker = weir.pids()
-            quiet, _ = measure(weir, options.seconds)
-            beside, _ = measure(weir, options.seconds, attack, Target(other), options.attackers)
-            with Peak(worker[0]) as peak:
-                under, shots = measure(weir, options.seconds, attack, Target(weir), options.attackers)
-            ended = counted(metrics(weir), attack.kinds)
-            grown, bound = peak.grown(), 2 * attack.bound * options.attackers
-            times = [1000 * victim.percentile(0.99) for victim in (quiet, beside, under)]
-            failures = under.failures + beside.failures + quiet.failures
-            bad = bool(failures) or grown > bound or weir.pids() != worker or (attack.kinds and ended < shots)
-            print(f"{attack.name:34} {shots:6} {int(ended):6} {grown / 1024:8.0f} {bound / 1024:8.0f} "
-                  f"{times[0]:7.2f} {times[1]:7.2f} {times[2]:7.2f} {times[2] / times[1]:6.2f}{' BAD' if bad else ''}", flush=True)
-            for failure in failures:
-                print("   ", failure)
-            return bad
+        os.sched_setaffinity(0, PROCESSORS[:1])
+        with Weir(config(certificate, origin), PORTS) as weir:
+            return compare(attack, honest, weir, options)
+
+
+def compare(attack, honest, weir, options):
+    worker = weir.pids()
+    quiet, missed, _ = measure(weir, options.seconds)
+    beside, missed_beside, _ = measure(weir, options.seconds, honest, options.attackers)
+    with Peak(worker[0]) as peak:
+        under, missed_under, runs = measure(weir, options.seconds, attack.run, options.attackers)
+    ended = counted(metrics(weir), attack.kinds)
+    grown, bound = peak.grown(), 2 * attack.bound * options.attackers
+    failures = missed + missed_beside + missed_under
+    wrong = [word for word, is_so in [
+        ("LOST", failures), ("GROWN", grown > bound), ("DIED", weir.pids() != worker),
+        ("NOT ENDED", attack.kinds and ended < runs), ("SLOW", options.ratio and under > options.ratio * beside)] if is_so]
+    print(f"{attack.name:34} {runs:6} {int(ended):6} {grown / 1024:8.0f} {bound / 1024:8.0f} "
+          f"{quiet:7.2f} {beside:7.2f} {under:7.2f} {under / beside:6.2f} {' '.join(wrong)}", flush=True)
+    for failure in failures:
+        print("   ", failure)
+    return not wrong
 
 
 def main():
@@ -79,13 +131,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--attackers", type=int, default=2, help="processes, each with a connection at a time")
     parser.add_argument("--only", action="append", help="names of attacks")
+    parser.add_argument("--ratio", type=float, default=0, help="the largest that is good; 0 = any")
     options = parser.parse_args()
-    print(f"{'attack':34} {'runs':>6} {'ended':>6} {'KiB':>8} {'bound':>8} {'quiet':>7} {'beside':>7} {'under':>7} {'ratio':>6}   (99 %, ms)")
+    print(f"{'attack':34} {'runs':>6} {'ended':>6} {'KiB':>8} {'bound':>8} {'quiet':>7} {'honest':>7} {'under':>7} {'ratio':>6}   (99 %, ms)")
     with tempfile.TemporaryDirectory(prefix="weir-attacks-") as directory:
         pathlib.Path(directory).chmod(0o755)
         certificate = Authority(pathlib.Path(directory)).issue("a.test")
         chosen = [attack for attack in ATTACKS if not options.only or attack.name in options.only]
-        bad = [attack.name for attack in chosen if one(attack, certificate, options)]
+        bad = [attack.name for attack in chosen if not one(attack, certificate, options)]
     sys.exit(f"bad: {', '.join(bad)}" if bad else 0)
 
 

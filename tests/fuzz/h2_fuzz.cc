@@ -115,6 +115,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   bytes.append(reinterpret_cast<const char*>(data) + 1, size - 1);
   for (std::size_t at = 0; at < bytes.size() && !server.broken; at += piece) {
     server.codec.feed({bytes.data() + at, std::min(piece, bytes.size() - at)});
+    server.codec.tell_held();
     server.turn();
   }
   return 0;

@@ -190,6 +190,7 @@ struct Pair final : H2Events {
     for (ssize_t size; (size = nghttp2_session_mem_send(client, &bytes)) > 0;) {
       std::string copy = text(bytes, static_cast<std::size_t>(size));
       codec.feed({copy.data(), copy.size()});
+      codec.tell_held();
     }
   }
   void read() {

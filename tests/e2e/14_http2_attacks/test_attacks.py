@@ -38,3 +38,13 @@ def test_an_attack(certificate, attack):
         # Twice: what the first connection took is there for the second one.
         # Under sanitizers memory that was freed is kept to find who uses it, so how much there is says nothing.
         assert SANITIZED or peak.grown() <= 2 * attack.bound, f"{peak.grown() >> 10} KiB of {attack.bound >> 10}"
+
+
+@pytest.mark.parametrize("attack", HTTP2[:3], ids=[attack.name for attack in HTTP2[:3]])
+def test_servers_learn_little_of_what_is_reset(certificate, attack):
+    """After the first turn nothing is begun before all that was read is understood, and what we reset has been sent."""
+    with Origin(serve) as origin, Weir(config(certificate, origin), ("port", "secure")) as weir:
+        attack.run(Target(weir))
+        wait_until(lambda: any("too many HTTP/2" in line for line in weir.log), "the end of the connection")
+        attempts, = [int(line.split()[-1]) for line in metrics(weir).splitlines() if line.startswith("weir_worker_attempts_total")]
+        assert attempts <= 150

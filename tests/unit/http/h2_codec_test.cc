@@ -94,6 +94,7 @@ struct H2CodecTest : testing::Test, H2Events {
   void on_sent(MessageSink&, std::size_t bytes) override { sent += bytes; }
   void on_closed(MessageSink&, Failure failure) override { closed.push_back(failure); }
   void on_abuse(H2Abuse kind) override { abuse = name_of(kind); }
+  bool is_late() override { return late; }
   void on_end_known() override { end_known = true; }
 
   void to_server() {
@@ -102,6 +103,14 @@ struct H2CodecTest : testing::Test, H2Events {
       std::string copy(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
       codec.feed({copy.data(), copy.size()});
     }
+  }
+  /// All that there is, as if it had come in one read.
+  void at_once_to_server() {
+    std::string all;
+    const std::uint8_t* bytes;
+    for (ssize_t size; (size = nghttp2_session_mem_send(client, &bytes)) > 0;)
+      all.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    codec.feed({all.data(), all.size()});
   }
   std::size_t to_client() {
     Gather out;
@@ -167,7 +176,7 @@ struct H2CodecTest : testing::Test, H2Events {
   std::uint64_t clock = 1'000'000;
   std::size_t sent = 0;
   int flushes = 0;
-  bool refuses = false, end_known = false;
+  bool refuses = false, end_known = false, late = false;
 };
 
 TEST_F(H2CodecTest, RequestAndAnswer) {
@@ -323,6 +332,66 @@ TEST_F(H2CodecTest, ResetsEndAMessage) {
   EXPECT_EQ(closed.size(), 1U) << "who resets knows it";
 }
 
+// What it resets as well is never begun.
+TEST_F(H2CodecTest, WhoResetsWaitsUntilAllThatCameIsUnderstood) {
+  const auto reset = [this](StreamId stream) {
+    nghttp2_submit_rst_stream(client, NGHTTP2_FLAG_NONE, static_cast<std::int32_t>(stream),
+                              NGHTTP2_CANCEL);
+  };
+  const StreamId before = ask();
+  turn();
+  reset(before);
+  turn();
+  std::string upload(100'000, 'u'), rest = upload;
+  const StreamId first = ask(), second = ask({}, &rest), third = ask();
+  to_server();
+  reset(first);
+  to_server();
+  EXPECT_TRUE(codec.has_held());
+  for (const StreamId each : {first, second, third}) EXPECT_EQ(sinks.at(each)->head, nullptr);
+  EXPECT_TRUE(sinks.at(second)->body.empty());
+  codec.tell_held();
+  EXPECT_FALSE(codec.has_held());
+  EXPECT_EQ(sinks.at(first)->head, nullptr);
+  EXPECT_TRUE(sinks.at(third)->head && sinks.at(third)->ended);
+  turn();
+  EXPECT_TRUE(sinks.at(second)->body == upload);
+  EXPECT_TRUE(sinks.at(second)->head && sinks.at(second)->ended);
+  EXPECT_EQ(closed, (std::vector{Failure::ClientGone, Failure::ClientGone}));
+}
+
+TEST_F(H2CodecTest, WhoAsksForMuchGetsItByAndByAndInOrder) {
+  late = true;
+  for (int i = 0; i < 20; ++i) ask();
+  at_once_to_server();
+  const auto told = [this] {
+    int count = 0;
+    for (const auto& [stream, sink] : sinks) count += sink->head != nullptr;
+    return count;
+  };
+  int before = told();
+  EXPECT_TRUE(before > 0 && before < 20) << before;
+  while (codec.has_held()) {
+    codec.tell_held();
+    EXPECT_TRUE(told() > before && told() <= before + 8) << told();
+    before = told();
+    int so_far = 0;
+    for (const auto& [stream, sink] : sinks) EXPECT_EQ(sink->ended, so_far++ < before);
+  }
+  EXPECT_EQ(told(), 20);
+}
+
+// A stopped codec tells nothing, and forgets what waits.
+TEST_F(H2CodecTest, WhatWaitsIsNotToldBehindTheEnd) {
+  late = true;
+  for (int i = 0; i < 20; ++i) ask();
+  at_once_to_server();
+  codec.stop();
+  codec.tell_held();
+  EXPECT_TRUE(codec.has_held());
+  EXPECT_EQ(sinks.at(39)->head, nullptr);
+}
+
 // The bytes that a sink is being told of are not given back under its hands.
 TEST_F(H2CodecTest, ASinkMayResetFromWithinItsBody) {
   std::string upload(100'000, 'u');
@@ -413,34 +482,6 @@ TEST_F(H2CodecTest, AbuseIsNamedOnce) {
   for (int i = 0; i < 200; ++i) nghttp2_submit_ping(client, NGHTTP2_FLAG_NONE, nullptr);
   turn();
   EXPECT_EQ(abuse, "pings");
-}
-
-TEST(H2Limits, TokensComeBack) {
-  H2Limits limits;
-  std::uint64_t now = 1'000'000;
-  int count = 0;
-  while (!limits.count(H2Abuse::Pings, now)) ++count;
-  EXPECT_EQ(count, 128);
-  now += 1'000'000;
-  for (count = 0; !limits.count(H2Abuse::Pings, now);) ++count;
-  EXPECT_EQ(count, 10);
-  EXPECT_TRUE(limits.count(H2Abuse::Floods, now));
-}
-
-TEST(H2Limits, WhatStarvesExplainsNothing) {
-  H2Limits limits;
-  int count = 0;
-  while (!limits.count(H2Abuse::WindowUpdates, 1'000'000)) limits.note_sent(true), ++count;
-  EXPECT_EQ(count, 2000);
-}
-
-TEST(H2Limits, WhatWasSentExplainsWindowUpdates) {
-  H2Limits limits;
-  for (int i = 0; i < 100'000; ++i) {
-    limits.note_sent(false);
-    ASSERT_FALSE(limits.count(H2Abuse::WindowUpdates, 1'000'000)) << i;
-    ASSERT_FALSE(limits.count(H2Abuse::WindowUpdates, 1'000'000)) << i;
-  }
 }
 
 }  // namespace
