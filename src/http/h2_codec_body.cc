@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 namespace weir::http {
 
@@ -97,8 +98,10 @@ void H2Body::resume_output(nghttp2_session* session, std::int32_t stream) {
 // Only a sink that keeps up gets a larger window: a slow one would only make us keep more.
 void H2Body::open_window(nghttp2_session* session, std::int32_t stream, std::size_t count,
                          std::uint32_t most, std::uint32_t& growth) {
-  nghttp2_session_consume_stream(session, stream, count);
   delivered += count;
+  unopened += count;
+  if (unopened < worth_telling) return;
+  nghttp2_session_consume_stream(session, stream, std::exchange(unopened, 0));
   if (!in.empty() || in_ended || delivered < 2 * window) return;
   const std::uint32_t all = std::max(H2Codec::most_growth, most - H2Codec::first_window);
   const std::uint32_t more = std::min({window, most - window, all - growth});

@@ -25,6 +25,7 @@ struct H2Body {
   std::size_t leaving = 0;     ///< bytes at the front of `out` that lie in a Gather
   std::size_t lent_out = 0;    ///< bytes that were lent and lie in a Gather
   std::size_t delivered = 0;   ///< bytes of body told since the window has grown
+  std::size_t unopened = 0;    ///< bytes of body told by which the window is not open again
   std::uint32_t window = H2Codec::first_window;
   bool in_ended = false, end_told = false;
   bool out_begun = false, out_ended = false, out_deferred = false;
@@ -44,6 +45,10 @@ struct H2Body {
 
 /// The bytes of the head of a frame.
 inline constexpr std::size_t frame_head_size = 9;
+
+/// By fewer bytes no window is opened, to do so once and not for each frame.  A peer that fills the smallest
+/// window is told of more than half of it, which is when nghttp2 tells.
+inline constexpr std::size_t worth_telling = H2Codec::first_window / 4;
 
 /// A connection's window: what comes in is let in at once, whoever it is for.
 inline constexpr std::int32_t connection_window = 16 << 20;

@@ -113,14 +113,14 @@ void H2ClientCodec::feed(std::span<const char> bytes) {
 }
 
 void H2ClientCodec::finish_head(Message& m, bool ended) {
+  if (!m.sink || m.failure != Failure::None) return;
   if (m.head_told)
-    finish_trailers(m);
+    finish_trailers(m, ended);
   else
     finish_answer(m, ended);
 }
 
 void H2ClientCodec::finish_answer(Message& m, bool ended) {
-  if (!m.sink || m.failure != Failure::None) return;
   Arena& arena = m.sink->arena();
   auto& head = arena.array<ResponseHead>(1)[0];
   Failure failure = Failure::None;
@@ -133,22 +133,42 @@ void H2ClientCodec::finish_answer(Message& m, bool ended) {
   }
   m.head_told = true;
   m.in_ended = ended;
+  const bool is_tunnel = m.method == Method::Connect && head.status / 100 == 2;
+  m.is_sized = head.framing.end != BodyEnd::Chunked && !is_tunnel;
+  m.left = head.framing.end == BodyEnd::Length ? head.framing.length : 0;
   m.sink->on_head(head);
   if (ended) deliver(m);
 }
 
-void H2ClientCodec::finish_trailers(Message& m) {
-  if (!m.sink || m.failure != Failure::None) return;
-  if (fields_.finish_trailers(m.sink->arena(), m.trailers) != Understood::Fine)
+// RFC 9113 §8.1: they end the message, and its body is as long as it was said to be.
+void H2ClientCodec::finish_trailers(Message& m, bool ended) {
+  const bool is_fine = ended && m.left == 0 &&
+                       fields_.finish_trailers(m.sink->arena(), m.trailers) == Understood::Fine;
+  if (!is_fine) return fail(m, Failure::ResponseSyntax, NGHTTP2_PROTOCOL_ERROR);
+  m.in_ended = true;
+  deliver(m);
+}
+
+void H2ClientCodec::finish_body(Message& m) {
+  if (m.sink && (!m.head_told || m.left > 0))
     return fail(m, Failure::ResponseSyntax, NGHTTP2_PROTOCOL_ERROR);
   m.in_ended = true;
   deliver(m);
 }
 
+// The connection's window opens at once, though not for each byte.
+void H2ClientCodec::let_in(std::size_t bytes) {
+  arrived_ += bytes;
+  if (arrived_ < worth_telling) return;
+  nghttp2_session_consume_connection(session_, std::exchange(arrived_, 0));
+}
+
 void H2ClientCodec::take_body(Message& m, std::string_view bytes) {
-  nghttp2_session_consume_connection(session_, bytes.size());
   if (!m.sink || m.failure != Failure::None)
     return (void)nghttp2_session_consume_stream(session_, m.id, bytes.size());
+  if (!m.head_told || (m.is_sized && bytes.size() > m.left))
+    return fail(m, Failure::ResponseSyntax, NGHTTP2_PROTOCOL_ERROR);
+  if (m.is_sized) m.left -= bytes.size();
   if (!m.in.empty() || !m.sink->wants_body()) return m.in.append(bytes.data(), bytes.size());
   m.sink->on_body(bytes);
   if (!m.over) m.open_window(session_, m.id, bytes.size(), most_window, growth_);

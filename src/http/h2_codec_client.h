@@ -106,7 +106,9 @@ class H2ClientCodec {
 
   void finish_head(Message& message, bool ended);
   void finish_answer(Message& message, bool ended);
-  void finish_trailers(Message& message);
+  void finish_trailers(Message& message, bool ended);
+  void finish_body(Message& message);
+  void let_in(std::size_t bytes);
   void take_body(Message& message, std::string_view bytes);
   void deliver(Message& message);
   void fail(Message& message, Failure failure, std::uint32_t code);
@@ -129,6 +131,7 @@ class H2ClientCodec {
   List<Message> touched_;  ///< their bytes lie in a Gather
   List<Message> done_;     ///< to be destroyed when nobody is inside
   H2Limits abuse_;
+  std::size_t arrived_ = 0;  ///< bytes of DATA by which the connection's window is not open again
   std::uint32_t growth_ = 0;
   std::uint32_t inside_ = 0;  ///< calls of ours that are under way
   bool reading_fields_ = false;

@@ -63,14 +63,6 @@ struct H2ClientCodec::Calls::On {
     return 0;
   }
 
-  static int on_bad_field(nghttp2_session* session, const nghttp2_frame* frame, const std::uint8_t*,
-                          std::size_t, const std::uint8_t*, std::size_t, std::uint8_t,
-                          void* codec) {
-    if (Message* m = message(session, frame->hd.stream_id, codec))
-      self(codec).fail(*m, Failure::ResponseSyntax, NGHTTP2_PROTOCOL_ERROR);
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-  }
-
   static int on_frame(nghttp2_session* session, const nghttp2_frame* frame, void* codec) {
     H2ClientCodec& me = self(codec);
     const nghttp2_frame_hd& head = frame->hd;
@@ -83,8 +75,7 @@ struct H2ClientCodec::Calls::On {
         break;
       case NGHTTP2_DATA:
         if (ended && m) {
-          m->in_ended = true;
-          me.deliver(*m);
+          me.finish_body(*m);
         } else if (!ended && head.length == frame->data.padlen) {
           me.count(H2Abuse::EmptyFrames);
         }
@@ -123,8 +114,9 @@ struct H2ClientCodec::Calls::On {
   static int on_data(nghttp2_session* session, std::uint8_t, std::int32_t stream,
                      const std::uint8_t* bytes, std::size_t size, void* codec) {
     Message* m = message(session, stream, codec);
-    if (!m) return nghttp2_session_consume(session, stream, size), 0;
-    self(codec).take_body(*m, text(bytes, size));
+    H2ClientCodec& me = self(codec);
+    me.let_in(size);
+    if (m) me.take_body(*m, text(bytes, size));
     return 0;
   }
 
@@ -139,7 +131,11 @@ struct H2ClientCodec::Calls::On {
     Failure failure = m->failure;
     // What has come whole is delivered as its sink wants it.
     if (failure == Failure::None && !m->in_ended) failure = failure_of(error);
-    if (failure != Failure::None && m->sink) me.tell_closed(*m, failure);
+    if (failure != Failure::None && m->sink) {
+      // What was told of it before leaves first; while frames are made it has left.
+      if (!me.out_) me.events_.flush();
+      me.tell_closed(*m, failure);
+    }
     me.forget(*m);
     return 0;
   }
@@ -190,7 +186,6 @@ const nghttp2_session_callbacks* H2ClientCodec::Calls::callbacks() {
       nghttp2_session_callbacks_set_on_begin_frame_callback(calls, On::on_any);
       nghttp2_session_callbacks_set_on_begin_headers_callback(calls, On::on_begin);
       nghttp2_session_callbacks_set_on_header_callback(calls, On::on_field);
-      nghttp2_session_callbacks_set_on_invalid_header_callback(calls, On::on_bad_field);
       nghttp2_session_callbacks_set_on_frame_recv_callback(calls, On::on_frame);
       nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(calls, On::on_bad_frame);
       nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, On::on_data);
@@ -211,6 +206,8 @@ const nghttp2_option* H2ClientCodec::Calls::options() {
       nghttp2_option_new(&option);
       nghttp2_option_set_no_auto_window_update(option, 1);
       nghttp2_option_set_no_closed_streams(option, 1);
+      // What a message may be is judged by H2Fields and finish_*; once is enough.
+      nghttp2_option_set_no_http_messaging(option, 1);
       nghttp2_option_set_max_outbound_ack(option, 256);
       nghttp2_option_set_max_continuations(option, 8);
       nghttp2_option_set_max_send_header_block_length(option, most_request_head);

@@ -19,6 +19,9 @@ struct H2ClientCodec::Message final : Pooled<Message>, Hook, H2Body {
   std::int32_t id = 0;
   Failure failure = Failure::None;
   int interim = 0;
+  /// Bytes of body that are still to come, if its head has told how many.
+  std::uint64_t left = 0;
+  bool is_sized = false;
   bool head_told = false;
   bool end_sent = false;
   bool over = false;  ///< nghttp2 has forgotten it

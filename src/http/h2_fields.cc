@@ -48,6 +48,12 @@ bool may_all_stand(const Headers& headers) {
   return std::all_of(headers.begin(), headers.end(), may_stand);
 }
 
+// Where there is never a body is no length (RFC 9110 §8.6), but some servers say 0 with 204.
+bool is_length_right(const ResponseHead& head) {
+  const Field* length = head.headers.find(FieldName::ContentLength);
+  return !length || (head.status >= 200 && (head.status != 204 || length->value == "0"));
+}
+
 std::string_view default_port(std::string_view scheme) {
   return iequals(scheme, "https") ? "443" : "80";
 }
@@ -223,16 +229,20 @@ Understood H2Fields::finish_answer(bool ended, Method method, Arena& arena, Resp
   head.status = static_cast<std::uint16_t>((status[0] - '0') * 100 + (status[1] - '0') * 10 +
                                            status[2] - '0');
   settle(arena, head.headers);
-  // Its value would say what belongs to another connection; nothing in this one can.
-  head.headers.remove_if(is_connection_field);
+  if (!may_all_stand(head.headers) || !is_length_right(head)) return Understood::Malformed;
+  head.headers.remove(FieldName::Te);
+  if (head.status == 204) head.headers.remove(FieldName::ContentLength);
   failure = frame_response(head, method);
   if (failure != Failure::None) return Understood::Malformed;
   head.keep_alive = true;
-  if (head.is_interim()) return ended ? Understood::Malformed : Understood::Fine;
+  const bool is_cut = ended && (head.is_interim() ||
+                                (head.framing.end == BodyEnd::Length && head.framing.length > 0));
+  if (is_cut) {
+    failure = Failure::ResponseSyntax;
+    return Understood::Malformed;
+  }
   if (head.framing.end == BodyEnd::Close) head.framing = {BodyEnd::Chunked, 0};
-  if (!ended || head.framing.end == BodyEnd::None) return Understood::Fine;
-  if (head.framing.end == BodyEnd::Length && head.framing.length > 0) return Understood::Malformed;
-  head.framing = {BodyEnd::Length, 0};
+  if (ended && head.framing.end != BodyEnd::None) head.framing = {BodyEnd::Length, 0};
   return Understood::Fine;
 }
 
