@@ -121,6 +121,7 @@ struct H2ClientCodecTest : testing::Test, H2ClientEvents {
   void on_closed(MessageSink& sink, Failure failure) override { closed[&sink] = failure; }
   void on_settings() override { ++settings; }
   void on_leaving() override { leaving = true; }
+  void on_reset(bool by_server) override { resets.push_back(by_server); }
   void on_pong() override { ++pongs; }
   void on_broken(Failure failure) override { broken = failure; }
 
@@ -194,6 +195,7 @@ struct H2ClientCodecTest : testing::Test, H2ClientEvents {
   Failure broken = Failure::None;
   std::uint32_t farewell = UINT32_MAX;
   int flushes = 0, settings = 0, pongs = 0, sent = 0;
+  std::vector<bool> resets;  ///< by the server, or not
   bool leaving = false;
 };
 

@@ -228,6 +228,7 @@ TEST_P(ResetTest, SaysWhy) {
   ask(sink);
   reset(1, GetParam().code);
   EXPECT_EQ(closed.at(&sink), GetParam().failure);
+  EXPECT_EQ(resets, std::vector<bool>{true});
   EXPECT_EQ(broken, Failure::None);
 }
 
