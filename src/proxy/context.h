@@ -46,6 +46,22 @@ class Journal {
   virtual void count_http2(int change) = 0;
 };
 
+/// What a kind of work may take of a turn of the loop, so that everything else has its turn as well.
+class Share {
+ public:
+  explicit Share(std::uint64_t us) : most_(us) {}
+  /// `turn` is a word that no other turn has: its time.
+  void spend(std::uint64_t turn, std::uint64_t us) {
+    if (turn != turn_) spent_ = 0;
+    turn_ = turn;
+    spent_ += us;
+  }
+  bool is_spent(std::uint64_t turn) const { return turn == turn_ && spent_ >= most_; }
+
+ private:
+  std::uint64_t most_, spent_ = 0, turn_ = 0;
+};
+
 struct Context {
   const net::Context& net;
   std::shared_ptr<const Snapshot> snapshot;  ///< for new requests
@@ -56,6 +72,7 @@ struct Context {
   Random random;
   std::uint64_t connections = 0;  ///< clients of this worker now
   bool draining = false;
+  Share handshakes{1000};  ///< the dearest thing that anybody may ask for
   shm::Quarantine quarantine{segment};
 
   /// Descriptors have run out: closes some idle connections to servers.  False if there were none.

@@ -12,8 +12,9 @@ namespace weir::proxy {
 
 namespace {
 
-constexpr int most_steps = 8;            // in one turn, before others get their share
-constexpr std::uint64_t share_us = 500;  // of a turn, to begin requests
+constexpr int most_steps = 8;                    // in one turn, before others get their share
+constexpr std::uint64_t share_us = 500;          // of a turn, to read and to begin requests
+constexpr std::size_t worth_a_look = 16 * 1024;  // at the clock: bytes of a read
 constexpr std::size_t write_bytes =
     256 * 1024;  // of frames, until we see whether the socket takes them
 constexpr std::uint64_t linger_us = 5'000'000;  // for the client to read the last frames and close
@@ -80,8 +81,9 @@ void H2Session::start(std::span<char> read) {
 
 void H2Session::pump() {
   more_to_read_ = false;
+  std::size_t last = 0;
   for (int steps = 0; phase_ < Phase::Lingering; ++steps) {
-    if (steps == most_steps) {
+    if (steps == most_steps || (last >= worth_a_look && is_late())) {
       more_to_read_ = true;
       push_soon();
       break;
@@ -89,7 +91,8 @@ void H2Session::pump() {
     const net::IoResult result = transport_->read(context_.net.read_buffer);
     if (result.io == net::Io::Again) break;
     if (result.io != net::Io::Done) return die();
-    codec_.feed(context_.net.read_buffer.first(result.bytes));
+    last = result.bytes;
+    codec_.feed(context_.net.read_buffer.first(last));
     // Bodies that were told point into the buffer.
     context_.net.outbox.flush();
   }

@@ -86,8 +86,14 @@ bool Session::wants_input() const {
 
 void Session::resume() { pump(); }
 
+// Handshakes have their place at the end of a turn, one behind the other, and no more than there is time for.
 void Session::pump() {
   if (pumping_) return;
+  if (is_greeting()) return context_.net.loop.post(again_);
+  go_on();
+}
+
+void Session::go_on() {
   pumping_ = true;
   for (int steps = 0; wants_input(); ++steps) {
     if (steps == most_steps) {
@@ -109,7 +115,9 @@ void Session::pump() {
 
 // The handshake; what the client speaks is known when it is done.
 net::IoResult Session::greet() {
+  const std::uint64_t begun = event::Loop::read_clock();
   net::IoResult result = tls_->handshake();
+  context_.handshakes.spend(context_.net.loop.now(), event::Loop::read_clock() - begun);
   if (result.io == net::Io::Again) return result;
   context_.journal.count_handshake(*tls_);
   progress_ = context_.net.loop.now();
@@ -175,7 +183,10 @@ void Session::on_task() noexcept {
   event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Ending) return settle();
   if (phase_ == Phase::Lingering) return discard();
-  if (phase_ != Phase::Dead && phase_ != Phase::Raw) pump();
+  if (phase_ == Phase::Dead || phase_ == Phase::Raw) return;
+  if (is_greeting() && context_.handshakes.is_spent(context_.net.loop.now()))
+    return context_.net.loop.post(again_);
+  go_on();
 }
 
 void Session::finish(bool keep) {

@@ -82,6 +82,7 @@ class Session final : public Pooled<Session>,
   Gather& out() { return context_.net.outbox.to(transport()); }
   bool wants_input() const;
   void pump();
+  void go_on();
   net::IoResult step();
   net::IoResult greet();
   bool is_greeting() const { return tls_ && !tls_->is_established(); }
