@@ -61,6 +61,8 @@ struct Field {
   /// The bytes from name.begin() on are exactly "Name: value\r\n" in memory, so a run of such
   /// neighbours may be forwarded as one block.
   bool canonical = false;
+  /// The sender does not want it in anybody's table of compressed fields (RFC 7541 §7.1.3).
+  bool never_index = false;
 };
 
 /// The token of a name, or FieldName::Other.

@@ -31,8 +31,10 @@ nghttp2_mem memory_in(Region& region) {
 }
 
 nghttp2_nv field(const Field& of) {
-  return of.id == FieldName::Other ? field(of.name, of.value)
-                                   : known_field(lower_spelling(of.id), of.value);
+  nghttp2_nv made = of.id == FieldName::Other ? field(of.name, of.value)
+                                              : known_field(lower_spelling(of.id), of.value);
+  if (of.never_index) made.flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+  return made;
 }
 
 FieldList& empty_fields() {

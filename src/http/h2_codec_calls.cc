@@ -64,10 +64,10 @@ int H2Codec::Calls::on_begin(nghttp2_session*, const nghttp2_frame* frame, void*
 
 int H2Codec::Calls::on_field(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
                              std::size_t name_size, const std::uint8_t* value,
-                             std::size_t value_size, std::uint8_t, void* codec) {
+                             std::size_t value_size, std::uint8_t flags, void* codec) {
   H2Codec& me = self(codec);
   if (!me.fields_) return 0;
-  me.fields_->add(text(name, name_size), text(value, value_size));
+  me.fields_->add(text(name, name_size), text(value, value_size), flags & NGHTTP2_NV_FLAG_NO_INDEX);
   if (me.fields_->charged() > bomb_factor * me.limits_.total) {
     me.fields_.reset();
     me.count(H2Abuse::Fields);

@@ -60,7 +60,7 @@ std::string_view default_port(std::string_view scheme) {
 
 }  // namespace
 
-void H2Fields::add(std::string_view name, std::string_view value) {
+void H2Fields::add(std::string_view name, std::string_view value, bool never_index) {
   charged_ += name.size() + value.size() + overhead;
   ++count_;
   if (charged_ > limits_.total || name.size() + value.size() > limits_.line ||
@@ -74,12 +74,13 @@ void H2Fields::add(std::string_view name, std::string_view value) {
   }
   if (text_.empty() && kind_ == Of::Head) put_start_line();
   if (kind_ == Of::Answer) {
-    add_line(name, value);
+    add_line(name, value, never_index);
   } else if (name == "cookie") {
     // One field to servers, however finely it was cut (RFC 9113 §8.2.3).
     if (!cookie_.empty() && !value.empty()) cookie_ += "; ";
     cookie_ += value;
     has_cookie_ = true;
+    never_index_cookie_ = never_index_cookie_ || never_index;
   } else if (name == "host") {
     malformed_ = malformed_ || !pseudo_.host.empty();
     pseudo_.host = value;
@@ -87,7 +88,7 @@ void H2Fields::add(std::string_view name, std::string_view value) {
   } else if (name.find('_') != std::string_view::npos) {
     ++dropped_;
   } else {
-    add_line(name, value);
+    add_line(name, value, never_index);
   }
 }
 
@@ -109,10 +110,10 @@ void H2Fields::add_pseudo(std::string_view name, std::string_view value) {
   malformed_ = true;
 }
 
-void H2Fields::add_line(std::string_view name, std::string_view value) {
+void H2Fields::add_line(std::string_view name, std::string_view value, bool never_index) {
   lines_.push_back({static_cast<std::uint32_t>(text_.size()),
                     static_cast<std::uint32_t>(name.size()),
-                    static_cast<std::uint32_t>(value.size())});
+                    static_cast<std::uint32_t>(value.size()), never_index});
   const std::size_t at = text_.size();
   text_.resize(at + name.size() + value.size() + 4);
   char* out = text_.data() + at;
@@ -136,8 +137,8 @@ void H2Fields::put_start_line() {
 
 void H2Fields::put_cookie() {
   if (!has_cookie_) return;
-  add_line("cookie", cookie_);
-  has_cookie_ = false;
+  add_line("cookie", cookie_, never_index_cookie_);
+  has_cookie_ = never_index_cookie_ = false;
 }
 
 // Moves the text to the arena, and the fields with it.
@@ -149,8 +150,8 @@ std::string_view H2Fields::settle(Arena& arena, Headers& headers) {
   fields_.reserve(lines_.size());
   for (const Line& line : lines_) {
     const std::string_view name = text.substr(line.at, line.name);
-    fields_.push_back(
-        {name, text.substr(line.at + line.name + 2, line.value), field_name(name), true});
+    fields_.push_back({name, text.substr(line.at + line.name + 2, line.value), field_name(name),
+                       true, line.never_index});
   }
   headers.assign(arena, fields_);
   return text;
@@ -256,7 +257,7 @@ void H2Fields::begin(Of kind) {
     text->clear();
   charged_ = count_ = 0;
   dropped_ = 0;
-  too_large_ = malformed_ = has_cookie_ = is_extended_ = false;
+  too_large_ = malformed_ = has_cookie_ = never_index_cookie_ = is_extended_ = false;
 }
 
 Understood H2Fields::finish_trailers(Arena& arena, Headers& trailers) {

@@ -38,8 +38,8 @@ class H2Fields final : public Pooled<H2Fields> {
   H2Fields(Of kind, const HeadLimits& limits) : limits_(limits), kind_(kind) {}
 
   /// The next field of the block, as it was decoded: names in lower case, pseudo-fields first.  What is
-  /// beyond the limits is charged but not kept.
-  void add(std::string_view name, std::string_view value);
+  /// beyond the limits is charged but not kept.  `never_index`: so it was encoded, and so it is passed on.
+  void add(std::string_view name, std::string_view value, bool never_index = false);
 
   /// Everything added so far, kept or not: bytes with overhead.
   std::size_t charged() const { return charged_; }
@@ -60,13 +60,14 @@ class H2Fields final : public Pooled<H2Fields> {
  private:
   struct Line {
     std::uint32_t at, name, value;  ///< where in the text, and how long
+    bool never_index;
   };
   struct Pseudo {
     std::string method, scheme, authority, path, protocol, host, status;
   };
 
   void add_pseudo(std::string_view name, std::string_view value);
-  void add_line(std::string_view name, std::string_view value);
+  void add_line(std::string_view name, std::string_view value, bool never_index = false);
   void put_start_line();
   void put_cookie();
   std::string_view settle(Arena& arena, Headers& headers);
@@ -86,7 +87,8 @@ class H2Fields final : public Pooled<H2Fields> {
   bool too_large_ = false;
   bool malformed_ = false;
   bool has_cookie_ = false;
-  bool is_extended_ = false;  ///< CONNECT with :protocol
+  bool never_index_cookie_ = false;  ///< a crumb of it was not to be
+  bool is_extended_ = false;         ///< CONNECT with :protocol
 };
 
 /// Belongs to one HTTP/1.1 connection, so HTTP/2 must not have it (RFC 9113 §8.2.2).
