@@ -18,8 +18,6 @@
 #include "http/h2_fields.h"
 #include "http/h2_limits.h"
 
-#include <memory>
-
 struct nghttp2_session;
 
 namespace weir::http {
@@ -136,9 +134,9 @@ class H2Codec final : public Codec {
   const HeadLimits& limits_;
   mutable Region memory_;  ///< of the session
   nghttp2_session* session_ = nullptr;
-  std::unique_ptr<H2Fields> fields_;  ///< of the header block that is arriving
-  Gather* out_ = nullptr;             ///< while frames are made
-  std::size_t room_ = 0;              ///< bytes that still go into it
+  H2Fields::Lease fields_;  ///< of the header block that is arriving
+  Gather* out_ = nullptr;   ///< while frames are made
+  std::size_t room_ = 0;    ///< bytes that still go into it
   List<Message> open_;
   List<Message> held_;     ///< in order
   List<Message> touched_;  ///< their bytes lie in a Gather, or they are over

@@ -56,8 +56,7 @@ int H2Codec::Calls::on_begin(nghttp2_session*, const nghttp2_frame* frame, void*
   H2Codec& me = self(codec);
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   const bool is_request = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
-  me.fields_ = std::make_unique<H2Fields>(is_request ? H2Fields::Of::Head : H2Fields::Of::Trailers,
-                                          me.limits_);
+  me.fields_ = H2Fields::take(is_request ? H2Fields::Of::Head : H2Fields::Of::Trailers, me.limits_);
   if (is_request) me.begin(static_cast<StreamId>(frame->hd.stream_id));
   return 0;
 }

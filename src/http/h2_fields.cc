@@ -21,6 +21,13 @@ namespace weir::http {
 
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::size_t most_spares = 0;  // so that a use after the end is found
+#else
+constexpr std::size_t most_spares = 8;  // a block seldom waits for its rest
+#endif
+constexpr std::size_t most_spare_text = 16 * 1024;
+
 // HTTP/1 could misread anything else.
 bool is_safe_name(std::string_view name) {
   return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
@@ -59,6 +66,27 @@ std::string_view default_port(std::string_view scheme) {
 }
 
 }  // namespace
+
+// Of the process: one thread has sessions.
+std::vector<std::unique_ptr<H2Fields>>& H2Fields::spares() {
+  static std::vector<std::unique_ptr<H2Fields>> spares;
+  return spares;
+}
+
+H2Fields::Lease H2Fields::take(Of kind, const HeadLimits& limits) {
+  if (spares().empty()) return Lease(new H2Fields(kind, limits));
+  Lease fields(spares().back().release());
+  spares().pop_back();
+  fields->limits_ = limits;
+  fields->begin(kind);
+  return fields;
+}
+
+void H2Fields::GiveBack::operator()(H2Fields* fields) const {
+  std::unique_ptr<H2Fields> own(fields);
+  if (spares().size() < most_spares && own->text_.capacity() <= most_spare_text)
+    spares().push_back(std::move(own));
+}
 
 void H2Fields::add(std::string_view name, std::string_view value, bool never_index) {
   charged_ += name.size() + value.size() + overhead;

@@ -9,12 +9,12 @@
 
 #include <weir/message.h>
 
-#include "base/pooled.h"
 #include "http/failure.h"
 #include "http/h1_parser.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,14 +28,23 @@ enum class Understood : std::uint8_t {
   Malformed  ///< RFC 9113 §8.1.1: a stream error
 };
 
-class H2Fields final : public Pooled<H2Fields> {
+class H2Fields final {
  public:
+  /// Keeps the memory of one that is of no more use for the next.
+  struct GiveBack {
+    void operator()(H2Fields* fields) const;
+  };
+  using Lease = std::unique_ptr<H2Fields, GiveBack>;
+
   /// What each field is charged with beyond its bytes (RFC 9113 §6.5.2).
   static constexpr std::size_t overhead = 32;
 
   enum class Of : std::uint8_t { Head, Answer, Trailers };
 
   H2Fields(Of kind, const HeadLimits& limits) : limits_(limits), kind_(kind) {}
+
+  /// One that has memory already, if there is such.
+  static Lease take(Of kind, const HeadLimits& limits);
 
   /// The next field of the block, as it was decoded: names in lower case, pseudo-fields first.  What is
   /// beyond the limits is charged but not kept.  `never_index`: so it was encoded, and so it is passed on.
@@ -66,6 +75,7 @@ class H2Fields final : public Pooled<H2Fields> {
     std::string method, scheme, authority, path, protocol, host, status;
   };
 
+  static std::vector<std::unique_ptr<H2Fields>>& spares();
   void add_pseudo(std::string_view name, std::string_view value);
   void add_line(std::string_view name, std::string_view value, bool never_index = false);
   void put_start_line();
