@@ -86,7 +86,6 @@ std::string_view forwarded_element(const RequestHead& head, Arena& arena, const 
 
 std::string_view via(const MessageHead& head) {
   if (head.major == 2) return "2 weir";
-  if (head.major == 2) return "2 weir";
   return head.minor == 0 ? "1.0 weir" : "1.1 weir";
 }
 

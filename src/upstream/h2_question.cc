@@ -22,11 +22,9 @@ void H2Question::ask(const RequestHead& head, const http::WriteOptions& options,
   write(out);
 }
 
-// What is kept of the body is pointed at; it stays until the next call, when it has long been sent.
 void H2Question::write(Gather& out) { codec_.write_frames(out, write_bytes); }
 
 void H2Question::feed(std::span<const char> bytes, Gather& out) {
-  codec_.forget_sent();
   codec_.feed(bytes);
   write(out);
 }

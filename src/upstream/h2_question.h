@@ -22,6 +22,8 @@ class H2Question final : private http::H2ClientEvents {
            std::string_view body, Gather& out);
   /// Understands what has come, and puts what has to be said to that into `out`.
   void feed(std::span<const char> bytes, Gather& out);
+  /// What was put there has been sent.
+  void note_sent() { codec_.forget_sent(); }
   void feed_end();
   void stop() { codec_.stop(); }
 

@@ -149,7 +149,8 @@ void Probe::ask() {
   else
     tools_.gather.refer(question_.request);
   transport().send(tools_.gather);
-  if (transport().has_failed()) take_answer();
+  if (h2_) h2_->note_sent();
+  if (verdict_ || transport().has_failed()) take_answer();
 }
 
 bool Probe::speaks_h2() const {
@@ -194,7 +195,7 @@ void Probe::feed(std::span<char> bytes) {
   if (h2_) {
     h2_->feed(bytes, tools_.gather);
     if (!tools_.gather.empty()) transport().send(tools_.gather);
-    return;
+    return h2_->note_sent();
   }
   if (inbox_.empty()) {
     const std::size_t used = codec_.feed(bytes);

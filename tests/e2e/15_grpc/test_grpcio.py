@@ -2,13 +2,16 @@
 """gRPC's own client and server (grpcio, on gRPC's C core) with weir between them: every kind of call, what statuses,
 trailers and deadlines become of, and who is asked for health.  Messages are plain bytes: what is in them is nobody's
 business on the way."""
+import re
 import threading
 from concurrent import futures
 
 import grpc
 import pytest
+from healthtest import ADMIN, admin
 from weirtest import DEADLINE, Weir, wait_until
 
+LEAVING = re.compile(r"^weir_server_http2_goaways_total\S+ (\d+)$", re.M)
 SERVING = b"\x08\x01"  # HealthCheckResponse { status: SERVING }
 
 
@@ -164,13 +167,15 @@ def test_no_server_is_a_status():
 
 
 def test_calls_outlive_a_server_that_leaves():
-    """It says GOAWAY, and what it has not looked at goes to the other one."""
+    """It says GOAWAY, and what comes then goes to the other one."""
     with Server() as one, Server() as two:
-        text = behind(one).replace("server s ", f"server t 127.0.0.1:{two.port}; server s ")
+        text = ADMIN + behind(one).replace("server s ", f"server t 127.0.0.1:{two.port}; server s ")
         with Weir(text) as weir, channel_to(weir) as channel:
             call = channel.unary_unary("/t.T/Upper")
             assert call(b"a", timeout=DEADLINE) == b"A"
             left = one.server.stop(DEADLINE)
+            # Calls that cross the farewell on its way are cancelled by a server of gRPC.
+            wait_until(lambda: "1" in LEAVING.findall(admin(weir, "metrics")[1]), "the farewell to arrive")
             for _ in range(50):
                 assert call(b"b", timeout=DEADLINE) == b"B"
             wait_until(left.is_set, "the server to have no calls")
