@@ -169,10 +169,10 @@ def test_no_server_is_a_status():
 def test_calls_outlive_a_server_that_leaves():
     """It says GOAWAY, and what comes then goes to the other one."""
     with Server() as one, Server() as two:
-        text = ADMIN + behind(one).replace("server s ", f"server t 127.0.0.1:{two.port}; server s ")
+        text = ADMIN + behind(one).replace("server s ", f"balance round_robin; server t 127.0.0.1:{two.port}; server s ")
         with Weir(text) as weir, channel_to(weir) as channel:
             call = channel.unary_unary("/t.T/Upper")
-            assert call(b"a", timeout=DEADLINE) == b"A"
+            assert [call(b"a", timeout=DEADLINE) for _ in range(2)] == [b"A"] * 2
             left = one.server.stop(DEADLINE)
             # Calls that cross the farewell on its way are cancelled by a server of gRPC.
             wait_until(lambda: "1" in LEAVING.findall(admin(weir, "metrics")[1]), "the farewell to arrive")
