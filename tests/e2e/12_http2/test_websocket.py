@@ -2,9 +2,11 @@
 """WebSocket of HTTP/2 clients with servers of HTTP/1.1 (RFC 8441)."""
 import base64
 import hashlib
+import struct
+import threading
 import time
 
-from h2test import PROTOCOL_ERROR, SETTINGS, H2Client
+from h2test import PROTOCOL_ERROR, SETTINGS, WINDOW_UPDATE, H2Client
 from weirtest import Origin, Weir, answer, forward_to, wait_until
 
 ACCEPT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -53,6 +55,39 @@ def test_a_tunnel_both_ways():
         client.data(stream, b"", end=True)
         assert client.answer(stream).complete
         assert client.sync()
+
+
+def test_a_server_that_does_not_read_holds_the_client_up():
+    reads = threading.Event()
+
+    def serve(connection, message):
+        switch(connection, message)
+        reads.wait()
+        got = len(connection.pending)
+        while got < sent:
+            got += len(connection.socket.recv(1 << 16))
+        connection.send(b"all of it")
+
+    with Origin(serve) as origin, Weir(forward_to(origin)) as weir, H2Client(weir) as client:
+        stream = open_tunnel(client)
+        windows, sent, seen = {0: 65535, stream: 65535}, 0, 0
+        while True:
+            held = min(windows.values()) == 0
+            # Weir has looked at all of it then, and has opened no window again: what lies with it is one window.
+            assert not held or client.sync()
+            for got in client.frames[seen:]:
+                if got.type == WINDOW_UPDATE:
+                    windows[got.stream] += struct.unpack(">I", got.payload)[0]
+            seen = len(client.frames)
+            if held and min(windows.values()) == 0:
+                break
+            size = min(16384, *windows.values())
+            client.data(stream, b"x" * size)
+            sent += size
+            windows = {each: window - size for each, window in windows.items()}
+            assert sent < 64 << 20, "more than the kernel's buffers take"
+        reads.set()
+        assert client.body(stream, 9) == b"all of it"
 
 
 def test_tunnels_do_not_disturb_requests_and_end_with_their_server():
