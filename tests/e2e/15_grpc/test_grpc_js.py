@@ -16,7 +16,8 @@ SCRIPT = pathlib.Path(__file__).with_name("calls.cjs")
 MODULES = SCRIPT.with_name("node_modules") / "@grpc" / "grpc-js"
 SENT = {"asked-by": "a test", "raw-bin": "0001ff"}
 LAST = {"served-by": "grpc-js", "seen-bin": "00ff"}
-CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, FAILED_PRECONDITION, UNIMPLEMENTED, UNAVAILABLE = 1, 4, 8, 9, 12, 14
+CANCELLED, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, FAILED_PRECONDITION = 1, 4, 8, 9
+UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 12, 13, 14
 WAYS = list(itertools.product(["clear", "tls"], [("h2", "clear"), ("h2", "tls"), ("auto", "tls")]))
 
 
@@ -184,8 +185,12 @@ def test_a_stream_outlives_its_servers_leaving(authority, way, how):
         for i in range(30):
             assert world.client.unary(f"call {i}") == f"CALL {i}"
             assert stream.tell(send=str(i)).next("message") == str(i)
-        assert stream.tell(end=True).next("status")[0] == 0
-        if how == "server":
+        status = stream.tell(end=True).next("status")[0]
+        if how == "order":
+            assert status == 0
+        else:
+            # A server that leaves closes its connection without a status if it runs on Node.js 18.
+            assert status in (0, INTERNAL)
             assert world.servers[0].said() == {"left": True}
 
 
