@@ -106,7 +106,8 @@ void H2Connection::on_call_ended() {
 
 // Farewell is said twice by servers that do it well.
 void H2Connection::on_leaving() {
-  if (!leaving_) count(shm::H2Count::Goaways);
+  if (!was_told_farewell_) count(shm::H2Count::Goaways);
+  was_told_farewell_ = true;
   leave();
 }
 

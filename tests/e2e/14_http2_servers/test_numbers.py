@@ -5,7 +5,7 @@ import re
 
 from h2origin import H2Origin, hello, to_h2
 from h2test import CANCEL, H2Client, request
-from healthtest import ADMIN, admin, kill
+from healthtest import ADMIN, admin, kill, order
 from weirtest import Client, Weir, ask, get, wait_until
 
 NAME = re.compile(r'weir_server_http2_(\w+)\{backend="origin",server="s1"(?:,by="(\w+)")?\} (\d+)')
@@ -94,6 +94,19 @@ def test_servers_that_leave_and_those_that_fall_silent():
         wait_numbers(weir, connections=1, goaways=1)
         assert ask(weir).status == 504
         wait_numbers(weir, connections=2, goaways=1, ping_timeouts=1)
+
+
+def test_a_farewell_after_its_server_was_given_up():
+    """What runs there goes on, and that the server leaves is counted all the same."""
+    with H2Origin(at_head=True, handler=lambda c, asked: None) as origin, world(origin) as weir, Client(weir) as client:
+        client.send(get("/"))
+        asked = origin.wait()
+        order(weir, "server set origin/s1 state drain force")
+        asked.connection.goaway(asked.stream)
+        wait_numbers(weir, connections_open=1, connections=1, streams_open=1, goaways=1)
+        hello(asked.connection, asked)
+        assert client.receive().status == 200
+        wait_numbers(weir, connections=1, goaways=1)
 
 
 def test_what_a_dead_worker_had_open_is_not_there_any_more():
