@@ -98,6 +98,8 @@ class Headers {
 
   /// Appends a field.  Name and value must outlive the message (arena or static text).
   void add(Arena& arena, std::string_view name, std::string_view value);
+  /// The same in the usual spelling of its name, which must have a token.
+  void add(Arena& arena, FieldName id, std::string_view value);
 
   /// Replaces all fields of that name by one.
   void set(Arena& arena, std::string_view name, std::string_view value);
@@ -112,6 +114,7 @@ class Headers {
   void clear() { count_ = 0, present_ = 0; }
 
  private:
+  void append(Arena& arena, const Field& field);
   void recount();
 
   Field* fields_ = nullptr;

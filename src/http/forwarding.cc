@@ -50,7 +50,7 @@ void end_list_with(Headers& headers, Arena& arena, FieldName id, std::string_vie
     headers.remove(id);
     if (!before.empty()) element = join(arena, {before, ", ", element});
   }
-  headers.add(arena, spelling(id), element);
+  headers.add(arena, id, element);
 }
 
 void replace(Headers& headers, Arena& arena, FieldName id, std::string_view value, bool keep) {
@@ -58,7 +58,7 @@ void replace(Headers& headers, Arena& arena, FieldName id, std::string_view valu
     if (keep) return;
     headers.remove(id);
   }
-  headers.add(arena, spelling(id), value);
+  headers.add(arena, id, value);
 }
 
 // Names by which servers learn about the client and that we do not set ourselves.

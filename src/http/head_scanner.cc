@@ -12,6 +12,14 @@ namespace weir::http {
 
 HeadScanner::State HeadScanner::scan(std::span<const char> bytes, const HeadLimits& limits,
                                      bool is_request) {
+  // Most heads come in one piece, and no limit is near.
+  if (scanned_ == 0) {
+    const std::size_t length = plain_head_length(bytes.data(), bytes.size(), limits.fields + 1);
+    if (length > 0 && length <= std::min(limits.line, limits.total)) {
+      position_ = static_cast<std::uint32_t>(length);
+      return State::Complete;
+    }
+  }
   return scan_lines(bytes, limits, is_request ? Kind::Request : Kind::Response);
 }
 

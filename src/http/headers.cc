@@ -186,7 +186,7 @@ const Field* Headers::find(std::string_view name) const {
   return nullptr;
 }
 
-void Headers::add(Arena& arena, std::string_view name, std::string_view value) {
+void Headers::append(Arena& arena, const Field& field) {
   if (count_ == capacity_) {
     const std::uint32_t capacity = std::max<std::uint32_t>(8, capacity_ * 2);
     auto* fields = static_cast<Field*>(arena.allocate(sizeof(Field) * capacity, alignof(Field)));
@@ -194,9 +194,16 @@ void Headers::add(Arena& arena, std::string_view name, std::string_view value) {
     fields_ = fields;
     capacity_ = capacity;
   }
-  const FieldName id = field_name(name);
-  new (&fields_[count_++]) Field{name, value, id, false};
-  present_ |= bit(id);
+  new (&fields_[count_++]) Field(field);
+  present_ |= bit(field.id);
+}
+
+void Headers::add(Arena& arena, std::string_view name, std::string_view value) {
+  append(arena, {name, value, field_name(name)});
+}
+
+void Headers::add(Arena& arena, FieldName id, std::string_view value) {
+  append(arena, {spelling(id), value, id});
 }
 
 void Headers::set(Arena& arena, std::string_view name, std::string_view value) {

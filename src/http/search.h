@@ -10,6 +10,7 @@
 
 #include "http/characters.h"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace weir::http {
@@ -84,6 +85,32 @@ inline const char* find_line_end(const char* at, const char* end) {
 #endif
   while (at < end && *at != '\n' && *at != '\0') ++at;
   return at;
+}
+
+/// How long a head is to which nothing is to be said: it is whole, its lines end with CRLF, none of its bytes is
+/// NUL, and at most `lines` lines come before its empty one, which is not the first.  0 if that is not so, or
+/// cannot be told here.
+inline std::size_t plain_head_length(const char* text, std::size_t size, std::uint32_t lines) {
+#if defined(__SSE2__)
+  if (size < 16 || text[0] <= ' ') return 0;
+  std::size_t line = 0;
+  for (std::size_t seen = 0; seen < size;) {
+    // The last step looks again at a part of what the one before it has seen.
+    const std::size_t at = std::min(seen, size - 16);
+    const Sixteen sixteen(text + at);
+    unsigned found = mask_of(_mm_or_si128(sixteen.equal('\n'), sixteen.equal('\0')));
+    found &= 0xffffU << (seen - at);
+    seen = at + 16;
+    for (; found != 0; found &= found - 1) {
+      const std::size_t end = at + static_cast<std::size_t>(__builtin_ctz(found));
+      if (text[end] == '\0' || text[end - 1] != '\r') return 0;
+      if (end == line + 1) return end + 1;
+      if (lines-- == 0) return 0;
+      line = end + 1;
+    }
+  }
+#endif
+  return 0;
 }
 
 /// Skips letters, digits and '-', which is what field names are made of; may stop early.

@@ -31,20 +31,6 @@ void Tallies::wake(std::uint64_t workers) {
     process::wake(setup_.worker_waker(static_cast<std::size_t>(__builtin_ctzll(workers))));
 }
 
-void Tallies::count_for(shm::Of kind, std::uint32_t number, const proxy::Record& record) {
-  using shm::Tally;
-  std::uint64_t took = record.times.ended - record.times.begun;
-  unsigned hundreds = record.status / 100 <= 5 ? record.status / 100 : 0;
-  counters_.add(kind, number, Tally::Requests, 1);
-  counters_.add(kind, number, static_cast<Tally>(static_cast<unsigned>(Tally::NoStatus) + hundreds),
-                1);
-  counters_.add(kind, number, Tally::BytesIn, record.bytes_in);
-  counters_.add(kind, number, Tally::BytesOut, record.bytes_out);
-  counters_.add(kind, number, Tally::Microseconds, took);
-  if (record.failure != http::Failure::None) counters_.add(kind, number, Tally::Failures, 1);
-  counters_.add_latency(kind, number, took);
-}
-
 void Tallies::note_pace() {
   event::Pace pace = loop_.pace();
   state_.set(shm::Count::LongestTurn, pace.turn_us);
@@ -67,13 +53,15 @@ void Tallies::count(const proxy::Record& record) {
   unsigned hundreds = record.status / 100;
   if (hundreds >= 1 && hundreds <= 5)
     state_.add(static_cast<Count>(static_cast<unsigned>(Count::Responses1xx) + hundreds - 1), 1);
-  count_for(shm::Of::Listener, record.listener->number, record);
+  const shm::Finished finished(hundreds, record.failure != http::Failure::None, record.bytes_in,
+                               record.bytes_out, record.times.ended - record.times.begun);
+  counters_.add(shm::Of::Listener, record.listener->number, finished);
   if (!record.route) return;
-  count_for(shm::Of::Route, record.route->number, record);
+  counters_.add(shm::Of::Route, record.route->number, finished);
   if (!record.backend) return;
-  count_for(shm::Of::Backend, record.backend->number, record);
+  counters_.add(shm::Of::Backend, record.backend->number, finished);
   counters_.add(shm::Of::Backend, record.backend->number, shm::Tally::Attempts, record.attempts);
-  if (record.server) count_for(shm::Of::Server, record.server_slot, record);
+  if (record.server) counters_.add(shm::Of::Server, record.server_slot, finished);
 }
 
 void Tallies::count_attempt(std::uint32_t slot, bool connected) {

@@ -38,7 +38,6 @@ class Tallies final : public proxy::Journal {
   void count_connection(int change) override;
   void count_http2(int change) override;
   void count_reset(bool by_client) override;
-  void count_for(shm::Of kind, std::uint32_t number, const proxy::Record& record);
 
   event::Loop& loop_;
   const Setup& setup_;

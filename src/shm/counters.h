@@ -71,6 +71,28 @@ struct CoarseBuckets {
   }
 };
 
+/// What is counted of a request, the same for all it is counted for.
+class Finished {
+ public:
+  /// `hundreds`: of its status, 1 to 5; anything else = it has none.  `us`: how long it took.
+  Finished(unsigned hundreds, bool failed, std::uint64_t bytes_in, std::uint64_t bytes_out,
+           std::uint64_t us)
+      : status_(static_cast<std::size_t>(Tally::NoStatus) + (hundreds <= 5 ? hundreds : 0)),
+        failed_(failed),
+        bytes_in_(bytes_in),
+        bytes_out_(bytes_out),
+        us_(us),
+        bucket_(Buckets::index(us)),
+        coarse_(CoarseBuckets::index(us)) {}
+
+ private:
+  friend class Counters;
+  std::size_t status_;
+  bool failed_;
+  std::uint64_t bytes_in_, bytes_out_, us_;
+  std::size_t bucket_, coarse_;
+};
+
 /// A copy of what has been counted for one thing, summed over workers.
 struct Counted {
   std::uint64_t tally[tallies] = {};
@@ -104,10 +126,18 @@ class Counters {
   void add(Of kind, std::uint32_t number, Tally what, std::uint64_t amount) {
     bump(row(worker_, kind, number)[static_cast<std::size_t>(what)], amount);
   }
-  /// Counts a duration in its bucket; the thing's request has been counted before.
-  void add_latency(Of kind, std::uint32_t number, std::uint64_t us) {
-    std::size_t index = kind == Of::Server ? CoarseBuckets::index(us) : Buckets::index(us);
-    bump(buckets(worker_, kind, number)[index], 1);
+  void add(Of kind, std::uint32_t number, const Finished& request) {
+    Cell* const cells = row(worker_, kind, number);
+    const auto cell = [cells](Tally what) -> Cell& {
+      return cells[static_cast<std::size_t>(what)];
+    };
+    bump(cell(Tally::Requests), 1);
+    bump(cells[request.status_], 1);
+    bump(cell(Tally::BytesIn), request.bytes_in_);
+    bump(cell(Tally::BytesOut), request.bytes_out_);
+    bump(cell(Tally::Microseconds), request.us_);
+    if (request.failed_) bump(cell(Tally::Failures), 1);
+    bump(buckets(worker_, kind, number)[kind == Of::Server ? request.coarse_ : request.bucket_], 1);
   }
 
   // Control.

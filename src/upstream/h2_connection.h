@@ -126,7 +126,8 @@ class H2Connection final : public Pooled<H2Connection>,
   Phase phase_ = Phase::Connecting;
   bool busy_ = false;  ///< a call of ours is under way
   bool more_to_read_ = false;
-  bool leaving_ = false;  ///< nothing new is begun on it: its server said so, or we no longer want it
+  bool leaving_ =
+      false;  ///< nothing new is begun on it: its server said so, or we no longer want it
   bool was_told_farewell_ = false;
   bool is_quiet_ = false;  ///< it is alive, and has nothing to say
 };

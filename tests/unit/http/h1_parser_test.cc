@@ -9,6 +9,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <random>
 #include <string>
 
 namespace weir::http::test {
@@ -107,6 +109,55 @@ TEST(HeadScanner, LimitsAreExactAndTheSameForAllCuts) {
       EXPECT_EQ(scanner.failure(), row.failure) << row.what << " in pieces of " << piece;
     }
   }
+}
+
+// Where the head ends and what is wrong with it, with all that there is, or a byte at a time.
+std::string verdict(const std::string& bytes, const HeadLimits& limits, bool is_request,
+                    bool whole) {
+  HeadScanner scanner;
+  State state = State::Incomplete;
+  for (std::size_t end = whole ? bytes.size() : 1;
+       state == State::Incomplete && end <= bytes.size(); ++end)
+    state = scanner.scan({bytes.data(), end}, limits, is_request);
+  if (state == State::Incomplete) return "incomplete";
+  return state == State::Complete
+             ? std::to_string(scanner.length())
+             : "failed: " + std::to_string(static_cast<int>(scanner.failure()));
+}
+
+TEST(HeadScanner, AnyTextIsJudgedWholeAsByteByByte) {
+  const std::string_view pieces[] = {"\r\n",
+                                     "\r\n",
+                                     "\r\n\r\n",
+                                     "\r",
+                                     "\n",
+                                     std::string_view("\0", 1),
+                                     "a",
+                                     "X: y",
+                                     "GET / HTTP/1.1",
+                                     "a long value of thirty bytes..",
+                                     "\t"};
+  std::mt19937 random(11);
+  const auto below = [&random](std::uint32_t end) {
+    return static_cast<std::uint32_t>(random() % end);
+  };
+  std::size_t complete = 0;
+  for (int round = 0; round < 200'000; ++round) {
+    std::string bytes;
+    // Most rounds leave out what is odd, or there would hardly be a long head.
+    const bool is_plain = round % 4 != 0;
+    for (auto count = below(12); count > 0; --count) {
+      const auto plain = std::array<std::size_t, 6>{0, 7, 8, 9, 6, 2}[below(6)];
+      bytes += pieces[is_plain ? plain : below(std::size(pieces))];
+      if (is_plain && plain != 2 && below(2) == 0) bytes += "\r\n";
+    }
+    const HeadLimits limits{.line = 60 + below(40), .total = 100 + below(100), .fields = below(7)};
+    const bool is_request = below(2) == 0;
+    const std::string judged = verdict(bytes, limits, is_request, true);
+    ASSERT_EQ(judged, verdict(bytes, limits, is_request, false)) << testing::PrintToString(bytes);
+    complete += judged.front() != 'i' && judged.front() != 'f';
+  }
+  EXPECT_GT(complete, 10'000U);
 }
 
 TEST(ParseRequest, UnderstandsAUsualHead) {

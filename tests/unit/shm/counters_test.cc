@@ -66,6 +66,29 @@ TEST(Buckets, MiddleIsNearEveryValue) {
   }
 }
 
+Finished lasting(std::uint64_t us) { return {2, false, 0, 0, us}; }
+
+TEST(Counters, ARequestCountsByHowItEnded) {
+  Segment segment = make_segment(1);
+  Counters counters(segment, 0);
+  counters.add(Of::Route, 7, Finished(4, false, 10, 200, 1000));
+  counters.add(Of::Route, 7, Finished(5, true, 20, 300, 2000));
+  counters.add(Of::Route, 7, Finished(0, true, 30, 0, 5));
+  counters.add(Of::Route, 7, Finished(9, false, 0, 0, 0));  // 999 is a status that no one knows
+  const Counted sum = counters.sum(Of::Route, 7);
+  EXPECT_EQ(sum[Tally::Requests], 4U);
+  EXPECT_EQ(sum[Tally::NoStatus], 2U);
+  EXPECT_EQ(sum[Tally::Status4xx], 1U);
+  EXPECT_EQ(sum[Tally::Status5xx], 1U);
+  EXPECT_EQ(sum[Tally::BytesIn], 60U);
+  EXPECT_EQ(sum[Tally::BytesOut], 500U);
+  EXPECT_EQ(sum[Tally::Failures], 2U);
+  EXPECT_EQ(sum[Tally::Microseconds], 3005U);
+  EXPECT_EQ(sum[Tally::Attempts], 0U);
+  EXPECT_EQ(counters.latencies(Of::Route, 7).total, 4U);
+  EXPECT_EQ(counters.latencies(Of::Route, 7).bucket[Buckets::index(1000)], 1U);
+}
+
 TEST(Counters, AreSummedOverWorkersAndKeptApart) {
   Segment segment = make_segment(3);
   for (std::uint32_t worker = 0; worker < 3; ++worker) {
@@ -98,9 +121,8 @@ TEST(Counters, LatenciesDoNotMeetTheRows) {
   for (Counters* mine : {&first, &second})
     for (Of kind : {Of::Listener, Of::Route, Of::Backend})
       for (std::uint32_t number = 0; number < mine->size(kind); ++number) {
-        mine->add(kind, number, Tally::Requests, 2);
-        mine->add_latency(kind, number, 0);
-        mine->add_latency(kind, number, UINT64_MAX);
+        mine->add(kind, number, lasting(0));
+        mine->add(kind, number, lasting(Buckets::most));
       }
   for (Of kind : {Of::Listener, Of::Route, Of::Backend})
     for (std::uint32_t number = 0; number < first.size(kind); ++number) {
@@ -109,7 +131,7 @@ TEST(Counters, LatenciesDoNotMeetTheRows) {
       ASSERT_EQ(latencies.bucket[0], 2U);
       ASSERT_EQ(latencies.bucket[Buckets::count - 1], 2U);
       ASSERT_EQ(first.sum(kind, number, Tally::Requests), 4U);
-      ASSERT_EQ(first.sum(kind, number, Tally::Microseconds), 0U);
+      ASSERT_EQ(first.sum(kind, number, Tally::Microseconds), 2 * Buckets::most);
     }
   EXPECT_EQ(first.latencies(Of::Server, 0).total, 0U);
 }
@@ -121,10 +143,7 @@ TEST(Counters, NeverGoBackWhenWorkersAreKilled) {
   std::uint64_t before = 0;
   for (int round = 0; round < 50; ++round) {
     Child worker([&] {
-      for (Counters mine(segment, 1);;) {
-        mine.add(Of::Backend, 2, Tally::Requests, 1);
-        mine.add_latency(Of::Backend, 2, 77);
-      }
+      for (Counters mine(segment, 1);;) mine.add(Of::Backend, 2, lasting(77));
     });
     std::uint64_t seen = before;
     while (seen < before + 100) {
@@ -154,8 +173,7 @@ TEST(Counters, QuantilesAreNearTheExactOnes) {
   std::vector<std::uint64_t> all;
   for (std::size_t i = 0; i < 20'000; ++i) {
     all.push_back(static_cast<std::uint64_t>(durations(random)));
-    workers[i % 2].add(Of::Listener, 1, Tally::Requests, 1);
-    workers[i % 2].add_latency(Of::Listener, 1, all.back());
+    workers[i % 2].add(Of::Listener, 1, lasting(all.back()));
   }
   std::sort(all.begin(), all.end());
   Latencies latencies = workers[0].latencies(Of::Listener, 1);
@@ -183,8 +201,7 @@ TEST(Counters, ALookAtWhatWasNeverUsedTakesNoMemory) {
     EXPECT_EQ(reader.latencies(Of::Route, route).total, 0U);
   EXPECT_EQ(blocks(), before);
   Counters mine(segment, 7);
-  mine.add(Of::Route, 50, Tally::Requests, 1);
-  mine.add_latency(Of::Route, 50, 10);
+  mine.add(Of::Route, 50, lasting(10));
   auto used = blocks();
   EXPECT_GT(used, before);
   EXPECT_EQ(reader.latencies(Of::Route, 50).total, 1U);
@@ -200,10 +217,7 @@ TEST(CoarseBuckets, ServersKnowTheirLatenciesByPowersOfTwo) {
   ASSERT_TRUE(segment);
   for (std::uint32_t worker = 0; worker < 2; ++worker) {
     Counters counters(*segment, worker);
-    for (std::uint64_t us : {0, 1, 900, 1000, 1'000'000}) {
-      counters.add(Of::Server, 1, Tally::Requests, 1);
-      counters.add_latency(Of::Server, 1, us);
-    }
+    for (std::uint64_t us : {0, 1, 900, 1000, 1'000'000}) counters.add(Of::Server, 1, lasting(us));
   }
   CoarseLatencies sum = Counters(*segment, 0).server_latencies(1);
   EXPECT_EQ(sum.total, 10U);
@@ -220,24 +234,22 @@ TEST(Counters, WhatIsForgottenBeginsAtZero) {
   Segment segment = make_segment(2);
   Counters a(segment, 0), b(segment, 1);
   for (Of kind : {Of::Route, Of::Server}) {
-    a.add(kind, 3, Tally::Requests, 2);
+    a.add(kind, 3, lasting(500));
+    b.add(kind, 3, lasting(70'000));
     b.add(kind, 3, Tally::Requests, 3);
     a.add(kind, 4, Tally::Requests, 1);
     b.add(kind, 3, Tally::BytesOut, 100);
-    a.add_latency(kind, 3, 500);
-    b.add_latency(kind, 3, 70'000);
     a.forget(kind, 3);
     EXPECT_EQ(b.sum(kind, 3, Tally::Requests), 0U);
     EXPECT_EQ(b.sum(kind, 3)[Tally::BytesOut], 0U);
     EXPECT_EQ(b.sum(kind, 4, Tally::Requests), 1U);
-    b.add(kind, 3, Tally::Requests, 4);
-    b.add_latency(kind, 3, 500);
+    b.add(kind, 3, Tally::Requests, 3);
+    b.add(kind, 3, lasting(500));
     EXPECT_EQ(a.sum(kind, 3, Tally::Requests), 4U);
     EXPECT_EQ(a.sum(kind, 3)[Tally::Requests], 4U);
     a.forget(kind, 3);  // and once more
     EXPECT_EQ(a.sum(kind, 3)[Tally::Requests], 0U);
-    b.add(kind, 3, Tally::Requests, 1);
-    b.add_latency(kind, 3, 500);
+    b.add(kind, 3, lasting(500));
     EXPECT_EQ(a.sum(kind, 3)[Tally::Requests], 1U);
   }
   EXPECT_EQ(a.latencies(Of::Route, 3).total, 1U);

@@ -14,6 +14,7 @@
 namespace weir::upstream {
 namespace {
 
+using shm::Finished;
 using shm::Of;
 using shm::Tally;
 
@@ -98,8 +99,7 @@ TEST_F(Numbering, WithoutAFreeOneTheLongestUnusedIsGivenAndCountsAnew) {
   config::Config two = make_config({"b", "c"}), three = make_config({"c"});
   ASSERT_TRUE(assign(two, {&one}));
   ASSERT_TRUE(assign(three, {&two}));
-  counters_.add(Of::Backend, one.backends[0].number, Tally::Requests, 7);
-  counters_.add_latency(Of::Backend, one.backends[0].number, 1000);
+  counters_.add(Of::Backend, one.backends[0].number, Finished(2, false, 0, 0, 1000));
   config::Config four = make_config({"c", "d"});
   ASSERT_TRUE(assign(four, {&three}));
   EXPECT_EQ(four.backends[1].number, one.backends[0].number);
