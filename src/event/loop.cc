@@ -14,7 +14,8 @@ namespace weir::event {
 
 namespace {
 constexpr std::uint64_t window_length_us = 10'000'000;
-}
+constexpr std::uint64_t destroying_us = 250;  // of a turn
+}  // namespace
 
 Loop::Loop() {
   event_config* config = event_config_new();
@@ -39,8 +40,9 @@ void Loop::run() {
   while (!stopping_) {
     now_ = 0;
     wall_ = 0;
-    int flags = EVLOOP_ONCE | (tasks_.empty() ? 0 : EVLOOP_NONBLOCK);
-    if (event_base_loop(base_, flags) == 1 && tasks_.empty())
+    const bool is_done = tasks_.empty() && !doomed_;
+    if (event_base_loop(base_, EVLOOP_ONCE | (is_done ? 0 : EVLOOP_NONBLOCK)) == 1 &&
+        tasks_.empty() && !doomed_)
       break;  // nothing can ever happen again
     if (!tasks_.empty()) run_tasks();
     if (end_of_turn_) {
@@ -48,9 +50,10 @@ void Loop::run() {
       end_of_turn_->on_task();
       end_call();
     }
-    destroy_the_dead();
+    destroy_some();
     end_turn();
   }
+  destroy_the_dead();
 }
 
 void Loop::end_turn() {
@@ -103,12 +106,38 @@ void Loop::reap(Reaped& object) {
   dead_ = &object;
 }
 
-void Loop::destroy_the_dead() {
-  while (dead_) {
-    Reaped* object = dead_;
-    dead_ = object->next_dead_;
-    delete object;
+void Loop::gather_the_dead() {
+  if (!dead_) return;
+  (doomed_ ? last_doomed_->next_dead_ : doomed_) = dead_;
+  for (Reaped* object = dead_; object; object = object->next_dead_) {
+    last_doomed_ = object;
+    ++doomed_count_;
   }
+  dead_ = nullptr;
+}
+
+void Loop::destroy_first() {
+  Reaped* object = doomed_;
+  doomed_ = object->next_dead_;
+  --doomed_count_;
+  delete object;
+}
+
+// To close a connection takes the kernel's time, and one client can make a hundred end at once.  An eighth of what
+// waits is the least, so there are never more than eight turns have brought.
+void Loop::destroy_some() {
+  gather_the_dead();
+  if (!doomed_) return;
+  const std::uint64_t until = read_clock() + destroying_us;
+  for (std::size_t least = doomed_count_ / 8; doomed_; least -= least > 0 ? 1 : 0) {
+    if (least == 0 && read_clock() >= until) break;
+    destroy_first();
+  }
+}
+
+// Who dies may reap others.
+void Loop::destroy_the_dead() {
+  for (gather_the_dead(); doomed_; gather_the_dead()) destroy_first();
 }
 
 std::uint64_t Loop::read_clock() {

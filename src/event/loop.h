@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Loop: one thread's turns.  A turn waits for readiness, serves it, then deadlines that have passed,
-// then posted tasks, and at its very end destroys what was handed to `reap`.  Readiness comes before
-// deadlines, so a stall of ours cannot time out bytes that have already arrived.
+// then posted tasks, and at its very end destroys what was handed to `reap`; if that is very much, the rest
+// of it in the next turns.  Readiness comes before deadlines, so a stall of ours cannot time out bytes that
+// have already arrived.
 //
 // Nobody deletes itself or its caller: an object that is done calls `reap(*this)` and lives until
-// the end of the turn.  Every callback is noexcept: what escapes ends the process.
+// the end of the turn or a little longer.  Every callback is noexcept: what escapes ends the process.
 #pragma once
 
 #include "base/list.h"
@@ -39,7 +40,7 @@ class Task : public Hook {
   TaskEvents& events_;
 };
 
-/// Something that dies at the end of a turn.
+/// Something that dies at the end of a turn, or some turns later; until then it may still be told things.
 class Reaped {
  public:
   virtual ~Reaped() = default;
@@ -84,10 +85,11 @@ class Loop {
   /// Calls `events.on_task()` at the end of every turn, before the dead are destroyed.  One only.
   void at_end_of_turn(TaskEvents& events) { end_of_turn_ = &events; }
 
-  /// Destroys `object` (made by new) at the end of the turn.  Saying it twice is harmless.
+  /// Destroys `object` (made by new) at the end of the turn or later, but those of one turn before those of the
+  /// next, and before `run` returns.  Saying it twice is harmless.
   void reap(Reaped& object);
 
-  /// The same at once, from outside a turn: for who is about to take along what those objects refer to.
+  /// Destroys all of them at once, from outside a turn: for who is about to take along what they refer to.
   void destroy_the_dead();
 
   /// Monotonic time in microseconds, read at most once a turn.
@@ -145,12 +147,17 @@ class Loop {
   double us_per_tick() const;
   void end_turn();
   void run_tasks();
+  void gather_the_dead();
+  void destroy_first();
+  void destroy_some();
 
   event_base* base_;
   Wheel* wheel_;
   List<Task> tasks_;
   TaskEvents* end_of_turn_ = nullptr;
-  Reaped* dead_ = nullptr;
+  Reaped* dead_ = nullptr;                             ///< of this turn, the last one first
+  Reaped *doomed_ = nullptr, *last_doomed_ = nullptr;  ///< of this turn and those before, in order
+  std::size_t doomed_count_ = 0;
   std::uint64_t now_ = 0;
   std::int64_t wall_ = 0;
   bool stopping_ = false;

@@ -12,9 +12,9 @@ namespace weir::proxy {
 
 namespace {
 
-constexpr int most_steps = 8;                    // in one turn, before others get their share
-constexpr std::uint64_t share_us = 500;          // of a turn, to read and to begin requests
-constexpr std::size_t worth_a_look = 16 * 1024;  // at the clock: bytes of a read
+constexpr int most_steps = 8;                   // in one turn, before others get their share
+constexpr std::uint64_t share_us = 250;         // of a turn, to read and to begin requests
+constexpr std::size_t worth_a_look = 4 * 1024;  // at the clock: bytes of a read
 constexpr std::size_t write_bytes =
     256 * 1024;  // of frames, until we see whether the socket takes them
 constexpr std::uint64_t linger_us = 5'000'000;  // for the client to read the last frames and close
@@ -81,22 +81,38 @@ void H2Session::start(std::span<char> read) {
 
 void H2Session::pump() {
   more_to_read_ = false;
-  std::size_t last = 0;
+  bool late = false;
   for (int steps = 0; phase_ < Phase::Lingering; ++steps) {
-    if (steps == most_steps || (last >= worth_a_look && is_late())) {
+    if (steps == most_steps || late) {
       more_to_read_ = true;
       push_soon();
       break;
     }
-    const net::IoResult result = transport_->read(context_.net.read_buffer);
+    const std::span<char> room = context_.net.read_buffer;
+    const net::IoResult result = transport_->read(room.first(std::min(reading_, room.size())));
     if (result.io == net::Io::Again) break;
     if (result.io != net::Io::Done) return die();
-    last = result.bytes;
-    codec_.feed(context_.net.read_buffer.first(last));
-    // Bodies that were told point into the buffer.
-    context_.net.outbox.flush();
+    late = feed(room.first(result.bytes));
   }
   push();
+}
+
+// True if it has had its share of the turn.  What a byte costs differs by a factor of a thousand between content
+// and requests that are reset at once: one read is as large as what this client sends lets it be.
+bool H2Session::feed(std::span<char> bytes) {
+  const bool is_large = bytes.size() >= worth_a_look;
+  const std::uint64_t begun = is_large ? event::Loop::read_clock() : 0;
+  codec_.feed(bytes);
+  // Bodies that were told point into the buffer.
+  context_.net.outbox.flush();
+  if (!is_large) return false;
+  if (share_begun_ == 0) share_begun_ = begun;
+  const std::uint64_t now = event::Loop::read_clock();
+  if (now - begun > share_us / 2)
+    reading_ = std::max(worth_a_look, bytes.size() / 2);
+  else if (now - begun < share_us / 4 && bytes.size() == reading_)
+    reading_ *= 2;
+  return now >= share_begun_ + share_us;
 }
 
 void H2Session::on_readable() noexcept {

@@ -88,6 +88,7 @@ class H2Session final : public Pooled<H2Session>,
   void on_end_known() override;
 
   void pump();
+  bool feed(std::span<char> bytes);
   void push();
   void announce_end();
   void end();
@@ -114,6 +115,7 @@ class H2Session final : public Pooled<H2Session>,
   std::size_t exchanges_count_ = 0;
   Phase phase_ = Phase::Open;
   bool more_to_read_ = false;
+  std::size_t reading_ = 4 * 1024;  ///< bytes at a time
   std::uint64_t share_begun_ = 0;  ///< when requests of this turn were looked at first; 0 = not yet
 };
 

@@ -69,7 +69,8 @@ def busy(run, target, begin, seconds, count):
 
 
 def watch(port, begin, seconds, pipe):
-    """A process of the other client."""
+    """A process of the other client; it shares a processor with weir, and is never kept waiting for that by the kernel."""
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     with Victim(port) as victim:
         begin.wait()
         victim.times.clear()

@@ -68,6 +68,56 @@ TEST(Loop, KnowsTheCallThatRunsAndHowLongTheTurnIs) {
   EXPECT_EQ(loop.turn_age(), 0U);
 }
 
+// Takes as long to destroy as a connection that many packets are to tell the end of.
+struct Slow final : Reaped {
+  Slow(std::vector<int>& gone, int number) : order(gone), id(number) {}
+  ~Slow() override {
+    const std::uint64_t begun = Loop::read_clock();
+    while (Loop::read_clock() < begun + 100) {
+    }
+    order.push_back(id);
+  }
+  std::vector<int>& order;
+  int id;
+};
+
+TEST(Loop, DestroysVeryManyInMoreThanOneTurn) {
+  Loop loop;
+  std::vector<int> order;
+  std::vector<std::size_t> seen;
+  Job later(loop, [&] {
+    seen.push_back(order.size());
+    if (order.size() < 101) loop.post(later.task);
+    if (seen.size() == 1) loop.reap(*new Slow(order, 1000));
+    if (order.size() == 101) loop.stop();
+  });
+  later.task.unlink();
+  Job first(loop, [&] {
+    for (int i = 0; i < 100; ++i) loop.reap(*new Slow(order, i));
+    loop.post(later.task);
+  });
+  loop.run();
+  ASSERT_GE(seen.size(), 3U);
+  EXPECT_GE(seen.front(), 100U / 8);
+  EXPECT_LE(seen.front(), 100U / 8 + 3);
+  // Those of a turn in the order of a stack, and those of a later turn behind them.
+  std::vector<int> expected;
+  for (int i = 99; i >= 0; --i) expected.push_back(i);
+  expected.push_back(1000);
+  EXPECT_EQ(order, expected);
+}
+
+TEST(Loop, HasDestroyedAllWhenItEnds) {
+  Loop loop;
+  std::vector<int> order;
+  Job job(loop, [&] {
+    for (int i = 0; i < 100; ++i) loop.reap(*new Slow(order, i));
+    loop.stop();
+  });
+  loop.run();
+  EXPECT_EQ(order.size(), 100U);
+}
+
 TEST(Loop, KnowsTheInnermostSubject) {
   Loop loop;
   Client one, other;
