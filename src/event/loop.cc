@@ -14,7 +14,7 @@ namespace weir::event {
 
 namespace {
 constexpr std::uint64_t window_length_us = 10'000'000;
-constexpr std::uint64_t destroying_us = 250;  // of a turn
+constexpr std::uint64_t destroying_us = 125;  // of a turn
 }  // namespace
 
 Loop::Loop() {

@@ -18,7 +18,7 @@ namespace weir::http {
 namespace {
 
 constexpr std::size_t most_dropped = 256 * 1024;
-constexpr std::uint32_t few_requests = 8;
+constexpr std::uint32_t few_requests = 4;
 constexpr std::size_t frames_room = 4096;  // for the heads of frames, beside bytes that are lent
 std::uint32_t code_for(Failure reason) {
   switch (reason) {

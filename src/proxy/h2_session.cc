@@ -13,7 +13,7 @@ namespace weir::proxy {
 namespace {
 
 constexpr int most_steps = 8;                   // in one turn, before others get their share
-constexpr std::uint64_t share_us = 250;         // of a turn, to read and to begin requests
+constexpr std::uint64_t share_us = 200;         // of a turn, to read and to begin requests
 constexpr std::size_t worth_a_look = 4 * 1024;  // at the clock: bytes of a read
 constexpr std::size_t write_bytes =
     256 * 1024;  // of frames, until we see whether the socket takes them
@@ -73,7 +73,7 @@ Gather& H2Session::no_gather() { return context_.net.outbox.to(*transport_); }
 
 void H2Session::start(std::span<char> read) {
   event::About about(context_.net.loop, *this);
-  share_begun_ = 0;
+  begin_share();
   codec_.feed(read);
   context_.net.outbox.flush();
   pump();
@@ -81,7 +81,7 @@ void H2Session::start(std::span<char> read) {
 
 void H2Session::pump() {
   more_to_read_ = false;
-  bool late = false;
+  bool late = spent_ >= share_us;
   for (int steps = 0; phase_ < Phase::Lingering; ++steps) {
     if (steps == most_steps || late) {
       more_to_read_ = true;
@@ -106,27 +106,36 @@ bool H2Session::feed(std::span<char> bytes) {
   // Bodies that were told point into the buffer.
   context_.net.outbox.flush();
   if (!is_large) return false;
-  if (share_begun_ == 0) share_begun_ = begun;
-  const std::uint64_t now = event::Loop::read_clock();
-  if (now - begun > share_us / 2)
+  if (looked_ == 0) looked_ = begun;
+  const bool late = is_late();
+  const std::uint64_t took = looked_ - begun;
+  if (took > share_us / 2)
     reading_ = std::max(worth_a_look, bytes.size() / 2);
-  else if (now - begun < share_us / 4 && bytes.size() == reading_)
+  else if (took < share_us / 4 && bytes.size() == reading_)
     reading_ *= 2;
-  return now >= share_begun_ + share_us;
+  return late;
 }
 
 void H2Session::on_readable() noexcept {
   event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Dead) return;
   if (phase_ == Phase::Lingering) return discard();
-  share_begun_ = 0;
+  begin_share();
   pump();
+}
+
+// It may be called more than once in a turn.
+void H2Session::begin_share() {
+  looked_ = 0;
+  if (turn_ != context_.net.loop.now()) spent_ = 0;
+  turn_ = context_.net.loop.now();
 }
 
 bool H2Session::is_late() {
   const std::uint64_t now = event::Loop::read_clock();
-  if (share_begun_ == 0) share_begun_ = now;
-  return now >= share_begun_ + share_us;
+  if (looked_ != 0) spent_ += now - looked_;
+  looked_ = now;
+  return spent_ >= share_us;
 }
 
 http::MessageSink* H2Session::sink(http::StreamId stream) {
@@ -205,8 +214,8 @@ void H2Session::on_task() noexcept {
   event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Dead) return;
   if (phase_ == Phase::Lingering) return discard();
-  share_begun_ = 0;
-  codec_.tell_held();
+  begin_share();
+  if (spent_ < share_us) codec_.tell_held();
   if (phase_ >= Phase::Lingering) return;
   if (more_to_read_) return pump();
   push();
