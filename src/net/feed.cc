@@ -27,4 +27,9 @@ IoResult feed_once(const Context& context, Transport& transport, http::Codec& co
   return result;
 }
 
+Io drop_some(const Context& context, Transport& transport) {
+  const IoResult first = transport.read(context.read_buffer);
+  return first.io == Io::Done ? transport.read(context.read_buffer).io : first.io;
+}
+
 }  // namespace weir::net

@@ -34,4 +34,8 @@ inline constexpr std::uint64_t worth_moving = 32 * 1024;
 IoResult feed_once(const Context& context, Transport& transport, http::Codec& codec, Inbox& inbox,
                    std::size_t most);
 
+/// Reads and drops some of what has come.  Done says that there may be more: to be called again in the next
+/// turn, since nobody is to wait for what nobody reads.
+Io drop_some(const Context& context, Transport& transport);
+
 }  // namespace weir::net

@@ -285,12 +285,11 @@ void H2Session::linger() {
 }
 
 void H2Session::discard() {
-  for (int reads = 0; reads < most_steps; ++reads) {
-    const net::IoResult result = transport_->read(context_.net.read_buffer);
-    if (result.io == net::Io::Again) return;
-    if (result.io != net::Io::Done) return die();
+  switch (net::drop_some(context_.net, *transport_)) {
+    case net::Io::Again: return;
+    case net::Io::Done: return push_soon();
+    default: return die();
   }
-  push_soon();
 }
 
 void H2Session::die() {

@@ -77,12 +77,11 @@ void Session::linger() {
 }
 
 void Session::discard() {
-  for (int reads = 0; reads < most_steps; ++reads) {
-    net::IoResult result = transport().read(context_.net.read_buffer);
-    if (result.io == net::Io::Again) return;
-    if (result.io != net::Io::Done) return die();
+  switch (net::drop_some(context_.net, transport())) {
+    case net::Io::Again: return;
+    case net::Io::Done: return context_.net.loop.post(again_);
+    default: return die();
   }
-  context_.net.loop.post(again_);
 }
 
 void Session::abort() {
