@@ -63,6 +63,8 @@ class Share {
 };
 
 struct Context {
+  static constexpr std::uint64_t long_turn_us = 500;
+
   const net::Context& net;
   std::shared_ptr<const Snapshot> snapshot;  ///< for new requests
   const shm::Segment& segment;
@@ -74,6 +76,9 @@ struct Context {
   bool draining = false;
   Share handshakes{1000};  ///< the dearest thing that anybody may ask for
   shm::Quarantine quarantine{segment};
+
+  /// This turn has had its time, `now` by the clock: what can wait for the next one does.
+  bool is_turn_long(std::uint64_t now) const { return now >= net.loop.now() + long_turn_us; }
 
   /// Descriptors have run out: closes some idle connections to servers.  False if there were none.
   bool shed_idle() {

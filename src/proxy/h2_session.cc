@@ -135,7 +135,7 @@ bool H2Session::is_late() {
   const std::uint64_t now = event::Loop::read_clock();
   if (looked_ != 0) spent_ += now - looked_;
   looked_ = now;
-  return spent_ >= share_us;
+  return spent_ >= share_us || context_.is_turn_long(now);
 }
 
 http::MessageSink* H2Session::sink(http::StreamId stream) {

@@ -19,6 +19,7 @@ namespace weir::proxy {
 namespace {
 
 constexpr int accepts_in_a_row = 32;  // before others get their share
+constexpr int accepts_at_least = 4;   // in a turn that is long already
 constexpr std::uint64_t welcome_us =
     10'000'000;                                 // for who came through a narrow gate to be accepted
 constexpr std::uint64_t polite_us = 1'000'000;  // for the last answers to leave
@@ -109,6 +110,7 @@ void Listener::let_go(Fd fd) {
 bool Listener::accept_from(Socket& socket) {
   for (int i = 0; i < accepts_in_a_row; ++i) {
     if (context_.connections >= most_clients_) return pause_accepting();
+    if (i >= accepts_at_least && context_.is_turn_long(event::Loop::read_clock())) return true;
     sockaddr_un peer;
     socklen_t size = sizeof(peer);
     int fd = ::accept4(socket.fd, reinterpret_cast<sockaddr*>(&peer), &size,

@@ -18,7 +18,19 @@ namespace weir::tls {
 
 namespace {
 
+// OpenSSL looks each of them up, and there is room for 65,535: milliseconds.  All that have ever been defined are
+// fewer than four hundred.
+constexpr std::size_t most_cipher_suites = 1000;
+
 Transport& transport_of(SSL* ssl) { return *static_cast<Transport*>(SSL_get_app_data(ssl)); }
+
+int on_hello(SSL* ssl, int* alert, void*) {
+  const unsigned char* suites;
+  if (SSL_client_hello_get0_ciphers(ssl, &suites) <= 2 * most_cipher_suites)
+    return SSL_CLIENT_HELLO_SUCCESS;
+  *alert = SSL_AD_ILLEGAL_PARAMETER;
+  return SSL_CLIENT_HELLO_ERROR;
+}
 
 int on_server_name(SSL* ssl, int*, void*) {
   const char* asked = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
@@ -119,6 +131,7 @@ int on_status(SSL* ssl, void*) {
 }  // namespace
 
 void set_server_callbacks(SSL_CTX* context) {
+  SSL_CTX_set_client_hello_cb(context, on_hello, nullptr);
   set_callback(context, SSL_CTRL_SET_TLSEXT_SERVERNAME_CB, on_server_name);
   SSL_CTX_set_alpn_select_cb(context, on_alpn, nullptr);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
