@@ -121,6 +121,7 @@ void Loop::destroy_first() {
   doomed_ = object->next_dead_;
   --doomed_count_;
   delete object;
+  gather_the_dead();  // it may have been the last who needed another one
 }
 
 // To close a connection takes the kernel's time, and one client can make a hundred end at once.  An eighth of what
@@ -135,9 +136,9 @@ void Loop::destroy_some() {
   }
 }
 
-// Who dies may reap others.
 void Loop::destroy_the_dead() {
-  for (gather_the_dead(); doomed_; gather_the_dead()) destroy_first();
+  gather_the_dead();
+  while (doomed_) destroy_first();
 }
 
 std::uint64_t Loop::read_clock() {

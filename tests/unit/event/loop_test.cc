@@ -107,6 +107,31 @@ TEST(Loop, DestroysVeryManyInMoreThanOneTurn) {
   EXPECT_EQ(order, expected);
 }
 
+// Whose end is that of another one.
+struct Last final : Reaped {
+  Last(Loop& owner, Reaped& object) : loop(owner), other(object) {}
+  ~Last() override { loop.reap(other); }
+  Loop& loop;
+  Reaped& other;
+};
+
+TEST(Loop, DestroysWhatTheDeadReap) {
+  Loop loop;
+  std::vector<int> order;
+  std::size_t seen = 0;
+  Job later(loop, [&] {
+    seen = order.size();
+    loop.stop();
+  });
+  later.task.unlink();
+  Job first(loop, [&] {
+    loop.reap(*new Last(loop, *new Slow(order, 1)));
+    loop.post(later.task);
+  });
+  loop.run();
+  EXPECT_EQ(seen, 1U);
+}
+
 TEST(Loop, HasDestroyedAllWhenItEnds) {
   Loop loop;
   std::vector<int> order;
