@@ -172,9 +172,7 @@ TEST(Metrics, CumulateDurations) {
   std::uint64_t sum = 0;
   for (std::uint64_t us : {0, 900, 1'100, 2'400, 4'000, 300'000, 59'000'000, 70'000'000}) {
     shm::Counters mine(segment, us % 3 == 0 ? 0 : 1);
-    mine.add(Of::Backend, 0, Tally::Requests, 1);
-    mine.add_latency(Of::Backend, 0, us);
-    mine.add(Of::Backend, 0, Tally::Microseconds, us);
+    mine.add(Of::Backend, 0, shm::Finished(2, false, 0, 0, us));
     sum += us;
   }
   ASSERT_EQ(sum, 129'308'400U);
@@ -262,8 +260,8 @@ void count_all(const shm::Segment& segment) {
     shm::Counters mine(segment, worker);
     for (Of kind : {Of::Listener, Of::Route, Of::Backend, Of::Server})
       for (std::uint32_t number = 0; number < mine.size(kind); ++number) {
-        mine.add(kind, number, Tally::Requests, number + 1);
-        mine.add_latency(kind, number, number * 1000);
+        mine.add(kind, number, Tally::Requests, number);
+        mine.add(kind, number, shm::Finished(2, false, 0, 0, number * 1000));
       }
   }
 }
