@@ -9,8 +9,8 @@ from weirtest import DEADLINE, Client, Origin, Weir, ask, cpu_seconds, forward_t
 
 def test_a_slow_head_is_cut_off_while_others_are_served():
     with Origin() as origin, Weir(forward_to(origin, listener="timeout header 300ms")) as weir:
+        began = time.monotonic()
         with Client(weir) as slow, Client(weir) as quick:
-            began = time.monotonic()
             slow.send("GET / HTTP/1.1\r\nHost: a\r\n")
             slow.socket.settimeout(0.02)
             with pytest.raises((TimeoutError, StopIteration)):
@@ -18,7 +18,7 @@ def test_a_slow_head_is_cut_off_while_others_are_served():
             slow.socket.settimeout(20)
             assert quick.ask(get()).status == 200
             assert slow.receive().status == 408
-            assert 0.25 < time.monotonic() - began < 5
+            assert time.monotonic() - began >= 0.3
             assert slow.is_closed()
         assert len(origin.requests) == 1
 
