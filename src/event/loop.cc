@@ -40,10 +40,8 @@ void Loop::run() {
   while (!stopping_) {
     now_ = 0;
     wall_ = 0;
-    const bool is_done = tasks_.empty() && !doomed_;
-    if (event_base_loop(base_, EVLOOP_ONCE | (is_done ? 0 : EVLOOP_NONBLOCK)) == 1 &&
-        tasks_.empty() && !doomed_)
-      break;  // nothing can ever happen again
+    const int flags = EVLOOP_ONCE | (has_more() ? EVLOOP_NONBLOCK : 0);
+    if (event_base_loop(base_, flags) == 1 && !has_more()) break;  // nothing can ever happen again
     if (!tasks_.empty()) run_tasks();
     if (end_of_turn_) {
       begin_call("end of turn");

@@ -146,6 +146,8 @@ class Loop {
   static std::uint64_t read_ticks();
   double us_per_tick() const;
   void end_turn();
+  /// Something is left for the next turn.
+  bool has_more() const { return !tasks_.empty() || doomed_; }
   void run_tasks();
   void gather_the_dead();
   void destroy_first();

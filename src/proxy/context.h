@@ -63,7 +63,7 @@ class Share {
 };
 
 struct Context {
-  static constexpr std::uint64_t long_turn_us = 500;
+  static constexpr std::uint64_t long_turn_us = 500;  ///< see is_turn_long
 
   const net::Context& net;
   std::shared_ptr<const Snapshot> snapshot;  ///< for new requests

@@ -45,7 +45,9 @@ H2Session::H2Session(Context& context, Listener& listener, ClientTransport trans
       push_(*this),
       peer_(peer),
       opened_(opened),
-      progress_(opened) {
+      progress_(opened),
+      reading_(worth_a_look),
+      share_(share_us) {
   transport_->report_to(*this);
   listener_.enter(*this);
   context_.journal.count_http2(1);
@@ -73,7 +75,7 @@ Gather& H2Session::no_gather() { return context_.net.outbox.to(*transport_); }
 
 void H2Session::start(std::span<char> read) {
   event::About about(context_.net.loop, *this);
-  begin_share();
+  looked_ = 0;
   codec_.feed(read);
   context_.net.outbox.flush();
   pump();
@@ -81,7 +83,7 @@ void H2Session::start(std::span<char> read) {
 
 void H2Session::pump() {
   more_to_read_ = false;
-  bool late = spent_ >= share_us;
+  bool late = has_had_share();
   for (int steps = 0; phase_ < Phase::Lingering; ++steps) {
     if (steps == most_steps || late) {
       more_to_read_ = true;
@@ -120,23 +122,18 @@ void H2Session::on_readable() noexcept {
   event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Dead) return;
   if (phase_ == Phase::Lingering) return discard();
-  begin_share();
-  pump();
-}
-
-// It may be called more than once in a turn.
-void H2Session::begin_share() {
   looked_ = 0;
-  if (turn_ != context_.net.loop.now()) spent_ = 0;
-  turn_ = context_.net.loop.now();
+  pump();
 }
 
 bool H2Session::is_late() {
   const std::uint64_t now = event::Loop::read_clock();
-  if (looked_ != 0) spent_ += now - looked_;
+  if (looked_ != 0) share_.spend(context_.net.loop.now(), now - looked_);
   looked_ = now;
-  return spent_ >= share_us || context_.is_turn_long(now);
+  return has_had_share() || context_.is_turn_long(now);
 }
+
+bool H2Session::has_had_share() const { return share_.is_spent(context_.net.loop.now()); }
 
 http::MessageSink* H2Session::sink(http::StreamId stream) {
   if (phase_ > Phase::Announced) return nullptr;
@@ -214,8 +211,8 @@ void H2Session::on_task() noexcept {
   event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Dead) return;
   if (phase_ == Phase::Lingering) return discard();
-  begin_share();
-  if (spent_ < share_us) codec_.tell_held();
+  looked_ = 0;
+  if (!has_had_share()) codec_.tell_held();
   if (phase_ >= Phase::Lingering) return;
   if (more_to_read_) return pump();
   push();

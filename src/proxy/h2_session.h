@@ -89,7 +89,7 @@ class H2Session final : public Pooled<H2Session>,
 
   void pump();
   bool feed(std::span<char> bytes);
-  void begin_share();
+  bool has_had_share() const;
   void push();
   void announce_end();
   void end();
@@ -116,10 +116,9 @@ class H2Session final : public Pooled<H2Session>,
   std::size_t exchanges_count_ = 0;
   Phase phase_ = Phase::Open;
   bool more_to_read_ = false;
-  std::size_t reading_ = 4 * 1024;  ///< bytes at a time
-  std::uint64_t turn_ = 0;          ///< the turn in which it has
-  std::uint64_t spent_ = 0;         ///< so much of its share
-  std::uint64_t looked_ = 0;        ///< at the clock, in this call; 0 = not yet
+  std::size_t reading_;       ///< bytes at a time
+  Share share_;               ///< of each turn
+  std::uint64_t looked_ = 0;  ///< at the clock, in this call; 0 = not yet
 };
 
 }  // namespace weir::proxy
