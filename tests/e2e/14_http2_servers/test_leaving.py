@@ -45,8 +45,8 @@ def test_a_server_that_refuses_for_ever():
 def test_what_runs_when_a_server_leaves_runs_out():
     def serve(connection, asked):
         if asked.fields[":path"] == "/slow":
-            connection.goaway((1 << 31) - 1)
             connection.slow = asked
+            connection.goaway((1 << 31) - 1)
         elif connection.number == 1:
             connection.respond(asked, b"first")
         else:
