@@ -31,6 +31,15 @@ class World:
         assert "pending" not in first, first
         return first
 
+    def give(self, origin):
+        """Has the first worker send a request to the one server that is not in the file."""
+        for name in ("s1", "s2"):
+            self.change(f"server set origin/{name} weight 0 force")
+        self.each[0].send(get())
+        origin.wait()
+        for name in ("s1", "s2"):
+            self.change(f"server set origin/{name} weight auto")
+
     def answers(self, count=1):
         """Who answers in each worker, all asked before any answers."""
         for client in self.each:
@@ -107,9 +116,8 @@ def test_max_in_flight(world):
         connection.send(answer("slow"))
 
     with Origin(slow) as limited:
-        world.change(f"server add origin limited {limited.address} weight 1000 max_in_flight 1")
-        world.each[0].send(get())
-        limited.wait()
+        world.change(f"server add origin limited {limited.address} max_in_flight 1")
+        world.give(limited)
         for client in world.each[1:]:
             assert set(who(client, 6)) == {"a", "b"}
         assert world.admin.servers()["origin/limited"]["in_flight"] == 1
@@ -129,9 +137,8 @@ def test_a_removed_server_finishes_what_it_has(world):
         connection.send(answer("slow"))
 
     with Origin(slow) as leaving:
-        world.change(f"server add origin leaving {leaving.address} weight 1000")
-        world.each[0].send(get())
-        leaving.wait()
+        world.change(f"server add origin leaving {leaving.address}")
+        world.give(leaving)
         world.change("server remove origin/leaving")
         others = [set(who(client, 4)) for client in world.each[1:]]
         assert others == [{"a", "b"}] * (WORKERS - 1)
