@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "base/wall_time.h"
+#include "net/gate.h"
 #include "process/reach.h"
 
 #include <fcntl.h>
@@ -27,6 +28,7 @@ constexpr std::uint64_t judge_limit_us = 30 * second_us;
 constexpr std::uint64_t prepare_limit_us = 10 * second_us;
 constexpr std::uint64_t commit_limit_us = 10 * second_us;
 constexpr std::uint64_t settle_limit_us = 1 * second_us;
+constexpr std::uint64_t closing_us = net::on_the_way_us + 300'000;  // workers look now and then
 constexpr std::uint64_t settle_look_us = 2'000;  // workers change over within a turn or two
 
 Fd duplicate(const Fd& fd) { return Fd(fd.is_open() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1); }
@@ -181,7 +183,8 @@ void Reload::on_control(net::Message& message) {
       if (step_ == Step::Judging) prepare();
       return;
     case MessageType::Abandon:
-      if (step_ == Step::Judging || step_ == Step::Committing) refuse(message.bytes);
+      if (step_ == Step::Judging || step_ == Step::Waiting || step_ == Step::Committing)
+        refuse(message.bytes);
       return;
     case MessageType::Committed:
       if (step_ == Step::Committing) committed();
@@ -191,6 +194,18 @@ void Reload::on_control(net::Message& message) {
 }
 
 // ---- Prepare -----------------------------------------------------------------------------------
+
+// Sockets that let nobody in any more, but are not closed yet, would share what the kernel brings with new ones
+// of their address: who comes to them has to knock again a second later.
+std::uint64_t Reload::wait_for_addresses() {
+  const std::uint64_t now = monotonic_us();
+  std::erase_if(free_at_, [now](const auto& each) { return each.second <= now; });
+  std::uint64_t until = now;
+  for (const BindPlan& bind : next_.plan.binds)
+    if (auto found = free_at_.find(bind.at.text); found != free_at_.end())
+      until = std::max(until, found->second);
+  return until - now;
+}
 
 // Everything of the machine that the next generation needs and that may be wanting.
 Result<void> Reload::acquire() {
@@ -215,6 +230,7 @@ Result<void> Reload::acquire() {
 }
 
 void Reload::prepare() {
+  if (const std::uint64_t wait = wait_for_addresses()) return enter(Step::Waiting, wait);
   if (auto acquired = acquire(); !acquired) return refuse(acquired.error().text());
   enter(Step::Preparing, prepare_limit_us);
   awaited_.clear();
@@ -310,12 +326,16 @@ void Reload::look_if_settled() {
 }
 
 void Reload::settled() {
-  // Sockets of addresses that are gone: workers have closed theirs.
+  // Sockets of addresses that are gone: workers close theirs.
   std::set<std::string> wanted;
   for (const BindPlan& bind : assets_.plan.binds) wanted.insert(bind.at.text);
-  for (const ListeningSocket& socket : assets_.sockets)
-    if (!wanted.contains(socket.address) && is_shared(socket))
+  for (const ListeningSocket& socket : assets_.sockets) {
+    if (wanted.contains(socket.address)) continue;
+    if (is_shared(socket))
       ::unlink(socket.address.substr(5).c_str());
+    else
+      free_at_[socket.address] = monotonic_us() + closing_us;
+  }
   std::erase_if(assets_.sockets,
                 [&](const ListeningSocket& each) { return !wanted.contains(each.address); });
   tell_control(MessageType::Settled, std::to_string(assets_.history.present().about.number));
@@ -372,6 +392,7 @@ void Reload::on_timer() {
     case Step::Idle: return;
     case Step::Loading: return not_loaded("the loader took too long");
     case Step::Judging: return refuse("control took too long to judge");
+    case Step::Waiting: return prepare();
     case Step::Preparing: {
       std::string who;
       for (std::uint32_t index : awaited_) who += " " + std::to_string(index);

@@ -5,6 +5,7 @@
 //
 //   load      a loader child reads the files        (or: a bundle of the history is taken)
 //   judge     control compiles it, compares, may refuse
+//   wait      until an address that was given up a moment ago is free
 //   prepare   the master binds and opens what is new; each worker builds the next snapshot
 //   commit    control publishes servers and stores `committed`: the one moment
 //   settle    every worker runs it; who does not within a second is replaced
@@ -22,6 +23,7 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -79,7 +81,7 @@ class Reload {
   void on_timer();
 
  private:
-  enum class Step { Idle, Loading, Judging, Preparing, Committing, Settling };
+  enum class Step { Idle, Loading, Judging, Waiting, Preparing, Committing, Settling };
 
   void begin(std::string_view order, Fd file);
   Result<void> start_loader(std::string_view name, const Fd& file);
@@ -88,6 +90,7 @@ class Reload {
   void judge(Sealed sealed, const std::string& plan, const std::string& diagnostics);
   void prepare();
   bool prepare(Child& child);
+  std::uint64_t wait_for_addresses();
   Result<void> acquire();
   void refuse(const std::string& why);
   void committed();
@@ -119,6 +122,8 @@ class Reload {
   Fd error_log_, access_log_;
   std::unique_ptr<Replacements> replacements_;
   std::vector<std::uint32_t> awaited_;  ///< workers that have not prepared yet
+  /// When the last socket is closed of an address that was given up.
+  std::map<std::string, std::uint64_t, std::less<>> free_at_;
 };
 
 }  // namespace weir::process

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A listener or an address that a reload removes: whoever was told that it is connected is answered or closed in
 order, never reset; then clients are refused."""
+import socket
+import struct
 import threading
 
 import pytest
@@ -114,6 +116,26 @@ def test_it_may_come_back_at_once():
                 assert client.ask(get("/")).body == b"old"
             with Client(weir.dir / "web.sock") as client:
                 assert client.ask(get("/")).body == b"old"
+
+
+def knocks(client):
+    """How often the client's kernel had to say something again (the last field of Linux' first tcp_info)."""
+    info = client.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    return struct.unpack_from("I", info, 100)[0]
+
+
+@pytest.mark.parametrize("back", ["reload", "rollback"])
+def test_nobody_knocks_in_vain_when_it_came_back(back):
+    """The sockets that go let nobody in; who comes must not be given to them."""
+    text = with_other("127.0.0.1:{other}")
+    with Weir(text, PORTS, workers=2) as weir:
+        assert reload(weir, simple("new")).is_ok
+        assert (reload(weir, text) if back == "reload" else reload(weir, command="rollback")).is_ok
+        clients = [Client(weir, "other") for _ in range(40)]
+        assert [client.ask(get("/")).body for client in clients] == [b"old"] * 40
+        assert [knocks(client) for client in clients] == [0] * 40
+        for client in clients:
+            client.close()
 
 
 def test_its_clients_stay_when_it_comes_back():
