@@ -18,6 +18,7 @@ constexpr std::size_t worth_a_look = 4 * 1024;  // at the clock: bytes of a read
 constexpr std::size_t write_bytes =
     256 * 1024;  // of frames, until we see whether the socket takes them
 constexpr std::uint64_t linger_us = 5'000'000;  // for the client to read the last frames and close
+constexpr std::uint64_t farewell_us = 20'000;   // for who was sent away to hear of it first
 constexpr std::uint64_t restless_us = 1'000'000;  // for the next request, until we give memory back
 constexpr std::uint64_t announced_us =
     1'000'000;  // until requests on their way have come, without a sign
@@ -164,6 +165,7 @@ void H2Session::on_abuse(http::H2Abuse kind) {
   char text[112];
   log(Level::Warn, "listener ", listener_.identity().name, ": connection of ", peer_.host(text),
       " ended: too many HTTP/2 ", http::name_of(kind));
+  sent_away_ = true;
   phase_ = std::max(phase_, Phase::Ending);
   end_all();
   push_soon();
@@ -281,7 +283,9 @@ void H2Session::linger() {
   discard();
 }
 
+// Who was sent away does not make us drop what it goes on sending: it fills its window, and waits.
 void H2Session::discard() {
+  if (sent_away_) return transport_->is_closing() ? die() : transport_->watch();
   switch (net::drop_some(context_.net, *transport_)) {
     case net::Io::Again: return;
     case net::Io::Done: return push_soon();
@@ -314,7 +318,7 @@ void H2Session::arm() {
   const auto sooner = [&at](std::uint64_t moment) { at = at == 0 ? moment : std::min(at, moment); };
   const ClientTimeouts& timeouts = listener_.timeouts();
   if (phase_ == Phase::Lingering) {
-    sooner(progress_ + linger_us);
+    sooner(progress_ + (sent_away_ ? farewell_us : linger_us));
   } else if (phase_ < Phase::Lingering) {
     if (until_ > 0) sooner(until_);
     if (exchanges_count_ == 0 && timeouts.idle > 0) sooner(progress_ + timeouts.idle);
