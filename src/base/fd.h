@@ -3,6 +3,7 @@
 // Fd: owns one descriptor.
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <utility>
@@ -34,5 +35,10 @@ class Fd {
  private:
   int fd_ = -1;
 };
+
+/// Another descriptor of the same; none of none, or if there is no room for one.
+inline Fd duplicate(const Fd& fd) {
+  return Fd(fd.is_open() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
+}
 
 }  // namespace weir

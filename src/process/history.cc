@@ -51,8 +51,7 @@ const History::Entry* History::find(std::uint64_t number) const {
 std::vector<PastGeneration> History::copy() const {
   std::vector<PastGeneration> copies;
   for (const Entry& entry : entries_)
-    copies.push_back(
-        {Fd(::fcntl(entry.bundle.get(), F_DUPFD_CLOEXEC, 0)), write_about(entry.about)});
+    copies.push_back({duplicate(entry.bundle), write_about(entry.about)});
   return copies;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -30,8 +31,6 @@ constexpr std::uint64_t commit_limit_us = 10 * second_us;
 constexpr std::uint64_t settle_limit_us = 1 * second_us;
 constexpr std::uint64_t closing_us = net::on_the_way_us + 300'000;  // workers look now and then
 constexpr std::uint64_t settle_look_us = 2'000;  // workers change over within a turn or two
-
-Fd duplicate(const Fd& fd) { return Fd(fd.is_open() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1); }
 
 }  // namespace
 
@@ -183,8 +182,7 @@ void Reload::on_control(net::Message& message) {
       if (step_ == Step::Judging) prepare();
       return;
     case MessageType::Abandon:
-      if (step_ == Step::Judging || step_ == Step::Waiting || step_ == Step::Committing)
-        refuse(message.bytes);
+      if (step_ == Step::Judging || step_ == Step::Committing) refuse(message.bytes);
       return;
     case MessageType::Committed:
       if (step_ == Step::Committing) committed();
@@ -194,18 +192,6 @@ void Reload::on_control(net::Message& message) {
 }
 
 // ---- Prepare -----------------------------------------------------------------------------------
-
-// Sockets that let nobody in any more, but are not closed yet, would share what the kernel brings with new ones
-// of their address: who comes to them has to knock again a second later.
-std::uint64_t Reload::wait_for_addresses() {
-  const std::uint64_t now = monotonic_us();
-  std::erase_if(free_at_, [now](const auto& each) { return each.second <= now; });
-  std::uint64_t until = now;
-  for (const BindPlan& bind : next_.plan.binds)
-    if (auto found = free_at_.find(bind.at.text); found != free_at_.end())
-      until = std::max(until, found->second);
-  return until - now;
-}
 
 // Everything of the machine that the next generation needs and that may be wanting.
 Result<void> Reload::acquire() {
@@ -220,7 +206,7 @@ Result<void> Reload::acquire() {
   auto replacements = Replacements::make(assets_.plan, plan);
   if (!replacements) return replacements.error();
   replacements_ = std::move(*replacements);
-  auto sockets = bind_missing(plan, assets_.sockets, room.sockets);
+  auto sockets = bind_missing(plan, assets_.sockets, given_up_, room.sockets);
   if (!sockets) return sockets.error();
   new_sockets_ = std::move(*sockets);
   if (auto limited = limit_connections(plan, assets_.sockets.size() + new_sockets_.size());
@@ -230,7 +216,6 @@ Result<void> Reload::acquire() {
 }
 
 void Reload::prepare() {
-  if (const std::uint64_t wait = wait_for_addresses()) return enter(Step::Waiting, wait);
   if (auto acquired = acquire(); !acquired) return refuse(acquired.error().text());
   enter(Step::Preparing, prepare_limit_us);
   awaited_.clear();
@@ -325,19 +310,27 @@ void Reload::look_if_settled() {
   settled();
 }
 
-void Reload::settled() {
-  // Sockets of addresses that are gone: workers close theirs.
+// Sockets of addresses that are gone, which workers are closing.  A new socket of such an address would share with
+// them what the kernel brings: who comes to one that lets nobody in has to knock again, a second later.
+void Reload::give_up_sockets() {
   std::set<std::string> wanted;
   for (const BindPlan& bind : assets_.plan.binds) wanted.insert(bind.at.text);
-  for (const ListeningSocket& socket : assets_.sockets) {
-    if (wanted.contains(socket.address)) continue;
-    if (is_shared(socket))
+  const auto is_wanted = [&](const ListeningSocket& each) { return wanted.contains(each.address); };
+  std::erase_if(given_up_, is_wanted);
+  for (ListeningSocket& socket : assets_.sockets) {
+    if (is_wanted(socket)) continue;
+    if (is_shared(socket)) {
       ::unlink(socket.address.substr(5).c_str());
-    else
-      free_at_[socket.address] = monotonic_us() + closing_us;
+    } else {
+      given_up_.push_back({std::move(socket.fd), socket.slot, socket.address});
+      given_up_until_ = monotonic_us() + closing_us;
+    }
   }
-  std::erase_if(assets_.sockets,
-                [&](const ListeningSocket& each) { return !wanted.contains(each.address); });
+  std::erase_if(assets_.sockets, std::not_fn(is_wanted));
+}
+
+void Reload::settled() {
+  give_up_sockets();
   tell_control(MessageType::Settled, std::to_string(assets_.history.present().about.number));
   rest();
 }
@@ -385,14 +378,23 @@ void Reload::on_death(const Child& child) {
   if (step_ != Step::Settling) refuse("control died");
 }
 
+// What a reload under way may have taken again is kept until its end.
+std::uint64_t Reload::deadline() const {
+  if (given_up_until_ == 0 || step_ >= Step::Preparing) return deadline_us_;
+  return deadline_us_ == 0 ? given_up_until_ : std::min(deadline_us_, given_up_until_);
+}
+
 void Reload::on_timer() {
+  if (step_ < Step::Preparing && given_up_until_ != 0 && monotonic_us() >= given_up_until_) {
+    given_up_.clear();
+    given_up_until_ = 0;
+  }
   if (deadline_us_ == 0 || monotonic_us() < deadline_us_) return;
   deadline_us_ = 0;
   switch (step_) {
     case Step::Idle: return;
     case Step::Loading: return not_loaded("the loader took too long");
     case Step::Judging: return refuse("control took too long to judge");
-    case Step::Waiting: return prepare();
     case Step::Preparing: {
       std::string who;
       for (std::uint32_t index : awaited_) who += " " + std::to_string(index);

@@ -5,7 +5,6 @@
 //
 //   load      a loader child reads the files        (or: a bundle of the history is taken)
 //   judge     control compiles it, compares, may refuse
-//   wait      until an address that was given up a moment ago is free
 //   prepare   the master binds and opens what is new; each worker builds the next snapshot
 //   commit    control publishes servers and stores `committed`: the one moment
 //   settle    every worker runs it; who does not within a second is replaced
@@ -23,7 +22,6 @@
 
 #include <cstdint>
 #include <list>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -77,11 +75,11 @@ class Reload {
   void on_exit(pid_t pid);
 
   /// Monotonic microseconds at which `on_timer` wants to be called; 0 = never.
-  std::uint64_t deadline() const { return deadline_us_; }
+  std::uint64_t deadline() const;
   void on_timer();
 
  private:
-  enum class Step { Idle, Loading, Judging, Waiting, Preparing, Committing, Settling };
+  enum class Step { Idle, Loading, Judging, Preparing, Committing, Settling };
 
   void begin(std::string_view order, Fd file);
   Result<void> start_loader(std::string_view name, const Fd& file);
@@ -90,13 +88,13 @@ class Reload {
   void judge(Sealed sealed, const std::string& plan, const std::string& diagnostics);
   void prepare();
   bool prepare(Child& child);
-  std::uint64_t wait_for_addresses();
   Result<void> acquire();
   void refuse(const std::string& why);
   void committed();
   void hand_over_resources();
   void look_if_settled();
   void settled();
+  void give_up_sockets();
   void enter(Step step, std::uint64_t limit_us);
   void tell_control(net::MessageType type, const std::string& bytes,
                     const std::vector<int>& descriptors = {});
@@ -122,8 +120,9 @@ class Reload {
   Fd error_log_, access_log_;
   std::unique_ptr<Replacements> replacements_;
   std::vector<std::uint32_t> awaited_;  ///< workers that have not prepared yet
-  /// When the last socket is closed of an address that was given up.
-  std::map<std::string, std::uint64_t, std::less<>> free_at_;
+  /// Sockets of addresses that were given up, which workers are closing: taken again if their address comes back.
+  std::vector<ListeningSocket> given_up_;
+  std::uint64_t given_up_until_ = 0;  ///< then the last of them is closed; 0 = there is none
 };
 
 }  // namespace weir::process

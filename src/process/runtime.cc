@@ -178,9 +178,14 @@ void Runtime::adopt_listeners(const proxy::Snapshot& next) {
   departure_.apply();
 }
 
-// Sockets whose address nobody listens on any more are let go of by who watches them; the master closes its own.
+// Sockets whose address nobody listens on any more are let go of by who watches them; the master keeps its own a while.
 void Runtime::adopt_sockets() {
-  auto is_wanted = [&](const Slot& slot) { return addresses_.contains(slot.socket.address); };
+  const auto is_wanted = [&](const Slot& slot) { return addresses_.contains(slot.socket.address); };
+  const auto has_come_back = [&](const std::string& address) {
+    return addresses_.contains(address);
+  };
+  for (const auto* some : {&listeners_, &leaving_})
+    for (const auto& [number, listener] : *some) listener->leave_to_others(has_come_back);
   for (Slot& slot : sockets_)
     if (slot.watched_by && !is_wanted(slot)) slot.watched_by->let_go(std::move(slot.socket.fd));
   std::erase_if(sockets_, [&](const Slot& slot) { return !is_wanted(slot); });

@@ -114,31 +114,30 @@ Result<Fd> bind_one(const config::Endpoint& at) {
 }  // namespace
 
 Setup Assets::setup_of(Role role) const {
-  auto copy = [](int fd) { return Fd(fd >= 0 ? ::fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1); };
   Setup setup;
   setup.role = role;
   setup.plan = plan;
-  setup.shared = copy(segment->fd());
-  setup.bundle = copy(history.present().bundle.get());
+  setup.shared = Fd(::fcntl(segment->fd(), F_DUPFD_CLOEXEC, 0));
+  setup.bundle = duplicate(history.present().bundle);
   setup.generation = history.present().about.number;
-  for (const Fd& waker : wakers) setup.wakers.push_back(copy(waker.get()));
+  for (const Fd& waker : wakers) setup.wakers.push_back(duplicate(waker));
   const History::Entry& present = history.present();
-  if (role == Role::Worker) setup.secrets = copy(present.secrets.get());
-  if (role == Role::Control) setup.secrets = copy(present.check_secrets.get());
+  if (role == Role::Worker) setup.secrets = duplicate(present.secrets);
+  if (role == Role::Control) setup.secrets = duplicate(present.check_secrets);
   if (role == Role::Worker)
     for (const ListeningSocket& socket : sockets)
-      setup.sockets.push_back({copy(socket.fd.get()), socket.slot, socket.address});
+      setup.sockets.push_back({duplicate(socket.fd), socket.slot, socket.address});
   else
-    for (const Fd& file : state) setup.state.push_back(copy(file.get()));
+    for (const Fd& file : state) setup.state.push_back(duplicate(file));
   if (role == Role::Control) {
-    for (const Fd& socket : admin) setup.admin.push_back(copy(socket.get()));
+    for (const Fd& socket : admin) setup.admin.push_back(duplicate(socket));
     setup.history = history.copy();
     setup.news = news;
-    setup.carried = copy(carried.get());
+    setup.carried = duplicate(carried);
   }
   if (role == Role::Writer) {
-    setup.error_log = copy(error_log.get());
-    setup.access_log = copy(access_log.get());
+    setup.error_log = duplicate(error_log);
+    setup.access_log = duplicate(access_log);
   }
   return setup;
 }
@@ -170,6 +169,7 @@ Result<void> write_pid_file(const Plan& plan) {
 
 Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
                                                   const std::vector<ListeningSocket>& sockets,
+                                                  const std::vector<ListeningSocket>& given_up,
                                                   std::uint32_t room) {
   std::set<std::string> bound;
   for (const ListeningSocket& socket : sockets) bound.insert(socket.address);
@@ -178,10 +178,15 @@ Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
   for (const BindPlan& bind : plan.binds) {
     if (!bound.insert(bind.at.text).second) continue;
     bool local = bind.at.kind == config::Endpoint::Kind::Unix;
+    auto former = given_up.begin();
     for (std::uint32_t i = 0; i < (local ? 1 : std::max(least_slots, plan.workers)); ++i) {
       auto slot = slots.take();
       if (!slot) return Error(Errc::Limit, "no room for more listening sockets without an upgrade");
-      auto socket = bind_one(bind.at);
+      former = std::find_if(former, given_up.end(), [&](const ListeningSocket& each) {
+        return each.address == bind.at.text;
+      });
+      auto socket =
+          former == given_up.end() ? bind_one(bind.at) : Result<Fd>(duplicate((former++)->fd));
       if (!socket) return socket.error().within(bind.place);
       made.push_back({std::move(*socket), *slot, bind.at.text});
     }
@@ -225,7 +230,7 @@ Result<void> open_logs(const Plan& plan, Fd& error_log, Fd& access_log) {
 Result<Assets> prepare(const std::string& path) {
   Assets assets;
   if (auto done = load(path, assets); !done) return done.error();
-  auto sockets = bind_missing(assets.plan, {}, UINT32_MAX);
+  auto sockets = bind_missing(assets.plan, {}, {}, UINT32_MAX);
   if (!sockets) return sockets.error();
   assets.sockets = std::move(*sockets);
   if (auto done = bind_admin(assets); !done) return done.error();

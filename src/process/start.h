@@ -42,9 +42,11 @@ Result<void> write_pid_file(const Plan& plan);
 /// Opens the log files of a plan (again, after they were moved away).
 Result<void> open_logs(const Plan& plan, Fd& error_log, Fd& access_log);
 
-/// Binds the addresses of a plan that none of `sockets` has.  `room`: slots in all.
+/// Sockets for the addresses of a plan that none of `sockets` has: those of `given_up`, where there are any, and
+/// new ones.  `room`: slots in all.
 Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
                                                   const std::vector<ListeningSocket>& sockets,
+                                                  const std::vector<ListeningSocket>& given_up,
                                                   std::uint32_t room);
 
 /// Unix sockets are one each, watched by every worker.

@@ -106,6 +106,10 @@ void Listener::let_go(Fd fd) {
   closing_.push_back(std::move(socket));
 }
 
+void Listener::leave_to_others(const std::function<bool(const std::string&)>& is_theirs) {
+  std::erase_if(closing_, [&](const auto& socket) { return is_theirs(socket->address); });
+}
+
 // True if there may be more.
 bool Listener::accept_from(Socket& socket) {
   for (int i = 0; i < accepts_in_a_row; ++i) {
@@ -199,7 +203,8 @@ void Listener::go_on_closing(Socket& socket) {
   if (accept_from(socket) || paused_ || net::has_waiting(socket.fd)) return;
   socket.ready.stop();
   socket.shut = true;
-  net::shut_gate(socket.fd);
+  // One that was let go of is closed.  Should its address have come back meanwhile, others let clients in by it.
+  if (!socket.owned.is_open()) net::shut_gate(socket.fd);
 }
 
 shm::ClientsLeft Listener::go_on() {

@@ -14,6 +14,7 @@
 #include "shm/drain.h"
 #include "shm/report.h"
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -43,6 +44,8 @@ class Listener final : private event::DeadlineEvents {
   /// Nobody listens on its address any more: closes the socket, which may be shared with other processes, by
   /// its gate.  To be gone on with by `go_on`.
   void let_go(Fd fd);
+  /// Addresses have come back: closes its own descriptors of their sockets, and nothing else.
+  void leave_to_others(const std::function<bool(const std::string&)>& is_theirs);
   /// A socket that was let go of is still on the way.
   bool is_letting_go() const { return !closing_.empty(); }
   /// This worker's clients, over all listeners, are to be no more than so many.

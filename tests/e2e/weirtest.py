@@ -144,7 +144,7 @@ class Connection:
 
     def more(self):
         """Reads once; False at the end of the stream."""
-        data = self.socket.recv(262144)
+        data = self.socket.recv(65536)
         self.pending += data
         return bool(data)
 

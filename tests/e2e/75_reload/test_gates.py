@@ -138,6 +138,32 @@ def test_nobody_knocks_in_vain_when_it_came_back(back):
             client.close()
 
 
+def test_it_comes_and_goes():
+    text = with_other("127.0.0.1:{other}")
+    with Weir(text, PORTS, workers=2) as weir:
+        for _ in range(3):
+            assert reload(weir, simple("new")).is_ok
+            assert reload(weir, text).is_ok
+            with Client(weir, "other") as client:
+                assert client.ask(get("/")).body == b"old"
+        assert reload(weir, simple("new")).is_ok
+        wait_refused(weir, "other")
+
+
+def test_a_worker_that_leaves_does_not_close_what_came_back():
+    text = with_other("127.0.0.1:{other}")
+    with Weir("workers 3\n" + text, PORTS) as weir:
+        before = set(weir.pids())
+        assert reload(weir, "workers 1\n" + simple("new")).is_ok
+        assert reload(weir, "workers 3\n" + text).is_ok
+        wait_until(lambda: len(before & set(weir.pids())) == 1, "the end of two workers")
+        clients = [Client(weir, "other") for _ in range(40)]
+        assert [client.ask(get("/")).body for client in clients] == [b"old"] * 40
+        assert [knocks(client) for client in clients] == [0] * 40
+        for client in clients:
+            client.close()
+
+
 def test_its_clients_stay_when_it_comes_back():
     with Origin(lambda connection, _: None) as origin:
         there = simple("old") + (f"listener gone {{ bind 127.0.0.1:{{other}}; route forward b }}\n"
