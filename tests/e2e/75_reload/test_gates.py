@@ -124,6 +124,14 @@ def knocks(client):
     return struct.unpack_from("I", info, 100)[0]
 
 
+def all_come_in(weir):
+    clients = [Client(weir, "other") for _ in range(40)]
+    assert [knocks(client) for client in clients] == [0] * 40
+    assert [client.ask(get("/")).body for client in clients] == [b"old"] * 40
+    for client in clients:
+        client.close()
+
+
 @pytest.mark.parametrize("back", ["reload", "rollback"])
 def test_nobody_knocks_in_vain_when_it_came_back(back):
     """The sockets that go let nobody in; who comes must not be given to them."""
@@ -131,11 +139,7 @@ def test_nobody_knocks_in_vain_when_it_came_back(back):
     with Weir(text, PORTS, workers=2) as weir:
         assert reload(weir, simple("new")).is_ok
         assert (reload(weir, text) if back == "reload" else reload(weir, command="rollback")).is_ok
-        clients = [Client(weir, "other") for _ in range(40)]
-        assert [client.ask(get("/")).body for client in clients] == [b"old"] * 40
-        assert [knocks(client) for client in clients] == [0] * 40
-        for client in clients:
-            client.close()
+        all_come_in(weir)
 
 
 def test_it_comes_and_goes():
@@ -157,11 +161,7 @@ def test_a_worker_that_leaves_does_not_close_what_came_back():
         assert reload(weir, "workers 1\n" + simple("new")).is_ok
         assert reload(weir, "workers 3\n" + text).is_ok
         wait_until(lambda: len(before & set(weir.pids())) == 1, "the end of two workers")
-        clients = [Client(weir, "other") for _ in range(40)]
-        assert [client.ask(get("/")).body for client in clients] == [b"old"] * 40
-        assert [knocks(client) for client in clients] == [0] * 40
-        for client in clients:
-            client.close()
+        all_come_in(weir)
 
 
 def test_its_clients_stay_when_it_comes_back():
