@@ -38,9 +38,10 @@ def test_the_report_of_a_stall_names_the_request():
             with injected(weir.pids()[0], "connect", "signal=SIGSTOP"), Client(weir) as client:
                 client.send(get("/slow"))
                 weir.wait_log("has not turned its loop", 2 * count - 1)
-            # Signal 6, or 9 if it was lost while the tracer let go.
             line = weir.wait_log("s and ended: signal ", count)
-            assert "stalled for" in line and "in stream GET /slow of listener web" in line, line
+            # A signal may be lost while the tracer lets go: it has turned again then, and is killed in the middle of nothing.
+            is_named = "in stream GET /slow of listener web" in line
+            assert "stalled for" in line and (is_named or any("turns again" in each for each in weir.log)), line
             weir.wait_log("is back", count)
         # Whoever stopped it is to blame, not the request.
         assert "quarantined:      0" in ctl(weir, "status").stdout
