@@ -188,6 +188,8 @@ Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
       auto socket =
           former == given_up.end() ? bind_one(bind.at) : Result<Fd>(duplicate((former++)->fd));
       if (!socket) return socket.error().within(bind.place);
+      if (!socket->is_open())
+        return Error(Errc::System, bind.at.text + ": " + strerror(errno)).within(bind.place);
       made.push_back({std::move(*socket), *slot, bind.at.text});
     }
   }
