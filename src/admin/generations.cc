@@ -142,7 +142,8 @@ void explain_generation(const Call& call, Reply& reply) {
   if (!changes) return reply.fail("unknown", changes.error().text());
   for (const GenerationRow& row : call.fleet.reloads.generations())
     if (row.number == *number)
-      reply.text = row.how + " by " + row.by + " at " + time_text(row.committed_us);
+      reply.text = concat(row.how, " by ", row.by, " at ", time_text(row.committed_us),
+                          row.took.empty() ? "" : ": ", row.took);
   reply.body = change_body(std::move(*changes), {}, call.json);
 }
 

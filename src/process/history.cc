@@ -19,11 +19,35 @@ std::string_view take_field(std::string_view& line) {
   return field;
 }
 
+struct NamedStep {
+  const char* name;
+  std::uint64_t StepTimes::*time;
+};
+
+constexpr NamedStep steps[] = {{"load", &StepTimes::load},
+                               {"judge", &StepTimes::judge},
+                               {"prepare", &StepTimes::prepare},
+                               {"commit", &StepTimes::commit},
+                               {"settle", &StepTimes::settle}};
+
 }  // namespace
+
+std::string text(const StepTimes& took) {
+  std::string text;
+  std::uint64_t all = 0;
+  for (const NamedStep& step : steps) {
+    std::uint64_t tenths = (took.*step.time + 50) / 100;
+    text += concat(text.empty() ? "" : ", ", step.name, " ", std::to_string(tenths / 10), ".",
+                   std::to_string(tenths % 10), " ms");
+    all += took.*step.time;
+  }
+  return all == 0 ? std::string() : text;
+}
 
 std::string write_about(const About& about) {
   std::string line = std::to_string(about.number) + "\t" + std::to_string(about.committed_us) +
                      "\t" + about.by + "\t" + about.how;
+  for (const NamedStep& step : steps) line += "\t" + std::to_string(about.took.*step.time);
   std::replace(line.begin(), line.end(), '\n', ' ');
   return line;
 }
@@ -34,6 +58,8 @@ About read_about(std::string_view line) {
   about.committed_us = static_cast<std::int64_t>(to_number(take_field(line)).value_or(0));
   about.by = take_field(line);
   about.how = take_field(line);
+  for (const NamedStep& step : steps)
+    about.took.*step.time = to_number(take_field(line)).value_or(0);
   return about;
 }
 

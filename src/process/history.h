@@ -13,12 +13,21 @@
 
 namespace weir::process {
 
+/// How long each step of a reload took, in microseconds; see process/reload.h.  All 0: it was none, or is not over.
+struct StepTimes {
+  std::uint64_t load = 0, judge = 0, prepare = 0, commit = 0, settle = 0;
+};
+
+/// "load 12.3 ms, judge 4.0 ms, prepare …"; empty if all are 0.
+std::string text(const StepTimes& took);
+
 /// When and why a generation came to be.
 struct About {
   std::uint64_t number = 0;
   std::int64_t committed_us = 0;  ///< wall clock
   std::string by;                 ///< "start", "SIGHUP", "uid 0 pid 12"
   std::string how;                ///< "load", "load FILE", "rollback to 3"
+  StepTimes took = {};
 };
 
 /// One line, and back.
@@ -38,6 +47,8 @@ class History {
 
   void add(Entry entry);
   const Entry& present() const { return entries_.back(); }
+  /// The reload that made the present one is over.
+  void set_times(const StepTimes& took) { entries_.back().about.took = took; }
   /// As another version of weir makes it of the same bundle.
   void set_present_plan(Plan plan) { entries_.back().plan = std::move(plan); }
   const Entry* find(std::uint64_t number) const;

@@ -135,7 +135,7 @@ void Judge::on_master(net::Message& message) {
   switch (message.type) {
     case MessageType::Candidate: return on_candidate(message);
     case MessageType::Prepared: return commit();
-    case MessageType::Settled: return settled();
+    case MessageType::Settled: return settled(message);
     case MessageType::Refused: return on_refused(message);
     case MessageType::Upgrading: return on_upgrading(message);
     default: return;
@@ -248,7 +248,8 @@ void Judge::commit() {
   wait_for_confirm();
 }
 
-void Judge::settled() {
+void Judge::settled(const net::Message& message) {
+  history_.back().about.took = read_about(message.bytes).took;
   host_.on_settled();
   if (current_.then_upgrade) return upgrade_now();
   report_.text = "generation " + std::to_string(fleet_.view->generation) + ", " +
@@ -310,8 +311,8 @@ const Judge::Past* Judge::find(std::uint64_t number) const {
 std::vector<admin::GenerationRow> Judge::generations() const {
   std::vector<admin::GenerationRow> rows;
   for (const Past& past : history_)
-    rows.push_back(
-        {past.about.number, past.about.committed_us, past.about.by, past.about.how, past.hash});
+    rows.push_back({past.about.number, past.about.committed_us, past.about.by, past.about.how,
+                    past.hash, text(past.about.took)});
   return rows;
 }
 

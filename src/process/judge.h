@@ -92,7 +92,7 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
   Result<void> examine(Fd bundle, int secrets, const About& about);
   void refuse(const std::string& code, const std::string& why);
   void commit();
-  void settled();
+  void settled(const net::Message& message);
   void finish(Ticket ticket);
   void on_deadline() noexcept override;
   void wait_for_confirm();

@@ -58,8 +58,21 @@ void Reload::tell_control(MessageType type, const std::string& bytes,
 }
 
 void Reload::enter(Step step, std::uint64_t limit_us) {
+  count_step();
   step_ = step;
-  deadline_us_ = limit_us ? monotonic_us() + limit_us : 0;
+  deadline_us_ = limit_us ? entered_us_ + limit_us : 0;
+}
+
+void Reload::count_step() {
+  const std::uint64_t now = monotonic_us(), spent = now - std::exchange(entered_us_, now);
+  switch (step_) {
+    case Step::Idle: took_ = {}; return;
+    case Step::Loading: took_.load += spent; return;
+    case Step::Judging: took_.judge += spent; return;
+    case Step::Preparing: took_.prepare += spent; return;
+    case Step::Committing: took_.commit += spent; return;
+    case Step::Settling: took_.settle += spent; return;
+  }
 }
 
 // ---- Load --------------------------------------------------------------------------------------
@@ -331,7 +344,11 @@ void Reload::give_up_sockets() {
 
 void Reload::settled() {
   give_up_sockets();
-  tell_control(MessageType::Settled, std::to_string(assets_.history.present().about.number));
+  count_step();
+  assets_.history.set_times(took_);
+  const About& about = assets_.history.present().about;
+  log(Level::Notice, "generation ", about.number, " runs in every worker: ", text(took_));
+  tell_control(MessageType::Settled, write_about(about));
   rest();
 }
 

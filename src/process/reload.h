@@ -96,6 +96,7 @@ class Reload {
   void settled();
   void give_up_sockets();
   void enter(Step step, std::uint64_t limit_us);
+  void count_step();
   void tell_control(net::MessageType type, const std::string& bytes,
                     const std::vector<int>& descriptors = {});
   Child* control();
@@ -109,6 +110,8 @@ class Reload {
   bool again_ = false;     ///< a signal came meanwhile
   bool confined_ = false;  ///< a client has chosen what is loaded: see process/reach.h
   std::uint64_t deadline_us_ = 0;
+  std::uint64_t entered_us_ = 0;  ///< when the present step began
+  StepTimes took_;
   std::uint64_t settle_by_us_ = 0;  ///< who runs the former one then is replaced
   std::uint64_t last_;              ///< number of the last candidate
   std::string ticket_;              ///< of control's order; "0" = a signal's

@@ -4,14 +4,16 @@
 Two differing files in turn, under clients that keep their connections and clients that do not, with a
 tunnel opened between every two reloads, and now and then a reload that fails or overlaps.  Counts failed
 requests, stale ones (a reused connection closed before any byte of the answer), tunnels that closed, the
-time from the order to the answer that all workers run it, the longest loop turn meanwhile, and the memory of
-every process after the twentieth and at the end.  Tunnels that stay open take memory in workers, so `--tunnels`
+time from the order to the answer that all workers run it, the part of it that concerns workers (from the beginning of
+preparing to the last worker's change), the longest loop turn meanwhile, and the memory of every process after the
+twentieth and at the end.  Tunnels that stay open take memory in workers, so `--tunnels`
 says how many are kept; of all that have been opened the oldest end first, and none may have closed by then.
 """
 import argparse
 import json
 import os
 import pathlib
+import re
 import signal
 import statistics
 import sys
@@ -106,6 +108,12 @@ def sizes(weir):
     return least
 
 
+def workers_part(admin, number):
+    """Milliseconds from the beginning of preparing a generation until the last worker ran it."""
+    first = admin.ask(f"explain generation {number}").first
+    return sum(float(ms) for ms in re.findall(r"(?:prepare|commit|settle) ([\d.]+) ms", first))
+
+
 def end(tunnel):
     """True if it was whole."""
     with tunnel as client:
@@ -129,7 +137,7 @@ def main():
             loads = [Load(weir, keep) for keep in (True, True, False)]
             for load in loads:
                 load.start()
-            tunnels, times, before, refused, closed = [], [], None, 0, 0
+            tunnels, times, parts, before, refused, closed = [], [], [], None, 0, 0
             for number in range(1, options.reloads + 1):
                 weir.config.write_text(texts[number % 2])
                 begin = time.monotonic()
@@ -137,6 +145,7 @@ def main():
                     time.sleep(0.001)
                 times.append((time.monotonic() - begin) * 1000)
                 assert reply.is_ok and "pending" not in reply.first, reply
+                parts.append(workers_part(admin, re.search(r"generation (\d+)", reply.first)[1]))
                 tunnels.append(tunnel(weir))
                 if len(tunnels) > options.tunnels:
                     closed += not end(tunnels.pop(0))
@@ -155,6 +164,7 @@ def main():
     lost = sum(load.failed + load.stale for load in loads)
     print(f"{options.reloads} reloads of {options.size} routes and servers: {statistics.median(times):.0f} ms each,"
           f" at worst {max(times):.0f} ms; {refused} refused as they must be; longest turn {max(turns)} ms")
+    print(f"from preparing to the last worker's change {statistics.median(parts):.1f} ms, at worst {max(parts):.1f} ms")
     print(f"{sum(load.good for load in loads)} answers, {sum(load.failed for load in loads)} failed,"
           f" {sum(load.stale for load in loads)} stale; {options.reloads} tunnels, {closed} closed")
     grown = False

@@ -2,9 +2,11 @@
 """The configuration changes under running clients: what is new holds at once, what stays stays."""
 import json
 import os
+import re
 import signal
 import socket
 import threading
+import time
 
 import pytest
 from admintest import AdminClient
@@ -100,6 +102,29 @@ def test_rollback_and_history():
             assert rows[3]["how"] == "rollback 2" and rows[4]["bundle"] == rows[0]["bundle"]
             assert "three" in admin.ask("explain generation 3").body
             assert admin.reply_to("rollback 99").code == "refused"
+
+
+def times(weir, number):
+    """Milliseconds of each step of the reload that made it; nothing if it was none."""
+    with AdminClient(weir) as admin:
+        first = admin.ask(f"explain generation {number}").first
+        return {step: float(ms) for step, ms in re.findall(r"(\w+) ([\d.]+) ms", first)}
+
+
+def test_explain_tells_how_long_each_step_took():
+    with Weir(simple("one")) as weir:
+        begin = time.monotonic()
+        assert reload(weir, simple("two")).is_ok
+        whole = (time.monotonic() - begin) * 1000
+        took = times(weir, 2)
+        assert list(took) == ["load", "judge", "prepare", "commit", "settle"]
+        assert 0 < sum(took.values()) <= whole + 0.5
+        assert not times(weir, 1)
+        weir.wait_log("generation 2 runs in every worker: load ")
+        # Whoever begins anew knows it as well.
+        os.kill(weir.pids("control")[0], signal.SIGKILL)
+        weir.wait_log("control is back")
+        assert times(weir, 2) == took
 
 
 def test_unconfirmed_goes_back_by_itself():

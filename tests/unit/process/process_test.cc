@@ -101,6 +101,7 @@ TEST(SetupMessage, CarriesTheHistory) {
     history.add({{number, 1'000'000, "uid 0 pid 7", "rollback " + std::to_string(number)},
                  Plan(),
                  Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC))});
+  history.set_times({12'345, 4, 250, 1, 2'000});
   process::Setup setup;
   setup.generation = history.present().about.number;
   setup.history = history.copy();
@@ -114,6 +115,9 @@ TEST(SetupMessage, CarriesTheHistory) {
   EXPECT_EQ(oldest.committed_us, 1'000'000);
   EXPECT_EQ(oldest.by, "uid 0 pid 7");
   EXPECT_EQ(oldest.how, "rollback 4");
+  EXPECT_EQ(text(oldest.took), "");
+  EXPECT_EQ(text(read_about(received->history.back().about).took),
+            "load 12.3 ms, judge 0.0 ms, prepare 0.3 ms, commit 0.0 ms, settle 2.0 ms");
   EXPECT_FALSE(history.find(3));
   EXPECT_TRUE(history.find(4));
 }
