@@ -94,6 +94,15 @@ def pss(pid):
     return sum(int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1]) for text in texts) * 1024
 
 
+def steady_pss(pid):
+    """Once it is known who is idle, and what that needs is given back: when it has stayed the same for a second."""
+    sizes = [pss(pid)]
+    while len(sizes) < 6 or len(set(sizes[-6:])) > 1:
+        time.sleep(0.2)
+        sizes.append(pss(pid))
+    return sizes[-1]
+
+
 def measure(process, port, context, count):
     """Bytes for each of `count` idle clients."""
     def connect():
@@ -105,12 +114,10 @@ def measure(process, port, context, count):
     with contextlib.ExitStack() as open_ones:
         for _ in range(8):  # what is needed once
             open_ones.enter_context(connect())
-        time.sleep(2)  # until they are known to be idle
-        before = pss(process.pid)
+        before = steady_pss(process.pid)
         for _ in range(count):
             open_ones.enter_context(connect())
-        time.sleep(2)
-        return (pss(process.pid) - before) / count
+        return (steady_pss(process.pid) - before) / count
 
 
 def main():
