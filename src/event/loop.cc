@@ -14,7 +14,7 @@ namespace weir::event {
 
 namespace {
 constexpr std::uint64_t window_length_us = 10'000'000;
-constexpr std::uint64_t destroying_us = 125;  // of a turn
+constexpr std::uint64_t destroying_us = 60;  // of a turn
 }  // namespace
 
 Loop::Loop() {
@@ -122,13 +122,13 @@ void Loop::destroy_first() {
   gather_the_dead();  // it may have been the last who needed another one
 }
 
-// To close a connection takes the kernel's time, and one client can make a hundred end at once.  An eighth of what
-// waits is the least, so there are never more than eight turns have brought.
+// To close a connection takes the kernel's time, and one client can make a hundred end at once.  A sixteenth of what
+// waits is the least, so there are never more than sixteen turns have brought.
 void Loop::destroy_some() {
   gather_the_dead();
   if (!doomed_) return;
   const std::uint64_t until = read_clock() + destroying_us;
-  for (std::size_t least = doomed_count_ / 8; doomed_; least -= least > 0 ? 1 : 0) {
+  for (std::size_t least = doomed_count_ / 16; doomed_; least -= least > 0 ? 1 : 0) {
     if (least == 0 && read_clock() >= until) break;
     destroy_first();
   }

@@ -40,7 +40,7 @@ std::uint32_t code_for(Failure reason) {
 
 H2Codec::H2Codec(const HeadLimits& limits, H2Events& events, const H2Room& room)
     : events_(events), limits_(limits), granted_(room) {
-  nghttp2_mem memory = memory_in(memory_);
+  nghttp2_mem memory = memory_in(memory_.emplace());
   nghttp2_session_server_new3(&session_, Calls::callbacks(), this, Calls::options(), &memory);
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, room.streams},
@@ -52,8 +52,14 @@ H2Codec::H2Codec(const HeadLimits& limits, H2Events& events, const H2Room& room)
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, connection_window);
 }
 
-H2Codec::~H2Codec() {
+H2Codec::~H2Codec() { close(); }
+
+void H2Codec::close() {
+  if (!session_) return;
+  stop();
   nghttp2_session_del(awake());
+  session_ = nullptr;
+  memory_.reset();
   touched_.splice_back(open_);
   touched_.splice_back(held_);
   while (Message* m = touched_.pop_front()) delete m;
@@ -82,12 +88,12 @@ void H2Codec::feed_end() {
 
 // What may be the first call of a connection that was idle.
 nghttp2_session* H2Codec::awake() const {
-  memory_.wake();
+  memory_->wake();
   return session_;
 }
 
 H2Codec::Message* H2Codec::find(StreamId stream) const {
-  return Calls::message(awake(), static_cast<std::int32_t>(stream));
+  return session_ ? Calls::message(awake(), static_cast<std::int32_t>(stream)) : nullptr;
 }
 
 void H2Codec::begin(StreamId stream) {

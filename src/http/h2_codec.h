@@ -18,6 +18,8 @@
 #include "http/h2_fields.h"
 #include "http/h2_limits.h"
 
+#include <optional>
+
 struct nghttp2_session;
 
 namespace weir::http {
@@ -71,6 +73,9 @@ class H2Codec final : public Codec {
   void write_through(StreamId stream, std::span<const char> bytes, Gather& out);
   void next() override {}
   void stop() override { stopped_ = true; }
+  /// All has been said: gives its memory back.  What is still asked of a message finds that it is over.  Not
+  /// while it is being fed or makes frames.
+  void close();
   bool is_mid_message() const override { return fields_ != nullptr; }
   std::uint64_t plain_body() const override { return 0; }
   void skip_body(std::uint64_t) override {}
@@ -103,8 +108,8 @@ class H2Codec final : public Codec {
   void tell_held();
 
   /// Gives back what an idle connection does not need; whatever comes next wakes it.  Only without messages.
-  void rest() { memory_.rest(); }
-  bool is_resting() const { return memory_.is_resting(); }
+  void rest() { memory_->rest(); }
+  bool is_resting() const { return memory_->is_resting(); }
 
  private:
   struct Message;
@@ -132,7 +137,7 @@ class H2Codec final : public Codec {
 
   H2Events& events_;
   const HeadLimits& limits_;
-  mutable Region memory_;  ///< of the session
+  mutable std::optional<Region> memory_;  ///< of the session
   nghttp2_session* session_ = nullptr;
   H2Fields::Lease fields_;  ///< of the header block that is arriving
   Gather* out_ = nullptr;   ///< while frames are made

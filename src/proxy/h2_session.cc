@@ -12,8 +12,10 @@ namespace weir::proxy {
 
 namespace {
 
-constexpr int most_steps = 8;                   // in one turn, before others get their share
-constexpr std::uint64_t share_us = 125;         // of a turn, to read and to begin requests
+constexpr int most_steps = 8;            // in one turn, before others get their share
+constexpr std::uint64_t share_us = 125;  // of a turn, to read and to begin requests
+constexpr std::uint64_t large_share_us =
+    60;  // of who sends much at a time: nobody is in a hurry for it
 constexpr std::size_t worth_a_look = 4 * 1024;  // at the clock: bytes of a read
 constexpr std::size_t write_bytes =
     256 * 1024;  // of frames, until we see whether the socket takes them
@@ -47,8 +49,7 @@ H2Session::H2Session(Context& context, Listener& listener, ClientTransport trans
       peer_(peer),
       opened_(opened),
       progress_(opened),
-      reading_(worth_a_look),
-      share_(share_us) {
+      reading_(worth_a_look) {
   transport_->report_to(*this);
   listener_.enter(*this);
   context_.journal.count_http2(1);
@@ -77,8 +78,7 @@ Gather& H2Session::no_gather() { return context_.net.outbox.to(*transport_); }
 void H2Session::start(std::span<char> read) {
   event::About about(context_.net.loop, *this);
   looked_ = 0;
-  codec_.feed(read);
-  context_.net.outbox.flush();
+  feed(read);
   pump();
 }
 
@@ -92,6 +92,8 @@ void H2Session::pump() {
       break;
     }
     const std::span<char> room = context_.net.read_buffer;
+    // Of one that sends much, what the kernel takes for it counts as well.
+    if (looked_ == 0 && reading_ > worth_a_look) looked_ = event::Loop::read_clock();
     const net::IoResult result = transport_->read(room.first(std::min(reading_, room.size())));
     if (result.io == net::Io::Again) break;
     if (result.io != net::Io::Done) return die();
@@ -101,21 +103,20 @@ void H2Session::pump() {
 }
 
 // True if it has had its share of the turn.  What a byte costs differs by a factor of a thousand between content
-// and requests that are reset at once: one read is as large as what this client sends lets it be.
+// and requests that are reset at once: one read is as large as the dearest bytes that this client has sent lately
+// let it be.
 bool H2Session::feed(std::span<char> bytes) {
-  const bool is_large = bytes.size() >= worth_a_look;
-  const std::uint64_t begun = is_large ? event::Loop::read_clock() : 0;
+  sends_much_ = bytes.size() >= worth_a_look;
+  if (sends_much_ && looked_ == 0) looked_ = event::Loop::read_clock();
+  const std::uint64_t begun = looked_;
   codec_.feed(bytes);
   // Bodies that were told point into the buffer.
   context_.net.outbox.flush();
-  if (!is_large) return false;
-  if (looked_ == 0) looked_ = begun;
+  if (!sends_much_) return false;
   const bool late = is_late();
-  const std::uint64_t took = looked_ - begun;
-  if (took > share_us / 2)
-    reading_ = std::max(worth_a_look, bytes.size() / 2);
-  else if (took < share_us / 4 && bytes.size() == reading_)
-    reading_ *= 2;
+  const std::uint64_t ps_per_byte = (looked_ - begun) * 1'000'000 / bytes.size();
+  dearest_ = std::max({dearest_ - dearest_ / 8, ps_per_byte, std::uint64_t{1}});
+  reading_ = std::max<std::size_t>(worth_a_look, large_share_us * 1'000'000 / dearest_);
   return late;
 }
 
@@ -134,7 +135,9 @@ bool H2Session::is_late() {
   return has_had_share() || context_.is_turn_long(now);
 }
 
-bool H2Session::has_had_share() const { return share_.is_spent(context_.net.loop.now()); }
+bool H2Session::has_had_share() const {
+  return share_.spent(context_.net.loop.now()) >= (sends_much_ ? large_share_us : share_us);
+}
 
 http::MessageSink* H2Session::sink(http::StreamId stream) {
   if (phase_ > Phase::Announced) return nullptr;
@@ -277,6 +280,7 @@ void H2Session::linger() {
   phase_ = Phase::Lingering;
   codec_.stop();
   close_all();
+  codec_.close();
   transport_->shut_down();
   progress_ = context_.net.loop.now();
   arm();

@@ -116,10 +116,12 @@ class H2Session final : public Pooled<H2Session>,
   std::size_t exchanges_count_ = 0;
   Phase phase_ = Phase::Open;
   bool more_to_read_ = false;
-  bool sent_away_ = false;    ///< for abuse: nothing of it is read any more
-  std::size_t reading_;       ///< bytes at a time
-  Share share_;               ///< of each turn
-  std::uint64_t looked_ = 0;  ///< at the clock, in this call; 0 = not yet
+  bool sends_much_ = false;    ///< at a time
+  bool sent_away_ = false;     ///< for abuse: nothing of it is read any more
+  std::size_t reading_;        ///< bytes at a time
+  std::uint64_t dearest_ = 0;  ///< of the bytes it has sent lately: picoseconds for each
+  Share share_;                ///< of each turn
+  std::uint64_t looked_ = 0;   ///< at the clock, in this call; 0 = not yet
 };
 
 }  // namespace weir::proxy

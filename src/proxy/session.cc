@@ -184,7 +184,7 @@ void Session::on_task() noexcept {
   if (phase_ == Phase::Ending) return settle();
   if (phase_ == Phase::Lingering) return discard();
   if (phase_ == Phase::Dead || phase_ == Phase::Raw) return;
-  if (is_greeting() && context_.handshakes.is_spent(context_.net.loop.now()))
+  if (is_greeting() && context_.handshakes.spent(context_.net.loop.now()) >= Context::handshakes_us)
     return context_.net.loop.post(again_);
   go_on();
 }

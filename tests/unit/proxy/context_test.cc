@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The share of a turn that a kind of work has: spent in this turn, whole again in the next one.
+// What a kind of work has taken of a turn: nothing yet in the next one.
 #include "proxy/context.h"
 
 #include <gtest/gtest.h>
@@ -8,18 +8,17 @@
 namespace weir::proxy {
 namespace {
 
-TEST(Share, IsSpentUntilTheNextTurn) {
-  Share share(1000);
-  EXPECT_FALSE(share.is_spent(7));
+TEST(Share, IsSpentInOneTurn) {
+  Share share;
+  EXPECT_EQ(share.spent(7), 0U);
   share.spend(7, 999);
-  EXPECT_FALSE(share.is_spent(7));
   share.spend(7, 1);
-  EXPECT_TRUE(share.is_spent(7));
-  EXPECT_FALSE(share.is_spent(8));
+  EXPECT_EQ(share.spent(7), 1000U);
+  EXPECT_EQ(share.spent(8), 0U);
   share.spend(8, 5000);
-  EXPECT_TRUE(share.is_spent(8));
+  EXPECT_EQ(share.spent(8), 5000U);
   share.spend(9, 1);
-  EXPECT_FALSE(share.is_spent(9));
+  EXPECT_EQ(share.spent(9), 1U);
 }
 
 }  // namespace
