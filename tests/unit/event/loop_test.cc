@@ -99,7 +99,7 @@ TEST(Loop, DestroysVeryManyInMoreThanOneTurn) {
   loop.run();
   ASSERT_GE(seen.size(), 3U);
   EXPECT_GE(seen.front(), 100U / 16);
-  EXPECT_LE(seen.front(), 100U / 8 + 3);
+  EXPECT_LE(seen.front(), 100U / 16 + 3);
   // Those of a turn in the order of a stack, and those of a later turn behind them.
   std::vector<int> expected;
   for (int i = 99; i >= 0; --i) expected.push_back(i);
