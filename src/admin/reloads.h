@@ -28,8 +28,8 @@ struct GenerationRow {
   std::uint64_t number = 0;
   std::int64_t committed_us = 0;  ///< wall clock
   std::string by, how, hash;
-  std::string
-      took;  ///< "load 12.3 ms, judge 4.0 ms, ..."; empty if it was no reload, or is not over
+  /// "load 12.3 ms, judge 4.0 ms, ..."; empty if it was no reload, or is not over.
+  std::string took;
 };
 
 /// What is to be loaded: the files weir was started with, or one that the caller has opened.

@@ -12,10 +12,9 @@ namespace weir::proxy {
 
 namespace {
 
-constexpr int most_steps = 8;            // in one turn, before others get their share
-constexpr std::uint64_t share_us = 125;  // of a turn, to read and to begin requests
-constexpr std::uint64_t large_share_us =
-    60;  // of who sends much at a time: nobody is in a hurry for it
+constexpr int most_steps = 8;  // in one turn, before others get their share
+// Of a turn, to read and to begin requests; nobody is in a hurry for what sends much at a time.
+constexpr std::uint64_t share_us = 125, large_share_us = 60;
 constexpr std::size_t worth_a_look = 4 * 1024;  // at the clock: bytes of a read
 constexpr std::size_t write_bytes =
     256 * 1024;  // of frames, until we see whether the socket takes them
