@@ -90,11 +90,13 @@ Pace Loop::pace() const {
 void Loop::run_tasks() {
   List<Task> due;
   due.splice_back(tasks_);
-  while (Task* task = due.pop_front()) {
-    begin_call("task");
-    task->events_.on_task();
-    end_call();
-  }
+  while (Task* task = due.pop_front()) call(*task);
+}
+
+void Loop::call(Task& task) {
+  begin_call("task");
+  task.events_.on_task();
+  end_call();
 }
 
 void Loop::reap(Reaped& object) {

@@ -82,6 +82,9 @@ class Loop {
     if (!task.is_linked()) tasks_.push_back(task);
   }
 
+  /// Makes the call of a task now: for who keeps tasks waiting in a list of his own.
+  void call(Task& task);
+
   /// Calls `events.on_task()` at the end of every turn, before the dead are destroyed.  One only.
   void at_end_of_turn(TaskEvents& events) { end_of_turn_ = &events; }
 

@@ -7,6 +7,7 @@
 #include "http/h2_limits.h"
 #include "net/feed.h"
 #include "proxy/access_log.h"
+#include "proxy/handshakes.h"
 #include "proxy/record.h"
 #include "proxy/snapshot.h"
 #include "shm/quarantine.h"
@@ -46,25 +47,8 @@ class Journal {
   virtual void count_http2(int change) = 0;
 };
 
-/// What a kind of work has taken of a turn of the loop, so that everything else has its turn as well.
-class Share {
- public:
-  /// `turn` is a word that no other turn has: its time.
-  void spend(std::uint64_t turn, std::uint64_t us) {
-    if (turn != turn_) spent_ = 0;
-    turn_ = turn;
-    spent_ += us;
-  }
-  /// Microseconds.
-  std::uint64_t spent(std::uint64_t turn) const { return turn == turn_ ? spent_ : 0; }
-
- private:
-  std::uint64_t spent_ = 0, turn_ = 0;
-};
-
 struct Context {
-  static constexpr std::uint64_t long_turn_us = 500;    ///< see is_turn_long
-  static constexpr std::uint64_t handshakes_us = 1000;  ///< of a turn
+  static constexpr std::uint64_t long_turn_us = 500;  ///< see is_turn_long
 
   const net::Context& net;
   std::shared_ptr<const Snapshot> snapshot;  ///< for new requests
@@ -75,7 +59,7 @@ struct Context {
   Random random;
   std::uint64_t connections = 0;  ///< clients of this worker now
   bool draining = false;
-  Share handshakes = {};  ///< the dearest thing that anybody may ask for
+  Handshakes handshakes{net.loop};
   shm::Quarantine quarantine{segment};
 
   /// This turn has had its time, `now` by the clock: what can wait for the next one does.

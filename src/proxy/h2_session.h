@@ -14,6 +14,7 @@
 #include "proxy/client_connection.h"
 #include "proxy/client_side.h"
 #include "proxy/client_transport.h"
+#include "proxy/share.h"
 
 #include <memory>
 

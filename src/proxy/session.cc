@@ -117,7 +117,7 @@ void Session::go_on() {
 net::IoResult Session::greet() {
   const std::uint64_t begun = event::Loop::read_clock();
   net::IoResult result = tls_->handshake();
-  context_.handshakes.spend(context_.net.loop.now(), event::Loop::read_clock() - begun);
+  context_.handshakes.spend(event::Loop::read_clock() - begun);
   if (result.io == net::Io::Again) return result;
   context_.journal.count_handshake(*tls_);
   progress_ = context_.net.loop.now();
@@ -184,8 +184,7 @@ void Session::on_task() noexcept {
   if (phase_ == Phase::Ending) return settle();
   if (phase_ == Phase::Lingering) return discard();
   if (phase_ == Phase::Dead || phase_ == Phase::Raw) return;
-  if (is_greeting() && context_.handshakes.spent(context_.net.loop.now()) >= Context::handshakes_us)
-    return context_.net.loop.post(again_);
+  if (is_greeting() && !context_.handshakes.has_time()) return context_.handshakes.wait(again_);
   go_on();
 }
 
