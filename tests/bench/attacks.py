@@ -2,20 +2,26 @@
 """Attacks on HTTP/2 and TLS at full rate, and what other clients notice of them.
 
 For each attack of tests/e2e/attacktest.py it prints how many connections attackers got through with it, how many of them
-were ended by the name of a limit, how much the worker grew at most and what its limits allow, and the 99th percentile of
-another client's answers three times: in quiet; beside honest clients, as many as there are attackers and as busy as they can
-be with small requests (or, where TLS is attacked, with handshakes); and beside the attackers.  What counts is the ratio of
-the last two: a worker is as fast for its clients as the work that is in front of them, honest or not.
+were ended by the name of a limit, how much the worker grew at most and what its limits allow, and the 99th percentiles of
+other clients' answers:
 
-Attackers, honest clients and the origin have the last processor, weir and the other client share the first: what the attack
-costs anybody else does not count.  Exit status 1 if the other client lost a request, the worker grew beyond its
-bound, an attack that a limit should end was not ended by it, or with --ratio the ratio of an attack is larger than that.
+- of a crowd (h2load, 64 clients with 300 requests a second each) in quiet and beside the attackers, and the ratio of both;
+- of one client that is alone, three times: in quiet; beside honest clients, as many as there are attackers and as busy as
+  they can be with small requests (or, where TLS is attacked, with handshakes); and beside the attackers.  The ratio is that
+  of the last two: a worker is as fast for its clients as the work that is in front of them, honest or not.
+
+Attackers, honest clients, the crowd and the origin have the last processor, weir and the lone client share the first; crowd
+and lone client go before all others: what the attack costs anybody but weir does not count.  Exit status 1 if another
+client lost a request, the worker grew beyond its bound, an attack that a limit should end was not ended by it, or with
+--ratio one of the two ratios of an attack is larger than that.
 """
 import argparse
 import contextlib
 import multiprocessing
 import os
 import pathlib
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -29,6 +35,7 @@ from weirtest import Client, Origin, Weir, get  # noqa: E402
 
 PORTS = ("port", "secure")
 PROCESSORS = sorted(os.sched_getaffinity(0))
+CROWD = ("-c64", "-t1", "--rps=300")
 SMALL = RAW[:2] + b"\x04\6/small" + RAW[3:]
 ANSWERED = frame(DATA, END_STREAM, 0, b"ok")[:5]  # of the answer to that
 
@@ -78,12 +85,26 @@ def watch(port, begin, seconds, pipe):
         pipe.send((1000 * victim.percentile(0.99), [str(each) for each in victim.failures]))
 
 
-def measure(weir, seconds, run=None, count=0):
-    """(the 99th percentile in ms, what the other client missed, how often it was done), with so many doing that."""
+def crowd(port, begin, seconds, pipe):
+    """The same for a crowd at a steady rate."""
+    os.sched_setaffinity(0, PROCESSORS[-1:])
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    with tempfile.NamedTemporaryFile() as log:
+        load = ["h2load", "--h1", *CROWD, f"-D{seconds:.0f}", "--warm-up-time=0", f"--log-file={log.name}"]
+        begin.wait()
+        subprocess.run([*load, f"http://127.0.0.1:{port}/small"], check=True, stdout=subprocess.DEVNULL)
+        rows = [line.split() for line in log.read().decode().splitlines()]  # begin, status, microseconds
+    times = sorted(int(row[2]) for row in rows)
+    pipe.send((times[len(times) * 99 // 100] / 1000, [f"status {row[1]}" for row in rows if row[1] != "200"]))
+
+
+def measure(weir, seconds, run=None, count=0, others=watch):
+    """(the 99th percentile in ms, what the others missed, how often it was done), with so many doing that."""
     begin, done = multiprocessing.Event(), multiprocessing.Value("i", 0)
     mine, theirs = multiprocessing.Pipe()
-    made = [multiprocessing.Process(target=watch, args=(weir.port(), begin, seconds, theirs), daemon=True)]
-    made += [multiprocessing.Process(target=busy, args=(run, Target(weir), begin, seconds, done), daemon=True) for _ in range(count)]
+    made = [multiprocessing.Process(target=others, args=(weir.port(), begin, seconds, theirs), daemon=True)]
+    longer = seconds + (others == crowd)  # than h2load, which begins later
+    made += [multiprocessing.Process(target=busy, args=(run, Target(weir), begin, longer, done), daemon=True) for _ in range(count)]
     for process in made:
         process.start()
     begin.set()
@@ -116,11 +137,15 @@ def compare(attack, honest, weir, options):
         under, missed_under, runs = measure(weir, options.seconds, attack.run, options.attackers)
     ended = counted(metrics(weir), attack.kinds)
     grown, bound = peak.grown(), 2 * attack.bound * options.attackers
-    failures = missed + missed_beside + missed_under
+    calm, missed_calm, _ = measure(weir, options.seconds, others=crowd)
+    pressed, missed_pressed, _ = measure(weir, options.seconds, attack.run, options.attackers, others=crowd)
+    failures = missed + missed_beside + missed_under + missed_calm + missed_pressed
+    slow = options.ratio and (under > options.ratio * beside or pressed > options.ratio * calm)
     wrong = [word for word, is_so in [
         ("LOST", failures), ("GROWN", grown > bound), ("DIED", weir.pids() != worker),
-        ("NOT ENDED", attack.kinds and ended < runs), ("SLOW", options.ratio and under > options.ratio * beside)] if is_so]
+        ("NOT ENDED", attack.kinds and ended < runs), ("SLOW", slow)] if is_so]
     print(f"{attack.name:34} {runs:6} {int(ended):6} {grown / 1024:8.0f} {bound / 1024:8.0f} "
+          f"{calm:7.2f} {pressed:7.2f} {pressed / calm:6.2f} "
           f"{quiet:7.2f} {beside:7.2f} {under:7.2f} {under / beside:6.2f} {' '.join(wrong)}", flush=True)
     for failure in failures:
         print("   ", failure)
@@ -134,7 +159,11 @@ def main():
     parser.add_argument("--only", action="append", help="names of attacks")
     parser.add_argument("--ratio", type=float, default=0, help="the largest that is good; 0 = any")
     options = parser.parse_args()
-    print(f"{'attack':34} {'runs':>6} {'ended':>6} {'KiB':>8} {'bound':>8} {'quiet':>7} {'honest':>7} {'under':>7} {'ratio':>6}   (99 %, ms)")
+    if not shutil.which("h2load"):
+        sys.exit("missing: h2load; Debian: apt-get install nghttp2-client")
+    print(f"{'':67}{'a crowd, 99 % in ms':22} {'one client alone, 99 % in ms':>30}")
+    print(f"{'attack':34} {'runs':>6} {'ended':>6} {'KiB':>8} {'bound':>8} {'quiet':>7} {'under':>7} {'ratio':>6} "
+          f"{'quiet':>7} {'honest':>7} {'under':>7} {'ratio':>6}")
     with tempfile.TemporaryDirectory(prefix="weir-attacks-") as directory:
         pathlib.Path(directory).chmod(0o755)
         certificate = Authority(pathlib.Path(directory)).issue("a.test")
