@@ -373,11 +373,17 @@ backend origin {{
 
 
 def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-            return [int(p) for p in f.read().split()]
-    except OSError:
-        return []
+    """While one of them ends the kernel's list may miss another (proc(5)): only what it says twice is right."""
+    former = None
+    while True:
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+                found = [int(p) for p in f.read().split()]
+        except OSError:
+            return []
+        if found == former:
+            return found
+        former = found
 
 
 def status_of(pid, name):
