@@ -111,7 +111,9 @@ def sizes(weir):
 def workers_part(admin, number):
     """Milliseconds from the beginning of preparing a generation until the last worker ran it."""
     first = admin.ask(f"explain generation {number}").first
-    return sum(float(ms) for ms in re.findall(r"(?:prepare|commit|settle) ([\d.]+) ms", first))
+    times = re.findall(r"(?:prepare|commit|settle) ([\d.]+) ms", first)
+    assert len(times) == 3, first
+    return sum(map(float, times))
 
 
 def end(tunnel):
