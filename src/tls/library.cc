@@ -3,6 +3,7 @@
 
 #include "tls/memory.h"
 #include "tls/openssl.h"
+#include "tls/provider.h"
 
 #include <openssl/rand.h>
 
@@ -11,9 +12,10 @@ namespace weir::tls {
 void initialise() {
   keep_memory();
   OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS | OPENSSL_INIT_LOAD_CRYPTO_STRINGS, nullptr);
+  add_provider();
   // The first of each kind looks for providers.
-  SslCtxPtr server(SSL_CTX_new(TLS_server_method()));
-  SslCtxPtr client(SSL_CTX_new(TLS_client_method()));
+  SslCtxPtr server(SSL_CTX_new_ex(nullptr, preferred_properties, TLS_server_method()));
+  SslCtxPtr client(SSL_CTX_new_ex(nullptr, preferred_properties, TLS_client_method()));
   unsigned char byte;
   RAND_bytes(&byte, 1);
   ERR_clear_error();

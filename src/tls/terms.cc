@@ -2,6 +2,7 @@
 #include "tls/terms.h"
 
 #include "base/text.h"
+#include "tls/provider.h"
 
 #include <openssl/pem.h>
 
@@ -41,7 +42,7 @@ Result<void> set_ciphers(SSL_CTX* context, const std::string& names) {
 }  // namespace
 
 Result<SslCtxPtr> make_context(const SSL_METHOD* method, const config::TlsTerms& terms) {
-  SslCtxPtr context(SSL_CTX_new(method));
+  SslCtxPtr context(SSL_CTX_new_ex(nullptr, preferred_properties, method));
   if (!context) return Error(Errc::System, "TLS: " + take_reason());
   SSL_CTX* raw = context.get();
   SSL_CTX_set_min_proto_version(

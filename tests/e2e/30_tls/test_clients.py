@@ -177,12 +177,21 @@ def test_tickets_of_tls_1_2(certificate):
                 assert client.ask(get()).body == b"1"
 
 
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_large_bodies_both_ways(certificate, version):
+CIPHERS = {
+    ssl.TLSVersion.TLSv1_2: ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+                             "ECDHE-ECDSA-CHACHA20-POLY1305"],
+    ssl.TLSVersion.TLSv1_3: ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"],
+}
+
+
+@pytest.mark.parametrize("version, cipher", [(v, cipher) for v, ciphers in CIPHERS.items() for cipher in ciphers])
+def test_large_bodies_both_ways(certificate, version, cipher):
     with Origin(lambda c, r: c.send(answer(c.read_body(r).body))) as origin:
-        with Weir(forwarding(certificate, origin)) as weir, TlsClient(weir, version=version) as client:
-            assert client.ask(post("/", LARGE)).body == LARGE
-            assert client.ask(post("/", b"small")).body == b"small"
+        with Weir(forwarding(certificate, origin, tls=f"ciphers {cipher}")) as weir:
+            with TlsClient(weir, version=version) as client:
+                assert client.socket.cipher()[0] == cipher
+                assert client.ask(post("/", LARGE)).body == LARGE
+                assert client.ask(post("/", b"small")).body == b"small"
 
 
 def test_a_client_that_does_not_read_holds_the_origin_up(certificate):

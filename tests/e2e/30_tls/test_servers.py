@@ -135,12 +135,15 @@ def test_sessions_are_resumed(authority, certificate):
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_large_bodies(authority, certificate, version):
+@pytest.mark.parametrize("ciphers", ["TLS_AES_128_GCM_SHA256 ECDHE-ECDSA-AES128-GCM-SHA256",
+                                     "TLS_AES_256_GCM_SHA384 ECDHE-ECDSA-AES256-GCM-SHA384"])
+def test_large_bodies(authority, certificate, version, ciphers):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.maximum_version = version
     with TlsOrigin(certificate, lambda c, r: c.send(answer(c.read_body(r).body)), context=context) as origin:
-        with Weir(to(origin, f"ca {authority.chain}")) as weir:
+        with Weir(to(origin, f"ca {authority.chain}; ciphers {ciphers}")) as weir:
             assert ask(weir, post("/", LARGE)).body == LARGE
+            assert origin.sockets[0].cipher()[0] in ciphers
 
 
 def test_a_body_without_length_ends_with_the_farewell(authority, certificate):
