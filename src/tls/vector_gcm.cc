@@ -8,6 +8,9 @@
 #include <openssl/crypto.h>
 
 #include <intel-ipsec-mb.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -22,6 +25,22 @@ struct Operations {
   aes_gcm_enc_dec_t seal = nullptr, open = nullptr;
 };
 
+// When it starts, the library tests all that it can do: 3 MB of code that is not needed again.
+void leave_code_to_the_kernel() {
+  auto leave = [](dl_phdr_info* object, std::size_t, void*) {
+    if (!std::strstr(object->dlpi_name, "libIPSec_MB")) return 0;
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    for (const ElfW(Phdr) & part : std::span(object->dlpi_phdr, object->dlpi_phnum))
+      if (part.p_type == PT_LOAD && !(part.p_flags & PF_W)) {
+        const std::uintptr_t begin = (object->dlpi_addr + part.p_vaddr) & ~(page - 1);
+        const std::uintptr_t end = object->dlpi_addr + part.p_vaddr + part.p_memsz;
+        ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+      }
+    return 1;
+  };
+  ::dl_iterate_phdr(leave, nullptr);
+}
+
 struct Library {
   Library() {
     IMB_MGR* manager = alloc_mb_mgr(0);
@@ -35,6 +54,7 @@ struct Library {
     of_16 = {manager->gcm128_pre, manager->gcm128_enc, manager->gcm128_dec};
     of_32 = {manager->gcm256_pre, manager->gcm256_enc, manager->gcm256_dec};
     free_mb_mgr(manager);
+    leave_code_to_the_kernel();
   }
 
   bool usable = false;
@@ -59,9 +79,10 @@ struct GcmKey::Expanded {
   std::uint64_t of = 0;
 };
 
-// A key takes the place of the one that was expanded longest ago: 128 busy connections have two each.
+// A key takes the place of the one that was expanded longest ago: 128 busy connections have two each.  Places are
+// made when they are needed, and stay.
 struct GcmKey::Kept {
-  std::array<Expanded, 256> slots;
+  std::array<Expanded*, 256> slots;
   std::uint16_t next = 0;
 
   static Kept& mine() {
@@ -78,8 +99,8 @@ void GcmKey::forget() {
   if (size_ == 0) return;
   OPENSSL_cleanse(bytes_, sizeof(bytes_));
   size_ = 0;
-  Expanded& expanded = Kept::mine().slots[slot_];
-  if (expanded.of == number_) OPENSSL_cleanse(&expanded, sizeof(expanded));
+  Expanded* expanded = Kept::mine().slots[slot_];
+  if (expanded && expanded->of == number_) OPENSSL_cleanse(expanded, sizeof(*expanded));
 }
 
 void GcmKey::set(Bytes key) {
@@ -91,13 +112,14 @@ void GcmKey::set(Bytes key) {
 
 const GcmKey::Expanded& GcmKey::expand() {
   Kept& kept = Kept::mine();
-  if (kept.slots[slot_].of == number_) return kept.slots[slot_];
+  if (Expanded* known = kept.slots[slot_]; known && known->of == number_) return *known;
   slot_ = kept.next;
   kept.next = static_cast<std::uint16_t>((kept.next + 1) % kept.slots.size());
-  Expanded& expanded = kept.slots[slot_];
-  operations(size_).expand(bytes_, &expanded.data);
-  expanded.of = number_;
-  return expanded;
+  Expanded*& expanded = kept.slots[slot_];
+  if (!expanded) expanded = new Expanded;
+  operations(size_).expand(bytes_, &expanded->data);
+  expanded->of = number_;
+  return *expanded;
 }
 
 void GcmKey::seal(const unsigned char* nonce, Bytes aad, Bytes in, unsigned char* out,
