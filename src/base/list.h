@@ -63,9 +63,15 @@ class List {
     for (Hook* at = head_.next_; at != &head_; at = at->next_) visit(*static_cast<T*>(at));
   }
 
-  /// Moves all objects of `other` to the end of this list.
+  /// Moves all objects of `other` to the end of this list; looks at the first and the last of them only.
   void splice_back(List& other) {
-    while (T* item = other.pop_front()) push_back(*item);
+    if (other.empty()) return;
+    Hook *first = other.head_.next_, *last = other.head_.previous_;
+    other.head_.next_ = other.head_.previous_ = &other.head_;
+    first->previous_ = head_.previous_;
+    head_.previous_->next_ = first;
+    last->next_ = &head_;
+    head_.previous_ = last;
   }
 
  private:

@@ -21,7 +21,8 @@ void Deadline::set(Loop& loop, std::uint64_t at) {
   loop.wheel().place(*this);
 }
 
-Wheel::Wheel(Loop& loop) : loop_(loop), timer_(event_new(loop.base(), -1, 0, &Wheel::tell, this)) {
+Wheel::Wheel(Loop& loop)
+    : loop_(loop), timer_(event_new(loop.base(), -1, 0, &Wheel::tell, this)), more_(*this) {
   WEIR_ASSERT(timer_);
   served_ = Loop::read_clock() / tick_us;
 }
@@ -79,7 +80,11 @@ void Wheel::tell(int, short, void* object) noexcept {
 }
 
 void Wheel::turn() {
-  std::uint64_t now = Loop::read_clock() / tick_us;
+  const std::uint64_t now_us = Loop::read_clock(), now = now_us / tick_us;
+  if (serving_ == 0) {
+    serving_ = armed_;
+    waiting_since_ = now_us;
+  }
   for (std::uint64_t tick = next_tick(); tick != 0 && tick <= now; tick = next_tick()) {
     served_ = tick;
     for (int level = levels - 1; level >= 0; --level) {
@@ -88,25 +93,30 @@ void Wheel::turn() {
       int index = static_cast<int>(tick >> shift) & (slots - 1);
       if (!((used_[level] >> index) & 1)) continue;
       used_[level] &= ~(std::uint64_t{1} << index);
-      serve(slot_[level][index], tick);
+      due_.splice_back(slot_[level][index]);
     }
   }
   served_ = std::max(served_, now);
   arm();
+  serve_some(now_us);
 }
 
-void Wheel::serve(List<Deadline>& slot, std::uint64_t tick) {
-  List<Deadline> due;
-  due.splice_back(slot);
-  while (Deadline* deadline = due.pop_front()) {
+void Wheel::serve_some(std::uint64_t now) {
+  const std::uint64_t until = now + share_us + (now - waiting_since_) / waiting_share;
+  while (Deadline* deadline = due_.pop_front()) {
     if (deadline->at_ == 0) continue;
-    if (deadline->at_ / tick_us < tick) {
-      deadline->at_ = 0;
-      deadline->events_.on_deadline();
-    } else {
+    if (deadline->at_ / tick_us >= served_) {
       place(*deadline);
+      continue;
     }
+    deadline->at_ = 0;
+    deadline->events_.on_deadline();
+    if (Loop::read_clock() >= until) break;
   }
+  if (due_.empty())
+    serving_ = 0;
+  else
+    loop_.post(more_);
 }
 
 }  // namespace weir::event

@@ -9,6 +9,9 @@
 //   level 2: 64 slots of   67 s  (71 min)   what is farther waits in the last slot.
 //
 // The one timer behind it sleeps until the first slot in use: an idle process is never woken.
+//
+// What many wait for at the same moment is not done in one turn: to end a stream takes some ten microseconds, and one
+// client can have a hundred that end together.
 #pragma once
 
 #include "base/list.h"
@@ -46,7 +49,7 @@ class Deadline : public Hook {
   bool near_ = false;      ///< it does not lie on the highest level
 };
 
-class Wheel {
+class Wheel final : private TaskEvents {
  public:
   explicit Wheel(Loop& loop);
   ~Wheel();
@@ -57,18 +60,21 @@ class Wheel {
   /// use should have been looked at.  0 if it is not late.  Some are normal; 100 ms mean that it was stopped,
   /// starved or busy, and cannot blame others for what did not happen in time.
   std::uint64_t overdue(std::uint64_t now) const {
-    const std::uint64_t due = armed_ * tick_us;
-    return armed_ != 0 && now > due ? now - due : 0;
+    const std::uint64_t first = serving_ != 0 ? serving_ : armed_;
+    return first != 0 && now > first * tick_us ? now - first * tick_us : 0;
   }
 
  private:
   friend class Deadline;
   static constexpr int levels = 3, slots = 64, slot_bits = 6;
   static constexpr std::uint64_t tick_us = 16'384;
+  /// Of a turn; and a sixteenth of how long the first one has been waiting for it, so all have their turn.
+  static constexpr std::uint64_t share_us = 125, waiting_share = 16;
 
   static void tell(int, short, void* wheel) noexcept;
   void turn();
-  void serve(List<Deadline>& slot, std::uint64_t tick);
+  void serve_some(std::uint64_t now);
+  void on_task() noexcept override { serve_some(Loop::read_clock()); }
   std::uint64_t next_tick() const;
   void arm();
 
@@ -77,6 +83,10 @@ class Wheel {
   std::uint64_t served_ = 0;  ///< every slot up to this tick has been served
   std::uint64_t armed_ = 0;   ///< the tick the timer is set for; 0 = none
   std::uint64_t used_[levels] = {};
+  std::uint64_t serving_ = 0;        ///< what the timer was set for when the first of `due_` came
+  std::uint64_t waiting_since_ = 0;  ///< and when that was, in microseconds
+  List<Deadline> due_;               ///< to be looked at now
+  Task more_;                        ///< and in the next turn
   List<Deadline> slot_[levels][slots];
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Loop: one thread's turns.  A turn waits for readiness, serves it, then deadlines that have passed,
-// then posted tasks, and at its very end destroys what was handed to `reap`; if that is very much, the rest
-// of it in the next turns.  Readiness comes before deadlines, so a stall of ours cannot time out bytes that
+// Loop: one thread's turns.  A turn waits for readiness, serves it, then deadlines that have passed, then
+// posted tasks, and at its very end destroys what was handed to `reap`; of very many deadlines or dead the rest in
+// the next turns.  Readiness comes before deadlines, so a stall of ours cannot time out bytes that
 // have already arrived.
 //
 // Nobody deletes itself or its caller: an object that is done calls `reap(*this)` and lives until

@@ -73,6 +73,84 @@ TEST(Deadline, ClearedOrDestroyedNeverFires) {
   EXPECT_EQ(order, (std::vector<int>{1}));
 }
 
+// Takes a millisecond, whatever the machine does besides.
+struct Slow final : DeadlineEvents {
+  explicit Slow(int& done) : count(done) {}
+  void on_deadline() noexcept override {
+    const std::uint64_t until = Loop::read_clock() + 1000;
+    while (Loop::read_clock() < until) {
+    }
+    ++count;
+  }
+  int& count;
+  Deadline deadline{*this};
+};
+
+// Looks on in every turn.
+struct Onlooker final : TaskEvents {
+  Onlooker(Loop& owner, int& done, int last) : loop(owner), count(done), stop_after(last) {
+    loop.post(task);
+  }
+  void on_task() noexcept override {
+    if (seen.empty() || seen.back() != count) seen.push_back(count);
+    if (count == stop_after) return loop.stop();
+    loop.post(task);
+  }
+  Loop& loop;
+  int& count;
+  int stop_after;
+  std::vector<int> seen;
+  Task task{*this};
+};
+
+TEST(Deadline, ManyOfOneMomentLeaveTurnsToOthers) {
+  constexpr int many = 100;
+  Loop loop;
+  int done = 0;
+  std::vector<std::unique_ptr<Slow>> slow;
+  const std::uint64_t at = Loop::read_clock() + 20'000;
+  for (int i = 0; i < many; ++i) {
+    slow.push_back(std::make_unique<Slow>(done));
+    slow.back()->deadline.set(loop, at);
+  }
+  Onlooker onlooker(loop, done, many);
+  loop.run();
+  EXPECT_GT(onlooker.seen.size(), 2U) << "all in one turn";
+  EXPECT_EQ(onlooker.seen.back(), many);
+}
+
+TEST(Deadline, OneThatWaitsForItsTurnCanBeClearedMovedOrDestroyed) {
+  Loop loop;
+  int done = 0;
+  std::vector<int> order;
+  Slow first(done);
+  Timed cleared(loop, order, 1, 9), moved(loop, order, 2, 1);
+  auto destroyed = std::make_unique<Timed>(loop, order, 3, 9);
+  const std::uint64_t at = Loop::read_clock() + 20'000;
+  for (Deadline* each : {&first.deadline, &cleared.deadline, &moved.deadline, &destroyed->deadline})
+    each->set(loop, at);
+  struct Meanwhile final : TaskEvents {
+    void on_task() noexcept override {
+      if (done == 0) return loop.post(task);
+      cleared.deadline.clear();
+      moved.deadline.set(loop, Loop::read_clock() + 100'000);
+      destroyed.reset();
+    }
+    Meanwhile(Loop& l, int& d, Timed& c, Timed& m, std::unique_ptr<Timed>& x)
+        : loop(l), done(d), cleared(c), moved(m), destroyed(x) {
+      loop.post(task);
+    }
+    Loop& loop;
+    int& done;
+    Timed &cleared, &moved;
+    std::unique_ptr<Timed>& destroyed;
+    Task task{*this};
+  } meanwhile(loop, done, cleared, moved, destroyed);
+  loop.run();
+  EXPECT_EQ(order, (std::vector<int>{2}));
+  EXPECT_GE(moved.fired_at, at + 80'000);
+}
+
 TEST(Wheel, KnowsHowLateItIs) {
   Loop loop;
   std::vector<int> order;
