@@ -21,6 +21,7 @@ import multiprocessing
 import os
 import pathlib
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -93,9 +94,18 @@ def crowd(port, begin, seconds, pipe):
         load = ["h2load", "--h1", *CROWD, f"-D{seconds:.0f}", "--warm-up-time=0", f"--log-file={log.name}"]
         begin.wait()
         subprocess.run([*load, f"http://127.0.0.1:{port}/small"], check=True, stdout=subprocess.DEVNULL)
-        rows = [line.split() for line in log.read().decode().splitlines()]  # begin, status, microseconds
-    times = sorted(int(row[2]) for row in rows)
-    pipe.send((times[len(times) * 99 // 100] / 1000, [f"status {row[1]}" for row in rows if row[1] != "200"]))
+        rows = [[int(word) for word in line.split()] for line in log.read().decode().splitlines()]
+    pipe.send((steady(rows), [f"status {status}" for _, status, _ in rows if status != 200]))
+
+
+def steady(rows):
+    """Of h2load's rows (begin, status, both times in us) the 99th percentile in ms: the middle one of three thirds of the
+    time, since 384 answers that wait for one hiccup of the machine are 1 % of two seconds."""
+    first, last = min(rows)[0], max(rows)[0] + 1
+    thirds = [[], [], []]
+    for begin, _, took in rows:
+        thirds[3 * (begin - first) // (last - first)].append(took)
+    return statistics.median(sorted(times)[len(times) * 99 // 100] for times in thirds) / 1000
 
 
 def measure(weir, seconds, run=None, count=0, others=watch):
