@@ -15,6 +15,7 @@
 #include "process/worker.h"
 #include "process/writer.h"
 #include "proxy/metric_families.h"
+#include "tls/library.h"
 
 #include <getopt.h>
 
@@ -113,7 +114,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   switch (options.action) {
-    case 'v': std::printf("weir %s\n", version); return 0;
+    case 'v': std::printf("weir %s\nTLS: %s\n", version, tls::describe().c_str()); return 0;
     case 'h': std::fputs(usage, stdout); return 0;
     case 't': return process::check_configuration(options.master.path);
     case 'T': return process::print_configuration(options.master.path);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls/library.h"
 
+#include "base/text.h"
 #include "tls/memory.h"
 #include "tls/openssl.h"
 #include "tls/provider.h"
+#include "tls/vector_gcm.h"
 
 #include <openssl/rand.h>
 
@@ -19,6 +21,11 @@ void initialise() {
   unsigned char byte;
   RAND_bytes(&byte, 1);
   ERR_clear_error();
+}
+
+std::string describe() {
+  return concat(OpenSSL_version(OPENSSL_VERSION),
+                has_vector_gcm() ? ", AES-GCM of records by libipsec-mb" : "");
 }
 
 }  // namespace weir::tls

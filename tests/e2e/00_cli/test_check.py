@@ -72,7 +72,8 @@ def test_it_does_not_start_with_a_mistake(tmp_path):
 
 
 def test_words_of_the_command_line():
-    assert re.fullmatch(r"weir \d+\.\d+\.\d+\S*\n", run_weir("--version").stdout)
+    told = r"weir \d+\.\d+\.\d+\S*\nTLS: OpenSSL 3\.\d+\.\d+ .*(, AES-GCM of records by libipsec-mb)?\n"
+    assert re.fullmatch(told, run_weir("--version").stdout)
     done = run_weir("help", "directive", "timeout")
     assert done.returncode == 0 and "first_byte" in done.stdout
     assert "balance" in run_weir("help", "directives").stdout
