@@ -19,10 +19,11 @@ struct Buffer::Block {
 };
 
 namespace {
-constexpr int most_free_blocks = 256;  // 4 MiB: what a burst leaves behind, no more
+constexpr std::size_t most_free_blocks = 256;  // 4 MiB: what a burst leaves behind, no more
+constexpr int given_back_at_once = 16;
 struct FreeBlocks {
   void* first = nullptr;
-  int count = 0;
+  std::size_t count = 0;
 } free_blocks;
 }  // namespace
 
@@ -41,14 +42,18 @@ Buffer::Block* Buffer::take_block() {
   return block;
 }
 
-void Buffer::give_block(Block* block) {
-  if (free_blocks.count == most_free_blocks) {
-    std::free(block);
-    return;
+void Buffer::give_blocks(Block* first, Block* last, std::size_t count) {
+  last->next = static_cast<Block*>(free_blocks.first);
+  free_blocks.first = first;
+  free_blocks.count += count;
+}
+
+bool Buffer::give_back_some() {
+  for (int i = 0; free_blocks.count > most_free_blocks; ++i) {
+    if (i == given_back_at_once) return true;
+    std::free(take_block());
   }
-  block->next = static_cast<Block*>(free_blocks.first);
-  free_blocks.first = block;
-  ++free_blocks.count;
+  return false;
 }
 
 void Buffer::append(const char* bytes, std::size_t count) {
@@ -85,11 +90,17 @@ void Buffer::consume(std::size_t count) {
     Block* empty = first_;
     first_ = empty->next;
     if (!first_) last_ = nullptr;
-    give_block(empty);
+    give_blocks(empty, empty, 1);
   }
 }
 
-void Buffer::clear() { consume(size_); }
+// All blocks but the last one are full.
+void Buffer::clear() {
+  if (size_ == 0) return;
+  give_blocks(first_, last_, (first_->begin + size_ + block_payload - 1) / block_payload);
+  first_ = last_ = nullptr;
+  size_ = 0;
+}
 
 void Buffer::take(Buffer& from) {
   first_ = std::exchange(from.first_, nullptr);

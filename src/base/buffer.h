@@ -35,15 +35,20 @@ class Buffer {
   /// Drops the first `count` bytes; `count` <= size().
   void consume(std::size_t count);
 
+  /// Drops all of it; however much that is, it takes no time.
   void clear();
 
   /// Takes all that another one holds; this one must be empty.
   void take(Buffer& from);
 
+  /// Of the blocks that nobody uses, those beyond 4 MiB go back to the heap, a few at a time, since each takes about
+  /// a microsecond.  True if there are more: to be called again soon, but after what others have to do.
+  static bool give_back_some();
+
  private:
   struct Block;
   static Block* take_block();
-  static void give_block(Block* block);
+  static void give_blocks(Block* first, Block* last, std::size_t count);
 
   Block* first_ = nullptr;
   Block* last_ = nullptr;

@@ -7,6 +7,7 @@
 // their owner calls `flush` (as every reader does before it reuses the read buffer).
 #pragma once
 
+#include "base/buffer.h"
 #include "base/gather.h"
 #include "event/loop.h"
 #include "net/transport.h"
@@ -18,7 +19,7 @@ namespace weir::net {
 
 class Outbox : private event::TaskEvents {
  public:
-  explicit Outbox(event::Loop& loop) { loop.at_end_of_turn(*this); }
+  explicit Outbox(event::Loop& loop) : loop_(loop), more_(*this) { loop.at_end_of_turn(*this); }
 
   /// Where to put what `transport` shall send.
   Gather& to(Transport& transport);
@@ -30,12 +31,17 @@ class Outbox : private event::TaskEvents {
   void forget(Transport& transport);
 
  private:
-  void on_task() noexcept override { flush(); }
+  void on_task() noexcept override {
+    flush();
+    if (Buffer::give_back_some()) loop_.post(more_);
+  }
 
   struct Parcel {
     Transport* transport = nullptr;
     std::unique_ptr<Gather> gather;
   };
+  event::Loop& loop_;
+  event::Task more_;
   std::vector<Parcel> parcels_;  ///< the first `open_` are in use, the others keep their memory
   std::size_t open_ = 0;
 };

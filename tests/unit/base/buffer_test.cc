@@ -39,6 +39,34 @@ TEST(Buffer, KeepsBytesInOrderOverManyBlocks) {
   }
 }
 
+TEST(Buffer, GivesBackWhatABurstLeftALittleAtATime) {
+  const std::string text(400 * Buffer::block_payload, 't');
+  Buffer buffer;
+  buffer.append(text.data(), text.size());
+  buffer.clear();
+  EXPECT_TRUE(buffer.empty());
+  int calls = 1;
+  while (Buffer::give_back_some()) ++calls;
+  EXPECT_GE(calls, 144 / 16);
+  EXPECT_FALSE(Buffer::give_back_some());
+  buffer.append("again", 5);
+  EXPECT_EQ(contents(buffer), "again");
+}
+
+TEST(Buffer, CountsTheBlocksItDrops) {
+  std::mt19937 random(8);
+  const std::string text(5 * Buffer::block_payload, 't');
+  for (int round = 0; round < 10'000; ++round) {
+    Buffer buffer;
+    const std::size_t size = random() % (text.size() + 1);
+    buffer.append(text.data(), size);
+    buffer.consume(random() % (size + 1));
+    buffer.append(text.data(), random() % Buffer::block_payload);
+    buffer.clear();
+    ASSERT_FALSE(Buffer::give_back_some()) << "six blocks at most are in use, round " << round;
+  }
+}
+
 TEST(Inbox, GrowsAndLetsGoOfItsMemory) {
   Inbox inbox;
   std::string text(10'000, 'x');
