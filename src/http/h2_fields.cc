@@ -226,11 +226,14 @@ Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head,
     return Understood::Refused;
   }
   failure = frame_request(head);
+  if (failure != Failure::None) return Understood::Malformed;
   const bool has_length = head.framing.end == BodyEnd::Length;
-  if (failure != Failure::None || (ended && has_length && head.framing.length > 0))
+  const bool is_cut = ended && (is_extended_ || (has_length && head.framing.length > 0));
+  if (is_cut || (is_extended_ && has_length)) {
+    failure = Failure::RequestSyntax;
     return Understood::Malformed;
+  }
   if (is_extended_) {
-    if (ended || has_length) return Understood::Malformed;
     failure = Failure::RequestCodingUnknown;
     if (!iequals(pseudo_.protocol, "websocket")) return Understood::Refused;
     head.wants_upgrade = true;

@@ -131,8 +131,8 @@ struct H2CodecTest : testing::Test, H2Events {
     do to_server();
     while (to_client() > 0 || nghttp2_session_want_write(client));
   }
-  StreamId ask(const Fields& more = {}, std::string* body = nullptr) {
-    Fields all = {{":method", body ? "POST" : "GET"},
+  StreamId ask(const Fields& more = {}, std::string* body = nullptr, const char* method = "GET") {
+    Fields all = {{":method", body ? "POST" : method},
                   {":scheme", "http"},
                   {":authority", "a"},
                   {":path", "/p?q"}};
@@ -413,6 +413,15 @@ TEST_F(H2CodecTest, ASinkMayResetFromWithinItsBody) {
 TEST_F(H2CodecTest, WhatIsMalformedIsNotTheClientsGoing) {
   std::string upload(10, 'u');
   ask({{"content-length", "5"}}, &upload);
+  turn();
+  EXPECT_EQ(closed, std::vector{Failure::RequestSyntax});
+}
+
+TEST_F(H2CodecTest, OfWhatIsMalformedNobodyIsToldTheEnd) {
+  const StreamId stream = ask({{":protocol", "websocket"}}, nullptr, "CONNECT");
+  to_server();
+  codec.resume(stream);
+  EXPECT_FALSE(sinks.at(stream)->head || sinks.at(stream)->ended);
   turn();
   EXPECT_EQ(closed, std::vector{Failure::RequestSyntax});
 }
