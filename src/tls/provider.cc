@@ -162,15 +162,15 @@ int start(const OSSL_CORE_HANDLE*, const OSSL_DISPATCH*, const OSSL_DISPATCH** o
 }  // namespace
 
 bool add_provider() {
-  static const bool added = [] {
-    if (!has_vector_gcm()) return false;
+  static const OSSL_PROVIDER* const added = []() -> OSSL_PROVIDER* {
+    if (!has_vector_gcm()) return nullptr;
     // Who asks for nothing gets what OpenSSL has known longest: that is to be its own.
     const CipherPtr own(EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr));
     constexpr int keep_others = 1;
-    return OSSL_PROVIDER_add_builtin(nullptr, "weir", start) == 1 &&
-           OSSL_PROVIDER_try_load(nullptr, "weir", keep_others) != nullptr;
+    if (OSSL_PROVIDER_add_builtin(nullptr, "weir", start) != 1) return nullptr;
+    return OSSL_PROVIDER_try_load(nullptr, "weir", keep_others);
   }();
-  return added;
+  return added != nullptr;
 }
 
 }  // namespace weir::tls
