@@ -99,7 +99,7 @@ def crowd(port, begin, seconds, pipe):
 
 
 def steady(rows):
-    """Of h2load's rows (begin, status, both times in us) the 99th percentile in ms: the middle one of three thirds of the
+    """Of h2load's rows (begin, status, both times in us) the 99th percentile in ms: the median of three thirds of the
     time, since 384 answers that wait for one hiccup of the machine are 1 % of two seconds."""
     first, last = min(rows)[0], max(rows)[0] + 1
     thirds = [[], [], []]
