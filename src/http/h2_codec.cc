@@ -282,9 +282,9 @@ void H2Codec::write_response(StreamId stream, const ResponseHead& head, const Wr
   if (!m || m->out_begun) return;
   char status[4], length[20];
   std::to_chars(status, status + sizeof(status), head.status);
-  FieldList& fields = empty_fields();
-  fields.push_back(known_field(":status", {status, 3}));
-  add_fields(fields, head.headers);
+  FieldList& fields = FieldList::empty();
+  fields.add(":status", {status, 3});
+  fields.add(head.headers);
   const Framing& framing = options.framing;
   if (head.is_interim()) {
     nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, m->id, nullptr, fields.data(),
@@ -293,11 +293,10 @@ void H2Codec::write_response(StreamId stream, const ResponseHead& head, const Wr
   }
   if (framing.end == BodyEnd::Length) {
     char* end = std::to_chars(length, length + sizeof(length), framing.length).ptr;
-    fields.push_back(
-        known_field("content-length", {length, static_cast<std::size_t>(end - length)}));
+    fields.add("content-length", {length, static_cast<std::size_t>(end - length)});
   } else if (const Field* told = head.headers.find(FieldName::ContentLength);
              told && framing.end == BodyEnd::None && head.status != 204) {
-    fields.push_back(known_field("content-length", told->value));  // of HEAD and 304
+    fields.add("content-length", told->value);  // of HEAD and 304
   }
   m->out_begun = true;
   m->out_ended = m->is_head || framing.end == BodyEnd::None ||

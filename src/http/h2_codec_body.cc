@@ -30,23 +30,23 @@ nghttp2_mem memory_in(Region& region) {
   };
 }
 
-nghttp2_nv field(const Field& of) {
-  nghttp2_nv made = of.id == FieldName::Other ? field(of.name, of.value)
-                                              : known_field(lower_spelling(of.id), of.value);
-  if (of.never_index) made.flags |= NGHTTP2_NV_FLAG_NO_INDEX;
-  return made;
+FieldList& FieldList::empty() {
+  static FieldList list;
+  list.fields_.clear();
+  return list;
 }
 
-FieldList& empty_fields() {
-  static FieldList fields;
-  fields.clear();
-  return fields;
+void FieldList::add(const Field& field) {
+  const unsigned index = field.never_index ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+  if (field.id == FieldName::Other)
+    put(field.name, field.value, index);
+  else
+    put(lower_spelling(field.id), field.value, index | NGHTTP2_NV_FLAG_NO_COPY_NAME);
 }
 
-void add_fields(FieldList& fields, const Headers& headers) {
+void FieldList::add(const Headers& headers) {
   for (const Field& each : headers)
-    if (!is_connection_field(each) && each.id != FieldName::ContentLength)
-      fields.push_back(field(each));
+    if (!is_connection_field(each) && each.id != FieldName::ContentLength) add(each);
 }
 
 ssize_t H2Body::offer(nghttp2_session* session, std::int32_t stream, std::size_t most,
@@ -61,8 +61,8 @@ ssize_t H2Body::offer(nghttp2_session* session, std::int32_t stream, std::size_t
   *flags |= NGHTTP2_DATA_FLAG_EOF;
   if (!last.empty()) {
     *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    FieldList& fields = empty_fields();
-    add_fields(fields, last);
+    FieldList& fields = FieldList::empty();
+    fields.add(last);
     nghttp2_submit_trailer(session, stream, fields.data(), fields.size());
   }
   return static_cast<ssize_t>(left);

@@ -53,34 +53,40 @@ inline constexpr std::size_t worth_telling = H2Codec::first_window / 4;
 /// A connection's window: what comes in is let in at once, whoever it is for.
 inline constexpr std::int32_t connection_window = 16 << 20;
 
-/// A field for nghttp2, which copies it and writes names in lower case.
-inline nghttp2_nv field(std::string_view name, std::string_view value) {
-  auto* n = const_cast<char*>(name.data());
-  auto* v = const_cast<char*>(value.data());
-  return {reinterpret_cast<std::uint8_t*>(n), reinterpret_cast<std::uint8_t*>(v), name.size(),
-          value.size(), NGHTTP2_NV_FLAG_NONE};
-}
-
-/// The same with a name that stays for ever and is in lower case, and so needs no copy.
-inline nghttp2_nv known_field(std::string_view name, std::string_view value) {
-  nghttp2_nv known = field(name, value);
-  known.flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
-  return known;
-}
-
-/// One of a message's head.  Its value is copied: the frame may be made when the message is long gone, if the
-/// other side does not read.
-nghttp2_nv field(const Field& of);
-
 /// Has nghttp2 allocate in `region`, which must outlive the session.
 nghttp2_mem memory_in(Region& region);
 
-using FieldList = std::vector<nghttp2_nv>;
+/// The fields of a header block for nghttp2.  It copies what it is given: the frame may be made when the message
+/// is long gone, if the other side does not read.
+class FieldList {
+ public:
+  /// An empty one, to be filled and submitted before anybody else asks for it: there is one.
+  static FieldList& empty();
 
-/// A list to be filled and submitted before anybody else asks for it: there is one.
-FieldList& empty_fields();
+  /// A name that stays for ever and is in lower case, and so needs no copy.
+  void add(std::string_view name, std::string_view value) {
+    put(name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME);
+  }
+  /// One of a message's head; its name will be in lower case.
+  void add(const Field& field);
+  /// Those that may stand in HTTP/2, without the length.
+  void add(const Headers& headers);
 
-/// Adds those that may stand in HTTP/2, without the length.
-void add_fields(FieldList& fields, const Headers& headers);
+  const nghttp2_nv* data() const { return fields_.data(); }
+  std::size_t size() const { return fields_.size(); }
+
+ private:
+  // Filled where it stays: a copy would wait for what was written just before.
+  void put(std::string_view name, std::string_view value, unsigned flags) {
+    nghttp2_nv& made = fields_.emplace_back();
+    made.name = reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data()));
+    made.value = reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data()));
+    made.namelen = name.size();
+    made.valuelen = value.size();
+    made.flags = static_cast<std::uint8_t>(flags);
+  }
+
+  std::vector<nghttp2_nv> fields_;
+};
 
 }  // namespace weir::http

@@ -47,37 +47,37 @@ void add_request_fields(FieldList& fields, const Headers& headers, bool is_tunne
       default: break;
     }
     if (is_tunnel && iequals(each.name, "sec-websocket-key")) continue;
-    fields.push_back(field(each));
+    fields.add(each);
   }
 }
 
 const FieldList& request_fields(const RequestHead& head, const WriteOptions& options,
                                 std::string_view scheme, Arena& arena) {
   const bool is_extended = !options.upgrade.empty();
-  FieldList& fields = empty_fields();
-  fields.push_back(known_field(":method", is_extended ? "CONNECT" : head.method_text));
-  if (is_extended) fields.push_back(known_field(":protocol", options.upgrade));
+  FieldList& fields = FieldList::empty();
+  fields.add(":method", is_extended ? "CONNECT" : head.method_text);
+  if (is_extended) fields.add(":protocol", options.upgrade);
   if (head.method != Method::Connect) {
-    fields.push_back(known_field(":scheme", scheme));
-    fields.push_back(known_field(":path", path_of(head, arena)));
+    fields.add(":scheme", scheme);
+    fields.add(":path", path_of(head, arena));
   }
   if (const std::string_view authority = authority_of(head); !authority.empty())
-    fields.push_back(known_field(":authority", authority));
+    fields.add(":authority", authority);
   add_request_fields(fields, head.headers, is_extended);
-  if (options.te_trailers) fields.push_back(known_field("te", "trailers"));
-  if (options.expect_continue) fields.push_back(known_field("expect", "100-continue"));
+  if (options.te_trailers) fields.add("te", "trailers");
+  if (options.expect_continue) fields.add("expect", "100-continue");
   if (options.framing.end != BodyEnd::Length) return fields;
   constexpr std::size_t most = 20;
   char* length = arena.text(most);
   const char* end = std::to_chars(length, length + most, options.framing.length).ptr;
-  fields.push_back(known_field("content-length", {length, static_cast<std::size_t>(end - length)}));
+  fields.add("content-length", {length, static_cast<std::size_t>(end - length)});
   return fields;
 }
 
 }  // namespace
 
 H2ClientCodec::H2ClientCodec(const HeadLimits& limits, H2ClientEvents& events)
-    : events_(events), limits_(limits), fields_(H2Fields::Of::Answer, limits) {
+    : events_(events), limits_(limits), fields_(limits) {
   nghttp2_mem memory = memory_in(memory_);
   nghttp2_session_client_new3(&session_, Calls::callbacks(), this, Calls::options(), &memory);
   const nghttp2_settings_entry settings[] = {
@@ -121,10 +121,9 @@ void H2ClientCodec::finish_head(Message& m, bool ended) {
 }
 
 void H2ClientCodec::finish_answer(Message& m, bool ended) {
-  Arena& arena = m.sink->arena();
-  auto& head = arena.array<ResponseHead>(1)[0];
+  auto& head = m.sink->arena().array<ResponseHead>(1)[0];
   Failure failure = Failure::None;
-  if (fields_.finish_answer(ended, m.method, arena, head, failure) != Understood::Fine)
+  if (fields_.finish(ended, m.method, head, failure) != Understood::Fine)
     return fail(m, failure, NGHTTP2_PROTOCOL_ERROR);
   if (head.is_interim()) {
     if (++m.interim > most_interim)
@@ -143,7 +142,7 @@ void H2ClientCodec::finish_answer(Message& m, bool ended) {
 // RFC 9113 §8.1: they end the message, and its body is as long as it was said to be.
 void H2ClientCodec::finish_trailers(Message& m, bool ended) {
   const bool is_fine = ended && m.left == 0 &&
-                       fields_.finish_trailers(m.sink->arena(), m.trailers) == Understood::Fine;
+                       fields_.finish_trailers(m.trailers) == Understood::Fine;
   if (!is_fine) return fail(m, Failure::ResponseSyntax, NGHTTP2_PROTOCOL_ERROR);
   m.in_ended = true;
   deliver(m);
@@ -203,8 +202,15 @@ void H2ClientCodec::fail(Message& m, Failure failure, std::uint32_t code) {
 }
 
 void H2ClientCodec::tell_closed(Message& m, Failure failure) {
-  if (MessageSink* sink = std::exchange(m.sink, nullptr); sink && !stopped_)
-    events_.on_closed(*sink, failure);
+  MessageSink* const sink = m.sink;
+  lose_sink(m);
+  if (sink && !stopped_) events_.on_closed(*sink, failure);
+}
+
+// A block of fields that is arriving lies in the sink's arena.
+void H2ClientCodec::lose_sink(Message& m) {
+  m.sink = nullptr;
+  if (reading_ == &m) reading_ = nullptr;
 }
 
 void H2ClientCodec::forget(Message& m) {
@@ -272,7 +278,7 @@ void H2ClientCodec::write_end(Message& m, const Headers& trailers) {
 }
 
 void H2ClientCodec::close(Message& m) {
-  m.sink = nullptr;
+  lose_sink(m);
   if (inside_ == 0) m.in.clear();  // else somebody may be in the middle of being told of it
   m.last = {};
   // Both sides have said everything: nghttp2 closes it by itself.

@@ -14,7 +14,7 @@
 #include "base/list.h"
 #include "base/region.h"
 #include "http/codec.h"
-#include "http/h2_fields.h"
+#include "http/h2_answer_fields.h"
 #include "http/h2_limits.h"
 
 #include <cstdint>
@@ -113,6 +113,7 @@ class H2ClientCodec {
   void deliver(Message& message);
   void fail(Message& message, Failure failure, std::uint32_t code);
   void tell_closed(Message& message, Failure failure);
+  void lose_sink(Message& message);
   void forget(Message& message);
   void sweep();
   void count(H2Abuse kind);
@@ -123,7 +124,8 @@ class H2ClientCodec {
   const HeadLimits& limits_;
   Region memory_;  ///< of the session
   nghttp2_session* session_ = nullptr;
-  H2Fields fields_;                ///< of the header block that is arriving
+  H2AnswerFields fields_;          ///< of the header block that is arriving
+  Message* reading_ = nullptr;     ///< whose block that is, if anybody wants it
   Gather* out_ = nullptr;          ///< while frames are made
   std::size_t room_ = 0;           ///< bytes that still go into it
   Message* last_found_ = nullptr;  ///< of those that nghttp2 knows
@@ -134,7 +136,6 @@ class H2ClientCodec {
   std::size_t arrived_ = 0;  ///< bytes of DATA by which the connection's window is not open again
   std::uint32_t growth_ = 0;
   std::uint32_t inside_ = 0;  ///< calls of ours that are under way
-  bool reading_fields_ = false;
   bool knows_settings_ = false;
   bool broken_ = false;              ///< the connection ends for what the server did
   Failure verdict_ = Failure::None;  ///< why, until it is told

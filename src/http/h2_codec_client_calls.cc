@@ -4,6 +4,7 @@
 #include "http/h2_codec_client_calls.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::http {
 
@@ -45,9 +46,9 @@ struct H2ClientCodec::Calls::On {
   static int on_begin(nghttp2_session* session, const nghttp2_frame* frame, void* codec) {
     H2ClientCodec& me = self(codec);
     Message* m = message(session, frame->hd.stream_id, codec);
-    me.reading_fields_ = frame->hd.type == NGHTTP2_HEADERS && m && m->sink;
-    if (!me.reading_fields_) return 0;
-    me.fields_.begin(m->head_told ? H2Fields::Of::Trailers : H2Fields::Of::Answer);
+    const bool is_wanted = frame->hd.type == NGHTTP2_HEADERS && m && m->sink;
+    me.reading_ = is_wanted ? m : nullptr;
+    if (is_wanted) me.fields_.begin(m->sink->arena());
     return 0;
   }
 
@@ -55,11 +56,11 @@ struct H2ClientCodec::Calls::On {
                       std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                       std::uint8_t flags, void* codec) {
     H2ClientCodec& me = self(codec);
-    if (!me.reading_fields_) return 0;
+    if (!me.reading_) return 0;
     me.fields_.add(text(name, name_size), text(value, value_size),
                    flags & NGHTTP2_NV_FLAG_NO_INDEX);
     if (me.fields_.charged() <= bomb_factor * me.limits_.total) return 0;
-    me.reading_fields_ = false;
+    me.reading_ = nullptr;
     me.count(H2Abuse::Fields);
     return 0;
   }
@@ -71,8 +72,7 @@ struct H2ClientCodec::Calls::On {
     Message* m = head.stream_id != 0 ? message(session, head.stream_id, codec) : nullptr;
     switch (head.type) {
       case NGHTTP2_HEADERS:
-        if (m && me.reading_fields_) me.finish_head(*m, ended);
-        me.reading_fields_ = false;
+        if (me.reading_) me.finish_head(*std::exchange(me.reading_, nullptr), ended);
         break;
       case NGHTTP2_DATA:
         if (ended && m) {
@@ -106,7 +106,7 @@ struct H2ClientCodec::Calls::On {
   // nghttp2 resets the stream or ends the connection by itself.
   static int on_bad_frame(nghttp2_session* session, const nghttp2_frame* frame, int, void* codec) {
     H2ClientCodec& me = self(codec);
-    if (frame->hd.type == NGHTTP2_HEADERS) me.reading_fields_ = false;
+    if (frame->hd.type == NGHTTP2_HEADERS) me.reading_ = nullptr;
     Message* m = frame->hd.stream_id != 0 ? message(session, frame->hd.stream_id, codec) : nullptr;
     if (m && m->failure == Failure::None) m->failure = Failure::ResponseSyntax;
     return 0;

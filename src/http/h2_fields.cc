@@ -28,37 +28,13 @@ constexpr std::size_t most_spares = 8;  // a block seldom waits for its rest
 #endif
 constexpr std::size_t most_spare_text = 16 * 1024;
 
-// HTTP/1 could misread anything else.
-bool is_safe_name(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return is_in(c, TokenSet) && (c < 'A' || c > 'Z');
-  });
-}
-
-bool is_safe_value(std::string_view value) {
-  if (value.empty()) return true;
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
-  return !is_blank(value.front()) && !is_blank(value.back()) && is_field_value(value);
-}
-
 bool is_safe_word(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-// RFC 9113 §8.2.2.
 bool may_stand(const Field& field) {
   return !is_connection_field(field) ||
          (field.id == FieldName::Te && iequals(field.value, "trailers"));
-}
-
-bool may_all_stand(const Headers& headers) {
-  return std::all_of(headers.begin(), headers.end(), may_stand);
-}
-
-// Where there is never a body is no length (RFC 9110 §8.6), but some servers say 0 with 204.
-bool is_length_right(const ResponseHead& head) {
-  const Field* length = head.headers.find(FieldName::ContentLength);
-  return !length || (head.status >= 200 && (head.status != 204 || length->value == "0"));
 }
 
 std::string_view default_port(std::string_view scheme) {
@@ -88,35 +64,39 @@ void H2Fields::GiveBack::operator()(H2Fields* fields) const {
     spares().push_back(std::move(own));
 }
 
-void H2Fields::add(std::string_view name, std::string_view value, bool never_index) {
+bool H2Cost::add(std::string_view name, std::string_view value, const HeadLimits& limits) {
+  constexpr std::size_t pseudo_fields = 6;
   charged_ += name.size() + value.size() + overhead;
   ++count_;
-  if (charged_ > limits_.total || name.size() + value.size() > limits_.line ||
-      count_ > limits_.fields + 6)
+  if (charged_ > limits.total || name.size() + value.size() > limits.line ||
+      count_ > limits.fields + pseudo_fields)
     too_large_ = true;
-  if (too_large_) return;
+  return !too_large_;
+}
+
+void H2Fields::add(std::string_view name, std::string_view value, bool never_index) {
+  if (!cost_.add(name, value, limits_)) return;
   if (name.starts_with(':')) return add_pseudo(name, value);
-  if (!is_safe_name(name) || !is_safe_value(value)) {
+  const std::optional<FieldName> id = safe_name(name);
+  if (!id || !is_safe_value(value)) {
     malformed_ = true;
     return;
   }
   if (text_.empty() && kind_ == Of::Head) put_start_line();
-  if (kind_ == Of::Answer) {
-    add_line(name, value, never_index);
-  } else if (name == "cookie") {
+  if (*id == FieldName::Cookie) {
     // One field to servers, however finely it was cut (RFC 9113 §8.2.3).
     if (!cookie_.empty() && !value.empty()) cookie_ += "; ";
     cookie_ += value;
     has_cookie_ = true;
     never_index_cookie_ = never_index_cookie_ || never_index;
-  } else if (name == "host") {
+  } else if (*id == FieldName::Host) {
     malformed_ = malformed_ || !pseudo_.host.empty();
     pseudo_.host = value;
-    if (pseudo_.authority.empty()) add_line(name, value);
-  } else if (name.find('_') != std::string_view::npos) {
+    if (pseudo_.authority.empty()) add_line(name, *id, value);
+  } else if (*id == FieldName::Other && name.find('_') != std::string_view::npos) {
     ++dropped_;
   } else {
-    add_line(name, value, never_index);
+    add_line(name, *id, value, never_index);
   }
 }
 
@@ -125,11 +105,6 @@ void H2Fields::add_pseudo(std::string_view name, std::string_view value) {
     malformed_ = malformed_ || !into.empty() || value.empty() || !text_.empty();
     into = value;
   };
-  if (kind_ == Of::Answer) {
-    if (name == ":status") return take(pseudo_.status);
-    malformed_ = true;
-    return;
-  }
   if (name == ":method") return take(pseudo_.method);
   if (name == ":scheme") return take(pseudo_.scheme);
   if (name == ":authority") return take(pseudo_.authority);
@@ -138,10 +113,11 @@ void H2Fields::add_pseudo(std::string_view name, std::string_view value) {
   malformed_ = true;
 }
 
-void H2Fields::add_line(std::string_view name, std::string_view value, bool never_index) {
+void H2Fields::add_line(std::string_view name, FieldName id, std::string_view value,
+                        bool never_index) {
   lines_.push_back({static_cast<std::uint32_t>(text_.size()),
                     static_cast<std::uint32_t>(name.size()),
-                    static_cast<std::uint32_t>(value.size()), never_index});
+                    static_cast<std::uint32_t>(value.size()), id, never_index});
   const std::size_t at = text_.size();
   text_.resize(at + name.size() + value.size() + 4);
   char* out = text_.data() + at;
@@ -160,12 +136,12 @@ void H2Fields::put_start_line() {
     pseudo_.method = "GET";
   }
   text_.append(pseudo_.method).append(" ").append(pseudo_.path).append(" HTTP/2\r\n");
-  if (!pseudo_.authority.empty()) add_line("host", pseudo_.authority);
+  if (!pseudo_.authority.empty()) add_line("host", FieldName::Host, pseudo_.authority);
 }
 
 void H2Fields::put_cookie() {
   if (!has_cookie_) return;
-  add_line("cookie", cookie_, never_index_cookie_);
+  add_line("cookie", FieldName::Cookie, cookie_, never_index_cookie_);
   has_cookie_ = never_index_cookie_ = false;
 }
 
@@ -178,8 +154,8 @@ std::string_view H2Fields::settle(Arena& arena, Headers& headers) {
   fields_.reserve(lines_.size());
   for (const Line& line : lines_) {
     const std::string_view name = text.substr(line.at, line.name);
-    fields_.push_back({name, text.substr(line.at + line.name + 2, line.value), field_name(name),
-                       true, line.never_index});
+    fields_.push_back({name, text.substr(line.at + line.name + 2, line.value), line.id, true,
+                       line.never_index});
   }
   headers.assign(arena, fields_);
   return text;
@@ -208,7 +184,7 @@ bool H2Fields::is_well_formed() const {
 
 Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head, Failure& failure) {
   head.major = 2;
-  if (too_large_) {
+  if (cost_.is_too_large()) {
     failure = Failure::RequestHeadTooLarge;
     return Understood::Refused;
   }
@@ -245,61 +221,47 @@ Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head,
   return failure == Failure::None ? Understood::Fine : Understood::Refused;
 }
 
-// RFC 9113 §8.3.2; 101 does not exist here (§8.6).
-Understood H2Fields::finish_answer(bool ended, Method method, Arena& arena, ResponseHead& head,
-                                   Failure& failure) {
-  const std::string& status = pseudo_.status;
-  if (too_large_) {
-    failure = Failure::ResponseHeadTooLarge;
-    return Understood::Refused;
-  }
-  failure = Failure::ResponseSyntax;
-  const bool is_number = status.size() == 3 && status[0] >= '1' && status[0] <= '5' &&
-                         status.find_first_not_of("0123456789") == std::string::npos;
-  if (malformed_ || !is_number || status == "101") return Understood::Malformed;
-  head.major = 2;
-  head.status = static_cast<std::uint16_t>((status[0] - '0') * 100 + (status[1] - '0') * 10 +
-                                           status[2] - '0');
-  settle(arena, head.headers);
-  if (!may_all_stand(head.headers) || !is_length_right(head)) return Understood::Malformed;
-  head.headers.remove(FieldName::Te);
-  if (head.status == 204) head.headers.remove(FieldName::ContentLength);
-  failure = frame_response(head, method);
-  if (failure != Failure::None) return Understood::Malformed;
-  head.keep_alive = true;
-  const bool is_cut = ended && (head.is_interim() ||
-                                (head.framing.end == BodyEnd::Length && head.framing.length > 0));
-  if (is_cut) {
-    failure = Failure::ResponseSyntax;
-    return Understood::Malformed;
-  }
-  if (head.framing.end == BodyEnd::Close) head.framing = {BodyEnd::Chunked, 0};
-  if (ended && head.framing.end != BodyEnd::None) head.framing = {BodyEnd::Length, 0};
-  return Understood::Fine;
-}
-
 void H2Fields::begin(Of kind) {
   kind_ = kind;
   text_.clear();
   cookie_.clear();
   lines_.clear();
   for (std::string* text : {&pseudo_.method, &pseudo_.scheme, &pseudo_.authority, &pseudo_.path,
-                            &pseudo_.protocol, &pseudo_.host, &pseudo_.status})
+                            &pseudo_.protocol, &pseudo_.host})
     text->clear();
-  charged_ = count_ = 0;
+  cost_ = {};
   dropped_ = 0;
-  too_large_ = malformed_ = has_cookie_ = never_index_cookie_ = is_extended_ = false;
+  malformed_ = has_cookie_ = never_index_cookie_ = is_extended_ = false;
 }
 
 Understood H2Fields::finish_trailers(Arena& arena, Headers& trailers) {
   const bool has_pseudo =
       !(pseudo_.method.empty() && pseudo_.scheme.empty() && pseudo_.authority.empty() &&
-        pseudo_.path.empty() && pseudo_.protocol.empty() && pseudo_.status.empty());
-  if (malformed_ || has_pseudo || too_large_) return Understood::Malformed;
+        pseudo_.path.empty() && pseudo_.protocol.empty());
+  if (malformed_ || has_pseudo || cost_.is_too_large()) return Understood::Malformed;
   settle(arena, trailers);
   if (!may_all_stand(trailers)) return Understood::Malformed;
   trailers.remove_if(is_forbidden_in_trailers);
   return Understood::Fine;
+}
+
+std::optional<FieldName> safe_name(std::string_view name) {
+  const FieldName id = field_name(name);
+  const auto may_be_there = [](char c) { return is_in(c, TokenSet) && (c < 'A' || c > 'Z'); };
+  const bool is_safe = id != FieldName::Other
+                           ? name == lower_spelling(id)
+                           : !name.empty() && std::all_of(name.begin(), name.end(), may_be_there);
+  return is_safe ? std::optional(id) : std::nullopt;
+}
+
+bool is_safe_value(std::string_view value) {
+  if (value.empty()) return true;
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  return !is_blank(value.front()) && !is_blank(value.back()) && is_field_value(value);
+}
+
+bool may_all_stand(const Headers& headers) {
+  return std::all_of(headers.begin(), headers.end(), may_stand);
 }
 
 bool is_connection_field(const Field& field) {

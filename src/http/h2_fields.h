@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The fields of one HTTP/2 header block <-> the heads that the rest of weir knows (RFC 9113 §8.2, §8.3).
-// What arrives becomes the text of an HTTP/1.1 head in the stream's arena, so that everything behind this
+// The fields of one HTTP/2 header block of a client -> the heads that the rest of weir knows (RFC 9113 §8.2,
+// §8.3); those of a server are in http/h2_answer_fields.  What arrives becomes the text of an HTTP/1.1 head in the stream's arena, so that everything behind this
 // (routes, filters, logs, the writer towards a server) sees one kind of message.
 //
 // HPACK makes a field cost one byte on the wire, so fields are counted and charged while they are decoded.
@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,24 @@ enum class Understood : std::uint8_t {
   Malformed  ///< RFC 9113 §8.1.1: a stream error
 };
 
+/// What the fields of a block have cost so far, and whether that is too much.
+class H2Cost {
+ public:
+  /// What each field is charged with beyond its bytes (RFC 9113 §6.5.2).
+  static constexpr std::size_t overhead = 32;
+
+  /// One more; false if the block is beyond the limits, from now on.
+  bool add(std::string_view name, std::string_view value, const HeadLimits& limits);
+  /// Everything added, kept or not: bytes with overhead.
+  std::size_t charged() const { return charged_; }
+  bool is_too_large() const { return too_large_; }
+
+ private:
+  std::size_t charged_ = 0;
+  std::uint32_t count_ = 0;
+  bool too_large_ = false;
+};
+
 class H2Fields final {
  public:
   /// Keeps the memory of one that is of no more use for the next.
@@ -36,10 +55,7 @@ class H2Fields final {
   };
   using Lease = std::unique_ptr<H2Fields, GiveBack>;
 
-  /// What each field is charged with beyond its bytes (RFC 9113 §6.5.2).
-  static constexpr std::size_t overhead = 32;
-
-  enum class Of : std::uint8_t { Head, Answer, Trailers };
+  enum class Of : std::uint8_t { Head, Trailers };
 
   H2Fields(Of kind, const HeadLimits& limits) : limits_(limits), kind_(kind) {}
 
@@ -51,14 +67,10 @@ class H2Fields final {
   void add(std::string_view name, std::string_view value, bool never_index = false);
 
   /// Everything added so far, kept or not: bytes with overhead.
-  std::size_t charged() const { return charged_; }
+  std::size_t charged() const { return cost_.charged(); }
 
   /// The block was a request's; `ended`: no body follows.  The head's texts are in `arena`.
   Understood finish_request(bool ended, Arena& arena, RequestHead& head, Failure& failure);
-
-  /// The block was the head of an answer to `method`, also an interim one; `ended`: no body follows.
-  Understood finish_answer(bool ended, Method method, Arena& arena, ResponseHead& head,
-                           Failure& failure);
 
   /// Forgets everything, for another block; keeps its memory.
   void begin(Of kind);
@@ -69,15 +81,17 @@ class H2Fields final {
  private:
   struct Line {
     std::uint32_t at, name, value;  ///< where in the text, and how long
+    FieldName id;
     bool never_index;
   };
   struct Pseudo {
-    std::string method, scheme, authority, path, protocol, host, status;
+    std::string method, scheme, authority, path, protocol, host;
   };
 
   static std::vector<std::unique_ptr<H2Fields>>& spares();
   void add_pseudo(std::string_view name, std::string_view value);
-  void add_line(std::string_view name, std::string_view value, bool never_index = false);
+  void add_line(std::string_view name, FieldName id, std::string_view value,
+                bool never_index = false);
   void put_start_line();
   void put_cookie();
   std::string_view settle(Arena& arena, Headers& headers);
@@ -90,16 +104,23 @@ class H2Fields final {
   std::vector<Line> lines_;
   std::vector<Field> fields_;  ///< while they are moved
   Pseudo pseudo_;
-  std::size_t charged_ = 0;
-  std::size_t count_ = 0;
+  H2Cost cost_;
   Of kind_;
   std::uint16_t dropped_ = 0;
-  bool too_large_ = false;
   bool malformed_ = false;
   bool has_cookie_ = false;
   bool never_index_cookie_ = false;  ///< a crumb of it was not to be
   bool is_extended_ = false;         ///< CONNECT with :protocol
 };
+
+/// The token of a name that HTTP/1 could not misread; nothing if it could (RFC 9113 §8.2.1).
+std::optional<FieldName> safe_name(std::string_view name);
+
+/// A value that HTTP/1 could not misread.
+bool is_safe_value(std::string_view value);
+
+/// None of them belongs to a connection (RFC 9113 §8.2.2).
+bool may_all_stand(const Headers& headers);
 
 /// Belongs to one HTTP/1.1 connection, so HTTP/2 must not have it (RFC 9113 §8.2.2).
 bool is_connection_field(const Field& field);

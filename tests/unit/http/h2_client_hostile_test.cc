@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,6 +85,25 @@ TEST_F(H2ClientCodecTest, NamesAreInLowerCase) {
   turn();
   EXPECT_EQ(closed.at(&sink), Failure::ResponseSyntax);
   EXPECT_TRUE(sink.statuses.empty());
+}
+
+// The arena that the first half of the block lies in is gone with who wanted it.
+TEST_F(H2ClientCodecTest, GivenUpInTheMiddleOfABlock) {
+  auto sink = std::make_unique<FakeSink>();
+  greet();
+  Message* message = ask(*sink);
+  feed("\0\0\6\1\0\0\0\0\1\x88\0\1x\1y"sv);
+  codec.close(*message);
+  sink.reset();
+  feed("\0\0\5\x9\4\0\0\0\1\0\1z\1y"sv);
+  FakeSink other;
+  Message* next = ask(other);
+  answer(3, {{":status", "204"}, {"z", "y"}});
+  turn();
+  EXPECT_TRUE(other.ended);
+  EXPECT_EQ(other.fields, "z=y|");
+  EXPECT_EQ(broken, Failure::None);
+  codec.close(*next);
 }
 
 // An interim answer is none: neither its body nor its end may follow (RFC 9113 §8.1).
