@@ -253,6 +253,7 @@ H2ClientCodec::Message* H2ClientCodec::open(const RequestHead& head, const Write
   m->out_begun = true;
   m->out_ended = !is_tunnel && (framing.end == BodyEnd::None ||
                                 (framing.end == BodyEnd::Length && framing.length == 0));
+  m->end_sent = m->out_ended;  // with its head, before which no answer can come
   nghttp2_data_provider body{{.ptr = m}, Calls::read_body};
   m->id = nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),
                                  m->out_ended ? nullptr : &body, m);

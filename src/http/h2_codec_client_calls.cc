@@ -154,8 +154,9 @@ struct H2ClientCodec::Calls::On {
       if (Message* m = message(session, head.stream_id, codec); m && m->failure == Failure::None)
         m->failure = Failure::ResponseSyntax;
     }
-    if ((head.type == NGHTTP2_DATA || head.type == NGHTTP2_HEADERS) &&
-        (head.flags & NGHTTP2_FLAG_END_STREAM))
+    const bool is_rest = head.type == NGHTTP2_DATA || (head.type == NGHTTP2_HEADERS &&
+                                                       frame->headers.cat != NGHTTP2_HCAT_REQUEST);
+    if (is_rest && (head.flags & NGHTTP2_FLAG_END_STREAM))
       if (Message* m = message(session, head.stream_id, codec)) m->end_sent = true;
     return 0;
   }
