@@ -141,8 +141,8 @@ void H2ClientCodec::finish_answer(Message& m, bool ended) {
 
 // RFC 9113 §8.1: they end the message, and its body is as long as it was said to be.
 void H2ClientCodec::finish_trailers(Message& m, bool ended) {
-  const bool is_fine = ended && m.left == 0 &&
-                       fields_.finish_trailers(m.trailers) == Understood::Fine;
+  const bool is_fine =
+      ended && m.left == 0 && fields_.finish_trailers(m.trailers) == Understood::Fine;
   if (!is_fine) return fail(m, Failure::ResponseSyntax, NGHTTP2_PROTOCOL_ERROR);
   m.in_ended = true;
   deliver(m);

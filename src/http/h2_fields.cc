@@ -154,8 +154,8 @@ std::string_view H2Fields::settle(Arena& arena, Headers& headers) {
   fields_.reserve(lines_.size());
   for (const Line& line : lines_) {
     const std::string_view name = text.substr(line.at, line.name);
-    fields_.push_back({name, text.substr(line.at + line.name + 2, line.value), line.id, true,
-                       line.never_index});
+    fields_.push_back(
+        {name, text.substr(line.at + line.name + 2, line.value), line.id, true, line.never_index});
   }
   headers.assign(arena, fields_);
   return text;

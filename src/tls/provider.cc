@@ -45,6 +45,7 @@ int set_context(void* context, const OSSL_PARAM* params) {
     const Bytes value(static_cast<const Byte*>(params->data), params->data_size);
     std::size_t size = 0;
     bool good = true;
+    if (!params->data) return 0;
     if (name == OSSL_CIPHER_PARAM_AEAD_TAG)
       good = cipher.set_tag(value);
     else if (name == OSSL_CIPHER_PARAM_AEAD_TLS1_AAD)
@@ -64,7 +65,7 @@ int get_context(void* context, OSSL_PARAM* params) {
     const std::string_view name = params->key;
     bool good = true;
     if (name == OSSL_CIPHER_PARAM_AEAD_TAG)
-      good = cipher.get_tag({static_cast<Byte*>(params->data), params->data_size});
+      good = params->data && cipher.get_tag({static_cast<Byte*>(params->data), params->data_size});
     else if (name == OSSL_CIPHER_PARAM_IVLEN)
       good = OSSL_PARAM_set_size_t(params, GcmKey::nonce_bytes);
     else if (name == OSSL_CIPHER_PARAM_KEYLEN)

@@ -27,7 +27,10 @@ bool RecordCipher::begin(bool sealing, Bytes key, Bytes nonce) {
       (!nonce.empty() && nonce.size() != sizeof(nonce_)))
     return false;
   sealing_ = sealing;
-  if (!key.empty()) key_.set(key);
+  if (!key.empty()) {
+    key_.set(key);
+    has_fixed_ = false;
+  }
   if (!nonce.empty()) {
     std::copy(nonce.begin(), nonce.end(), nonce_);
     step_ = Step::Ready;
@@ -76,12 +79,12 @@ bool RecordCipher::get_tag(std::span<Byte> tag) const {
 bool RecordCipher::set_fixed(Bytes nonce) {
   if (nonce.size() != fixed_bytes) return false;
   std::copy(nonce.begin(), nonce.end(), nonce_);
-  return !sealing_ || RAND_bytes(nonce_ + fixed_bytes, explicit_bytes) == 1;
+  return has_fixed_ = !sealing_ || RAND_bytes(nonce_ + fixed_bytes, explicit_bytes) == 1;
 }
 
 // Of lengths, that of the text alone is authenticated.
 bool RecordCipher::expect_record(Bytes header) {
-  if (header.size() != sizeof(header_)) return false;
+  if (!has_fixed_ || header.size() != sizeof(header_)) return false;
   const std::size_t size = static_cast<std::size_t>(header[11] << 8 | header[12]);
   const std::size_t others = explicit_bytes + (sealing_ ? 0 : sizeof(tag_));
   if (size < others) return false;

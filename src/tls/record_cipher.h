@@ -42,7 +42,7 @@ class RecordCipher {
   // TLS 1.2.
 
   bool set_fixed(Bytes nonce);
-  /// What the next record has in front.
+  /// What the next record has in front; not before the nonce's first bytes are known.
   bool expect_record(Bytes header);
   bool expects_record() const { return is_record_; }
   /// In place; `size` becomes that of the text if it is opened, which begins behind eight bytes.
@@ -57,7 +57,7 @@ class RecordCipher {
   std::size_t key_bytes_;
   std::size_t header_size_ = 0;
   Step step_ = Step::Idle;
-  bool sealing_ = false, has_tag_ = false, is_record_ = false;
+  bool sealing_ = false, has_tag_ = false, has_fixed_ = false, is_record_ = false;
   Byte nonce_[GcmKey::nonce_bytes];
   Byte header_[header_bytes];
   Byte tag_[GcmKey::tag_bytes], computed_[GcmKey::tag_bytes];

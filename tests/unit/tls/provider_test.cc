@@ -33,11 +33,14 @@ struct Cipher {
   Cipher(const char* properties, const std::string& name, bool sealing)
       : algorithm(EVP_CIPHER_fetch(nullptr, name.c_str(), properties)),
         context(EVP_CIPHER_CTX_new()) {
-    const Bytes key = some(static_cast<std::size_t>(EVP_CIPHER_get_key_length(algorithm.get())), 1);
+    const Bytes key = some(key_bytes(), 1);
     EVP_CipherInit_ex(get(), algorithm.get(), nullptr, key.data(), nullptr, sealing);
   }
 
   EVP_CIPHER_CTX* get() const { return context.get(); }
+  std::size_t key_bytes() const {
+    return static_cast<std::size_t>(EVP_CIPHER_get_key_length(algorithm.get()));
+  }
   std::string provider() const {
     return OSSL_PROVIDER_get0_name(EVP_CIPHER_get0_provider(algorithm.get()));
   }
@@ -168,6 +171,29 @@ TEST_P(ProviderTest, ANonceIsForOneMessage) {
   EXPECT_FALSE(seal.run(some(5, 2), text)) << "there was none";
   ASSERT_TRUE(seal.nonce(1) && seal.run(some(5, 2), text));
   EXPECT_FALSE(seal.run(some(5, 2), text));
+}
+
+TEST_P(ProviderTest, WithoutItsFirstBytesThereIsNoNonce) {
+  for (bool sealing : {true, false}) {
+    Cipher cipher = ours(sealing);
+    Bytes record(100);
+    EXPECT_EQ(cipher.record(header_of(0, 76), record), -1);
+    EXPECT_EQ(record, Bytes(100));
+    ASSERT_TRUE(cipher.fixed(some(4, 3)));
+    EXPECT_EQ(cipher.record(header_of(0, 76), record) >= 0, sealing) << "nobody sealed that";
+    // Another key has another one.
+    const Bytes key = some(cipher.key_bytes(), 9);
+    EVP_CipherInit_ex(cipher.get(), nullptr, nullptr, key.data(), nullptr, sealing);
+    EXPECT_EQ(cipher.record(header_of(0, 76), record), -1);
+  }
+}
+
+TEST_P(ProviderTest, ATagIsNeededAndTakenSomewhere) {
+  Cipher open = ours(false), seal = ours(true);
+  EXPECT_LE(EVP_CIPHER_CTX_ctrl(open.get(), EVP_CTRL_AEAD_SET_TAG, tag_bytes, nullptr), 0);
+  Bytes text = some(10, 5);
+  ASSERT_TRUE(seal.nonce(1) && seal.run(some(5, 2), text));
+  EXPECT_LE(EVP_CIPHER_CTX_ctrl(seal.get(), EVP_CTRL_AEAD_GET_TAG, tag_bytes, nullptr), 0);
 }
 
 TEST_P(ProviderTest, RecordsTooShortAreRefused) {
