@@ -4,8 +4,9 @@
 The origin is another weir with a `respond` route.  Clients keep 64 connections (--connections), as many as in usual
 comparisons of proxies, and ask anew as soon as they are answered.  The proxies have one CPU, the origin and h2load
 another one, so that what a proxy costs does not depend on who else runs.  Each round runs both, one right after the
-other, and has its own ratio: the median counts; exit status 1 if HTTP/2 costs more than 0.75 of HTTP/1.1.  With more connections than `keepalive` (here 256) HTTP/1.1
-opens new ones for many requests, which says little.  With --strace it tells the system calls per request instead.
+other, and has its own ratio: the median counts; exit status 1 if HTTP/2 costs more than 0.75 of HTTP/1.1.  With more
+connections than `keepalive` (here 256) HTTP/1.1 opens new ones for many requests, which says little.  With --strace it
+tells the system calls per request instead.
 Debian: apt-get install nghttp2-client strace
 """
 import argparse
