@@ -119,7 +119,9 @@ def test_what_runs_long_ends_in_the_former_worker(installed):
         upgrade(weir)
         tunnel.send(b"still here")
         assert tunnel.read_exact(10) == b"still here"
-        assert is_running(former) and status(weir)["workers_leaving"] == 1
+        # The worker itself says so, when it has heard of it.
+        wait_until(lambda: status(weir)["workers_leaving"] == 1, "a worker that leaves")
+        assert is_running(former)
         with AdminClient(weir) as admin:
             rows = json.loads(admin.ask("@json show workers").body)
             assert sorted(row["state"] for row in rows) == ["leaving", "serving"]
@@ -289,7 +291,8 @@ def test_with_reload_what_needs_new_processes_changes(installed):
         with AdminClient(weir) as admin:
             assert admin.reply_to("upgrade reload").is_ok
         weir.wait_log(f"weir {NEXT} has taken over")
-        assert ask(weir).body == b"y" and status(weir)["generation"] > 1
+        wait_until(lambda: ask(weir).body == b"y", "an answer of a new worker")
+        assert status(weir)["generation"] > 1
         wait_until(lambda: len(children(weir.process.pid)) == 3, "the end of all former processes")
         daemon = pwd.getpwnam("daemon").pw_uid
         assert [os.stat(f"/proc/{pid}").st_uid for pid in weir.pids()] == [daemon]
