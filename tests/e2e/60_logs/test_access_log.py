@@ -93,7 +93,8 @@ def test_a_killed_writer_loses_nothing():
         for number in range(count):
             assert client.ask(get(f"/{number}")).status == 200
             if number in (100, 200):
-                os.kill(weir.pids("writer")[0], signal.SIGKILL)
+                writer = wait_until(lambda: weir.pids("writer"), "a writer")[0]  # its successor may not be there yet
+                os.kill(writer, signal.SIGKILL)
         paths = [json.loads(line)["path"] for line in weir.access(count)]
         assert sorted(paths, key=lambda p: int(p[1:])) == [f"/{n}" for n in range(count)]
 
