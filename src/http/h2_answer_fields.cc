@@ -4,7 +4,7 @@
 #include "http/framing.h"
 #include "http/hop_by_hop.h"
 
-#include <algorithm>
+#include <optional>
 
 namespace weir::http {
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The fields of one HTTP/2 header block of a client -> the heads that the rest of weir knows (RFC 9113 §8.2,
-// §8.3); those of a server are in http/h2_answer_fields.  What arrives becomes the text of an HTTP/1.1 head in the stream's arena, so that everything behind this
-// (routes, filters, logs, the writer towards a server) sees one kind of message.
+// §8.3); those of a server are in http/h2_answer_fields.  What arrives becomes the text of an HTTP/1.1 head in
+// the stream's arena, so that everything behind this (routes, filters, logs, the writer towards a server) sees
+// one kind of message.
 //
 // HPACK makes a field cost one byte on the wire, so fields are counted and charged while they are decoded.
 #pragma once

@@ -100,7 +100,7 @@ def admin(example):
 
 
 def checks(example):
-    # Ready is a weir of whose servers one is up: the others' first checks may still be under way.
+    # Requests wait until one server is up, not for the first checks of all.
     wait_until(lambda: b"three" in example.ask().body, "an answer of the server that is up last")
     assert {example.ask().body.split()[3] for _ in range(6)} == {b"one:", b"three:"}
     assert example.ask(get("/images/x")).status == 200
