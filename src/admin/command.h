@@ -9,6 +9,7 @@
 #include "admin/drains.h"
 #include "admin/events.h"
 #include "admin/reloads.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "config/config.h"
 #include "proxy/route_table.h"
@@ -75,6 +76,7 @@ struct Fleet {
   Reloads& reloads;
   Drains& drains;
   std::int64_t started_us = 0;  ///< wall clock
+  const Clock& clock = system_clock();
 };
 
 /// Who asks.

@@ -108,7 +108,7 @@ std::uint64_t Drains::begin(std::uint32_t scope, const DrainWish& wish) {
   shm::set_text(order.by, wish.by);
   order.limit_us = wish.limit_us;
   order.most_left = wish.most_left;
-  std::uint64_t now = event::Loop::read_clock();
+  std::uint64_t now = loop_.read_clock();
   switch (order.phase) {
     case DrainPhase::Drained: return drain_.generation();
     case DrainPhase::Draining:
@@ -128,7 +128,7 @@ std::uint64_t Drains::take_back(std::uint32_t scope, std::string_view by) {
   DrainOrder order = drain_.order(scope);
   if (order.phase == DrainPhase::Serving) return drain_.generation();
   shm::set_text(order.by, by);
-  return enter(scope, order, DrainPhase::Serving, event::Loop::read_clock(), 0, "asked for");
+  return enter(scope, order, DrainPhase::Serving, loop_.read_clock(), 0, "asked for");
 }
 
 // The gates have to be shut first: until then clients come that nobody has counted yet.
@@ -162,7 +162,7 @@ void Drains::advance(std::uint64_t now_us) {
 }
 
 void Drains::on_deadline() noexcept {
-  advance(event::Loop::read_clock());
+  advance(loop_.read_clock());
   std::uint64_t at = 0;
   auto sooner = [&at](std::uint64_t than) { at = at == 0 ? than : std::min(at, than); };
   for (std::uint32_t scope : scopes()) {

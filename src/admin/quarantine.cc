@@ -27,18 +27,19 @@ std::string print_text(std::uint64_t fingerprint) {
 }
 
 // A moment of the monotonic clock.
-std::string moment_text(std::uint64_t at_us) {
+std::string moment_text(const Clock& clock, std::uint64_t at_us) {
   auto ahead =
-      static_cast<std::int64_t>(at_us) - static_cast<std::int64_t>(event::Loop::read_clock());
-  return time_text(wall_clock_us() + ahead);
+      static_cast<std::int64_t>(at_us) - static_cast<std::int64_t>(clock.monotonic_us());
+  return time_text(clock.wall_us() + ahead);
 }
 
 bool is_refused(const Culprit& culprit) { return culprit.crashes >= Quarantine::most_crashes; }
 
 // Those that count, with their places; the latest first.
-std::vector<std::pair<std::uint32_t, Culprit>> all(const Quarantine& quarantine) {
+std::vector<std::pair<std::uint32_t, Culprit>> all(const Fleet& fleet) {
+  const Quarantine quarantine(fleet.segment);
   std::vector<std::pair<std::uint32_t, Culprit>> found;
-  std::uint64_t now = event::Loop::read_clock();
+  const std::uint64_t now = fleet.clock.monotonic_us();
   for (std::uint32_t place = 0; place < Quarantine::places; ++place) {
     Culprit culprit = quarantine.at(place);
     if (culprit.fingerprint != 0 && culprit.until_us > now) found.emplace_back(place, culprit);
@@ -52,18 +53,18 @@ std::vector<std::pair<std::uint32_t, Culprit>> all(const Quarantine& quarantine)
 }  // namespace
 
 void show_quarantine(const Call& call, Reply& reply) {
-  auto rows = all(Quarantine(call.fleet.segment));
+  auto rows = all(call.fleet);
   std::size_t count = rows.size();
   reply.body = make_list(
       {{"fingerprint", "state", "crashes", "since", "until", "listener", "method", "path"},
        count,
-       [rows = std::move(rows)](std::size_t i) -> Row {
+       [rows = std::move(rows), &clock = call.fleet.clock](std::size_t i) -> Row {
          const Culprit& row = rows[i].second;
          return {print_text(row.fingerprint),
                  is_refused(row) ? "refused" : "suspect",
                  row.crashes,
-                 moment_text(row.since_us),
-                 moment_text(row.until_us),
+                 moment_text(clock, row.since_us),
+                 moment_text(clock, row.until_us),
                  row.listener,
                  row.method,
                  row.path};
@@ -82,7 +83,7 @@ void clear_quarantine(const Call& call, Reply& reply) {
   }
   Quarantine quarantine(call.fleet.segment);
   std::uint32_t count = 0;
-  for (const auto& [place, culprit] : all(quarantine)) {
+  for (const auto& [place, culprit] : all(call.fleet)) {
     if (wanted != 0 && culprit.fingerprint != wanted) continue;
     quarantine.forgive(place);
     ++count;
@@ -97,7 +98,7 @@ void clear_quarantine(const Call& call, Reply& reply) {
 
 std::uint64_t tell_quarantined(Fleet& fleet, std::uint64_t since_us) {
   std::uint64_t last = since_us;
-  for (const auto& [place, culprit] : all(Quarantine(fleet.segment))) {
+  for (const auto& [place, culprit] : all(fleet)) {
     if (culprit.last_us <= since_us || culprit.crashes != Quarantine::most_crashes) continue;
     last = std::max(last, culprit.last_us);
     fleet.events.add({0, wall_clock_us(), "quarantine.added", print_text(culprit.fingerprint),

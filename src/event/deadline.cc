@@ -24,7 +24,7 @@ void Deadline::set(Loop& loop, std::uint64_t at) {
 Wheel::Wheel(Loop& loop)
     : loop_(loop), timer_(event_new(loop.base(), -1, 0, &Wheel::tell, this)), more_(*this) {
   WEIR_ASSERT(timer_);
-  served_ = Loop::read_clock() / tick_us;
+  served_ = loop_.read_clock() / tick_us;
 }
 
 Wheel::~Wheel() { event_free(timer_); }
@@ -65,11 +65,16 @@ void Wheel::arm() {
     event_del(timer_);
     return;
   }
-  std::uint64_t at = armed_ * tick_us, now = Loop::read_clock();
+  std::uint64_t at = armed_ * tick_us, now = loop_.read_clock();
   std::uint64_t wait = at > now ? at - now : 0;
   timeval interval{static_cast<time_t>(wait / 1'000'000),
                    static_cast<suseconds_t>(wait % 1'000'000)};
   event_add(timer_, &interval);
+}
+
+void Wheel::serve_soon() {
+  const timeval now{};
+  event_add(timer_, &now);
 }
 
 void Wheel::tell(int, short, void* object) noexcept {
@@ -80,7 +85,7 @@ void Wheel::tell(int, short, void* object) noexcept {
 }
 
 void Wheel::turn() {
-  const std::uint64_t now_us = Loop::read_clock(), now = now_us / tick_us;
+  const std::uint64_t now_us = loop_.read_clock(), now = now_us / tick_us;
   if (serving_ == 0) {
     serving_ = armed_;
     waiting_since_ = now_us;
@@ -111,7 +116,7 @@ void Wheel::serve_some(std::uint64_t now) {
     }
     deadline->at_ = 0;
     deadline->events_.on_deadline();
-    if (Loop::read_clock() >= until) break;
+    if (loop_.read_clock() >= until) break;
   }
   if (due_.empty())
     serving_ = 0;

@@ -56,13 +56,20 @@ class Wheel final : private TaskEvents {
 
   void place(Deadline& deadline);
 
-  /// By how many microseconds the process is late at `now` (Loop::read_clock): how long ago the first slot in
+  /// By how many microseconds the process is late at `now` (the loop's read_clock): how long ago the first slot in
   /// use should have been looked at.  0 if it is not late.  Some are normal; 100 ms mean that it was stopped,
   /// starved or busy, and cannot blame others for what did not happen in time.
   std::uint64_t overdue(std::uint64_t now) const {
     const std::uint64_t first = serving_ != 0 ? serving_ : armed_;
     return first != 0 && now > first * tick_us ? now - first * tick_us : 0;
   }
+
+  /// When the first slot in use is due, in microseconds of the loop's clock; 0 if none is used.
+  std::uint64_t next_us() const { return armed_ * tick_us; }
+
+  /// Looks at the slots in the next iteration, without waiting for the timer: for the owner of a clock that
+  /// has been moved by hand.
+  void serve_soon();
 
  private:
   friend class Deadline;
@@ -74,7 +81,7 @@ class Wheel final : private TaskEvents {
   static void tell(int, short, void* wheel) noexcept;
   void turn();
   void serve_some(std::uint64_t now);
-  void on_task() noexcept override { serve_some(Loop::read_clock()); }
+  void on_task() noexcept override { serve_some(loop_.read_clock()); }
   std::uint64_t next_tick() const;
   void arm();
 

@@ -6,8 +6,6 @@
 
 #include <event2/event.h>
 
-#include <time.h>
-
 #include <algorithm>
 
 namespace weir::event {
@@ -17,7 +15,7 @@ constexpr std::uint64_t window_length_us = 10'000'000;
 constexpr std::uint64_t destroying_us = 60;  // of a turn
 }  // namespace
 
-Loop::Loop() {
+Loop::Loop(const Clock& clock) : clock_(clock) {
   event_config* config = event_config_new();
   WEIR_ASSERT(config);
   event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
@@ -139,13 +137,6 @@ void Loop::destroy_some() {
 void Loop::destroy_the_dead() {
   gather_the_dead();
   while (doomed_) destroy_first();
-}
-
-std::uint64_t Loop::read_clock() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec) / 1000;
 }
 
 }  // namespace weir::event

@@ -9,8 +9,8 @@
 // the end of the turn or a little longer.  Every callback is noexcept: what escapes ends the process.
 #pragma once
 
+#include "base/clock.h"
 #include "base/list.h"
-#include "base/wall_time.h"
 
 #include <atomic>
 #include <cstdint>
@@ -67,7 +67,8 @@ struct Pace {
 
 class Loop {
  public:
-  Loop();
+  /// `clock` must outlive the loop.
+  explicit Loop(const Clock& clock = system_clock());
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -103,12 +104,13 @@ class Loop {
 
   /// The wall clock in microseconds since the epoch, read at most once a turn; for people.
   std::int64_t wall() {
-    if (wall_ == 0) wall_ = wall_clock_us();
+    if (wall_ == 0) wall_ = clock_.wall_us();
     return wall_;
   }
 
   /// Monotonic time in microseconds, now.
-  static std::uint64_t read_clock();
+  std::uint64_t read_clock() const { return clock_.monotonic_us(); }
+  const Clock& clock() const { return clock_; }
 
   /// A call begins or has returned: the time since the one before, or since the turn began, is its.
   /// `name` is a static text.
@@ -146,7 +148,7 @@ class Loop {
  private:
   friend class About;
   /// The processor's own count: far cheaper than a clock, and only the longest is ever converted.
-  static std::uint64_t read_ticks();
+  static std::uint64_t read_ticks() noexcept;
   double us_per_tick() const;
   void end_turn();
   /// Something is left for the next turn.
@@ -156,6 +158,7 @@ class Loop {
   void destroy_first();
   void destroy_some();
 
+  const Clock& clock_;
   event_base* base_;
   Wheel* wheel_;
   List<Task> tasks_;
@@ -195,9 +198,9 @@ class About {
 };
 
 #if defined(__x86_64__)
-inline std::uint64_t Loop::read_ticks() { return __builtin_ia32_rdtsc(); }
+inline std::uint64_t Loop::read_ticks() noexcept { return __builtin_ia32_rdtsc(); }
 #else
-inline std::uint64_t Loop::read_ticks() { return read_clock(); }
+inline std::uint64_t Loop::read_ticks() noexcept { return monotonic_us(); }
 #endif
 
 }  // namespace weir::event

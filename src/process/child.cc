@@ -79,11 +79,4 @@ Result<void> spawn_trial(Child& child, const std::string& binary, int handover,
   return {};
 }
 
-std::uint64_t monotonic_us() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000 +
-         static_cast<std::uint64_t>(now.tv_nsec) / 1000;
-}
-
 }  // namespace weir::process

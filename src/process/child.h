@@ -4,6 +4,7 @@
 // time), spoken to over a channel, replaced when it dies.
 #pragma once
 
+#include "base/clock.h"
 #include "net/channel.h"
 #include "process/setup.h"
 
@@ -42,8 +43,5 @@ Result<void> spawn(Child& child, const std::string& argument = {});
 /// Forks and execs another binary for a trial of a handover; it inherits `descriptors`, too.
 Result<void> spawn_trial(Child& child, const std::string& binary, int handover,
                          const std::vector<int>& descriptors);
-
-/// Monotonic time in microseconds.
-std::uint64_t monotonic_us();
 
 }  // namespace weir::process

@@ -296,7 +296,7 @@ class Control final : private upstream::RegistryEvents,
   View former_;  ///< while the next one settles
   std::vector<std::uint32_t> added_, moved_;
   std::string carried_;
-  std::uint64_t quarantined_us_ = event::Loop::read_clock();  ///< what came later is to be told
+  std::uint64_t quarantined_us_ = loop_.read_clock();  ///< what came later is to be told
   bool started_over_ = false;
 };
 

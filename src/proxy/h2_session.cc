@@ -92,7 +92,7 @@ void H2Session::pump() {
     }
     const std::span<char> room = context_.net.read_buffer;
     // Of one that sends much, what the kernel takes for it counts as well.
-    if (looked_ == 0 && reading_ > worth_a_look) looked_ = event::Loop::read_clock();
+    if (looked_ == 0 && reading_ > worth_a_look) looked_ = context_.net.loop.read_clock();
     const net::IoResult result = transport_->read(room.first(std::min(reading_, room.size())));
     if (result.io == net::Io::Again) break;
     if (result.io != net::Io::Done) return die();
@@ -106,7 +106,7 @@ void H2Session::pump() {
 // let it be.
 bool H2Session::feed(std::span<char> bytes) {
   sends_much_ = bytes.size() >= worth_a_look;
-  if (sends_much_ && looked_ == 0) looked_ = event::Loop::read_clock();
+  if (sends_much_ && looked_ == 0) looked_ = context_.net.loop.read_clock();
   const std::uint64_t begun = looked_;
   codec_.feed(bytes);
   // Bodies that were told point into the buffer.
@@ -128,7 +128,7 @@ void H2Session::on_readable() noexcept {
 }
 
 bool H2Session::is_late() {
-  const std::uint64_t now = event::Loop::read_clock();
+  const std::uint64_t now = context_.net.loop.read_clock();
   if (looked_ != 0) share_.spend(context_.net.loop.now(), now - looked_);
   looked_ = now;
   return has_had_share() || context_.is_turn_long(now);

@@ -114,7 +114,7 @@ void Listener::leave_to_others(const std::function<bool(const std::string&)>& is
 bool Listener::accept_from(Socket& socket) {
   for (int i = 0; i < accepts_in_a_row; ++i) {
     if (context_.connections >= most_clients_) return pause_accepting();
-    if (i >= accepts_at_least && context_.is_turn_long(event::Loop::read_clock())) return true;
+    if (i >= accepts_at_least && context_.is_turn_long(context_.net.loop.read_clock())) return true;
     sockaddr_un peer;
     socklen_t size = sizeof(peer);
     int fd = ::accept4(socket.fd, reinterpret_cast<sockaddr*>(&peer), &size,

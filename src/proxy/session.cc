@@ -115,9 +115,9 @@ void Session::go_on() {
 
 // The handshake; what the client speaks is known when it is done.
 net::IoResult Session::greet() {
-  const std::uint64_t begun = event::Loop::read_clock();
+  const std::uint64_t begun = context_.net.loop.read_clock();
   net::IoResult result = tls_->handshake();
-  context_.handshakes.spend(event::Loop::read_clock() - begun);
+  context_.handshakes.spend(context_.net.loop.read_clock() - begun);
   if (result.io == net::Io::Again) return result;
   context_.journal.count_handshake(*tls_);
   progress_ = context_.net.loop.now();

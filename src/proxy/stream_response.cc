@@ -255,7 +255,7 @@ void Stream::describe(shm::SessionRow& row, std::uint64_t now) const {
 // The bytes that a client gets next may be its last: killed right behind them, we shall have told of it.
 bool Stream::stage_log(std::uint64_t bytes) {
   if (logged_ || !context_.access_log || !session_.leaves_at_once()) return false;
-  record_.times.ended = event::Loop::read_clock();
+  record_.times.ended = context_.net.loop.read_clock();
   record_.bytes_out += bytes;
   context_.journal.stage_access(context_.access_log->line(record_));
   record_.bytes_out -= bytes;
@@ -275,7 +275,7 @@ void Stream::settle_log(bool whole, std::uint64_t bytes) {
 void Stream::log() {
   if (logged_) return;
   logged_ = true;
-  record_.times.ended = event::Loop::read_clock();
+  record_.times.ended = context_.net.loop.read_clock();
   context_.journal.count(record_);
   if (!context_.access_log) return;
   context_.journal.write_access(context_.access_log->line(record_));

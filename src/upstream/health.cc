@@ -119,7 +119,7 @@ void Health::Entry::on_deadline() noexcept {
     return deadline_.set(health_.loop_, health_.take_turn(interval()));
   }
   put_off_ = false;
-  begun_ = event::Loop::read_clock();
+  begun_ = health_.loop_.read_clock();
   health_.note_begin();
   probe_ = new Probe(health_.tools_, question_, *this);
   probe_->start();
@@ -168,12 +168,12 @@ std::uint64_t Health::Entry::next_begin(bool was_late) {
   if (was_late && !std::exchange(repeated_, true)) return health_.take_turn(interval());
   const std::uint32_t spread = question_.check.jitter * 10U;
   const std::uint64_t permille = 1000 - spread + health_.random_.below(2 * spread + 1);
-  return std::max(begun_ + interval() * permille / 1000, event::Loop::read_clock());
+  return std::max(begun_ + interval() * permille / 1000, health_.loop_.read_clock());
 }
 
 void Health::Entry::record(CheckOutcome outcome, std::string seen) {
-  const std::uint64_t took = event::Loop::read_clock() - begun_;
-  CheckResult result{wall_clock_us() - static_cast<std::int64_t>(took), took, outcome,
+  const std::uint64_t took = health_.loop_.read_clock() - begun_;
+  CheckResult result{health_.loop_.clock().wall_us() - static_cast<std::int64_t>(took), took, outcome,
                      std::move(seen)};
   if (results_.size() < most_results) return results_.push_back(std::move(result));
   results_[oldest_] = std::move(result);
@@ -211,7 +211,7 @@ void Health::add(std::uint32_t slot, const config::Check& check, const net::Addr
   }
   entries_[slot] = std::make_unique<Entry>(*this, slot, check, known, std::move(secure));
   const std::uint64_t delay = at_once ? 0 : microseconds(check.start_delay);
-  entries_[slot]->begin_at(event::Loop::read_clock() + delay);
+  entries_[slot]->begin_at(loop_.read_clock() + delay);
   entries_[slot]->set_address(address);
 }
 
@@ -254,24 +254,24 @@ void Health::drop_regex(const std::string& pattern) {
 }
 
 std::uint64_t Health::take_turn(std::uint64_t interval) {
-  const std::uint64_t now = event::Loop::read_clock();
+  const std::uint64_t now = loop_.read_clock();
   turn_ = std::max(turn_ + turn_us, now);
   const std::uint64_t most = std::clamp<std::uint64_t>(interval, 1, most_spread_us);
   return now + (turn_ - now) % most;
 }
 
 void Health::note_begin() {
-  if (running_++ == 0) pulse_.set(loop_, event::Loop::read_clock() + pulse_us);
+  if (running_++ == 0) pulse_.set(loop_, loop_.read_clock() + pulse_us);
 }
 
 void Health::on_deadline() noexcept {
   is_late();
-  if (running_ > 0) pulse_.set(loop_, event::Loop::read_clock() + pulse_us);
+  if (running_ > 0) pulse_.set(loop_, loop_.read_clock() + pulse_us);
 }
 
 bool Health::is_late() {
   // Not the loop's clock: a stall within this turn counts as well.
-  const std::uint64_t now = event::Loop::read_clock();
+  const std::uint64_t now = loop_.read_clock();
   const bool late = loop_.wheel().overdue(now) > too_late_us;
   if (late) late_ = now;
   return late;

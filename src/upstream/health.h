@@ -85,6 +85,9 @@ class Health : private event::DeadlineEvents {
 
   const Counts& counts() const { return counts_; }
 
+  /// Checks that have begun and have no result yet.
+  std::uint32_t running() const { return running_; }
+
  private:
   class Entry;
 

@@ -92,7 +92,7 @@ void Probe::start() {
   const event::Errand errand("check of", question_.at);
   const event::About about(tools_.loop, errand);
   const std::chrono::microseconds limit = question_.check.timeout;
-  deadline_.set(tools_.loop, event::Loop::read_clock() + static_cast<std::uint64_t>(limit.count()));
+  deadline_.set(tools_.loop, tools_.loop.read_clock() + static_cast<std::uint64_t>(limit.count()));
   if (const int error = tcp_.connect(question_.address)) return fail_connect(error);
   if (!tcp_.is_connecting()) finish_connecting();
 }

@@ -32,7 +32,7 @@ class Count final : public upstream::HealthEvents {
 class Stop final : public event::DeadlineEvents {
  public:
   explicit Stop(event::Loop& loop) : loop_(loop), deadline_(*this) {
-    deadline_.set(loop, event::Loop::read_clock() + seconds * 1'000'000);
+    deadline_.set(loop, loop.read_clock() + seconds * 1'000'000);
   }
   void on_deadline() noexcept override { loop_.stop(); }
 

@@ -3,6 +3,8 @@
 // The phases of a drain, with the clock in the test's hand.
 #include "admin/drains.h"
 
+#include "fakes/manual_clock.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -50,13 +52,14 @@ struct DrainsTest : testing::Test, DrainEvents {
   static constexpr std::uint64_t second = 1'000'000;
   static constexpr std::uint32_t all = shm::Drain::instance, web = shm::Drain::of_listener(0);
   int orders = 0;
-  event::Loop loop;
+  test::ManualClock clock;
+  event::Loop loop{clock};
   shm::Segment segment = *shm::Segment::create({.workers = 2, .listeners = 2});
   config::Config config = two_listeners();
   Events log;
   Drains::Present present = [this]() -> const config::Config& { return config; };
   Drains drains{loop, segment, present, log, *this};
-  std::uint64_t now = event::Loop::read_clock();
+  std::uint64_t now = clock.monotonic_us();
 };
 
 TEST_F(DrainsTest, GoesThroughItsPhases) {
@@ -131,7 +134,7 @@ TEST_F(DrainsTest, IsTakenBackAtEveryPhase) {
   for (DrainPhase reached : {DrainPhase::Leaving, DrainPhase::Draining, DrainPhase::Drained}) {
     drains.begin(web, {second, second, 0, "x"});
     if (reached >= DrainPhase::Draining) drains.advance(now + 2 * second);
-    if (reached == DrainPhase::Drained) drains.advance(event::Loop::read_clock() + 4 * second);
+    if (reached == DrainPhase::Drained) drains.advance(clock.monotonic_us() + 4 * second);
     EXPECT_EQ(phase(web), reached);
     drains.take_back(web, "y");
     EXPECT_EQ(phase(web), DrainPhase::Serving);

@@ -4,6 +4,7 @@
 #include "event/deadline.h"
 
 #include "event/loop.h"
+#include "fakes/manual_clock.h"
 
 #include <gtest/gtest.h>
 
@@ -17,7 +18,7 @@ struct Timed final : DeadlineEvents {
   Timed(Loop& owner, std::vector<int>& fired, int number, std::size_t last)
       : loop(owner), order(fired), id(number), stop_after(last), deadline(*this) {}
   void on_deadline() noexcept override {
-    fired_at = Loop::read_clock();
+    fired_at = loop.read_clock();
     order.push_back(id);
     if (order.size() == stop_after) loop.stop();
   }
@@ -29,11 +30,20 @@ struct Timed final : DeadlineEvents {
   Deadline deadline;
 };
 
-TEST(Deadline, FiresInOrderAndNeverEarly) {
-  Loop loop;
+struct DeadlineTest : testing::Test {
+  DeadlineTest() {
+    time.pass_while([] { return true; });
+    time.start();
+  }
+  test::ManualClock clock;
+  Loop loop{clock};
+  test::TimeKeeper time{loop, clock};
+};
+
+TEST_F(DeadlineTest, FiresInOrderAndNeverEarly) {
   std::vector<int> order;
   Timed late(loop, order, 2, 3), early(loop, order, 0, 3), middle(loop, order, 1, 3);
-  std::uint64_t now = Loop::read_clock();
+  std::uint64_t now = clock.monotonic_us();
   late.deadline.set(loop, now + 120'000);
   early.deadline.set(loop, now + 20'000);
   middle.deadline.set(loop, now + 70'000);
@@ -44,11 +54,10 @@ TEST(Deadline, FiresInOrderAndNeverEarly) {
   EXPECT_GE(late.fired_at, now + 120'000);
 }
 
-TEST(Deadline, MovedLaterFiresLaterAndMovedEarlierFiresEarlier) {
-  Loop loop;
+TEST_F(DeadlineTest, MovedLaterFiresLaterAndMovedEarlierFiresEarlier) {
   std::vector<int> order;
   Timed first(loop, order, 1, 2), second(loop, order, 2, 2);
-  std::uint64_t now = Loop::read_clock();
+  std::uint64_t now = clock.monotonic_us();
   first.deadline.set(loop, now + 20'000);
   second.deadline.set(loop, now + 300'000'000);
   first.deadline.set(loop, now + 150'000);
@@ -58,12 +67,11 @@ TEST(Deadline, MovedLaterFiresLaterAndMovedEarlierFiresEarlier) {
   EXPECT_GE(first.fired_at, now + 150'000);
 }
 
-TEST(Deadline, ClearedOrDestroyedNeverFires) {
-  Loop loop;
+TEST_F(DeadlineTest, ClearedOrDestroyedNeverFires) {
   std::vector<int> order;
   Timed last(loop, order, 1, 1), cleared(loop, order, 2, 9);
   auto destroyed = std::make_unique<Timed>(loop, order, 3, 9);
-  std::uint64_t now = Loop::read_clock();
+  std::uint64_t now = clock.monotonic_us();
   cleared.deadline.set(loop, now + 20'000);
   destroyed->deadline.set(loop, now + 20'000);
   last.deadline.set(loop, now + 90'000);
@@ -73,15 +81,14 @@ TEST(Deadline, ClearedOrDestroyedNeverFires) {
   EXPECT_EQ(order, (std::vector<int>{1}));
 }
 
-// Takes a millisecond, whatever the machine does besides.
+// Takes a millisecond.
 struct Slow final : DeadlineEvents {
-  explicit Slow(int& done) : count(done) {}
+  Slow(test::ManualClock& its_clock, int& done) : clock(its_clock), count(done) {}
   void on_deadline() noexcept override {
-    const std::uint64_t until = Loop::read_clock() + 1000;
-    while (Loop::read_clock() < until) {
-    }
+    clock.advance(1000);
     ++count;
   }
+  test::ManualClock& clock;
   int& count;
   Deadline deadline{*this};
 };
@@ -103,14 +110,13 @@ struct Onlooker final : TaskEvents {
   Task task{*this};
 };
 
-TEST(Deadline, ManyOfOneMomentLeaveTurnsToOthers) {
+TEST_F(DeadlineTest, ManyOfOneMomentLeaveTurnsToOthers) {
   constexpr int many = 100;
-  Loop loop;
   int done = 0;
   std::vector<std::unique_ptr<Slow>> slow;
-  const std::uint64_t at = Loop::read_clock() + 20'000;
+  const std::uint64_t at = clock.monotonic_us() + 20'000;
   for (int i = 0; i < many; ++i) {
-    slow.push_back(std::make_unique<Slow>(done));
+    slow.push_back(std::make_unique<Slow>(clock, done));
     slow.back()->deadline.set(loop, at);
   }
   Onlooker onlooker(loop, done, many);
@@ -119,21 +125,20 @@ TEST(Deadline, ManyOfOneMomentLeaveTurnsToOthers) {
   EXPECT_EQ(onlooker.seen.back(), many);
 }
 
-TEST(Deadline, OneThatWaitsForItsTurnCanBeClearedMovedOrDestroyed) {
-  Loop loop;
+TEST_F(DeadlineTest, OneThatWaitsForItsTurnCanBeClearedMovedOrDestroyed) {
   int done = 0;
   std::vector<int> order;
-  Slow first(done);
+  Slow first(clock, done);
   Timed cleared(loop, order, 1, 9), moved(loop, order, 2, 1);
   auto destroyed = std::make_unique<Timed>(loop, order, 3, 9);
-  const std::uint64_t at = Loop::read_clock() + 20'000;
+  const std::uint64_t at = clock.monotonic_us() + 20'000;
   for (Deadline* each : {&first.deadline, &cleared.deadline, &moved.deadline, &destroyed->deadline})
     each->set(loop, at);
   struct Meanwhile final : TaskEvents {
     void on_task() noexcept override {
       if (done == 0) return loop.post(task);
       cleared.deadline.clear();
-      moved.deadline.set(loop, Loop::read_clock() + 100'000);
+      moved.deadline.set(loop, loop.read_clock() + 100'000);
       destroyed.reset();
     }
     Meanwhile(Loop& l, int& d, Timed& c, Timed& m, std::unique_ptr<Timed>& x)
@@ -151,10 +156,9 @@ TEST(Deadline, OneThatWaitsForItsTurnCanBeClearedMovedOrDestroyed) {
   EXPECT_GE(moved.fired_at, at + 80'000);
 }
 
-TEST(Wheel, KnowsHowLateItIs) {
-  Loop loop;
+TEST_F(DeadlineTest, KnowsHowLateItIs) {
   std::vector<int> order;
-  const std::uint64_t now = Loop::read_clock();
+  const std::uint64_t now = clock.monotonic_us();
   EXPECT_EQ(loop.wheel().overdue(now + 1'000'000), 0U);
   Timed only(loop, order, 1, 1);
   only.deadline.set(loop, now + 50'000);

@@ -4,8 +4,7 @@
 // the turn is taken (by an outbox), the loop is kept turning by a task instead.
 #pragma once
 
-#include "event/deadline.h"
-#include "event/loop.h"
+#include "fakes/manual_clock.h"
 
 #include <gtest/gtest.h>
 
@@ -14,9 +13,10 @@
 
 namespace weir::test {
 
-class Steps final : private event::TaskEvents, private event::DeadlineEvents {
+class Steps final : private event::TaskEvents {
  public:
-  explicit Steps(event::Loop& loop) : loop_(loop), turn_(*this), give_up_(*this) {}
+  explicit Steps(event::Loop& loop, TimeKeeper* time = nullptr)
+      : loop_(loop), time_(time), turn_(*this) {}
 
   /// Then: once `until` holds, `then` is done.
   Steps& when(
@@ -25,9 +25,8 @@ class Steps final : private event::TaskEvents, private event::DeadlineEvents {
     return *this;
   }
 
-  /// Turns until the last step is done; once for a loop.  What takes 20 s has failed.
+  /// Turns until the last step is done; once for a loop.
   void run() {
-    give_up_.set(loop_, event::Loop::read_clock() + 20'000'000);
     loop_.post(turn_);
     loop_.run();
   }
@@ -40,9 +39,10 @@ class Steps final : private event::TaskEvents, private event::DeadlineEvents {
       then();
     }
     if (steps_.empty()) return loop_.stop();
+    if (time_) time_->look();
     loop_.post(turn_);
   }
-  void on_deadline() noexcept override {
+  void give_up() {
     ADD_FAILURE() << "waited in vain, " << steps_.size() << " steps before the end";
     loop_.stop();
   }
@@ -52,9 +52,10 @@ class Steps final : private event::TaskEvents, private event::DeadlineEvents {
     std::function<void()> then;
   };
   event::Loop& loop_;
+  TimeKeeper* time_;
   event::Task turn_;
-  event::Deadline give_up_;
   std::deque<Step> steps_;
+  Alarm alarm_{loop_, [this] { give_up(); }};
 };
 
 }  // namespace weir::test

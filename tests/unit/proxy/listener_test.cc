@@ -103,8 +103,10 @@ struct ListenerTest : testing::Test {
 
   std::string directory;
   config::Config config = one_answer();
-  event::Loop loop;
-  test::Steps steps{loop};
+  test::ManualClock clock;
+  event::Loop loop{clock};
+  test::TimeKeeper time{loop, clock};
+  test::Steps steps{loop, &time};
   net::Outbox outbox{loop};
   std::vector<char> buffer = std::vector<char>(64 * 1024);
   net::Context net{loop, outbox, buffer};
@@ -167,17 +169,19 @@ TEST_F(ListenerTest, DrainsByClosingWhoIsIdle) {
           [&] {
             listener->set_draining(true);
             listener->stop_accepting(listening.get());
-            answered = event::Loop::read_clock();
+            answered = loop.read_clock();
+            time.pass_while([&] { return listener->go_on().idle == 1; });
             const shm::ClientsLeft left = listener->go_on();
             EXPECT_EQ(left.idle, 1U);
             EXPECT_EQ(left.busy, 1U);
           })
       .when([&] { return listener->go_on().idle == 0 && hear(idle, heard); },
             [&] {
-              EXPECT_GE(event::Loop::read_clock() - answered, 900'000U);
+              EXPECT_GE(loop.read_clock() - answered, 900'000U);
               EXPECT_GT(::send(busy.get(), "st: a\r\n\r\n", 9, MSG_NOSIGNAL), 0);
             })
-      .when([&] { return listener->go_on().busy == 0 && hear(busy, late); })
+      .when([&] { return listener->go_on().busy == 0 && hear(busy, late); }, [&] { busy.reset(); })
+      .when([&] { return listener->sessions() == 0; })
       .run();
   EXPECT_THAT(late, EndsWith("/late for unix:"));
   EXPECT_THAT(late, HasSubstr("\r\nConnection: close\r\n"));

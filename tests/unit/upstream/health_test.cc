@@ -68,17 +68,23 @@ struct HealthTest : testing::Test, HealthEvents {
   /// Checks that counted, of all slots.
   std::size_t conclusive() const { return health.counts().passed + health.counts().failed; }
 
-  event::Loop loop;
-  Play play{loop};
+  HealthTest() {
+    time.pass_while([this] { return health.running() == 0 || is_silent(); });
+  }
+
+  test::ManualClock clock;
+  event::Loop loop{clock};
+  test::TimeKeeper time{loop, clock};
+  Play play{loop, &time};
   Health health{loop, *this, 1};
   std::vector<News> news;
   std::function<void()> on_news = [] {};
+  /// A server that does not answer has the request of the present check: only time can end that one.
+  std::function<bool()> is_silent = [] { return false; };
+  void never_answers(const ScriptedOrigin& origin) {
+    is_silent = [&] { return origin.requests().size() > health.results(7).size(); };
+  }
 };
-
-void be_busy_for(std::chrono::microseconds time) {
-  const std::uint64_t end = event::Loop::read_clock() + static_cast<std::uint64_t>(time.count());
-  while (event::Loop::read_clock() < end) continue;
-}
 
 TEST_F(HealthTest, TcpIsUpWhileSomebodyListens) {
   ScriptedOrigin origin(loop, {});
@@ -98,6 +104,7 @@ TEST_F(HealthTest, NoAnswerInTime) {
   ScriptedOrigin origin(loop, {});
   config::Check check = http();
   check.timeout = 20ms;
+  never_answers(origin);
   EXPECT_EQ(first_news(check, origin.address()), (News{7, false, "connected, no answer in 20ms"}));
   EXPECT_GE(health.results(7)[0].took_us, 20'000U);
 }
@@ -196,9 +203,9 @@ TEST_F(HealthTest, StartDelayHoldsTheFirstCheckUnlessAtOnce) {
   config::Check check = http();
   check.interval = 1h;
   check.start_delay = 80ms;
-  const std::uint64_t added = event::Loop::read_clock();
+  const std::uint64_t added = loop.read_clock();
   std::uint64_t heard[3] = {};
-  on_news = [&] { heard[news.back().slot] = event::Loop::read_clock() - added; };
+  on_news = [&] { heard[news.back().slot] = loop.read_clock() - added; };
   health.add(0, check, origin.address(), Known::Nothing, false);
   health.add(1, check, origin.address(), Known::Nothing, true);
   health.add(2, check, net::Address(), Known::Nothing, false);
@@ -284,6 +291,7 @@ TEST_F(HealthTest, ASlotMayBeRemovedWhileItTells) {
 TEST_F(HealthTest, IsDestroyedWhileChecksRun) {
   ScriptedOrigin silent(loop, {});
   auto brief = std::make_unique<Health>(loop, *this, 1);
+  time.pass_while([&] { return brief && brief->running() == 0; });
   config::Check check = http();
   check.timeout = 1h;
   brief->add(0, check, silent.address(), Known::Nothing, true);
@@ -296,11 +304,12 @@ TEST_F(HealthTest, IsDestroyedWhileChecksRun) {
 TEST_F(HealthTest, AStallOfOurOwnIsInconclusiveAndTheCheckIsRepeatedAtOnce) {
   ScriptedOrigin origin(loop, {});
   origin.on_request = [&] {
-    if (origin.requests().size() == 1) be_busy_for(250ms);
+    if (origin.requests().size() == 1) clock.advance(250'000);
   };
   config::Check check = http();
   check.interval = 5s;
   check.timeout = 20ms;
+  never_answers(origin);
   const News said = first_news(check, origin.address());
   EXPECT_EQ(said, (News{7, false, "connected, no answer in 20ms"}));
   const auto results = health.results(7);
@@ -315,7 +324,7 @@ TEST_F(HealthTest, AStallOfOurOwnIsInconclusiveAndTheCheckIsRepeatedAtOnce) {
 TEST_F(HealthTest, AFailureIsInconclusiveWhateverItLooksLike) {
   ScriptedOrigin origin(loop, {{busy}});
   origin.on_request = [&] {
-    if (origin.requests().size() == 1) be_busy_for(250ms);
+    if (origin.requests().size() == 1) clock.advance(250'000);
   };
   EXPECT_EQ(first_news(http(), origin.address()), (News{7, false, "503, body \"starting\""}));
   EXPECT_EQ(health.results(7)[0].outcome, Inconclusive);
@@ -324,7 +333,7 @@ TEST_F(HealthTest, AFailureIsInconclusiveWhateverItLooksLike) {
 
 TEST_F(HealthTest, AnAnswerThatCameDuringAStallCounts) {
   ScriptedOrigin origin(loop, {{ok}});
-  origin.on_request = [] { be_busy_for(250ms); };
+  origin.on_request = [&] { clock.advance(250'000); };
   config::Check check = http();
   check.timeout = 100ms;
   EXPECT_EQ(first_news(check, origin.address()), (News{7, true, "200"}));
@@ -334,12 +343,13 @@ TEST_F(HealthTest, AnAnswerThatCameDuringAStallCounts) {
 TEST_F(HealthTest, StallsOneAfterTheOtherMakeNoTightLoop) {
   ScriptedOrigin origin(loop, {});
   origin.on_request = [&] {
-    if (origin.requests().size() <= 2) be_busy_for(250ms);
+    if (origin.requests().size() <= 2) clock.advance(250'000);
   };
   config::Check check = http();
   check.interval = 600ms;
   check.jitter = 0;
   check.timeout = 20ms;
+  never_answers(origin);
   EXPECT_EQ(first_news(check, origin.address()).up, false);
   const auto results = health.results(7);
   ASSERT_GE(results.size(), 3U);
@@ -357,7 +367,8 @@ TEST_F(HealthTest, MayEndInAHandshake) {
   ASSERT_TRUE(client);
   auto own = std::make_unique<Health>(loop, *this, 1);
   own->add(1, tcp(), origin.address(), Known::Nothing, true, {*client, "", {}});
-  Play(loop).when([&] { return origin.has_heard(); }).run();
+  time.pass_while([&] { return own->running() == 0; });
+  Play(loop, &time).when([&] { return origin.has_heard(); }).run();
   own.reset();
   EXPECT_TRUE(news.empty());
 }

@@ -39,7 +39,10 @@ struct ProbeTest : testing::Test, ProbeEvents {
   std::string look(const config::Check& check, ScriptedOrigin::Answer answer,
                    bool stays_open = false) {
     ScriptedOrigin origin(loop, {std::move(answer)});
-    if (stays_open) origin.stay_open();
+    if (stays_open) {
+      origin.stay_open();
+      time.pass_while([&] { return !origin.requests().empty() && origin.has_delivered(); });
+    }
     Question question{check, nullptr, origin.address(), request_text(check, origin.address())};
     if (!check.body_regex.empty())
       question.body_regex = std::make_shared<const Regex>(*Regex::compile(check.body_regex));
@@ -48,8 +51,10 @@ struct ProbeTest : testing::Test, ProbeEvents {
     return seen;
   }
 
-  event::Loop loop;
-  Play play{loop};
+  test::ManualClock clock;
+  event::Loop loop{clock};
+  test::TimeKeeper time{loop, clock};
+  Play play{loop, &time};
   Gather gather;
   std::vector<char> buffer = std::vector<char>(16 * 1024);
   ProbeTools tools{loop, gather, buffer};

@@ -4,11 +4,14 @@
 // next of a list of texts.  Play: what a test waits for, step by step, without sleeping.
 #pragma once
 
-#include "event/deadline.h"
+#include "fakes/manual_clock.h"
 #include "event/watch.h"
 #include "net/socket.h"
 
 #include <gtest/gtest.h>
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <deque>
@@ -48,6 +51,13 @@ class ScriptedOrigin final : private event::ReadyEvents {
   bool has_heard() const {
     return std::any_of(clients_.begin(), clients_.end(),
                        [](const auto& client) { return !client->request.empty(); });
+  }
+  /// All that was sent has reached the other side's kernel.
+  bool has_delivered() const {
+    return std::all_of(clients_.begin(), clients_.end(), [](const auto& client) {
+      int left = 0;
+      return client->fd.get() < 0 || (::ioctl(client->fd.get(), SIOCOUTQ, &left) == 0 && left == 0);
+    });
   }
   /// Connections that the other side has ended.
   std::size_t ended() const { return ended_; }
@@ -108,10 +118,12 @@ class ScriptedOrigin final : private event::ReadyEvents {
 };
 
 /// Runs a loop through steps: when `until` holds at the end of a turn, `then` is done and the next step waited
-/// for; after the last one the loop stops.  What takes 20 s has failed.
-class Play final : private event::TaskEvents, private event::DeadlineEvents {
+/// for; after the last one the loop stops.
+class Play final : private event::TaskEvents {
  public:
-  explicit Play(event::Loop& loop) : loop_(loop), give_up_(*this) { loop.at_end_of_turn(*this); }
+  explicit Play(event::Loop& loop, test::TimeKeeper* time = nullptr) : loop_(loop), time_(time) {
+    loop.at_end_of_turn(*this);
+  }
 
   Play& when(
       std::function<bool()> until, std::function<void()> then = [] {}) {
@@ -119,10 +131,7 @@ class Play final : private event::TaskEvents, private event::DeadlineEvents {
     return *this;
   }
 
-  void run() {
-    give_up_.set(loop_, event::Loop::read_clock() + 20'000'000);
-    loop_.run();
-  }
+  void run() { loop_.run(); }
 
  private:
   void on_task() noexcept override {
@@ -130,9 +139,10 @@ class Play final : private event::TaskEvents, private event::DeadlineEvents {
       steps_.front().then();
       steps_.pop_front();
     }
-    if (steps_.empty()) loop_.stop();
+    if (steps_.empty()) return loop_.stop();
+    if (time_) time_->look();
   }
-  void on_deadline() noexcept override {
+  void give_up() {
     ADD_FAILURE() << "waited in vain, " << steps_.size() << " steps before the end";
     loop_.stop();
   }
@@ -142,8 +152,9 @@ class Play final : private event::TaskEvents, private event::DeadlineEvents {
     std::function<void()> then;
   };
   event::Loop& loop_;
+  test::TimeKeeper* time_;
   std::deque<Step> steps_;
-  event::Deadline give_up_;
+  test::Alarm alarm_{loop_, [this] { give_up(); }};
 };
 
 }  // namespace weir::upstream
