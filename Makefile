@@ -51,7 +51,7 @@ WARN_CXX  = -Wpedantic -Wshadow -Wconversion -Wold-style-cast
 # of system calls do not let it do.
 SANITIZED = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer)
 FLAGS     = -Isrc -Iinclude -Ibuild $(INCLUDES) -MMD -MP $(WARN) $(HARDEN) $(SANITIZED) $(LIB_CFLAGS) $(CPPFLAGS)
-COMPILE   = $(CXX) -std=c++20 $(FLAGS) $(WARN_CXX) $(CXXFLAGS)
+COMPILE   = $(CXX) -std=c++20 $(FLAGS) $(WARN_CXX) $(CXXFLAGS) $(UNOPTIMISED)
 COMPILE_C = $(CC) -std=gnu11 $(FLAGS) $(CXXFLAGS)
 LINK      = $(CXX) $(CXXFLAGS) $(SANITIZED) $(HARDEN_LD) $(LDFLAGS)
 GTEST     = -lgtest_main -lgmock -lgtest -pthread
@@ -79,7 +79,18 @@ $O/%.a:
 $O/%.o: %.cc config.mk
 	@mkdir -p $(@D)
 	$(call say,CXX)
-	$Q$(COMPILE) -c -o $@ $<
+	$Q$(COMPILE) $(PRECOMPILED) -c -o $@ $<
+
+# Unit tests: parsing GoogleTest and the standard library takes longer than the rest, and they are compiled more often
+# than they run.
+PCH := $O/pch/tests.h
+$(PCH).gch: tests/support/precompiled.h config.mk
+	@mkdir -p $(@D) && echo '#include "$<"' >$(PCH)
+	$(call say,PCH)
+	$Q$(COMPILE) -I. -x c++-header -o $@ $(PCH)
+$(filter $O/tests/unit/%,$(call object,$(filter %.cc,$(TESTS)))): $(PCH).gch
+$O/tests/unit/%.o: PRECOMPILED = -include $(PCH)
+$O/tests/unit/%.o $(PCH).gch: UNOPTIMISED = -O0 -U_FORTIFY_SOURCE
 
 # A C file with a main() is a test program written for cmocka: its main gets a name of its own,
 # and tests/support/cmocka.h has it called when the tests are collected.
