@@ -28,8 +28,7 @@ std::string print_text(std::uint64_t fingerprint) {
 
 // A moment of the monotonic clock.
 std::string moment_text(const Clock& clock, std::uint64_t at_us) {
-  auto ahead =
-      static_cast<std::int64_t>(at_us) - static_cast<std::int64_t>(clock.monotonic_us());
+  auto ahead = static_cast<std::int64_t>(at_us) - static_cast<std::int64_t>(clock.monotonic_us());
   return time_text(clock.wall_us() + ahead);
 }
 

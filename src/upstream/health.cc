@@ -173,8 +173,8 @@ std::uint64_t Health::Entry::next_begin(bool was_late) {
 
 void Health::Entry::record(CheckOutcome outcome, std::string seen) {
   const std::uint64_t took = health_.loop_.read_clock() - begun_;
-  CheckResult result{health_.loop_.clock().wall_us() - static_cast<std::int64_t>(took), took, outcome,
-                     std::move(seen)};
+  CheckResult result{health_.loop_.clock().wall_us() - static_cast<std::int64_t>(took), took,
+                     outcome, std::move(seen)};
   if (results_.size() < most_results) return results_.push_back(std::move(result));
   results_[oldest_] = std::move(result);
   oldest_ = (oldest_ + 1) % most_results;

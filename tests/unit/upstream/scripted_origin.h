@@ -4,8 +4,8 @@
 // next of a list of texts.  Play: what a test waits for, step by step, without sleeping.
 #pragma once
 
-#include "fakes/manual_clock.h"
 #include "event/watch.h"
+#include "fakes/manual_clock.h"
 #include "net/socket.h"
 
 #include <gtest/gtest.h>
