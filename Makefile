@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all run check check-unit check-fuzz check-e2e check-asan fuzz fuzz-targets bench lint tidy format install \
+.PHONY: all run check check-unit check-fuzz check-e2e check-asan sanitized-tests fuzz fuzz-targets bench lint tidy format install \
         uninstall dist clean help
 
 # ---- What there is -----------------------------------------------------------------------------
@@ -148,10 +148,12 @@ run: $O/weir ## build, and start weir in the foreground on the quick-start confi
 	@echo 'weir runs conf/examples/quickstart.conf: open http://127.0.0.1:8080/ (stop with Ctrl-C)'
 	@exec $O/weir -c conf/examples/quickstart.conf
 
+# One after the other, and all of them: a failure does not hide those behind it.
+EACH_OF = @+failed=; for t in $1; do $(MAKE) $$t || failed="$$failed $$t"; done; \
+    [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
+
 check: $O/unit-tests $(FUZZ:%=$O/fuzz/%) $O/weir $O/weirctl ## every test: unit, fuzz corpora, end to end
-	$(call RUN_UNIT)
-	$(RUN_FUZZ)
-	$(RUN_E2E)
+	$(call EACH_OF,check-unit check-fuzz check-e2e)
 
 check-unit: $O/unit-tests$(if $(ROOM),-$(ROOM)) ## unit tests; ROOM=http for those of one room
 	$(call RUN_UNIT,$<)
@@ -162,16 +164,21 @@ check-fuzz: $(FUZZ:%=$O/fuzz/%) ## replay the fuzz corpora, with a few mutations
 check-e2e: $O/weir $O/weirctl ## end-to-end tests; E2E=FILE for one, PYTEST_ARGS="-k name"
 	$(RUN_E2E)
 
-check-asan: ## all of check under AddressSanitizer and UBSan, in build-asan
-	+$QASAN_OPTIONS=strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 \
-	    $(MAKE) O=build-asan CXXFLAGS='-O1 -g' HARDEN= HARDEN_LD= SANITIZE=address,undefined check
+# One build by clang, under AddressSanitizer and UBSan and with what libFuzzer wants to know, serves both targets below.
+MAKE_ASAN = ASAN_OPTIONS=strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) O=build-asan CXX=clang++ CC=clang \
+    CXXFLAGS='-O1 -g' HARDEN= HARDEN_LD= LIBFUZZER=1 SANITIZE=address,undefined,fuzzer-no-link
+
+check-asan: ## the unit and end-to-end tests under AddressSanitizer and UBSan (clang), in build-asan
+	+$Q$(MAKE_ASAN) sanitized-tests
+
+sanitized-tests: $O/unit-tests $O/weir $O/weirctl
+	$(call EACH_OF,check-unit check-e2e)
 
 FUZZ_SECONDS ?= 60
-fuzz: ## libFuzzer (clang) on every target, FUZZ_SECONDS=60 each, in build-fuzz
-	+$Q$(MAKE) O=build-fuzz CXX=clang++ CC=clang CXXFLAGS='-O1 -g' HARDEN= HARDEN_LD= LIBFUZZER=1 \
-	    SANITIZE=address,undefined,fuzzer-no-link fuzz-targets
+fuzz: ## libFuzzer (clang) on every target, FUZZ_SECONDS=60 each, in build-asan
+	+$Q$(MAKE_ASAN) fuzz-targets
 
-# New inputs stay in build-fuzz/new; what deserves to last is copied to tests/fuzz/corpus by hand.
+# New inputs stay in build-asan/new; what deserves to last is copied to tests/fuzz/corpus by hand.
 fuzz-targets: $(FUZZ:%=fuzz-%)
 fuzz-%: $O/fuzz/%
 	@mkdir -p $O/new/$*
@@ -217,7 +224,7 @@ dist: ## weir-VERSION.tar.gz of what is committed
 
 clean: ## remove what make made; what configure found stays
 	@find build -mindepth 1 -maxdepth 1 ! -name config.h ! -name modules.cc ! -name configure.log -exec rm -rf {} +
-	rm -rf build-asan build-fuzz compile_commands.json
+	rm -rf build-asan compile_commands.json
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
