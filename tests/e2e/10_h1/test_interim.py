@@ -4,7 +4,7 @@ import select
 import time
 
 import pytest
-from weirtest import Client, Origin, Weir, answer, forward_to, get, post
+from weirtest import DEADLINE, Client, Origin, Weir, answer, forward_to, get, post
 
 
 def test_expect_continue_is_passed_on():
@@ -103,7 +103,7 @@ def test_an_early_answer_of_weir_itself_is_not_eaten_by_a_reset():
         client.socket.setblocking(False)
         sent = client.socket.send(get("/", "a", f"Content-Length: {len(body)}", method="POST") + body)
         assert sent > 1000
-        client.socket.settimeout(20)
+        client.socket.settimeout(DEADLINE)
         response = client.receive()
         assert (response.status, response.body) == (403, b"stop")
 

@@ -5,7 +5,7 @@ import hashlib
 import threading
 
 import pytest
-from weirtest import SANITIZED, Client, Origin, Weir, answer, forward_to, get, rss_bytes, wait_until
+from weirtest import DEADLINE, SANITIZED, Client, Origin, Weir, answer, forward_to, get, rss_bytes, wait_until
 
 BLOCK = bytes(range(256)) * 4096  # 1 MiB
 SIZE = 64
@@ -94,7 +94,7 @@ def test_a_slow_server_holds_the_client_back():
     release = threading.Event()
 
     def handler(connection, request):
-        release.wait(30)
+        release.wait(DEADLINE)
         body = connection.read_body(request).body
         connection.send(answer(str(len(body))))
 
@@ -127,7 +127,7 @@ def test_the_last_bytes_of_an_upload_come_last():
     release = threading.Event()
 
     def handler(connection, request):
-        release.wait(30)
+        release.wait(DEADLINE)
         connection.send(answer(hashlib.sha256(connection.read_body(request).body).hexdigest()))
 
     with Origin(handler) as origin, Weir(forward_to(origin)) as weir:

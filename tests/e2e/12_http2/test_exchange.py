@@ -6,7 +6,7 @@ import subprocess
 import threading
 
 from h2test import DATA, NO_ERROR, PROTOCOL_ERROR, RST_STREAM, WINDOW_UPDATE, H2Client, request
-from weirtest import Client, Origin, Weir, answer, chunked, forward_to, get, wait_until
+from weirtest import DEADLINE, Client, Origin, Weir, answer, chunked, forward_to, get, wait_until
 
 
 def test_fields_arrive_as_http1_would_have_sent_them():
@@ -40,12 +40,12 @@ def test_curl_and_nghttp_and_h2load():
     with Origin(answer("hello")) as origin, Weir(forward_to(origin)) as weir:
         url = f"http://127.0.0.1:{weir.port('port')}/"
         out = subprocess.run(["curl", "-s", "--http2-prior-knowledge", "-w", "%{http_version} %{http_code}", url],
-                             capture_output=True, text=True, timeout=30, check=True).stdout
+                             capture_output=True, text=True, timeout=DEADLINE, check=True).stdout
         assert out == "hello2 200"
-        out = subprocess.run(["nghttp", url], capture_output=True, text=True, timeout=30, check=True).stdout
+        out = subprocess.run(["nghttp", url], capture_output=True, text=True, timeout=DEADLINE, check=True).stdout
         assert out == "hello"
         out = subprocess.run(["h2load", "-n", "500", "-c", "2", "-m", "10", url],
-                             capture_output=True, text=True, timeout=60, check=True).stdout
+                             capture_output=True, text=True, timeout=DEADLINE, check=True).stdout
         assert "500 succeeded, 0 failed" in out
 
 

@@ -9,7 +9,7 @@ from draintest import PORTS, leaving
 from h2test import H2Client
 from healthtest import order
 from tlstest import Authority, client_context
-from weirtest import Client, Connection, Origin, Weir, forward_to, get
+from weirtest import DEADLINE, Client, Connection, Origin, Weir, forward_to, get
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -61,7 +61,7 @@ class Server:
         connection.close()
 
     def tunnel(self):
-        return self.tunnels.get(timeout=20)
+        return self.tunnels.get(timeout=DEADLINE)
 
 
 class H2Tunnel:

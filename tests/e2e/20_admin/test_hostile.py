@@ -5,12 +5,12 @@ import socket
 
 import pytest
 from healthtest import ADMIN, admin, order, servers
-from weirtest import Origin, Weir, ask, forward_to, rss_bytes
+from weirtest import DEADLINE, Origin, Weir, ask, forward_to, rss_bytes
 
 
 def connect(weir):
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(20)
+    sock.settimeout(DEADLINE)
     sock.connect(str(weir.dir / "admin.sock"))
     return sock
 

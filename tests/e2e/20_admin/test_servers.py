@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from healthtest import ADMIN, admin, order, servers
-from weirtest import WEIRCTL, Client, Origin, Weir, answer, ask, forward_to, get, wait_until
+from weirtest import DEADLINE, WEIRCTL, Client, Origin, Weir, answer, ask, forward_to, get, wait_until
 
 
 def named(*names):
@@ -21,7 +21,7 @@ def who(weir, count=24):
 
 def ctl(weir, *words, text=None):
     command = [WEIRCTL, "-s", str(weir.dir / "admin.sock"), *words]
-    return subprocess.run(command, capture_output=True, text=True, input=text, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, input=text, timeout=DEADLINE)
 
 
 def test_each_change_is_seen_at_once_by_every_worker():
@@ -107,7 +107,7 @@ def test_force_and_levels():
     top = ADMIN + "\nadmin unix:{dir}/read.sock { level read }\nadmin unix:{dir}/operate.sock { level operate }"
     with Origin() as origin, Weir(forward_to(origin, top=top)) as weir:
         def at(level, *words):
-            return subprocess.run([WEIRCTL, "-s", f"{weir.dir}/{level}.sock", *words], capture_output=True, text=True, timeout=60)
+            return subprocess.run([WEIRCTL, "-s", f"{weir.dir}/{level}.sock", *words], capture_output=True, text=True, timeout=DEADLINE)
 
         assert at("read", "show", "servers").returncode == 0
         assert "forbidden" in at("read", "server", "set", "origin/s1", "weight", "2").stderr

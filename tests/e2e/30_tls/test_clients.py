@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from tlstest import Authority, TlsClient, client_context, openssl
-from weirtest import Client, Origin, Weir, answer, get, post, wait_until
+from weirtest import DEADLINE, Client, Origin, Weir, answer, get, post, wait_until
 
 LARGE = os.urandom(1 << 20) * 5
 
@@ -65,7 +65,7 @@ def test_curl_agrees(authority, certificate):
         port = weir.port("port")
         done = subprocess.run(
             ["curl", "-s", "--http1.1", "--cacert", authority.chain, "--resolve", f"a.test:{port}:127.0.0.1",
-             f"https://a.test:{port}/"], capture_output=True, text=True, timeout=20, check=True)
+             f"https://a.test:{port}/"], capture_output=True, text=True, timeout=DEADLINE, check=True)
         assert done.stdout == "TLSv1.3 https"
 
 
@@ -285,7 +285,7 @@ def test_renegotiation_is_refused(certificate):
     with Weir(config(certificate)) as weir:
         done = subprocess.run(
             ["openssl", "s_client", "-tls1_2", "-connect", f"127.0.0.1:{weir.port('port')}"],
-            input=b"R\n", capture_output=True, timeout=20, check=False)
+            input=b"R\n", capture_output=True, timeout=DEADLINE, check=False)
         assert b"no renegotiation" in done.stderr
 
 
@@ -358,5 +358,5 @@ def test_a_ticket_does_not_wait_for_a_request(certificate):
                 return client.socket.session and client.socket.session.has_ticket
 
             wait_until(has_ticket, "a ticket")
-            client.socket.settimeout(20)
+            client.socket.settimeout(DEADLINE)
             assert client.ask(get()).status == 200

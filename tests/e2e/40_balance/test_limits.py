@@ -3,7 +3,7 @@
 import threading
 import time
 
-from weirtest import Client, Origin, Weir, answer, ask, get, wait_until
+from weirtest import DEADLINE, Client, Origin, Weir, answer, ask, get, wait_until
 
 
 class Gauge:
@@ -16,7 +16,7 @@ class Gauge:
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)
-        self.go.wait(30)
+        self.go.wait(DEADLINE)
         with self.lock:
             self.now -= 1
         connection.send(answer("ok"))

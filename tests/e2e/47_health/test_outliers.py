@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from healthtest import ADMIN, LOCAL, OneEach, bodies, kill, order, servers, wait_use
-from weirtest import Client, Origin, Weir, answer, ask, forward_to, get, reserve_port, wait_until
+from weirtest import DEADLINE, Client, Origin, Weir, answer, ask, forward_to, get, reserve_port, wait_until
 
 BAD = answer("bad", "503 Service Unavailable")
 
@@ -113,7 +113,7 @@ class Trial:
         if len(self.bad.requests) <= 3:
             return connection.send(BAD)
         self.tried += 1
-        self.release.wait(30)
+        self.release.wait(DEADLINE)
         connection.send(self.verdict)
 
     def __enter__(self):

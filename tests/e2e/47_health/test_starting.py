@@ -3,7 +3,7 @@
 import threading
 
 from healthtest import ADMIN, Checked, bodies, checked, order, servers, wait_use
-from weirtest import Client, Origin, Weir, answer, ask, forward_to, get, reserve_port, wait_until
+from weirtest import DEADLINE, Client, Origin, Weir, answer, ask, forward_to, get, reserve_port, wait_until
 
 SLOW = "check http /healthz {\ninterval 50ms\ntimeout 10s\nrise 1\nfall 1\n}"
 
@@ -19,7 +19,7 @@ class Held:
     def reply(self, connection, request):
         if request.target == "/healthz":
             self.checks += 1
-            self.answer.wait(30)
+            self.answer.wait(DEADLINE)
             return connection.send(answer("", self.status))
         self.asked += 1
         connection.send(answer(self.name))

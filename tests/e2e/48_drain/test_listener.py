@@ -6,7 +6,7 @@ import threading
 import pytest
 from draintest import (PORTS, Loads, Watch, drains, is_refused, leaving, phase, ready, wait_phase, wait_refused)
 from healthtest import admin, kill, order
-from weirtest import Client, Origin, Weir, answer, ask, get, wait_until
+from weirtest import DEADLINE, Client, Origin, Weir, answer, ask, get, wait_until
 
 
 class Held:
@@ -17,7 +17,7 @@ class Held:
 
     def __call__(self, connection, request):
         if request.target != "/quick":
-            self.go.wait(30)
+            self.go.wait(DEADLINE)
         connection.send(answer("finished"))
 
 

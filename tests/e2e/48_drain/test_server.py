@@ -4,7 +4,7 @@ import threading
 
 from draintest import PORTS, Watch, leaving
 from healthtest import order, servers
-from weirtest import Client, Origin, Weir, answer, get, wait_until
+from weirtest import DEADLINE, Client, Origin, Weir, answer, get, wait_until
 
 
 class Held:
@@ -12,7 +12,7 @@ class Held:
         self.go = threading.Event()
 
     def __call__(self, connection, _request):
-        self.go.wait(30)
+        self.go.wait(DEADLINE)
         connection.send(answer("finished"))
 
 

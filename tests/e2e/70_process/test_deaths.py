@@ -8,7 +8,7 @@ import socket
 import threading
 
 import pytest
-from weirtest import Client, Load, Origin, Weir, answer, ask, forward_to, get, status_of, wait_until
+from weirtest import DEADLINE, Client, Load, Origin, Weir, answer, ask, forward_to, get, status_of, wait_until
 
 
 def replaced(weir, role, old):
@@ -38,7 +38,7 @@ def test_in_flight_counts_survive_a_killed_worker():
 
     def handler(connection, request):
         if request.target == "/hold":
-            hold.wait(30)
+            hold.wait(DEADLINE)
         connection.send(answer("ok"))
 
     text = forward_to("{o} max_in_flight 1")

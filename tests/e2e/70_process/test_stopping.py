@@ -19,7 +19,7 @@ class Held:
 
     def __call__(self, connection, request):
         if request.target != "/idle":
-            self.go.wait(30)
+            self.go.wait(DEADLINE)
         connection.send(answer("finished"))
 
 

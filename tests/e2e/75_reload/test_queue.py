@@ -7,7 +7,7 @@ import threading
 import pytest
 from admintest import AdminClient
 from reloadtest import ADMIN, body, reload, simple
-from weirtest import Client, Origin, Weir, answer, get, wait_until
+from weirtest import DEADLINE, Client, Origin, Weir, answer, get, wait_until
 
 
 class Held:
@@ -17,7 +17,7 @@ class Held:
         self.go = threading.Semaphore(0)
 
     def __call__(self, connection, request):
-        assert self.go.acquire(timeout=30)
+        assert self.go.acquire(timeout=DEADLINE)
         connection.send(answer(request.target))
 
 
@@ -93,7 +93,7 @@ def test_the_limit_of_the_queue_holds():
 
 def test_who_waits_for_a_first_check_is_let_try():
     silent = threading.Event()
-    with Origin(lambda *_: silent.wait(30), answer("served")) as origin:
+    with Origin(lambda *_: silent.wait(DEADLINE), answer("served")) as origin:
         check = "check http / { interval 30s; timeout 30s }"
         text = limited(origin, most="none").replace("balance", f"{check} balance")
         with Weir(text) as weir, Client(weir) as client:
