@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "config/check_block.h"
+#include "config/head_limits.h"
 #include "config/tls_block.h"
 #include "config/values.h"
 
@@ -57,6 +58,9 @@ class BackendBlock {
       return;
     static const Value none{};
     const Value& value = directive.values.empty() ? none : directive.values[0];
+    if (build_head_limit(kind.word, value,
+                         {backend_.max_header, backend_.max_fields, backend_.max_line}, report_))
+      return;
     switch (kind.word) {
       case Word::Balance:
         if (const auto which = read_choice(value, "balance method", balances, report_))

@@ -263,8 +263,11 @@ struct Backend {
   Balance balance = Balance::P2c;
   ServerProtocol protocol = ServerProtocol::Http1;
   std::vector<Server> servers;
-  std::uint32_t keepalive = 128;   ///< idle connections per server, over all workers
-  std::uint32_t max_queue = 1024;  ///< requests waiting for a server, per worker
+  std::uint32_t keepalive = 128;         ///< idle connections per server, over all workers
+  std::uint32_t max_queue = 1024;        ///< requests waiting for a server, per worker
+  std::uint32_t max_header = 64 * 1024;  ///< bytes of the head of an answer
+  std::uint32_t max_fields = 200;        ///< of an answer
+  std::uint32_t max_line = 32 * 1024;    ///< bytes of its status line or of one field
   std::optional<Check> check;
   std::optional<Outlier> outlier;
   std::optional<BackendTls> tls;

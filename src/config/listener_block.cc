@@ -2,6 +2,7 @@
 #include "config/listener_block.h"
 
 #include "base/text.h"
+#include "config/head_limits.h"
 #include "config/reachability.h"
 #include "config/tls_block.h"
 #include "config/units.h"
@@ -18,7 +19,6 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::uint64_t most_fields = 1000;
 constexpr std::uint64_t most_streams = 1000;
 constexpr std::uint64_t most_requests = 1000000000000;
 constexpr std::array<std::string_view, 1> protocols = {"http"};
@@ -75,6 +75,9 @@ class ListenerBlock {
       return;
     }
     const Value& value = directive.values[0];
+    if (build_head_limit(kind.word, value,
+                         {listener_.max_header, listener_.max_fields, listener_.max_line}, report_))
+      return;
     switch (kind.word) {
       case Word::Bind: bind(directive); break;
       case Word::Protocol:
@@ -103,19 +106,13 @@ class ListenerBlock {
         listener_.max_requests = *read;
       return;
     }
-    if (word == Word::MaxFields)
-      return set(listener_.max_fields, read_number(value, 1, most_fields, report_));
     if (word == Word::MaxStreams)
       return set(listener_.max_streams, read_number(value, 1, most_streams, report_));
     const auto size = [&](std::uint64_t least, std::uint64_t most) {
       return read_size(value, least, most, report_);
     };
-    switch (word) {
-      case Word::MaxLine: return set(listener_.max_line, size(k, 64 * k));
-      case Word::StreamBuffer: return set(listener_.stream_buffer, size(16 * k, 512 * k));
-      case Word::StreamWindow: return set(listener_.stream_window, size(64 * k, 16 * k * k));
-      default: return set(listener_.max_header, size(k, k * k));
-    }
+    if (word == Word::StreamBuffer) return set(listener_.stream_buffer, size(16 * k, 512 * k));
+    set(listener_.stream_window, size(64 * k, 16 * k * k));
   }
 
   static void set(std::uint32_t& into, std::optional<std::uint64_t> read) {

@@ -266,6 +266,9 @@ Properties properties(const Config& config, const Backend& backend) {
     list.add("protocol", std::string(protocols[static_cast<std::size_t>(backend.protocol)]));
   list.add("keepalive", none_or(backend.keepalive));
   list.add("max_queue", std::to_string(backend.max_queue));
+  list.add("max_header", size_text(backend.max_header));
+  list.add("max_fields", std::to_string(backend.max_fields));
+  list.add("max_line", size_text(backend.max_line));
   list.add("panic", backend.panic == 0 ? "none" : percent_text(backend.panic));
   if (backend.fallback) list.add("fallback", config.backends[*backend.fallback].name);
   list.add(backend.limits, InBackend);

@@ -40,18 +40,14 @@ ChunkDecoder::Step ChunkDecoder::decode(std::span<const char> input) {
 ChunkDecoder::State ChunkDecoder::step(char c) {
   switch (part_) {
     case Part::Size: return step_size(c);
-    case Part::Extension:
-      if (c == '\r') return expect(Part::SizeLf);
-      if (!is_in(c, ValueSet) || ++extension_bytes_ > most_extension_bytes) return State::Failed;
-      return State::More;
     case Part::SizeLf:
       if (c != '\n') return State::Failed;
       return left_ == 0 ? State::Trailers : expect(Part::Data);
     case Part::DataCr: return c == '\r' ? expect(Part::DataLf) : State::Failed;
     case Part::DataLf: digits_ = 0; return c == '\n' ? expect(Part::Size) : State::Failed;
-    case Part::Data: break;  // read in blocks, by decode
+    case Part::Data: return State::Failed;  // read in blocks, by decode
+    default: return step_extension(c);
   }
-  return State::Failed;
 }
 
 ChunkDecoder::State ChunkDecoder::step_size(char c) {
@@ -62,8 +58,49 @@ ChunkDecoder::State ChunkDecoder::step_size(char c) {
   }
   if (digits_ == 0) return State::Failed;
   if (c == '\r') return expect(Part::SizeLf);
-  if (c == ';') return expect(Part::Extension);
-  return State::Failed;
+  return step_extension(c);
+}
+
+// *( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] ), RFC 9112 §7.1.1.  Blanks stand only
+// before something, never before the CR.
+ChunkDecoder::State ChunkDecoder::step_extension(char c) {
+  const bool is_blank = c == ' ' || c == '\t';
+  if (c != '\r' && ++extension_bytes_ > most_extension_bytes) return State::Failed;
+  switch (part_) {
+    case Part::Size:
+    case Part::QuotedEnd:
+      if (c == '\r') return expect(Part::SizeLf);
+      [[fallthrough]];
+    case Part::BeforeExtension:
+      if (c == ';') return expect(Part::BeforeName);
+      return is_blank ? expect(Part::BeforeExtension) : State::Failed;
+    case Part::BeforeName:
+      if (is_blank) return State::More;
+      return is_in(c, TokenSet) ? expect(Part::Name) : State::Failed;
+    case Part::Name:
+      if (is_in(c, TokenSet)) return State::More;
+      if (c == '\r') return expect(Part::SizeLf);
+      [[fallthrough]];
+    case Part::AfterName:
+      if (c == ';') return expect(Part::BeforeName);
+      if (c == '=') return expect(Part::BeforeValue);
+      return is_blank ? expect(Part::AfterName) : State::Failed;
+    case Part::BeforeValue:
+      if (is_blank) return State::More;
+      if (c == '"') return expect(Part::Quoted);
+      return is_in(c, TokenSet) ? expect(Part::Value) : State::Failed;
+    case Part::Value:
+      if (is_in(c, TokenSet)) return State::More;
+      if (c == '\r') return expect(Part::SizeLf);
+      if (c == ';') return expect(Part::BeforeName);
+      return is_blank ? expect(Part::BeforeExtension) : State::Failed;
+    case Part::Quoted:
+      if (c == '"') return expect(Part::QuotedEnd);
+      if (c == '\\') return expect(Part::Escaped);
+      return is_in(c, ValueSet) ? State::More : State::Failed;
+    case Part::Escaped: return is_in(c, ValueSet) ? expect(Part::Quoted) : State::Failed;
+    default: return State::Failed;
+  }
 }
 
 std::size_t chunk_head(char* out, std::uint64_t size) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The chunked coding, both ways (RFC 9112 §7.1).  The decoder is strict: sizes of 1–16 hex digits,
-// CRLF and nothing else at line ends, extensions dropped and at most 256 bytes of them per message.
+// CRLF and nothing else at line ends.  Extensions are checked against the grammar of §7.1.1, dropped,
+// and limited to 256 bytes per message, so that nobody can send for ever without sending a body.
 #pragma once
 
 #include "http/failure.h"
@@ -35,9 +36,25 @@ class ChunkDecoder {
   void reset() { *this = ChunkDecoder(); }
 
  private:
-  enum class Part : std::uint8_t { Size, Extension, SizeLf, Data, DataCr, DataLf };
+  enum class Part : std::uint8_t {
+    Size,
+    BeforeExtension,  ///< a blank has come, so `;` has to follow
+    BeforeName,
+    Name,
+    AfterName,  ///< a blank behind a name: `=` or `;` has to follow
+    BeforeValue,
+    Value,
+    Quoted,
+    Escaped,  ///< behind a backslash in a quoted string
+    QuotedEnd,
+    SizeLf,
+    Data,
+    DataCr,
+    DataLf
+  };
   State step(char c);
   State step_size(char c);
+  State step_extension(char c);
   State expect(Part next) {
     part_ = next;
     return State::More;

@@ -18,6 +18,7 @@ enum class Failure : std::uint8_t {
   RequestHost,            ///< missing, repeated, malformed, or disagreeing Host
   RequestTarget,          ///< target that cannot be normalised safely
   RequestProtectedField,  ///< Connection names a field that must not be removed
+  RequestMethodTooLong,   ///< 501
   RequestLineTooLong,     ///< 414
   RequestHeadTooLarge,    ///< 431
   RequestBodyTooLarge,    ///< 413
@@ -33,11 +34,12 @@ enum class Failure : std::uint8_t {
   ClientGone,             ///< closed or reset before the answer; logged as 499
   ClientSendTimeout,      ///< the client does not read
   // Nobody to ask.
-  NoRoute,       ///< 404
-  Denied,        ///< action `close`
-  NoServer,      ///< no server is available: 503
-  QueueFull,     ///< 503
-  QueueTimeout,  ///< 503
+  NoRoute,         ///< 404
+  Denied,          ///< action `close`
+  ForwardingLoop,  ///< it has been here too often: 502
+  NoServer,        ///< no server is available: 503
+  QueueFull,       ///< 503
+  QueueTimeout,    ///< 503
   // The server failed us.
   ConnectRefused,
   ConnectTimeout,
@@ -50,10 +52,12 @@ enum class Failure : std::uint8_t {
   ServerReset,
   ResponseSyntax,
   ResponseFraming,
-  ResponseHeadTooLarge,
-  ResponseTruncated,  ///< closed inside head or body
+  ResponseLineTooLong,    ///< beyond the backend's max_line
+  ResponseHeadTooLarge,   ///< beyond its max_header
+  ResponseTooManyFields,  ///< beyond its max_fields
+  ResponseTruncated,      ///< closed inside head or body
   ResponseCodingUnknown,
-  ResponseInterimFlood,  ///< too many 1xx
+  ResponseInterimFlood,  ///< too many 1xx, or too large ones
   UpgradeRefused,        ///< 101 nobody asked for
   UpgradeUnknown,        ///< an HTTP/2 server that lets nobody open tunnels (RFC 8441)
   NotHttp2,              ///< it does not speak HTTP/2, as it should

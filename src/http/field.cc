@@ -99,6 +99,22 @@ std::string_view next_element(std::string_view& list) {
   return {};
 }
 
+std::string_view combined_list(const Headers& headers, FieldName id, Arena& arena) {
+  std::size_t size = 0;
+  std::size_t count = 0;
+  for (const Field& field : headers)
+    if (field.id == id) ++count, size += field.value.size() + 2;
+  if (count <= 1) return headers.get(id);
+  char* const begin = arena.text(size);
+  char* out = begin;
+  for (const Field& field : headers) {
+    if (field.id != id) continue;
+    if (out != begin) std::memcpy(out, ", ", 2), out += 2;
+    out += field.value.copy(out, field.value.size());
+  }
+  return {begin, static_cast<std::size_t>(out - begin)};
+}
+
 bool list_has(const Headers& headers, FieldName id, std::string_view token) {
   if (!headers.has(id)) return false;
   for (const Field& field : headers) {

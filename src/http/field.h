@@ -26,6 +26,9 @@ bool is_field_value(std::string_view text);
 /// Takes the next element off a comma list, trimmed; skips empty ones.  Empty when there is none.
 std::string_view next_element(std::string_view& list);
 
+/// The values of all fields of that name as one list (RFC 9110 §5.3); in `arena` if there are several.
+std::string_view combined_list(const Headers& headers, FieldName id, Arena& arena);
+
 /// True if a comma list in any field of that name holds `token`, without regard to case.
 bool list_has(const Headers& headers, FieldName id, std::string_view token);
 

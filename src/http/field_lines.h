@@ -16,8 +16,8 @@ namespace weir::http {
 /// Room for the fields of one head, on the stack.
 class FieldLines {
  public:
-  /// More fields than this are refused whatever the configured limit.
-  static constexpr std::size_t most = 256;
+  /// More fields than this are refused whatever the configured limit, which is 1000 at most.
+  static constexpr std::size_t most = 1024;
 
   enum class Outcome : std::uint8_t { Complete, Malformed, TooMany };
 
@@ -32,7 +32,7 @@ class FieldLines {
   std::uint16_t dropped() const { return dropped_; }
 
  private:
-  // Raw, because giving 256 fields their default values would cost more than reading ten of them.
+  // Raw, because giving all fields their default values would cost more than reading ten of them.
   alignas(Field) std::byte storage_[sizeof(Field) * most];
   std::size_t count_ = 0;
   std::uint16_t dropped_ = 0;

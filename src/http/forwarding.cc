@@ -7,7 +7,6 @@
 #include "http/field.h"
 
 #include <algorithm>
-#include <cstring>
 #include <initializer_list>
 
 namespace weir::http {
@@ -25,28 +24,11 @@ std::string_view join(Arena& arena, std::initializer_list<std::string_view> part
   return {begin, size};
 }
 
-// All values of a list field as one (RFC 9110 §5.3).
-std::string_view whole_list(const Headers& headers, FieldName id, Arena& arena) {
-  std::size_t size = 0;
-  std::size_t count = 0;
-  for (const Field& field : headers)
-    if (field.id == id) ++count, size += field.value.size() + 2;
-  if (count <= 1) return headers.get(id);
-  char* const begin = arena.text(size);
-  char* out = begin;
-  for (const Field& field : headers) {
-    if (field.id != id) continue;
-    if (out != begin) std::memcpy(out, ", ", 2), out += 2;
-    out += field.value.copy(out, field.value.size());
-  }
-  return {begin, static_cast<std::size_t>(out - begin)};
-}
-
 // One field of that name with `element` at the end of the list, or alone if `keep` is false.
 void end_list_with(Headers& headers, Arena& arena, FieldName id, std::string_view element,
                    bool keep) {
   if (headers.has(id)) {
-    const std::string_view before = keep ? whole_list(headers, id, arena) : std::string_view();
+    const std::string_view before = keep ? combined_list(headers, id, arena) : std::string_view();
     headers.remove(id);
     if (!before.empty()) element = join(arena, {before, ", ", element});
   }

@@ -16,7 +16,8 @@ namespace {
 // The failures of one side.
 struct Refusal {
   Failure ambiguous;
-  Failure unknown;
+  Failure unfinished;  // the last coding is not chunked
+  Failure unknown;     // a coding that weir does not implement, below a final chunked
 };
 
 std::optional<std::uint64_t> parse_length(std::string_view text) {
@@ -31,25 +32,29 @@ std::optional<std::uint64_t> parse_length(std::string_view text) {
   return value;
 }
 
-// Why a Transfer-Encoding other than exactly "chunked" is refused.  Well-formed codings that we do
-// not know are an honest question; but chunked anywhere except at the end, twice, or next to
-// nothing is a trick.
+std::string_view trim(std::string_view text) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Why a Transfer-Encoding other than exactly "chunked" is refused (RFC 9112 §6.3, item 4, and §6.1).
+// Without a final chunked nobody can tell where a request ends.  Other codings before it are merely
+// not implemented; but chunked twice, with parameters, or next to an empty element is a trick.
 Failure refuse_coding(std::string_view list, const Refusal& refusal) {
-  std::size_t end = 0;
-  while (end < list.size()) {
-    end = std::min(list.find(','), list.size());
-    std::string_view coding = list.substr(0, end);
-    while (!coding.empty() && (coding.front() == ' ' || coding.front() == '\t'))
-      coding.remove_prefix(1);
-    while (!coding.empty() && (coding.back() == ' ' || coding.back() == '\t'))
-      coding.remove_suffix(1);
+  while (true) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    const std::string_view coding = trim(list.substr(0, end));
+    const std::string_view name = trim(coding.substr(0, coding.find(';')));
     const bool is_last = end == list.size();
-    if (!is_token(coding) || (iequals(coding, "chunked") && !is_last)) return refusal.ambiguous;
+    if (!is_token(name)) return refusal.ambiguous;
+    const bool is_chunked = iequals(name, "chunked");
+    if (is_last && !is_chunked) return refusal.unfinished;
+    if (is_chunked && (!is_last || name.size() != coding.size())) return refusal.ambiguous;
     if (is_last) return refusal.unknown;
     list.remove_prefix(end + 1);
-    end = 0;
   }
-  return refusal.ambiguous;
 }
 
 // Framing by the fields alone; BodyEnd::None if they say nothing.
@@ -83,8 +88,8 @@ bool has_body(const Framing& framing) {
 }  // namespace
 
 Failure frame_request(RequestHead& head) {
-  const Failure failure =
-      frame_by_fields(head, {Failure::RequestFraming, Failure::RequestCodingUnknown});
+  const Failure failure = frame_by_fields(
+      head, {Failure::RequestFraming, Failure::RequestFraming, Failure::RequestCodingUnknown});
   if (failure != Failure::None) return failure;
   // What follows CONNECT is the tunnel; a body before it would be read as part of that by others.
   if (head.method == Method::Connect) {
@@ -96,8 +101,9 @@ Failure frame_request(RequestHead& head) {
 }
 
 Failure frame_response(ResponseHead& head, Method request) {
-  const Failure failure =
-      frame_by_fields(head, {Failure::ResponseFraming, Failure::ResponseCodingUnknown});
+  const Failure failure = frame_by_fields(
+      head,
+      {Failure::ResponseFraming, Failure::ResponseCodingUnknown, Failure::ResponseCodingUnknown});
   if (failure != Failure::None) return failure;
   const bool is_tunnel = request == Method::Connect && head.status / 100 == 2;
   const bool never_has_body = head.status < 200 || head.status == 204 || is_tunnel;

@@ -10,9 +10,10 @@
 
 namespace weir::http {
 
-/// Sets head.framing, or says why the byte stream cannot be trusted: both Content-Length and
-/// Transfer-Encoding, repeated or malformed lengths, a coding other than chunked, chunked in HTTP/1.0,
-/// a body of CONNECT.
+/// Sets head.framing, or says why the byte stream cannot be trusted (RequestFraming, 400): both
+/// Content-Length and Transfer-Encoding, repeated or malformed lengths, a final coding other than
+/// chunked, chunked in HTTP/1.0, a body of CONNECT.  RequestCodingUnknown (501): a coding that weir
+/// does not implement stands before a final chunked (RFC 9112 §6.1).
 Failure frame_request(RequestHead& head);
 
 /// The same for a response to `request`: HEAD, CONNECT (2xx), 1xx, 204 and 304 have no body.  Clears

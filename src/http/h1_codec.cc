@@ -80,7 +80,7 @@ Failure H1Codec::understand(std::span<char> text, MessageSink& sink) {
     Failure failure = parse_response(text, arena, events_.request_method(stream_), head);
     if (failure != Failure::None) return failure;
     if (head.is_interim()) {
-      if (++interim_ > most_interim) return Failure::ResponseInterimFlood;
+      if (!interim_.spend(text.size())) return Failure::ResponseInterimFlood;
       begun_ = false;  // of the answer itself nothing has been read
       sink.on_head(head);
       return Failure::None;
@@ -170,7 +170,7 @@ void H1Codec::next() {
   WEIR_ASSERT(state_ == State::Done);
   state_ = State::Head;
   scanner_.reset();
-  interim_ = 0;
+  interim_ = {};
   ++stream_;
 }
 

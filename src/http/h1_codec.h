@@ -8,6 +8,7 @@
 #include "http/chunked.h"
 #include "http/codec.h"
 #include "http/h1_parser.h"
+#include "http/interim.h"
 
 namespace weir::http {
 
@@ -34,9 +35,6 @@ class H1Codec final : public Codec {
   std::uint64_t plain_body() const override;
   void skip_body(std::uint64_t bytes) override;
 
-  /// Most interim (1xx) heads that may precede one response.
-  static constexpr int most_interim = 8;
-
  private:
   enum class State : std::uint8_t { Head, Length, Chunked, Trailers, Close, Done, Broken };
 
@@ -61,7 +59,7 @@ class H1Codec final : public Codec {
   StreamId stream_ = 1;
   Role role_;
   State state_ = State::Head;
-  std::uint8_t interim_ = 0;
+  InterimBudget interim_;
   bool begun_ = false;
   BodyEnd writing_ = BodyEnd::None;  ///< how the body being written is delimited
 };

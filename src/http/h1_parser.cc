@@ -161,7 +161,7 @@ Failure parse_response(std::span<char> bytes, Arena& arena, Method request, Resp
   switch (lines.read(rest(at, end), false)) {
     case FieldLines::Outcome::Complete: break;
     case FieldLines::Outcome::Malformed: return Failure::ResponseSyntax;
-    case FieldLines::Outcome::TooMany: return Failure::ResponseHeadTooLarge;
+    case FieldLines::Outcome::TooMany: return Failure::ResponseTooManyFields;
   }
   head.headers.assign(arena, lines.fields());
 

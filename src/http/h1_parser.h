@@ -23,6 +23,8 @@ struct HeadLimits {
   std::uint32_t line = 8 * 1024;    ///< bytes of the start line and of one field line
   std::uint32_t total = 32 * 1024;  ///< bytes of the whole head
   std::uint32_t fields = 100;
+
+  bool operator==(const HeadLimits&) const = default;
 };
 
 /// Looks for the empty line that ends a head.  Keep one per message and call `scan` with all bytes
@@ -33,6 +35,7 @@ class HeadScanner {
 
   /// Cost is O(new bytes).  A leading empty line (CRLF, at most one pair) before a request line is
   /// counted into the head.  Bare LF, NUL, or a limit exceeded: Failed at once, without waiting.
+  /// Of a request line that is too long, the failure names the part that is (RFC 9112 §3).
   State scan(std::span<const char> bytes, const HeadLimits& limits, bool is_request);
 
   /// The same for a trailer section, which has no start line.
@@ -48,8 +51,16 @@ class HeadScanner {
 
  private:
   enum class Kind : std::uint8_t { Request, Response, Trailers };
-  State scan_lines(std::span<const char> bytes, const HeadLimits& limits, Kind kind);
-  State fail(Failure of_request, bool is_request);
+  enum class Limit : std::uint8_t { Line, Total, Fields };
+  State scan_lines(std::span<const char> bytes, const HeadLimits& limits, Kind kind,
+                   bool is_request);
+  State fail(Failure failure) {
+    failure_ = failure;
+    return State::Failed;
+  }
+  State fail_syntax(bool is_request);
+  State fail_limit(Limit limit, bool is_request);
+  State fail_request_line(std::span<const char> line);
 
   std::uint32_t position_ = 0;  ///< start of the line not yet complete
   std::uint32_t scanned_ = 0;   ///< no LF before this

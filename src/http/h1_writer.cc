@@ -99,17 +99,20 @@ char* put_fields(char* out, const Headers& headers, const Framing& framing,
 }
 
 char* put_connection(char* out, const WriteOptions& options) {
-  if (!options.upgrade.empty()) {
-    out = put(out, "Connection: upgrade\r\n");
-    return put_field(out, "Upgrade", options.upgrade);
-  }
-  if (options.te_trailers) {
-    out = put(out, "TE: trailers\r\n");
-    return put(out, options.close ? "Connection: close, te\r\n" : "Connection: te\r\n");
-  }
-  if (options.close) return put(out, "Connection: close\r\n");
-  if (options.keep_alive) return put(out, "Connection: keep-alive\r\n");
-  return out;
+  const bool upgrades = !options.upgrade.empty();
+  if (upgrades) out = put_field(out, "Upgrade", options.upgrade);
+  if (options.te_trailers) out = put(out, "TE: trailers\r\n");
+  std::string_view before = "Connection: ";
+  const auto name = [&](bool wanted, std::string_view option) {
+    if (!wanted) return;
+    out = put(put(out, before), option);
+    before = ", ";
+  };
+  name(options.close, "close");
+  name(options.keep_alive && !options.close, "keep-alive");
+  name(options.te_trailers, "te");
+  name(upgrades, "upgrade");
+  return before.size() == 2 ? put(out, "\r\n") : out;
 }
 
 std::size_t fields_size(const Headers& headers) {

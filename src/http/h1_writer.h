@@ -16,10 +16,11 @@ namespace weir::http {
 
 /// What the writer adds of its own.
 struct WriteOptions {
-  Framing framing{};             ///< how the body will be delimited on this connection
-  bool close = false;            ///< say Connection: close
-  bool keep_alive = false;       ///< say Connection: keep-alive (to an HTTP/1.0 client)
-  std::string_view upgrade{};    ///< say Connection: upgrade and Upgrade: this
+  Framing framing{};        ///< how the body will be delimited on this connection
+  bool close = false;       ///< say Connection: close
+  bool keep_alive = false;  ///< say Connection: keep-alive (to an HTTP/1.0 client)
+  /// Say Connection: upgrade and Upgrade: this: a request for it, 101, or 426 (RFC 9110 §7.8, §15.5.22).
+  std::string_view upgrade{};
   bool expect_continue = false;  ///< requests only
   bool te_trailers = false;      ///< requests only: the client accepts trailers
 };

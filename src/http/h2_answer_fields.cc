@@ -16,6 +16,14 @@ bool is_length_right(const ResponseHead& head) {
   return !length || (head.status >= 200 && (head.status != 204 || length->value == "0"));
 }
 
+Failure failure_of(H2Cost::Limit limit) {
+  switch (limit) {
+    case H2Cost::Limit::Total: return Failure::ResponseHeadTooLarge;
+    case H2Cost::Limit::Fields: return Failure::ResponseTooManyFields;
+    default: return Failure::ResponseLineTooLong;
+  }
+}
+
 // "name: value" in `arena`, one behind the other if nobody else takes memory there.
 Field put_line(Arena& arena, std::string_view name, std::string_view value) {
   char* const line = arena.text(name.size() + value.size() + 4);
@@ -65,7 +73,7 @@ void H2AnswerFields::add_status(std::string_view name, std::string_view value) {
 
 Understood H2AnswerFields::finish(bool ended, Method method, ResponseHead& head, Failure& failure) {
   if (cost_.is_too_large()) {
-    failure = Failure::ResponseHeadTooLarge;
+    failure = failure_of(cost_.exceeded());
     return Understood::Refused;
   }
   failure = Failure::ResponseSyntax;

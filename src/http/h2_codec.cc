@@ -59,6 +59,7 @@ void H2Codec::close() {
   stop();
   nghttp2_session_del(awake());
   session_ = nullptr;
+  staged_.clear();
   memory_.reset();
   touched_.splice_back(open_);
   touched_.splice_back(held_);
@@ -280,12 +281,42 @@ void H2Codec::write_response(StreamId stream, const ResponseHead& head, const Wr
                              Gather&) {
   Message* m = find(stream);
   if (!m || m->out_begun) return;
+  m->staged = &head;
+  m->staged_framing = options.framing;
+  if (head.is_interim()) return submit(*m);
+  m->out_begun = true;
+  const Framing& framing = options.framing;
+  m->out_ended = m->is_head || framing.end == BodyEnd::None ||
+                 (framing.end == BodyEnd::Length && framing.length == 0);
+  m->staged_body = !m->out_ended;
+  staged_.push_back(stream);
+}
+
+bool H2Codec::take_back(StreamId stream) {
+  Message* m = find(stream);
+  if (!m || !m->staged) return false;
+  m->staged = nullptr;
+  m->out.clear();
+  m->last = {};
+  m->out_begun = m->out_ended = false;
+  return true;
+}
+
+void H2Codec::submit_staged() {
+  for (const StreamId stream : staged_)
+    if (Message* m = find(stream); m && m->staged) submit(*m);
+  staged_.clear();
+}
+
+void H2Codec::submit(Message& message) {
+  Message* const m = &message;
+  const ResponseHead& head = *std::exchange(m->staged, nullptr);
+  const Framing& framing = m->staged_framing;
   char status[4], length[20];
   std::to_chars(status, status + sizeof(status), head.status);
   FieldList& fields = FieldList::empty();
   fields.add(":status", {status, 3});
   fields.add(head.headers);
-  const Framing& framing = options.framing;
   if (head.is_interim()) {
     nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, m->id, nullptr, fields.data(),
                            fields.size(), nullptr);
@@ -298,12 +329,9 @@ void H2Codec::write_response(StreamId stream, const ResponseHead& head, const Wr
              told && framing.end == BodyEnd::None && head.status != 204) {
     fields.add("content-length", told->value);  // of HEAD and 304
   }
-  m->out_begun = true;
-  m->out_ended = m->is_head || framing.end == BodyEnd::None ||
-                 (framing.end == BodyEnd::Length && framing.length == 0);
   nghttp2_data_provider body{{.ptr = m}, Calls::read_body};
   nghttp2_submit_response(session_, m->id, fields.data(), fields.size(),
-                          m->out_ended ? nullptr : &body);
+                          m->staged_body ? &body : nullptr);
 }
 
 void H2Codec::write_body(StreamId stream, std::span<const char> bytes, Gather&) {
@@ -338,6 +366,7 @@ void H2Codec::reset(StreamId stream, Failure reason) {
   Message* m = find(stream);
   if (!m) return;
   m->sink = nullptr;  // who may be in the middle of being told of `in`
+  m->staged = nullptr;
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m->id, code_for(reason));
 }
 
@@ -355,11 +384,14 @@ bool H2Codec::has_window(StreamId stream) const {
   return static_cast<std::int64_t>(m->out.size()) <= window;
 }
 
-bool H2Codec::wants_write() const { return nghttp2_session_want_write(awake()) != 0; }
+bool H2Codec::wants_write() const {
+  return !staged_.empty() || nghttp2_session_want_write(awake()) != 0;
+}
 
 void H2Codec::write_frames(Gather& out, std::size_t most) {
   out_ = &out;
   room_ = most;
+  submit_staged();
   while (room_ > 0) {
     const std::uint8_t* bytes;
     const ssize_t size = nghttp2_session_mem_send(awake(), &bytes);

@@ -19,6 +19,7 @@
 #include "http/h2_limits.h"
 
 #include <optional>
+#include <vector>
 
 struct nghttp2_session;
 
@@ -68,6 +69,9 @@ class H2Codec final : public Codec {
                       Gather& out) override;
   void write_body(StreamId stream, std::span<const char> bytes, Gather& out) override;
   void write_end(StreamId stream, const Headers& trailers, Gather& out) override;
+  /// Forgets an answer of which no frame has been made yet; false if there is none.  Until then `head` of
+  /// write_response has to stay.
+  bool take_back(StreamId stream);
   /// As write_body, with frames made at once: they point at `bytes`, and only what the windows do not
   /// allow now is copied.  The owner sends `out` before it does anything else.
   void write_through(StreamId stream, std::span<const char> bytes, Gather& out);
@@ -126,6 +130,8 @@ class H2Codec final : public Codec {
   void finish_trailers(Message& message);
   void take_body(Message& message, std::string_view bytes);
   void deliver(Message& message);
+  void submit_staged();
+  void submit(Message& message);
   void finish_out(Message& message);
   void drop_body(Message& message, std::size_t bytes);
   void close(Message& message, std::uint32_t error);
@@ -143,8 +149,9 @@ class H2Codec final : public Codec {
   Gather* out_ = nullptr;   ///< while frames are made
   std::size_t room_ = 0;    ///< bytes that still go into it
   List<Message> open_;
-  List<Message> held_;     ///< in order
-  List<Message> touched_;  ///< their bytes lie in a Gather, or they are over
+  List<Message> held_;            ///< in order
+  std::vector<StreamId> staged_;  ///< answers whose heads become frames with the next ones
+  List<Message> touched_;         ///< their bytes lie in a Gather, or they are over
   H2Limits abuse_;
   H2Room granted_;
   std::uint32_t growth_ = 0;

@@ -16,11 +16,14 @@ struct H2Codec::Message final : Pooled<Message>, Hook, H2Body {
 
   std::int32_t id;
   MessageSink* sink = nullptr;
-  RequestHead* held = nullptr;  ///< not told yet: see H2Codec::tell_held
-  std::size_t dropped = 0;      ///< bytes of body that nobody wants any more
+  RequestHead* held = nullptr;           ///< not told yet: see H2Codec::tell_held
+  const ResponseHead* staged = nullptr;  ///< of its answer, before it is a frame
+  Framing staged_framing{};
+  std::size_t dropped = 0;  ///< bytes of body that nobody wants any more
   Failure failure = Failure::None;
   bool is_head = false;  ///< the request was HEAD
   bool end_sent = false;
+  bool staged_body = false;  ///< a body follows the staged head
   bool over = false;
 };
 

@@ -17,7 +17,6 @@ namespace weir::http {
 
 namespace {
 
-constexpr int most_interim = 8;  // heads that may precede one answer
 constexpr std::uint32_t most_window = H2Room().window;
 
 // HTTP/1.0 may have said it only in the target, or not at all.
@@ -126,7 +125,7 @@ void H2ClientCodec::finish_answer(Message& m, bool ended) {
   if (fields_.finish(ended, m.method, head, failure) != Understood::Fine)
     return fail(m, failure, NGHTTP2_PROTOCOL_ERROR);
   if (head.is_interim()) {
-    if (++m.interim > most_interim)
+    if (!m.interim.spend(fields_.charged()))
       return fail(m, Failure::ResponseInterimFlood, NGHTTP2_ENHANCE_YOUR_CALM);
     return m.sink->on_head(head);
   }

@@ -6,6 +6,7 @@
 #include "base/pooled.h"
 #include "http/h2_codec_body.h"
 #include "http/h2_codec_client.h"
+#include "http/interim.h"
 
 #include <nghttp2/nghttp2.h>
 
@@ -18,7 +19,7 @@ struct H2ClientCodec::Message final : Pooled<Message>, Hook, H2Body {
   Method method;
   std::int32_t id = 0;
   Failure failure = Failure::None;
-  int interim = 0;
+  InterimBudget interim;
   /// Bytes of body that are still to come, if its head has told how many.
   std::uint64_t left = 0;
   bool is_sized = false;

@@ -41,6 +41,15 @@ std::string_view default_port(std::string_view scheme) {
   return iequals(scheme, "https") ? "443" : "80";
 }
 
+// Of a request (RFC 9112 §3, RFC 6585 §5).
+Failure failure_of(H2Cost::Limit limit) {
+  switch (limit) {
+    case H2Cost::Limit::Method: return Failure::RequestMethodTooLong;
+    case H2Cost::Limit::Target: return Failure::RequestLineTooLong;
+    default: return Failure::RequestHeadTooLarge;
+  }
+}
+
 }  // namespace
 
 // Of the process: one thread has sessions.
@@ -65,13 +74,16 @@ void H2Fields::GiveBack::operator()(H2Fields* fields) const {
 }
 
 bool H2Cost::add(std::string_view name, std::string_view value, const HeadLimits& limits) {
-  constexpr std::size_t pseudo_fields = 6;
   charged_ += name.size() + value.size() + overhead;
-  ++count_;
-  if (charged_ > limits.total || name.size() + value.size() > limits.line ||
-      count_ > limits.fields + pseudo_fields)
-    too_large_ = true;
-  return !too_large_;
+  if (!name.starts_with(':')) ++count_;
+  if (is_too_large()) return false;
+  if (name.size() + value.size() > limits.line)
+    exceeded_ = name == ":method" ? Limit::Method : name == ":path" ? Limit::Target : Limit::Line;
+  else if (charged_ > limits.total)
+    exceeded_ = Limit::Total;
+  else if (count_ > limits.fields)
+    exceeded_ = Limit::Fields;
+  return !is_too_large();
 }
 
 void H2Fields::add(std::string_view name, std::string_view value, bool never_index) {
@@ -185,7 +197,7 @@ bool H2Fields::is_well_formed() const {
 Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head, Failure& failure) {
   head.major = 2;
   if (cost_.is_too_large()) {
-    failure = Failure::RequestHeadTooLarge;
+    failure = failure_of(cost_.exceeded());
     return Understood::Refused;
   }
   failure = Failure::RequestSyntax;

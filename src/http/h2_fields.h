@@ -33,6 +33,9 @@ enum class Understood : std::uint8_t {
 /// What the fields of a block have cost so far, and whether that is too much.
 class H2Cost {
  public:
+  /// The limit that a block is beyond first; `Method` and `Target`: max_line, by that pseudo-field.
+  enum class Limit : std::uint8_t { None, Method, Target, Line, Total, Fields };
+
   /// What each field is charged with beyond its bytes (RFC 9113 §6.5.2).
   static constexpr std::size_t overhead = 32;
 
@@ -40,12 +43,13 @@ class H2Cost {
   bool add(std::string_view name, std::string_view value, const HeadLimits& limits);
   /// Everything added, kept or not: bytes with overhead.
   std::size_t charged() const { return charged_; }
-  bool is_too_large() const { return too_large_; }
+  bool is_too_large() const { return exceeded_ != Limit::None; }
+  Limit exceeded() const { return exceeded_; }
 
  private:
   std::size_t charged_ = 0;
   std::uint32_t count_ = 0;
-  bool too_large_ = false;
+  Limit exceeded_ = Limit::None;
 };
 
 class H2Fields final {

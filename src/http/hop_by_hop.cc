@@ -84,6 +84,16 @@ Nomination take_connection_options(Headers& headers, ConnectionOptions& options)
   return result;
 }
 
+void remove_nominated(const Headers& headers, Headers& trailers) {
+  if (trailers.empty() || !headers.has(FieldName::Connection)) return;
+  for (const Field& field : headers) {
+    if (field.id != FieldName::Connection) continue;
+    std::string_view list = field.value;
+    for (std::string_view name = next_element(list); !name.empty(); name = next_element(list))
+      trailers.remove(name);
+  }
+}
+
 bool is_forbidden_in_trailers(const Field& field) {
   // All that weir looks at means something before the body or not at all.
   if (field.id != FieldName::Other) return true;

@@ -30,6 +30,9 @@ enum class Nomination : std::uint8_t {
 /// protected; the writer never passes on what is hop-by-hop.
 Nomination take_connection_options(Headers& headers, ConnectionOptions& options);
 
+/// Removes from `trailers` the fields that Connection in `headers`, of the same message, names.
+void remove_nominated(const Headers& headers, Headers& trailers);
+
 /// True for names that may not stand in a trailer section (RFC 9110 §6.5.1): framing, routing,
 /// authentication, request modifiers, content, and everything hop-by-hop.
 bool is_forbidden_in_trailers(const Field& field);

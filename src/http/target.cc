@@ -72,17 +72,22 @@ Failure read_host(RequestHead& head, std::optional<Authority>& host) {
   if (!field) return head.minor == 0 ? Failure::None : Failure::RequestHost;
   const auto is_host = [](const Field& f) { return f.id == FieldName::Host; };
   if (std::any_of(field + 1, head.headers.end(), is_host)) return Failure::RequestHost;
+  // What a client sends whose target has no authority (RFC 9112 §3.2).
+  if (field->value.empty()) return Failure::None;
   host = parse_authority(field->value);
   if (!host) return Failure::RequestHost;
   head.authority = field->value;
   return Failure::None;
 }
 
-// The authority in the target itself, which replaces `host` if the two agree.
+// The authority in the target itself, which replaces `host` if the two agree.  An empty Host is forwarded
+// as it is, so it agrees with none.
 Failure adopt(std::string_view text, std::string_view default_port, RequestHead& head,
               std::optional<Authority>& host) {
   const std::optional<Authority> named = parse_authority(text);
-  if (!named || (host && !agree(*named, *host, default_port))) return Failure::RequestHost;
+  const bool disagrees =
+      host ? named && !agree(*named, *host, default_port) : head.headers.has(FieldName::Host);
+  if (!named || disagrees) return Failure::RequestHost;
   head.authority = text;
   host = named;
   return Failure::None;
@@ -95,6 +100,10 @@ Failure understand_absolute(RequestHead& head, Arena& arena, std::optional<Autho
   const std::size_t end = std::min(text.find_first_of("/?#"), text.size());
   const Failure failure = adopt(text.substr(0, end), default_port, head, host);
   if (failure != Failure::None) return failure;
+  // What is forwarded is the target's (RFC 9112 §3.2.2), though here the two mean the same.
+  if (const Field* field = head.headers.find(FieldName::Host);
+      field && field->value != head.authority)
+    head.headers.set(arena, spelling(FieldName::Host), head.authority);
   text.remove_prefix(end);
   // OPTIONS without a path asks about the server as a whole (RFC 9112 §3.2.4).
   if (text.empty() && head.method == Method::Options) {

@@ -166,8 +166,8 @@ std::optional<Authority> parse_authority(std::string_view text) {
   }
   if (end == text.size()) return result;
   result.port = text.substr(end + 1);
-  if (text[end] != ':' || !is_port(result.port)) return std::nullopt;
-  return result;
+  const bool is_right = text[end] == ':' && (result.port.empty() || is_port(result.port));
+  return is_right ? std::optional(result) : std::nullopt;
 }
 
 std::string_view percent_decode(std::string_view text, char* out, bool plus_is_blank) {

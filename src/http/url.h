@@ -28,7 +28,8 @@ bool is_safe_query(std::string_view query);
 struct Authority {
   std::string_view
       host;  ///< without port and one trailing dot; IPv6 with its brackets; not lower-cased
-  std::string_view port;  ///< digits, 1–65535, or empty
+  std::string_view
+      port;  ///< digits, 1–65535; empty if there is none, also in "host:" (RFC 3986 §3.2.3)
 };
 
 /// Nothing if it is not exactly host[:port] (RFC 3986 §3.2.2 without user information): reg-name

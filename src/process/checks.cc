@@ -14,7 +14,8 @@ namespace {
 std::uint64_t seed() { return static_cast<std::uint64_t>(wall_clock_us()); }
 
 bool speak_the_same(const config::Backend& a, const config::Backend& b) {
-  return upstream::terms_of(a) == upstream::terms_of(b);
+  return upstream::terms_of(a) == upstream::terms_of(b) &&
+         upstream::head_limits(a) == upstream::head_limits(b);
 }
 
 // Nothing of what a check does has changed.
@@ -69,13 +70,14 @@ void Checks::change(const config::Config& before, const config::Config& now) {
 upstream::Health::Secure Checks::secure(std::uint32_t slot) {
   const config::Backend* backend = registry_.backend(registry_.row(slot).backend);
   if (!backend) return {};
-  if (!backend->tls) return {nullptr, {}, backend->protocol};
+  const http::HeadLimits limits = upstream::head_limits(*backend);
+  if (!backend->tls) return {nullptr, {}, backend->protocol, limits};
   auto& context = tls_[upstream::terms_of(*backend)];
   if (!context)
     if (auto made = upstream::make_tls(*backend)) context = std::move(*made);
   auto at = config::parse_endpoint(registry_.columns(slot).at);
   bool named = at && at->kind != config::Endpoint::Kind::Unix;
-  return {context, named ? at->host : std::string(), backend->protocol};
+  return {context, named ? at->host : std::string(), backend->protocol, limits};
 }
 
 void Checks::on_health(std::uint32_t slot, bool up, std::string_view why) noexcept {

@@ -77,6 +77,7 @@ void Attempt::on_failed(http::Failure failure) {
   connection_ = nullptr;
   ready_ = false;
   note_failure(failure);
+  server_.note_refusal(failure);
   stream_.on_attempt_failed(failure);
 }
 

@@ -47,6 +47,8 @@ class ClientSide : public Client {
   virtual std::size_t write_head(const ResponseHead& head, const http::WriteOptions& options) = 0;
   virtual std::size_t write_body(std::span<const char> bytes) = 0;
   virtual void write_end(const Headers& trailers) = 0;
+  /// Forgets what was written of the answer, interim heads included; false if some of it may have left.
+  virtual bool take_back() = 0;
   /// The client takes what it gets: more of the answer may be produced.
   virtual bool has_room() const = 0;
   /// What has been written goes to the kernel at the end of this turn, as far as one can tell.

@@ -7,6 +7,7 @@
 #include "http/h2_limits.h"
 #include "net/feed.h"
 #include "proxy/access_log.h"
+#include "proxy/date_clock.h"
 #include "proxy/handshakes.h"
 #include "proxy/record.h"
 #include "proxy/snapshot.h"
@@ -60,6 +61,7 @@ struct Context {
   std::uint64_t connections = 0;  ///< clients of this worker now
   bool draining = false;
   Handshakes handshakes{net.loop};
+  DateClock date{net.loop};
   shm::Quarantine quarantine{segment};
 
   /// This turn has had its time, `now` by the clock: what can wait for the next one does.

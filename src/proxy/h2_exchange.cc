@@ -103,7 +103,7 @@ void H2Exchange::become_raw() {
 std::size_t H2Exchange::write_head(const ResponseHead& head, const http::WriteOptions& options) {
   if (head.status == 101) {
     // RFC 8441 §5: the client is told so by 200, and has no use for the proof.
-    ResponseHead opened = head;
+    ResponseHead& opened = arena().array<ResponseHead>(1)[0] = head;
     opened.status = 200;
     opened.headers.remove("sec-websocket-accept");
     return write_head(opened, {.framing = {BodyEnd::Chunked, 0}});
@@ -131,6 +131,8 @@ void H2Exchange::write_end(const Headers& trailers) {
   session_.codec().write_end(id_, trailers, session_.no_gather());
   session_.push_soon();
 }
+
+bool H2Exchange::take_back() { return session_.codec().take_back(id_); }
 
 bool H2Exchange::has_room() const { return session_.codec().queued(id_) < session_.room().unsent; }
 

@@ -6,10 +6,9 @@
 #include "http/field.h"
 #include "http/grpc.h"
 #include "http/h1_writer.h"
+#include "http/hop_limit.h"
 #include "proxy/metrics.h"
 #include "proxy/variables.h"
-
-#include <time.h>
 
 #include <string>
 #include <utility>
@@ -21,9 +20,6 @@ namespace {
 LocalReply make(std::uint16_t status, std::string_view type, std::string_view body, Arena& arena) {
   auto* head = &arena.array<ResponseHead>(1)[0];
   head->status = status;
-  char* date = arena.text(29);
-  http::write_date(date, ::time(nullptr));
-  head->headers.add(arena, "Date", {date, 29});
   head->headers.add(arena, "Content-Type", type);
   return {head, body};
 }
@@ -97,6 +93,14 @@ LocalReply make_redirect(std::uint16_t status, std::string_view url, Arena& aren
   LocalReply reply = make_text_reply(status, "", arena);
   reply.head->headers.add(arena, "Location", url);
   return reply;
+}
+
+LocalReply make_final_reply(const RequestHead& request, Arena& arena) {
+  if (request.method == Method::Trace)
+    return make(200, "message/http", arena.copy(http::reflection(request.received)), arena);
+  auto* head = &arena.array<ResponseHead>(1)[0];
+  head->status = 200;
+  return {head, {}};
 }
 
 }  // namespace weir::proxy

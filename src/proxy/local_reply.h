@@ -9,7 +9,7 @@
 
 namespace weir::proxy {
 
-/// A response whose head and body live in the stream's arena.
+/// A response whose head and body live in the stream's arena.  Its Date is added when it is sent.
 struct LocalReply {
   ResponseHead* head = nullptr;
   std::string_view body;
@@ -29,6 +29,10 @@ LocalReply make_redirect(std::uint16_t status, std::string_view url, Arena& aren
 
 /// `metrics`: all that has been counted, as Prometheus text.
 LocalReply make_metrics_reply(MetricNames names, const shm::Segment& segment, Arena& arena);
+
+/// What weir answers to TRACE or OPTIONS as the final recipient (RFC 9110 §7.6.2): TRACE shows the request as it
+/// was received, but for the client's secrets; OPTIONS gets 200 without content.
+LocalReply make_final_reply(const RequestHead& request, Arena& arena);
 
 /// `ready`: 200, or 503 with the reason (empty = ready); never cached.
 LocalReply make_ready_reply(std::string_view why_not, Arena& arena);

@@ -7,6 +7,8 @@
 #include "proxy/stream.h"
 #include "shm/server_table.h"
 
+#include <algorithm>
+
 namespace weir::proxy {
 
 Session::Session(Context& context, Listener& listener, int fd, const net::Address& peer, bool tls)
@@ -41,6 +43,7 @@ void Session::start() {
 Stream& Session::open_stream() {
   if (!stream_) {
     if (begun_ == 0) begun_ = context_.net.loop.now();
+    written_ = 0;
     stream_ = std::make_unique<Stream>(context_, *this, begun_);
     phase_ = Phase::Request;
     ++requests_;
@@ -231,14 +234,34 @@ std::size_t Session::write_head(const ResponseHead& head, const http::WriteOptio
   Gather& gather = out();
   const std::size_t before = gather.size();
   codec_.write_response(1, head, options, gather);
-  return gather.size() - before;
+  return note_written(gather.size() - before);
 }
 
 std::size_t Session::write_body(std::span<const char> bytes) {
   Gather& gather = out();
   const std::size_t before = gather.size();
   codec_.write_body(1, bytes, gather);
-  return gather.size() - before;
+  return note_written(gather.size() - before);
+}
+
+void Session::write_end(const Headers& trailers) {
+  Gather& gather = out();
+  const std::size_t before = gather.size();
+  codec_.write_end(1, trailers, gather);
+  note_written(gather.size() - before);
+}
+
+std::size_t Session::note_written(std::size_t bytes) {
+  written_ = static_cast<std::uint32_t>(std::min<std::size_t>(written_ + bytes, UINT32_MAX));
+  return bytes;
+}
+
+// Of earlier answers nothing is left there: see settle.
+bool Session::take_back() {
+  if (written_ == 0 || out().size() != written_) return false;
+  context_.net.outbox.forget(transport());
+  written_ = 0;
+  return true;
 }
 
 void Session::set_timeouts(const ClientTimeouts& timeouts) { timeouts_ = &timeouts; }

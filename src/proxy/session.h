@@ -40,7 +40,8 @@ class Session final : public Pooled<Session>,
   void resume() override;
   std::size_t write_head(const ResponseHead& head, const http::WriteOptions& options) override;
   std::size_t write_body(std::span<const char> bytes) override;
-  void write_end(const Headers& trailers) override { codec_.write_end(1, trailers, out()); }
+  void write_end(const Headers& trailers) override;
+  bool take_back() override;
   bool has_room() const override { return transport().queued() == 0; }
   bool leaves_at_once() const override { return transport().queued() == 0; }
   net::Wire wire() override { return {&transport(), &codec_, &inbox_}; }
@@ -80,6 +81,7 @@ class Session final : public Pooled<Session>,
     return tls_ ? static_cast<const net::Transport&>(*tls_) : tcp_;
   }
   Gather& out() { return context_.net.outbox.to(transport()); }
+  std::size_t note_written(std::size_t bytes);
   bool wants_input() const;
   void pump();
   void go_on();
@@ -111,6 +113,7 @@ class Session final : public Pooled<Session>,
   std::uint64_t begun_ = 0;     ///< first byte of the present request
   std::uint64_t progress_ = 0;  ///< last byte in or out that counts as progress
   std::uint32_t requests_ = 0;
+  std::uint32_t written_ = 0;  ///< bytes of the present answer; stops at its largest value
   Phase phase_ = Phase::Idle;
   bool pumping_ : 1 = false;
   bool keep_ : 1 = false;

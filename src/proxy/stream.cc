@@ -7,6 +7,8 @@
 #include "http/fingerprint.h"
 #include "http/forwarding.h"
 #include "http/grpc.h"
+#include "http/hop_by_hop.h"
+#include "http/hop_limit.h"
 #include "http/message.h"
 #include "proxy/client_side.h"
 #include "proxy/local_reply.h"
@@ -157,6 +159,15 @@ void Stream::act() {
 void Stream::forward() {
   backend_ = context_.backends[policy_->backend].get();
   record_.backend = &backend_->config();
+  switch (http::count_hop(*request_, arena_)) {
+    case http::HopVerdict::Forward: break;
+    case http::HopVerdict::Malformed: return fail(http::Failure::RequestSyntax);
+    case http::HopVerdict::Loop: return fail(http::Failure::ForwardingLoop);
+    case http::HopVerdict::Answer: {
+      LocalReply reply = make_final_reply(*request_, arena_);
+      return answer(*reply.head, reply.body);
+    }
+  }
   bool trusted = is_trusted(context_.snapshot->trusted_proxies, session_.peer());
   http::Forwarding from{peer_text_, record_.scheme, trusted};
   http::add_forwarding(*request_, arena_, from);
@@ -213,7 +224,8 @@ void Stream::on_attempt_ready() {
   options.framing = request_->framing;
   options.expect_continue = request_->expects_continue;
   options.te_trailers = http::list_has(request_->headers, FieldName::Te, "trailers");
-  if (request_->wants_upgrade) options.upgrade = request_->headers.get(FieldName::Upgrade);
+  if (request_->wants_upgrade)
+    options.upgrade = http::combined_list(request_->headers, FieldName::Upgrade, arena_);
   connection.write_request(*request_, options);
   // What an earlier attempt was given already.
   iovec pieces[replay_bytes / Buffer::block_payload + 2];
@@ -282,6 +294,7 @@ net::IoResult Stream::move_body() {
 void Stream::on_end(const Headers& trailers) {
   request_done_ = true;
   trailers_ = trailers;
+  if (request_) http::remove_nominated(request_->headers, trailers_);
   if (tunnel_) {
     up_ended_ = true;
     return context_.net.loop.post(tunnel_start_);
@@ -292,7 +305,7 @@ void Stream::on_end(const Headers& trailers) {
   }
   if (!attempt_ || !attempt_->is_ready() || phase_ == Phase::Await) return;
   if (phase_ == Phase::Send) phase_ = Phase::Await;
-  attempt_->connection()->write_end(trailers);
+  attempt_->connection()->write_end(trailers_);
 }
 
 void Stream::on_attempt_sent() {
@@ -305,9 +318,7 @@ void Stream::on_attempt_sent() {
 
 bool Stream::may_replay() const { return is_kept_ && !response_begun_; }
 
-bool Stream::may_resend() const {
-  return http::is_idempotent(request_->method) && may_replay() && !request_->wants_upgrade;
-}
+bool Stream::may_resend() const { return http::is_idempotent(request_->method) && may_replay(); }
 
 bool Stream::try_again(http::Failure failure) {
   upstream::Server& server = attempt_->server();
@@ -349,12 +360,23 @@ void Stream::fail(http::Failure failure) {
     return session_.abort();
   if (failure != http::Failure::None) record_.failure = failure;
   bool silent = failure == http::Failure::ClientGone || failure == http::Failure::None;
+  if (!silent && response_begun_) take_response_back();
   if (failure == http::Failure::ClientGone && !response_done_) record_.status = 499;
   if (silent || response_begun_ || http::traits(failure).status == 0) {
     stop();
     return session_.abort();
   }
   answer(failure);
+}
+
+// The head of the server's answer and what is wrong with the rest came at once, and nothing has left yet: the
+// client gets an answer that says so instead of a reset.
+void Stream::take_response_back() {
+  if (tunnel_ || response_done_ || !session_.take_back()) return;
+  response_begun_ = false;
+  response_ = nullptr;
+  record_.response = nullptr;
+  record_.bytes_out = 0;
 }
 
 void Stream::answer(http::Failure failure) {
@@ -380,6 +402,7 @@ void Stream::answer(ResponseHead& head, std::string_view body) {
   keep_ = understood && blame != http::Blame::Client &&
           (request_done_ || request_->framing.end == BodyEnd::None || small_rest);
   discarding_ = true;
+  add_date(head);
   start_response(head, {BodyEnd::Length, body.size()}, keep_);
   bool is_head = understood && request_->method == Method::Head;
   if (!is_head) record_.bytes_out += session_.write_body(body);

@@ -145,6 +145,8 @@ class Stream final : public Pooled<Stream>,
   bool ask_another(std::uint16_t status);
   bool may_replay() const;
   void start_response(ResponseHead& head, const Framing& framing, bool keep);
+  void take_response_back();
+  void add_date(ResponseHead& head);
   void start_tunnel(ResponseHead& head);
   void start_framed_tunnel(ResponseHead& head);
   void send_tunnelled(std::span<const char> bytes);

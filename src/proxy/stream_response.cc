@@ -2,6 +2,7 @@
 //
 // The response's half of a stream: from a server's head to the client's last byte, and tunnels.
 #include "http/field.h"
+#include "http/hop_by_hop.h"
 #include "proxy/client_side.h"
 #include "proxy/stream.h"
 #include "shm/server_table.h"
@@ -27,6 +28,7 @@ void Stream::on_response(ResponseHead& head) {
   phase_ = Phase::Respond;
   record_.failure = http::Failure::None;  // that of an earlier attempt
   response_ = &head;
+  add_date(head);
   policy_->filters.run_response(*this);
   Framing framing = head.framing;
   bool keep = request_done_ || request_->framing.end == BodyEnd::None;
@@ -37,6 +39,13 @@ void Stream::on_response(ResponseHead& head) {
   }
   start_response(head, framing, keep);
   phase_ = Phase::Relay;
+}
+
+// A recipient with a clock says when it got what came without a Date (RFC 9110 §6.6.1).  Before filters, so that
+// the operator has the last word.
+void Stream::add_date(ResponseHead& head) {
+  if (head.headers.has(FieldName::Date)) return;
+  head.headers.add(arena_, FieldName::Date, arena_.copy(context_.date.text()));
 }
 
 // If there is nobody, the answer that has come counts.
@@ -65,6 +74,9 @@ void Stream::start_response(ResponseHead& head, const Framing& framing, bool kee
   options.framing = framing;
   options.close = !keep_;
   options.keep_alive = keep_ && request_->minor == 0;
+  // Of all that belongs to one connection, the protocols that 426 asks for are meant for who reads it.
+  if (head.status == 426)
+    options.upgrade = http::combined_list(head.headers, FieldName::Upgrade, arena_);
   record_.bytes_out += session_.write_head(head, options);
 }
 
@@ -108,7 +120,9 @@ void Stream::on_response_end(const Headers& trailers) {
     return context_.net.loop.post(tunnel_start_);
   }
   response_done_ = true;
-  session_.write_end(trailers);
+  Headers passed = trailers;
+  http::remove_nominated(response_->headers, passed);
+  session_.write_end(passed);
   bool request_sent = request_done_ || request_->framing.end == BodyEnd::None;
   bool reusable = request_sent && response_->keep_alive && up_.held() == 0;
   attempt_->end(reusable);
@@ -153,7 +167,9 @@ void Stream::start_tunnel(ResponseHead& head) {
   record_.status = head.status;
   response_begun_ = tunnel_ = true;
   http::WriteOptions options;
-  if (head.status == 101) options.upgrade = head.headers.get(FieldName::Upgrade);
+  if (head.status == 101)
+    options.upgrade = http::combined_list(head.headers, FieldName::Upgrade, arena_);
+  add_date(head);
   follow_frames(options.upgrade);
   (void)session_.write_head(head, options);
   context_.net.outbox.flush();

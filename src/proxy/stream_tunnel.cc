@@ -2,6 +2,7 @@
 //
 // Tunnels of which at least one side is HTTP/2 (RFC 8441): what arrives there as DATA goes to the other side
 // as it is, and back.
+#include "http/field.h"
 #include "http/websocket.h"
 #include "proxy/client_side.h"
 #include "proxy/stream.h"
@@ -34,7 +35,9 @@ void Stream::start_framed_tunnel(ResponseHead& head) {
   follow_frames("websocket");
   phase_ = Phase::Relay;
   http::WriteOptions options;
-  if (head.status == 101) options.upgrade = head.headers.get(FieldName::Upgrade);
+  if (head.status == 101)
+    options.upgrade = http::combined_list(head.headers, FieldName::Upgrade, arena_);
+  add_date(head);
   record_.bytes_out += session_.write_head(head, options);
   context_.net.outbox.flush();
   connection.become_raw();

@@ -40,9 +40,10 @@ std::string terms_of(const config::Backend& backend) {
 }
 
 BackendPolicy policy_of(const config::Config& config, const config::Backend& backend) {
-  BackendPolicy policy{backend, std::nullopt, nullptr};
+  BackendPolicy policy{backend, std::nullopt, nullptr, {}};
   policy.config.servers.clear();  // the table in shared memory has them
   policy.config.servers.shrink_to_fit();
+  policy.limits = answer_limits(config, backend);
   if (backend.fallback) policy.fallback = config.backends[*backend.fallback].number;
   return policy;
 }
@@ -65,7 +66,8 @@ void Backend::apply(std::uint32_t slot, const shm::ServerRow& row) {
       entry->second->want_slot(!was_limited);
     return;
   }
-  entry->second = new Server(context_, sharing_, policy_.config, policy_.tls, slot, row);
+  entry->second =
+      new Server(context_, sharing_, policy_.config, policy_.tls, policy_.limits, slot, row);
   servers_.push_back(entry->second);
   if (queued_ > 0 && row.max_in_flight > 0) entry->second->want_slot(true);
 }

@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "config/config.h"
 #include "tls/client_context.h"
+#include "upstream/answer_limits.h"
 #include "upstream/server.h"
 
 #include <memory>
@@ -30,6 +31,7 @@ struct BackendPolicy {
   config::Backend config;
   std::optional<std::uint32_t> fallback;          ///< number of that backend
   std::shared_ptr<const tls::ClientContext> tls;  ///< null = in the clear
+  AnswerLimits limits{};
 };
 
 /// The TLS context of a backend that has a `tls` block.

@@ -12,9 +12,6 @@ namespace weir::upstream {
 
 namespace {
 
-// Limits of a response head: the same as a client gets by default.
-const http::HeadLimits response_limits;
-
 // Steps in one turn before others get their share.
 constexpr int most_steps = 8;
 
@@ -41,7 +38,7 @@ Connection::Connection(const net::Context& context, Server& server)
     : context_(context),
       server_(server),
       tcp_(context.loop, *this),
-      codec_(http::H1Codec::Role::Client, response_limits, *this),
+      codec_(http::H1Codec::Role::Client, server.answer_limits(), *this),
       deadline_(*this),
       again_(*this) {}
 

@@ -13,9 +13,6 @@ namespace weir::upstream {
 
 namespace {
 
-// Limits of a response head: the same as a client gets by default.
-const http::HeadLimits response_limits;
-
 constexpr int most_steps = 8;  // in one turn, before others get their share
 constexpr std::size_t write_bytes =
     256 * 1024;  // of frames, until we see whether the socket takes them
@@ -26,7 +23,7 @@ H2Connection::H2Connection(const net::Context& context, Server& server)
     : context_(context),
       server_(server),
       tcp_(context.loop, *this),
-      codec_(response_limits, *this),
+      codec_(server.answer_limits(), *this),
       deadline_(*this),
       push_(*this) {}
 

@@ -5,12 +5,12 @@ namespace weir::upstream {
 
 namespace {
 
-const http::HeadLimits answer_limits;
 constexpr std::size_t write_bytes = 64 * 1024;
 
 }  // namespace
 
-H2Question::H2Question(http::CodecEvents& owner) : owner_(owner), codec_(answer_limits, *this) {}
+H2Question::H2Question(http::CodecEvents& owner, const http::HeadLimits& limits)
+    : owner_(owner), codec_(limits, *this) {}
 
 void H2Question::ask(const RequestHead& head, const http::WriteOptions& options,
                      std::string_view scheme, std::string_view body, Gather& out) {

@@ -14,8 +14,8 @@ namespace weir::upstream {
 
 class H2Question final : private http::H2ClientEvents {
  public:
-  /// `owner` has the sink of the answer, and hears when there will be none.
-  explicit H2Question(http::CodecEvents& owner);
+  /// `owner` has the sink of the answer, and hears when there will be none.  Both must outlive it.
+  H2Question(http::CodecEvents& owner, const http::HeadLimits& limits);
 
   /// Puts the request into `out`, with `body` if there is any.
   void ask(const RequestHead& head, const http::WriteOptions& options, std::string_view scheme,

@@ -51,11 +51,12 @@ class Health : private event::DeadlineEvents {
     std::uint64_t passed = 0, failed = 0, inconclusive = 0;
   };
 
-  /// A server's name and its backend's TLS.
+  /// A server's name, its backend's TLS, and the limits of its answers.
   struct Secure {
     std::shared_ptr<const tls::ClientContext> tls;
     std::string name;
     config::ServerProtocol protocol;
+    http::HeadLimits limits;
   };
 
   /// What is known of a server when its checks begin; Up and Down after a restart of control.

@@ -21,8 +21,6 @@ namespace weir::upstream {
 
 namespace {
 
-const http::HeadLimits answer_limits;
-
 // Bytes of an unexpected body that are shown.
 constexpr std::size_t most_shown = 60;
 
@@ -85,7 +83,7 @@ Probe::Probe(const ProbeTools& tools, const Question& question, ProbeEvents& eve
       question_(question),
       events_(events),
       tcp_(tools.loop, *this),
-      codec_(http::H1Codec::Role::Client, answer_limits, *this),
+      codec_(http::H1Codec::Role::Client, question.limits, *this),
       deadline_(*this) {}
 
 void Probe::start() {
@@ -174,7 +172,7 @@ void Probe::ask_h2() {
     options.te_trailers = true;
   }
   http::CodecEvents& owner = *this;
-  h2_ = std::make_unique<H2Question>(owner);
+  h2_ = std::make_unique<H2Question>(owner, question_.limits);
   h2_->ask(head, options, tls_ ? "https" : "http", body, tools_.gather);
 }
 

@@ -45,6 +45,7 @@ struct Question {
   std::string name{};                               ///< of the server, for TLS
   /// What requests speak to it: an http check speaks the same, a grpc check always HTTP/2.
   config::ServerProtocol protocol = config::ServerProtocol::Http1;
+  http::HeadLimits limits{};  ///< of the head of its answer
 
   bool is_about_body() const { return body_regex || !check.body_contains.empty(); }
 };

@@ -14,17 +14,18 @@ namespace weir::upstream {
 namespace {
 // The one request of a half-open server may take so long before another may try.
 constexpr std::uint64_t claim_seconds = 30;
-// A server whose TLS fails is complained about so often.
+// Log messages about one server come at most this often.
 constexpr std::uint64_t complaint_us = 10'000'000;
 }  // namespace
 
 Server::Server(const net::Context& context, const Sharing& sharing, const config::Backend& backend,
-               const std::shared_ptr<const tls::ClientContext>& tls, std::uint32_t slot,
-               const shm::ServerRow& row)
+               const std::shared_ptr<const tls::ClientContext>& tls, const AnswerLimits& limits,
+               std::uint32_t slot, const shm::ServerRow& row)
     : context_(context),
       sharing_(sharing),
       backend_(backend),
       tls_(tls),
+      limits_(limits),
       row_(row),
       address_(from_shared(row.address)),
       slot_(slot) {
@@ -75,10 +76,22 @@ tls::ServerIdentity& Server::identity() {
   return identity_;
 }
 
-void Server::note_tls_failure(const tls::Transport& transport) {
+bool Server::may_complain() {
   std::uint64_t now = context_.loop.now();
-  if (complained_at_ != 0 && now < complained_at_ + complaint_us) return;
+  if (complained_at_ != 0 && now < complained_at_ + complaint_us) return false;
   complained_at_ = now;
+  return true;
+}
+
+void Server::note_refusal(http::Failure failure) {
+  const std::string_view limit = limits_.text_for(failure);
+  if (limit.empty() || !may_complain()) return;
+  log(Level::Warn, "server ", backend_.name, "/", config_.name, ": answer refused (502): beyond ",
+      limit);
+}
+
+void Server::note_tls_failure(const tls::Transport& transport) {
+  if (!may_complain()) return;
   log(Level::Warn, "server ", backend_.name, "/", config_.name,
       ": TLS: ", transport.failure_text());
 }

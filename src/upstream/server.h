@@ -18,6 +18,7 @@
 #include "shm/outliers.h"
 #include "shm/server_table.h"
 #include "tls/client_context.h"
+#include "upstream/answer_limits.h"
 #include "upstream/connection.h"
 #include "upstream/h2_connection.h"
 
@@ -50,14 +51,16 @@ struct Sharing {
 
 class Server final : public event::Reaped {
  public:
-  /// `backend` and `tls` (null = in the clear) are the backend's own, and change with it.
+  /// `backend`, `tls` (null = in the clear) and `limits` are the backend's own, and change with it.
   Server(const net::Context& context, const Sharing& sharing, const config::Backend& backend,
-         const std::shared_ptr<const tls::ClientContext>& tls, std::uint32_t slot,
-         const shm::ServerRow& row);
+         const std::shared_ptr<const tls::ClientContext>& tls, const AnswerLimits& limits,
+         std::uint32_t slot, const shm::ServerRow& row);
   ~Server() override;
 
   const config::Backend& backend() const { return backend_; }
   const std::shared_ptr<const tls::ClientContext>& tls() const { return tls_; }
+  /// Of the heads of its answers; a reload changes them in place.
+  const http::HeadLimits& answer_limits() const { return limits_.head; }
   /// Its name and limits, for logs and variables.
   const config::Server& config() const { return config_; }
   /// Its number in shared memory.
@@ -104,6 +107,8 @@ class Server final : public event::Reaped {
   void note_whole();
   /// An answer did not come, or not whole.
   void note_failure(bool probe);
+  /// An answer was refused: if for a limit of this backend, the log names it.
+  void note_refusal(http::Failure failure);
 
   // `tunnel`: the request wants to switch protocols.
 
@@ -129,6 +134,7 @@ class Server final : public event::Reaped {
   bool keeps_idle(const H2Connection& connection);
   tls::ServerIdentity& identity();
   void note_tls_failure(const tls::Transport& transport);
+  bool may_complain();
   void close_idle();
   void tell(shm::NoticeKind kind, std::uint32_t detail);
   void reap_if_unused();
@@ -137,6 +143,7 @@ class Server final : public event::Reaped {
   const Sharing& sharing_;
   const config::Backend& backend_;
   const std::shared_ptr<const tls::ClientContext>& tls_;
+  const AnswerLimits& limits_;
   tls::ServerIdentity identity_;  ///< for TLS; its name is empty until it is needed
   std::uint64_t complained_at_ = 0;
   config::Server config_;

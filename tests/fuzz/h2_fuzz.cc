@@ -92,8 +92,11 @@ struct FuzzServer final : H2Events {
       sink->wants = wants;
       if (sink->over || !sink->head || !sink->ended) continue;
       Gather none;
-      ResponseHead head;
-      head.status = 200;
+      static const ResponseHead head = [] {
+        ResponseHead made;
+        made.status = 200;
+        return made;
+      }();
       codec.write_response(stream, head, {.framing = {BodyEnd::Chunked, 0}}, none);
       codec.write_body(stream, std::string_view("answer"), none);
       codec.write_end(stream, Headers(), none);

@@ -68,22 +68,23 @@ def test_a_length_that_is_not_kept(length, sent):
             client.receive(head_only=True)
             assert len(read_rest(client)) <= length
         with H2Client(weir) as client:
-            assert client.ask(request()).reset is not None
+            got = client.ask(request())  # what comes at once with its head is answered for
+            assert got.reset is not None or got.status == 502
         assert failure(weir, 2) == "response_syntax" and len(origin.connections) == 1
 
 
 def test_a_head_that_is_too_large():
     def serve(connection, asked):
-        connection.head(asked.stream, ("x", "0" * 9000))
+        connection.head(asked.stream, *[("x", "y")] * 250)
 
     with H2Origin(serve) as origin, Weir(to_h2(origin)) as weir:
         assert ask(weir).status == 502
-        assert failure(weir) == "response_head_too_large"
+        assert failure(weir) == "response_too_many_fields"
 
 
 def test_too_many_interim_answers():
     def serve(connection, asked):
-        for _ in range(9):
+        for _ in range(65):
             connection.head(asked.stream, status=103)
         connection.respond(asked, b"late")
 

@@ -98,7 +98,8 @@ def test_an_answer_that_is_cut():
             client.send(get("/"))
             assert not read_rest(client).endswith(b"0\r\n\r\n")
         with H2Client(weir) as client:
-            assert client.ask(request()).reset == INTERNAL_ERROR
+            got = client.ask(request())  # what comes at once with its head is answered for
+            assert got.reset == INTERNAL_ERROR or got.status == 502
         assert failures(weir, 2) == ["stream_reset"] * 2 and len(origin.connections) == 1
 
 

@@ -67,7 +67,7 @@ listener a { bind [::1]:80; bind unix:/run/a.sock; bind 127.0.0.1:0; protocol ht
   route path /ready ready; route path /ready/b ready a
   route r path /r { timeout read none; max_body none; retry none; header none; rewrite path '^/(\d+)$' '/$1'; forward b }
 }
-backend b { balance random; keepalive none; max_queue 0; timeout idle 3s connect 1s; retry 1 on connect_error
+backend b { balance random; keepalive none; max_queue 0; max_header 128k; max_fields 300; max_line 16k; timeout idle 3s connect 1s; retry 1 on connect_error
   server s1 unix:/run/b.sock weight 0; server s2 name:1 weight 5 max_in_flight 6 backup }
 )weir");
   ASSERT_TRUE(loaded.config) << loaded.diagnostics.text();

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <map>
 #include <set>
 #include <string_view>
 
@@ -39,6 +41,52 @@ TEST(Failures, OnlyServersAreAskedAgain) {
   EXPECT_EQ(traits(Failure::ServerClosed).again, Again::IfIdempotent);
   EXPECT_EQ(traits(Failure::ResponseSyntax).again, Again::No);
   EXPECT_EQ(traits(Failure::None).again, Again::No);
+}
+
+// RFC 9209 §2.3: the status that each error type recommends; 0 = whatever fits.
+TEST(Failures, ErrorTypesHaveTheirStatus) {
+  const std::map<std::string_view, std::uint16_t> recommended = {
+      {"connection_limit_reached", 503},
+      {"connection_read_timeout", 504},
+      {"connection_refused", 502},
+      {"connection_terminated", 502},
+      {"connection_timeout", 504},
+      {"connection_write_timeout", 504},
+      {"destination_ip_unroutable", 502},
+      {"destination_not_found", 500},
+      {"destination_unavailable", 503},
+      {"dns_error", 502},
+      {"dns_timeout", 504},
+      {"http_protocol_error", 502},
+      {"http_request_denied", 403},
+      {"http_request_error", 0},
+      {"http_response_header_section_size", 502},
+      {"http_response_header_size", 502},
+      {"http_response_incomplete", 502},
+      {"http_response_timeout", 504},
+      {"http_response_transfer_coding", 502},
+      {"http_upgrade_failed", 502},
+      {"proxy_configuration_error", 500},
+      {"proxy_internal_error", 500},
+      {"proxy_internal_response", 0},
+      {"proxy_loop_detected", 502},
+      {"tls_alert_received", 502},
+      {"tls_certificate_error", 502},
+      {"tls_protocol_error", 502},
+  };
+  for (int i = 1; i < static_cast<int>(Failure::Count); ++i) {
+    const FailureTraits& row = traits(static_cast<Failure>(i));
+    const auto found = recommended.find(row.error);
+    ASSERT_NE(found, recommended.end()) << row.error << " is no error type of RFC 9209";
+    // A failure without a status closes the connection; 499 is for the log.
+    if (row.status == 0 || row.status == 499) continue;
+    // These say more than what is recommended: no route is no such resource; RFC 8470 has 425.
+    if (row.name == "no_route" || row.name == "early_data") continue;
+    EXPECT_TRUE(found->second == 0 || found->second == row.status) << row.name;
+    EXPECT_TRUE(row.error != "http_request_error" || row.status / 100 == 4 || row.status == 501 ||
+                row.status == 505)
+        << row.name;
+  }
 }
 
 }  // namespace

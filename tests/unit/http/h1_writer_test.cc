@@ -62,7 +62,9 @@ TEST(WriteRequest, AddsWhatBelongsToTheConnection) {
   const ParsedRequest parsed = request_with("Upgrade: websocket\r\nConnection: upgrade\r\n");
   const std::string start = "GET / HTTP/1.1\r\nHost: a\r\n";
   EXPECT_EQ(written(parsed.head, {.upgrade = "websocket"}),
-            start + "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+            start + "Upgrade: websocket\r\nConnection: upgrade\r\n\r\n");
+  EXPECT_EQ(written(parsed.head, {.close = true, .upgrade = "a, b", .te_trailers = true}),
+            start + "Upgrade: a, b\r\nTE: trailers\r\nConnection: close, te, upgrade\r\n\r\n");
   EXPECT_EQ(written(parsed.head, {.close = true}), start + "Connection: close\r\n\r\n");
   EXPECT_EQ(written(parsed.head, {.te_trailers = true}),
             start + "TE: trailers\r\nConnection: te\r\n\r\n");
@@ -123,7 +125,7 @@ TEST(WriteResponse, AddsWhatBelongsToTheConnection) {
   const ParsedResponse parsed =
       parse_response_text("HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
   EXPECT_EQ(written(parsed.head, {.upgrade = parsed.head.headers.get(FieldName::Upgrade)}),
-            "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+            "HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n");
   const ParsedResponse plain = parse_response_text("HTTP/1.0 200 OK\r\n\r\n");
   EXPECT_EQ(written(plain.head, {.framing = {BodyEnd::Chunked, 0}, .keep_alive = true}),
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n");

@@ -164,12 +164,20 @@ TEST_F(H2ClientCodecTest, NoContentMayHaveALengthOfNothing) {
 }
 
 TEST_F(H2ClientCodecTest, HeadsThatAreTooLargeAreRefused) {
-  FakeSink sink;
   greet();
-  ask(sink);
-  answer(1, {{":status", "200"}, {"x", std::string(9000, 'y')}});
-  turn();
-  EXPECT_EQ(closed.at(&sink), Failure::ResponseHeadTooLarge);
+  const auto refusal = [this](std::size_t count, std::size_t size) {
+    FakeSink sink;
+    ask(sink);
+    Fields fields(count, {"x", std::string(size, 'y')});
+    fields.insert(fields.begin(), {":status", "200"});
+    turn();
+    answer(static_cast<std::int32_t>(requests.rbegin()->first), fields);
+    turn();
+    return closed.at(&sink);
+  };
+  EXPECT_EQ(refusal(1, 9000), Failure::ResponseLineTooLong);
+  EXPECT_EQ(refusal(110, 1), Failure::ResponseTooManyFields);
+  EXPECT_EQ(refusal(9, 4000), Failure::ResponseHeadTooLarge);
 }
 
 TEST_F(H2ClientCodecTest, WhatMayNotStandInTrailers) {

@@ -2,6 +2,7 @@
 //
 // Requests, answers under flow control, and ends.
 #include "http/h2_client.h"
+#include "http/interim.h"
 
 #include <gtest/gtest.h>
 #include <nghttp2/nghttp2.h>
@@ -138,9 +139,9 @@ TEST_F(H2ClientCodecTest, InterimAnswersWithoutEndAreRefused) {
   FakeSink sink;
   greet();
   ask(sink);
-  for (int i = 0; i < 9; ++i) interim(1, "102");
+  for (std::uint32_t i = 0; i <= InterimBudget::most_heads; ++i) interim(1, "102");
   turn();
-  EXPECT_EQ(sink.statuses.size(), 8U);
+  EXPECT_EQ(sink.statuses.size(), std::size_t{InterimBudget::most_heads});
   EXPECT_EQ(closed.at(&sink), Failure::ResponseInterimFlood);
   EXPECT_EQ(codes.at(1), std::uint32_t{NGHTTP2_ENHANCE_YOUR_CALM});
 }

@@ -147,11 +147,10 @@ struct H2CodecTest : testing::Test, H2Events {
         client, nullptr, fields.data(), fields.size(), body ? &upload : nullptr, nullptr));
   }
   void answer(StreamId stream, const Framing& framing, std::uint16_t status = 200) {
-    Arena arena;
-    ResponseHead head;
+    ResponseHead& head = heads.array<ResponseHead>(1)[0];
     head.status = status;
-    head.headers.add(arena, "X-Up", "1");
-    head.headers.add(arena, "Connection", "close");
+    head.headers.add(heads, "X-Up", "1");
+    head.headers.add(heads, "Connection", "close");
     Gather none;
     codec.write_response(stream, head, {.framing = framing}, none);
   }
@@ -166,6 +165,7 @@ struct H2CodecTest : testing::Test, H2Events {
 
   HeadLimits limits;
   H2Codec codec{limits, *this};
+  Arena heads;  ///< of answers, until they are frames
   nghttp2_session* client = nullptr;
   std::map<StreamId, std::unique_ptr<FakeSink>> sinks;
   std::map<std::int32_t, std::string> answers;

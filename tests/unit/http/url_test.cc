@@ -117,6 +117,9 @@ TEST(ParseAuthority, TakesApart) {
       {"a_b-c~d.e", "a_b-c~d.e", ""},
       {"192.0.2.1:65535", "192.0.2.1", "65535"},
       {"[::1]", "[::1]", ""},
+      {"a:", "a", ""},
+      {"a.:", "a", ""},
+      {"[::1]:", "[::1]", ""},
       {"[2001:db8::1]:1", "[2001:db8::1]", "1"},
       {"[::ffff:192.0.2.1]", "[::ffff:192.0.2.1]", ""},
   };
@@ -130,10 +133,10 @@ TEST(ParseAuthority, TakesApart) {
 
 TEST(ParseAuthority, RefusesEverythingElse) {
   for (const std::string text :
-       {"",       ".",      "..",        "a..b",           ".a",     "a..",    "a:",      ":80",
-        "a:0",    "a:080",  "a:65536",   "a:123456",       "a:8o",   "a:+1",   "a:80:80", "a b",
-        "a@b",    "a,b",    "a/b",       "a%41",           "[",      "[]",     "[::1",    "::1",
-        "[::1]x", "[::1]:", "[1.2.3.4]", "[fe80::1%eth0]", "[v1.x]", "[::1].", "\xc3\xa4"})
+       {"",       ".",       "..",        "a..b",           ".a",     "a..",    "a::",     ":80",
+        "a:0",    "a:080",   "a:65536",   "a:123456",       "a:8o",   "a:+1",   "a:80:80", "a b",
+        "a@b",    "a,b",     "a/b",       "a%41",           "[",      "[]",     "[::1",    "::1",
+        "[::1]x", "[::1]::", "[1.2.3.4]", "[fe80::1%eth0]", "[v1.x]", "[::1].", "\xc3\xa4"})
     EXPECT_FALSE(parse_authority(text)) << text;
   EXPECT_FALSE(parse_authority(std::string_view("[::1\0]", 6)));
   EXPECT_TRUE(parse_authority(std::string(255, 'a')));

@@ -33,7 +33,6 @@ TEST(LocalReply, EveryFailureHasAPage) {
     EXPECT_EQ(reply.head->status, traits.status);
     EXPECT_EQ(field(reply, "Proxy-Status"), "weir; error=" + std::string(traits.error));
     EXPECT_EQ(field(reply, "Content-Type"), "text/html; charset=utf-8");
-    EXPECT_EQ(field(reply, "Date").size(), 29U);
     EXPECT_THAT(std::string(reply.body), HasSubstr(std::string(traits.words)));
     EXPECT_THAT(std::string(reply.body), HasSubstr("0123456789abcdeffedcba9876543210"));
   }

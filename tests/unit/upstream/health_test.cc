@@ -366,7 +366,7 @@ TEST_F(HealthTest, MayEndInAHandshake) {
   auto client = tls::ClientContext::build(terms, {});
   ASSERT_TRUE(client);
   auto own = std::make_unique<Health>(loop, *this, 1);
-  own->add(1, tcp(), origin.address(), Known::Nothing, true, {*client, "", {}});
+  own->add(1, tcp(), origin.address(), Known::Nothing, true, {*client, "", {}, {}});
   time.pass_while([&] { return own->running() == 0; });
   Play(loop, &time).when([&] { return origin.has_heard(); }).run();
   own.reset();
