@@ -40,6 +40,7 @@ manuals() {
 collect rooms "$python" tests/lint/rooms.py
 collect shape "$python" tests/lint/shape.py
 collect names "$python" tests/lint/names.py
+collect conformance "$python" tests/lint/conformance.py
 collect format format
 # shellcheck disable=SC2046  # file names of this tree have no blanks
 collect shellcheck shellcheck -x -f gcc $(scripts)
