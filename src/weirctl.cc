@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/text.h"
+#include "weirctl/command_texts.h"
 #include "weirctl/completion.h"
 #include "weirctl/request.h"
 #include "weirctl/session.h"
@@ -24,6 +25,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,9 +50,9 @@ constexpr const char* usage =
     "`weirctl help` lists the commands.  Exit status: 0 ok, 1 refused, 2 usage, 3 no daemon,\n"
     "4 conflict, 5 timed out.  See weirctl(8).\n";
 
-/// Connects, or says why not and gives the exit status.  Only a blocking connect() waits for a place
+/// Connects, or says why not (if `says_why`) and gives the exit status.  Only a blocking connect() waits for a place
 /// in the queue of a daemon that does not accept; SO_SNDTIMEO limits it.
-int connect(const Options& options, Fd& socket) {
+int connect(const Options& options, Fd& socket, bool says_why) {
   socket = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -65,14 +67,26 @@ int connect(const Options& options, Fd& socket) {
   }
   if (is_done) return Ok;
   const bool is_late = errno == EAGAIN;
+  if (!says_why) return NoDaemon;
   const char* reason = is_late ? "does not accept in time" : std::strerror(errno);
   std::fprintf(stderr, "weirctl: %s: %s\n", options.socket.c_str(), reason);
   return is_late ? TimedOut : NoDaemon;
 }
 
+/// What this program knows of the commands, for want of a daemon that knows better.
+int print_help(const std::vector<std::string>& words) {
+  const std::span<const std::string> rest = std::span(words).subspan(1);
+  if (const auto text = command_help(rest))
+    return std::fputs(text->c_str(), stdout) < 0 ? Refused : Ok;
+  std::fprintf(stderr, "weirctl: unknown: %s\n", unknown_command(rest).c_str());
+  return Usage;
+}
+
 int converse(const Options& options, const std::vector<std::string>& words) {
   Fd socket;
-  if (const int status = connect(options, socket); status != Ok) return status;
+  const bool is_help = !words.empty() && words[0] == "help" && !options.json;
+  if (const int status = connect(options, socket, !is_help); status != Ok)
+    return is_help ? print_help(words) : status;
   const Mode mode = words.empty()               ? Mode::Lines
                     : words[0] == "transaction" ? Mode::Transaction
                                                 : Mode::Single;

@@ -2,6 +2,7 @@
 #include "admin/body.h"
 
 #include "base/text.h"
+#include "base/wording.h"
 
 #include <algorithm>
 
@@ -38,7 +39,7 @@ void append_object(std::string& out, const std::vector<std::string_view>& names,
 std::string shown(const Cell& cell) {
   if (cell.text.empty()) return "-";
   std::string text;
-  append_escaped(text, cell.text);
+  append_shown(text, cell.text);
   return text;
 }
 

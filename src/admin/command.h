@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Command: one row of the table that everything comes from: parsing, help, the manual and completion.  A
+// Command: one row of the table that says how commands are parsed and carried out; their words stand in
+// weirctl/command_texts.h.  A
 // handler gets a Call (who asks, the words, what there is to act on) and fills in a Reply.
 #pragma once
 
@@ -106,9 +107,9 @@ struct Reply {
 
   bool is_ok() const { return code.empty(); }
   void fail(std::string_view why, std::string message) {
+    *this = {};
     code = why;
     text = std::move(message);
-    body.reset();
   }
 };
 
@@ -122,10 +123,7 @@ struct Call {
 };
 
 struct Command {
-  std::string_view name;       ///< one or two words: "server set"
-  std::string_view arguments;  ///< as in a synopsis
-  std::string_view help;       ///< one sentence
-  config::AdminLevel level;
+  std::string_view name;  ///< as in weirctl/command_texts.h
   bool changes;              ///< goes into the audit log, and may stand in a transaction
   std::uint8_t least, most;  ///< words behind the name
   void (*run)(const Call& call, Reply& reply);

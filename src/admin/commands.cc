@@ -10,7 +10,9 @@
 #include "admin/show.h"
 #include "admin/words.h"
 #include "base/text.h"
+#include "base/wording.h"
 #include "config/units.h"
+#include "weirctl/command_texts.h"
 
 #include <algorithm>
 
@@ -20,24 +22,30 @@ namespace {
 
 using enum config::AdminLevel;
 constexpr std::uint8_t many = 255;
-constexpr std::string_view level_words[] = {"read", "operate", "admin"};
 
 void help(const Call& call, Reply& reply);
 
+/// What can be watched, and how the types of its events begin.
+struct Scope {
+  std::string_view name, type;
+};
+constexpr Scope scopes[] = {{"config", "config."}, {"servers", "server."}};
+
 void watch(const Call& call, Reply& reply) {
+  if (!call.words.empty()) {
+    const auto scope = std::find_if(std::begin(scopes), std::end(scopes),
+                                    [&](const Scope& each) { return each.name == call.words[0]; });
+    if (scope == std::end(scopes))
+      return reply.fail("usage", unknown_word("scope", call.words[0], {"config", "servers"}));
+    reply.watch = scope->type;
+  }
   reply.watches = true;
-  if (call.words.empty()) return;
-  if (call.words[0] == "servers")
-    reply.watch = "server";
-  else if (call.words[0] == "config")
-    reply.watch = "config";
-  else
-    reply.fail("usage", "what can be watched is servers and config");
 }
 
 void log_level(const Call& call, Reply& reply) {
   if (!call.fleet.daemon.set_log_level(call.words[0]))
-    reply.fail("usage", "a level is debug, info, notice, warn or error");
+    reply.fail("usage",
+               unknown_word("level", call.words[0], {"debug", "info", "notice", "warn", "error"}));
 }
 
 void sync(const Call& call, Reply& reply) { reply.durable_at = call.fleet.daemon.state_written(); }
@@ -60,93 +68,78 @@ void outside_of_transaction(const Call&, Reply& reply) {
 
 void begin_transaction(const Call&, Reply&) {}
 
+// What each command is in words stands in weirctl/command_texts.h, in the same order.
 // clang-format off
 constexpr Command table[] = {
-    {"abort", "", "Gives a transaction up: nothing of it happens.", Operate, false, 0, 0, outside_of_transaction},
-    {"clear quarantine", "[FINGERPRINT]", "Serves requests again that have crashed workers: one kind of them, or all.",
-     Operate, true, 0, 1, clear_quarantine},
-    {"commit", "[force]", "Carries out all commands of a transaction, or none.", Operate, false, 0, 1, outside_of_transaction},
-    {"confirm", "", "Keeps a generation that was committed with reload confirm.", Admin, true, 0, 0, confirm},
-    {"drain", "[listener NAME] [TIME] [until N]",
-     "The instance or a listener leaves the pool, phase by phase.", Operate, true, 0, 5, drain},
-    {"explain generation", "NUMBER", "How a generation differs from the one before it, and who made it.", Read, false, 1, 1, explain_generation},
-    {"explain request", "METHOD URL [NAME=VALUE ...] [client=IP] [listener=NAME] [sni=NAME] [protocol=P] [client_cert_PART=VALUE ...]",
-     "Which route a request takes and why, and which servers may get it.", Read, false, 2, many, explain_request},
-    {"explain server", "BACKEND/NAME", "Why a server is as it is: columns, checks, events.", Read, false, 1, 1, explain_server},
-    {"help", "[--words | COMMAND ...]", "What commands there are, or what one does.", Read, false, 0, 2, help},
-    {"log level", "LEVEL", "Sets from which level on control writes to the error log.", Operate, true, 1, 1, log_level},
-    {"metrics", "", "All counters in Prometheus' text format.", Read, false, 0, 0, show_metrics},
-    {"plan", "[FILE]", "What a reload would change, and where run time differs from the file; FILE needs level admin.",
-     Read, false, 0, 1, plan},
-    {"ready", "[LISTENER]", "Whether clients should be sent here.", Read, false, 0, 1, ready},
-    {"reload", "[FILE] [confirm TIME]",
-     "Loads the files again, or FILE, and puts them to work; with confirm, goes back unless confirmed in time.",
-     Admin, true, 0, 3, reload},
-    {"rollback", "[GENERATION]", "Goes back to a former generation, by default the one before.", Admin, true, 0, 1, rollback},
-    {"server add", "BACKEND NAME ADDRESS [weight N] [max_in_flight N] [backup]",
-     "Adds a server in all workers.", Operate, true, 3, 8, server_add},
-    {"server remove", "BACKEND/NAME [drain TIME]",
-     "Removes a server that was added at run time, once its requests have ended.", Operate, true, 1, 3, server_remove},
-    {"server set", "BACKEND/NAME weight N|auto | state up|drain|down|auto | address ADDRESS|auto",
-     "Overrides what the file says of a server; auto takes that back.", Operate, true, 3, 3, server_set},
-    {"show audit", "", "Who changed what.", Read, false, 0, 0, show_audit},
-    {"show backends", "", "Backends, with their servers counted and their traffic.", Read, false, 0, 0, show_backends},
-    {"show bundle", "", "The text of all files that the running configuration was made from.", Admin, false, 0, 0, show_bundle},
-    {"show config", "", "The effective configuration, each value with its place.", Read, false, 0, 0, show_config},
-    {"show generations", "", "The configurations that were committed.", Read, false, 0, 0, show_generations},
-    {"show listeners", "", "Listeners and their traffic.", Read, false, 0, 0, show_listeners},
-    {"show quarantine", "", "Requests that have crashed workers: fingerprint, how often, since when.", Read, false, 0, 0, show_quarantine},
-    {"show routes", "", "Routes in order, with their traffic.", Read, false, 0, 0, show_routes},
-    {"show servers", "[BACKEND]", "Servers: use, since when and why, in three columns.", Read, false, 0, 1, show_servers},
-    {"show sessions", "", "Client connections and what each is doing.", Read, false, 0, 0, show_sessions},
-    {"show state", "", "One snapshot of everything that changes, as JSON.", Read, false, 0, 0, show_state},
-    {"show streams", "", "Requests under way: phase, route and server.", Read, false, 0, 0, show_streams},
-    {"show workers", "", "Worker processes.", Read, false, 0, 0, show_workers},
-    {"shutdown", "[TIME]", "Drains and stops weir.", Admin, true, 0, 1, shut_down},
-    {"status", "", "What is running, and how it does.", Read, false, 0, 0, show_status},
-    {"sync", "", "Waits until all changes so far are on disk.", Read, false, 0, 0, sync},
-    {"transaction", "[op-id X] [if-generation G] [if-revision R] [scope backend/NAME]",
-     "Begins a set of commands that happen all or not at all.", Operate, false, 0, 8, begin_transaction},
-    {"undrain", "[listener NAME]", "Takes a drain back, whatever its phase.", Operate, true, 0, 2, undrain},
-    {"upgrade", "[reload]",
-     "The binary that lies in the place of the running one takes over, once it has shown that it can; with reload, with the files as they are now.",
-     Admin, true, 0, 1, upgrade},
-    {"watch", "[servers|config]", "Events as they happen, a JSON object a line, until the connection ends.",
-     Read, false, 0, 1, watch},
+    {"abort", false, 0, 0, outside_of_transaction},
+    {"clear quarantine", true, 0, 1, clear_quarantine},
+    {"commit", false, 0, 1, outside_of_transaction},
+    {"confirm", true, 0, 0, confirm},
+    {"drain", true, 0, 5, drain},
+    {"explain generation", false, 1, 1, explain_generation},
+    {"explain request", false, 2, many, explain_request},
+    {"explain server", false, 1, 1, explain_server},
+    {"help", false, 0, 2, help},
+    {"log level", true, 1, 1, log_level},
+    {"metrics", false, 0, 0, show_metrics},
+    {"plan", false, 0, 1, plan},
+    {"ready", false, 0, 1, ready},
+    {"reload", true, 0, 3, reload},
+    {"rollback", true, 0, 1, rollback},
+    {"server add", true, 3, 8, server_add},
+    {"server remove", true, 1, 3, server_remove},
+    {"server set", true, 3, 3, server_set},
+    {"show audit", false, 0, 0, show_audit},
+    {"show backends", false, 0, 0, show_backends},
+    {"show bundle", false, 0, 0, show_bundle},
+    {"show config", false, 0, 0, show_config},
+    {"show generations", false, 0, 0, show_generations},
+    {"show listeners", false, 0, 0, show_listeners},
+    {"show quarantine", false, 0, 0, show_quarantine},
+    {"show routes", false, 0, 0, show_routes},
+    {"show servers", false, 0, 1, show_servers},
+    {"show sessions", false, 0, 0, show_sessions},
+    {"show state", false, 0, 0, show_state},
+    {"show streams", false, 0, 0, show_streams},
+    {"show workers", false, 0, 0, show_workers},
+    {"shutdown", true, 0, 1, shut_down},
+    {"status", false, 0, 0, show_status},
+    {"sync", false, 0, 0, sync},
+    {"transaction", false, 0, 8, begin_transaction},
+    {"undrain", true, 0, 2, undrain},
+    {"upgrade", true, 0, 1, upgrade},
+    {"watch", false, 0, 1, watch},
 };
 // clang-format on
 
-std::string describe(const Command& command) {
-  return concat(command.name, command.arguments.empty() ? "" : " ", command.arguments, "\n    ",
-                command.help, "\n    level: ", level_words[static_cast<std::size_t>(command.level)],
-                "\n");
+constexpr bool has_the_same_names() {
+  return std::equal(std::begin(table), std::end(table), std::begin(weirctl::command_texts),
+                    std::end(weirctl::command_texts),
+                    [](const Command& command, const weirctl::CommandText& text) {
+                      return command.name == text.name;
+                    });
+}
+static_assert(has_the_same_names());
+
+const weirctl::CommandText& text_of(const Command& command) {
+  return weirctl::command_texts[&command - table];
+}
+
+config::AdminLevel level_of(const Command& command) {
+  const std::string_view level = text_of(command).level;
+  return level == "admin" ? Admin : level == "operate" ? Operate : Read;
 }
 
 void help(const Call& call, Reply& reply) {
-  std::string text;
-  if (!call.words.empty() && call.words[0] == "--words") {
-    for (const Command& command : table) text += concat(command.name, "\n");
-  } else if (call.words.empty()) {
-    for (const Command& command : table)
-      text += concat(command.name, std::string(18 - command.name.size(), ' '), command.help, "\n");
-  } else {
-    std::string name = call.words[0] + (call.words.size() > 1 ? " " + call.words[1] : "");
-    for (const Command& command : table)
-      if (command.name.starts_with(name)) text += describe(command);
-    if (text.empty()) return reply.fail("unknown", "there is no command " + in_quotes(name));
-  }
-  reply.body = make_text(std::move(text), call.json);
+  auto text = weirctl::command_help(call.words);
+  if (!text) return reply.fail("unknown", weirctl::unknown_command(call.words));
+  reply.body = make_text(std::move(*text), call.json);
 }
 
-void unknown_command(std::span<const std::string> words, Reply& reply) {
-  std::string name = words[0];
-  if (words.size() > 1) name += " " + words[1];
-  std::vector<std::string_view> names;
-  for (const Command& command : table) names.push_back(command.name);
-  auto near = nearest(name, names);
-  if (!near) near = nearest(words[0], names);
-  reply.fail("unknown", "unknown command " + in_quotes(words[0]) +
-                            (near ? "; did you mean " + in_quotes(*near) + "?" : "; try help"));
+std::string usage_of(const Command& command) {
+  const std::string_view arguments = text_of(command).arguments;
+  return arguments.empty() ? concat(command.name, " takes no arguments")
+                           : concat(command.name, " ", arguments);
 }
 
 }  // namespace
@@ -155,10 +148,10 @@ std::span<const Command> commands() { return table; }
 
 std::string commands_mdoc() {
   std::string out = ".Bl -tag -width Ds\n";
-  for (const Command& command : table)
-    out += concat(".It Ic ", command.name, command.arguments.empty() ? "" : " Li \"",
-                  command.arguments, command.arguments.empty() ? "" : "\"", "\n", command.help,
-                  "\nLevel: ", level_words[static_cast<std::size_t>(command.level)], ".\n");
+  for (const weirctl::CommandText& text : weirctl::command_texts)
+    out +=
+        concat(".It Ic ", text.name, text.arguments.empty() ? "" : " Li \"", text.arguments,
+               text.arguments.empty() ? "" : "\"", "\n", text.help, "\nLevel: ", text.level, ".\n");
   return out + ".El\n";
 }
 
@@ -178,17 +171,16 @@ void run_command(Fleet& fleet, const Caller& caller, std::span<const std::string
                  bool in_transaction, Reply& reply) {
   std::size_t used = 0;
   const Command* command = find_command(words, used);
-  if (!command) return unknown_command(words, reply);
-  if (caller.level < command->level)
+  if (!command) return reply.fail("unknown", weirctl::unknown_command(words));
+  if (caller.level < level_of(*command))
     return reply.fail("forbidden",
-                      concat(command->name, " needs another socket: this one is for less"));
+                      concat(command->name, " needs a socket of level ", text_of(*command).level));
   auto rest = words.subspan(used);
   bool force = command->changes && !rest.empty() && rest.back() == "force";
   if (force && caller.level < Admin) return reply.fail("forbidden", "force needs level admin");
   if (force) rest = rest.first(rest.size() - 1);
   if (rest.size() < command->least || rest.size() > command->most)
-    return reply.fail("usage", concat("write ", command->name,
-                                      command->arguments.empty() ? "" : " ", command->arguments));
+    return reply.fail("usage", usage_of(*command));
   // What cannot be taken back cannot be part of all or nothing.
   if (in_transaction && !command->name.starts_with("server "))
     return reply.fail("usage", concat(command->name, " cannot stand in a transaction"));

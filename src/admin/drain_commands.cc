@@ -2,6 +2,7 @@
 #include "admin/drain_commands.h"
 
 #include "base/text.h"
+#include "base/wording.h"
 #include "config/units.h"
 #include "proxy/readiness.h"
 
@@ -18,9 +19,7 @@ std::optional<std::uint32_t> find_listener(const Fleet& fleet, std::string_view 
     if (listener.name == name) return listener.number;
     names.push_back(listener.name);
   }
-  std::string text = "there is no listener " + in_quotes(name);
-  if (auto near = nearest(name, names)) text += "; did you mean " + in_quotes(*near) + "?";
-  reply.fail("unknown", std::move(text));
+  reply.fail("unknown", unknown_word("listener", name, names));
   return std::nullopt;
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "base/wall_time.h"
+#include "base/wording.h"
 #include "config/tls_block.h"
 #include "config/units.h"
 
@@ -73,7 +74,7 @@ void set_state(const Call& call, std::uint32_t slot, Reply& reply, const Cause& 
   for (Override state : {Override::None, Override::Up, Override::Drain, Override::Down})
     if (upstream::Registry::word(state) == call.words[2])
       return call.fleet.registry.set_state(slot, state, cause);
-  reply.fail("usage", "a state is up, drain, down or auto");
+  reply.fail("usage", unknown_word("state", call.words[2], {"up", "drain", "down", "auto"}));
 }
 
 void set_address(const Call& call, std::uint32_t slot, Reply& reply, const Cause& cause) {
@@ -99,7 +100,7 @@ bool take_options(const Call& call, config::Server& server, Reply& reply) {
       (weight ? server.weight : server.max_in_flight) = *number;
     } else {
       reply.fail("usage",
-                 in_quotes(word) + " is no option of a server: weight N, max_in_flight N, backup");
+                 unknown_word("option of a server", word, {"weight", "max_in_flight", "backup"}));
       return false;
     }
   }
@@ -112,16 +113,14 @@ std::optional<std::uint32_t> find_backend(const Fleet& fleet, std::string_view n
   if (auto backend = fleet.registry.find_backend(name)) return backend;
   std::vector<std::string_view> names;
   for (const config::Backend& backend : fleet.config().backends) names.push_back(backend.name);
-  std::string text = "there is no backend " + in_quotes(name);
-  if (auto near = nearest(name, names)) text += "; did you mean " + in_quotes(*near) + "?";
-  reply.fail("unknown", std::move(text));
+  reply.fail("unknown", unknown_word("backend", name, names));
   return std::nullopt;
 }
 
 std::optional<std::uint32_t> find_server(const Fleet& fleet, std::string_view name, Reply& reply) {
   std::size_t slash = name.find('/');
   if (slash == std::string_view::npos) {
-    reply.fail("usage", "write a server as BACKEND/NAME");
+    reply.fail("usage", in_quotes(name) + " is no server: write BACKEND/NAME, as in show servers");
     return std::nullopt;
   }
   auto backend = find_backend(fleet, name.substr(0, slash), reply);
@@ -130,10 +129,8 @@ std::optional<std::uint32_t> find_server(const Fleet& fleet, std::string_view na
   std::vector<std::string_view> names;
   for (std::uint32_t slot : fleet.registry.servers(*backend))
     names.push_back(fleet.registry.row(slot).name);
-  std::string text = "there is no server " + in_quotes(name);
-  if (auto near = nearest(name.substr(slash + 1), names))
-    text += "; did you mean " + in_quotes(*near) + "?";
-  reply.fail("unknown", std::move(text));
+  const std::string of = "server of " + std::string(name.substr(0, slash));
+  reply.fail("unknown", unknown_word(of, name.substr(slash + 1), names));
   return std::nullopt;
 }
 
@@ -173,8 +170,8 @@ void server_remove(const Call& call, Reply& reply) {
   }
   if (!call.fleet.registry.columns(*slot).runtime)
     return reply.fail("refused", call.words[0] +
-                                     " stands in the file; take it down with server set " +
-                                     call.words[0] + " state down");
+                                     " is defined in the configuration file; take it down with " +
+                                     "\"server set " + call.words[0] + " state down\"");
   change(call, call.fleet.registry.row(*slot).backend, reply, [&] {
     call.fleet.registry.remove(*slot, by, {call.caller.by, "server remove"});
   });
@@ -194,7 +191,8 @@ void server_set(const Call& call, Reply& reply) {
     else if (call.words[1] == "address")
       set_address(call, *slot, reply, cause);
     else
-      reply.fail("usage", "what can be set is weight, state or address");
+      reply.fail("usage",
+                 unknown_word("value to set", call.words[1], {"weight", "state", "address"}));
   });
 }
 

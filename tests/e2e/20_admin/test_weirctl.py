@@ -135,6 +135,18 @@ def test_version_and_help_need_no_daemon():
     assert run("--help").stdout.startswith("usage: weirctl")
 
 
+def test_help_needs_no_daemon(tmp_path):
+    nobody = ["-s", str(tmp_path / "nobody")]
+    done = run(*nobody, "help")
+    assert done.returncode == 0 and not done.stderr
+    assert "server add " in done.stdout and "show routes " in done.stdout
+    assert run(*nobody, "help", "server", "set").stdout.startswith("server set BACKEND/NAME weight")
+    assert run(*nobody, "help", "--words").stdout.splitlines().count("show servers") == 1
+    done = run(*nobody, "help", "statsu")
+    assert done.returncode == 2 and 'did you mean "status"' in done.stderr
+    assert run(*nobody, "status").returncode == 3
+
+
 def test_the_socket_may_come_from_the_environment():
     with Daemon() as daemon:
         assert run("status", env={"WEIR_SOCKET": daemon.path}).returncode == 0
@@ -445,6 +457,14 @@ def test_completion_asks_the_daemon(typed, words):
         done = subprocess.run(["bash"], input=script, capture_output=True, text=True, timeout=DEADLINE, env={"PATH": path})
         assert (sorted(done.stdout.split()), done.stderr) == (words.split(), "")
         assert set(daemon.lines) <= {"help --words"}
+
+
+def test_completion_without_a_daemon(tmp_path):
+    script = run("completion", "bash").stdout
+    script += f'COMP_WORDS=(weirctl -s {tmp_path}/nobody show ""); COMP_CWORD=4; _weirctl; echo "${{COMPREPLY[@]}}"\n'
+    path = f"{pathlib.Path(WEIRCTL).parent}:{os.environ['PATH']}"
+    done = subprocess.run(["bash"], input=script, capture_output=True, text=True, timeout=DEADLINE, env={"PATH": path})
+    assert {"servers", "routes", "config"} <= set(done.stdout.split()) and not done.stderr
 
 
 def test_completion_for_zsh():

@@ -28,6 +28,13 @@ TEST(Body, TableIsAligned) {
             "long name\\x0a  12\n");
 }
 
+// Texts of the configuration are shown as they were written; what would break a line is not.
+TEST(Body, TableKeepsQuotesAndBackslashes) {
+  const Listing listing{
+      {"action"}, 1, [](std::size_t) { return Row{"path_regex \"^/v2/\\d+\" \x1b[31m"}; }};
+  EXPECT_EQ(whole(*make_list(listing, false)), "action\npath_regex \"^/v2/\\d+\" \\x1b[31m\n");
+}
+
 TEST(Body, JsonIsAnArrayOfObjects) {
   EXPECT_EQ(whole(*make_list(two_rows(), true)),
             "[{\"name\":\"a\",\"count\":5},{\"name\":\"long name\\u000a\",\"count\":12}]\n");
