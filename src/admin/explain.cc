@@ -4,9 +4,11 @@
 #include "admin/question.h"
 #include "admin/servers.h"
 #include "base/text.h"
+#include "base/wording.h"
 #include "config/print.h"
 #include "config/properties.h"
 #include "http/failure.h"
+#include "upstream/standing.h"
 
 #include <algorithm>
 
@@ -25,7 +27,9 @@ std::optional<std::size_t> find_listener(const Fleet& fleet, const Question& que
         return i;
   }
   if (question.listener.empty()) return 0;
-  reply.fail("unknown", "there is no listener " + in_quotes(question.listener));
+  std::vector<std::string_view> names;
+  for (const config::Listener& listener : listeners) names.push_back(listener.name);
+  reply.fail("unknown", unknown_word("listener", question.listener, names));
   return std::nullopt;
 }
 
@@ -51,65 +55,99 @@ class Story {
   std::vector<Row> rows_;
 };
 
-bool any_starting(const Fleet& fleet, std::uint32_t backend) {
-  auto servers = fleet.registry.servers(backend);
-  return std::any_of(servers.begin(), servers.end(), [&fleet](std::uint32_t slot) {
-    return fleet.registry.row(slot).use == shm::Use::Starting;
-  });
+/// One of a backend's servers, as a worker that has to choose sees it.
+struct Seen {
+  std::uint32_t slot;
+  upstream::Duty duty;
+  bool is_backup, is_full;
+  upstream::Step step() const {
+    return is_backup ? upstream::Step::Backup : upstream::Step::Primary;
+  }
+};
+
+/// A backend's servers, and what comes of it.
+struct Outlook {
+  bool panic = false;
+  bool awaited = false;                     ///< a request would wait rather than fail
+  std::optional<upstream::Step> answering;  ///< which servers get requests, besides trials
+  bool trial = false;                       ///< there is a half-open one
+  std::vector<Seen> servers;
+};
+
+Outlook look_at(const Fleet& fleet, std::uint32_t backend) {
+  Outlook all;
+  upstream::PanicScale scale;
+  const auto slots = fleet.registry.servers(backend);
+  for (const std::uint32_t slot : slots) scale.add(upstream::standing_of(fleet.registry.row(slot)));
+  all.panic = scale.is_panic(fleet.registry.backend(backend)->panic);
+  for (const std::uint32_t slot : slots) {
+    const shm::ServerRow& row = fleet.registry.row(slot);
+    const upstream::Duty duty = upstream::duty_of(upstream::standing_of(row), all.panic);
+    const bool full = row.max_in_flight > 0 && fleet.registry.in_flight(slot) >= row.max_in_flight;
+    all.servers.push_back({slot, duty, row.backup, full});
+    all.awaited |= duty.awaited;
+    all.trial |= duty.trial && !full;
+  }
+  for (const upstream::Step step : upstream::choosing_order) {
+    const auto takes = [step](const Seen& seen) {
+      return seen.duty.regular && !seen.is_full && seen.step() == step;
+    };
+    if (!all.answering && std::any_of(all.servers.begin(), all.servers.end(), takes))
+      all.answering = step;
+  }
+  return all;
 }
 
-// As workers see it: backups and what was taken out by hand do not count.
-bool is_in_panic(const Fleet& fleet, std::uint32_t backend) {
-  std::uint64_t usable = 0, all = 0;
-  for (std::uint32_t slot : fleet.registry.servers(backend)) {
-    const shm::ServerRow& row = fleet.registry.row(slot);
-    if (row.backup || row.forced_out) continue;
-    all += row.weight;
-    if (row.use == shm::Use::Up || row.use == shm::Use::Starting) usable += row.weight;
-  }
-  return usable * 100 < all * fleet.registry.backend(backend)->panic;
+std::string outcome_of(const Fleet& fleet, const Outlook& all, const Seen& seen) {
+  const shm::ServerRow& row = fleet.registry.row(seen.slot);
+  const std::string load = "weight " + std::to_string(row.weight) + ", in flight " +
+                           std::to_string(fleet.registry.in_flight(seen.slot));
+  const std::string state =
+      concat(upstream::Registry::word(row.use), ": ", fleet.registry.reason(seen.slot));
+  if (!seen.duty.regular && !seen.duty.trial)
+    return row.weight == 0 && row.use == shm::Use::Up ? "skipped: weight 0" : "skipped: " + state;
+  if (seen.is_full) return "skipped: at max_in_flight " + std::to_string(row.max_in_flight);
+  if (seen.duty.trial) return concat("on trial: one request at a time, ", load);
+  if (seen.step() != all.answering) return concat("in reserve: backup, ", load);
+  if (row.use != shm::Use::Up) return concat("candidate in panic: ", state, ", ", load);
+  return concat(seen.is_backup ? "candidate: backup, " : "candidate: ", load);
+}
+
+void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story);
+
+// What becomes of a request that no server can take now.
+void tell_the_rest(const Fleet& fleet, const config::Backend& backend, const Outlook& all,
+                   Story& story) {
+  if (all.answering || all.trial) return;
+  if (all.awaited)
+    return story.add("wait", backend.name, "the request waits until a server can take it", nullptr);
+  if (!backend.fallback)
+    return story.add("answer", "503", std::string(http::traits(http::Failure::NoServer).words),
+                     nullptr);
+  story.add("fallback", fleet.config().backends[*backend.fallback].name,
+            "no server is left in " + backend.name, &backend.place);
+  tell_candidates(fleet, *backend.fallback, story);
 }
 
 // `at`: where it stands in the configuration.
 void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story) {
   const config::Backend& backend = fleet.config().backends[at];
-  const std::uint32_t number = backend.number;
+  const Outlook all = look_at(fleet, backend.number);
   story.add("backend", backend.name,
-            std::to_string(fleet.registry.routable(number).servers) + " of " +
-                std::to_string(fleet.registry.servers(number).size()) + " servers take requests",
+            std::to_string(fleet.registry.routable(backend.number).servers) + " of " +
+                std::to_string(all.servers.size()) + " servers take requests",
             &backend.place);
-  for (std::uint32_t slot : fleet.registry.servers(number)) {
-    const shm::ServerRow& row = fleet.registry.row(slot);
-    std::string load = "weight " + std::to_string(row.weight) + ", in flight " +
-                       std::to_string(fleet.registry.in_flight(slot));
-    bool full = row.max_in_flight > 0 && fleet.registry.in_flight(slot) >= row.max_in_flight;
-    std::string outcome;
-    if (row.use != shm::Use::Up && row.use != shm::Use::HalfOpen)
-      outcome = "skipped: " + std::string(upstream::Registry::word(row.use)) + ": " +
-                fleet.registry.reason(slot);
-    else if (row.weight == 0)
-      outcome = "skipped: weight 0";
-    else if (full)
-      outcome = "skipped: at max_in_flight " + std::to_string(row.max_in_flight);
-    else if (row.backup && fleet.registry.routable(number).servers > 1)
-      outcome = "in reserve: backup, " + load;
-    else
-      outcome = "candidate: " + load;
-    const config::Server* in_file = fleet.registry.in_file(slot);
-    story.add("server", fleet.registry.name(slot), outcome, in_file ? &in_file->place : nullptr);
-  }
-  if (is_in_panic(fleet, number))
+  if (all.panic)
     story.add("panic", backend.name,
               "under " + std::to_string(backend.panic) +
                   "% of its weight is usable: all are used but those taken out by hand",
               &backend.place);
-  else if (fleet.registry.routable(number).servers == 0 && any_starting(fleet, number))
-    story.add("wait", backend.name, "the request waits until a server is known to be up", nullptr);
-  else if (fleet.registry.routable(number).servers == 0 && backend.fallback) {
-    story.add("fallback", fleet.config().backends[*backend.fallback].name,
-              "no server is left in " + backend.name, &backend.place);
-    tell_candidates(fleet, *backend.fallback, story);
+  for (const Seen& seen : all.servers) {
+    const config::Server* in_file = fleet.registry.in_file(seen.slot);
+    story.add("server", fleet.registry.name(seen.slot), outcome_of(fleet, all, seen),
+              in_file ? &in_file->place : nullptr);
   }
+  tell_the_rest(fleet, backend, all, story);
 }
 
 }  // namespace

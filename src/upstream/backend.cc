@@ -130,15 +130,9 @@ void Backend::make_balancers() {
 }
 
 bool Backend::must_panic() const {
-  if (policy_.config.panic == 0) return false;
-  std::uint64_t usable = 0, all = 0;
-  for (const Server* server : servers_) {
-    if (server->is_backup() || server->is_forced_out()) continue;
-    all += server->weight();
-    // Of a starting one nothing bad is known.
-    if (server->use() == Use::Up || server->use() == Use::Starting) usable += server->weight();
-  }
-  return usable * 100 < all * policy_.config.panic;
+  PanicScale scale;
+  for (const Server* server : servers_) scale.add(server->standing());
+  return scale.is_panic(policy_.config.panic);
 }
 
 void Backend::rebuild() {
@@ -148,16 +142,12 @@ void Backend::rebuild() {
   primary_.servers.clear();
   backup_.servers.clear();
   half_open_.clear();
-  bool panic = must_panic();
+  const bool panic = must_panic();
   for (Server* server : servers_) {
-    bool is_starting = server->use() == Use::Starting;
-    starting_ += is_starting;
-    bool usable = panic ? !server->is_forced_out() && !is_starting && server->address().is_set()
-                        : server->use() == Use::Up;
-    if (server->weight() == 0) continue;
-    if (usable) (server->is_backup() ? backup_ : primary_).servers.push_back(server);
-    // In a panic as well: without a trial it would stay half-open, and the panic with it.
-    if (server->use() == Use::HalfOpen) half_open_.push_back(server);
+    const Duty duty = duty_of(server->standing(), panic);
+    starting_ += server->use() == Use::Starting;
+    if (duty.regular) (server->is_backup() ? backup_ : primary_).servers.push_back(server);
+    if (duty.trial) half_open_.push_back(server);
   }
   make_balancers();
 }
@@ -195,11 +185,18 @@ Server* Backend::choose_half_open(std::span<Server* const> tried) {
 
 Chosen Backend::choose(std::span<Server* const> tried) {
   if (stale_) rebuild();
-  if (!half_open_.empty())
-    if (Server* server = choose_half_open(tried)) return {server, false, true};
-  if (Server* server = choose_from(primary_, tried)) return {server};
-  if (Server* server = choose_from(backup_, tried)) return {server};
+  for (const Step step : choosing_order)
+    if (Server* server = take(step, tried)) return {server, false, step == Step::Trial};
   return {nullptr, may_become_free(tried)};
+}
+
+Server* Backend::take(Step step, std::span<Server* const> tried) {
+  switch (step) {
+    case Step::Trial: return choose_half_open(tried);
+    case Step::Primary: return choose_from(primary_, tried);
+    case Step::Backup: break;
+  }
+  return choose_from(backup_, tried);
 }
 
 bool Backend::may_become_free(std::span<Server* const> tried) const {

@@ -16,6 +16,7 @@
 #include "tls/client_context.h"
 #include "upstream/answer_limits.h"
 #include "upstream/server.h"
+#include "upstream/standing.h"
 
 #include <memory>
 #include <optional>
@@ -117,6 +118,7 @@ class Backend {
   void freeze(More more);
   void make_balancers();
   bool must_panic() const;
+  Server* take(Step step, std::span<Server* const> tried);
   Server* choose_from(Part& part, std::span<Server* const> tried);
   Server* choose_half_open(std::span<Server* const> tried);
   bool may_become_free(std::span<Server* const> tried) const;

@@ -21,6 +21,7 @@
 #include "upstream/answer_limits.h"
 #include "upstream/connection.h"
 #include "upstream/h2_connection.h"
+#include "upstream/standing.h"
 
 #include <cstdint>
 #include <memory>
@@ -70,6 +71,12 @@ class Server final : public event::Reaped {
   bool is_backup() const { return row_.backup; }
   bool is_forced_out() const { return row_.forced_out; }
   const net::Address& address() const { return address_; }
+  /// Everything that decides whether requests may come here.
+  Standing standing() const {
+    Standing standing = standing_of(row_);
+    standing.has_address = address_.is_set();
+    return standing;
+  }
 
   /// Takes over what control says now; idle connections that are of no more use are closed.
   void apply(const shm::ServerRow& row);
