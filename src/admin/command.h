@@ -16,6 +16,7 @@
 #include "proxy/route_table.h"
 #include "shm/counters.h"
 #include "shm/worker_state.h"
+#include "tls/certificate_end.h"
 #include "upstream/health.h"
 #include "upstream/registry.h"
 
@@ -56,6 +57,7 @@ struct View {
   std::uint64_t generation = 1;
   std::unique_ptr<const config::Config> config;
   std::vector<proxy::RouteTable> routes;  ///< by position of the listener
+  std::vector<tls::CertificateEnd> certificates;
   std::string bundle_hash, bundle_text;
 };
 

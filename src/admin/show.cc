@@ -55,7 +55,8 @@ std::uint64_t of_servers(const Fleet& fleet, std::uint32_t backend, shm::H2Count
 class MetricsBody final : public Body {
  public:
   explicit MetricsBody(const Fleet& fleet)
-      : view_(fleet.view), metrics_(proxy::MetricNames(*view_->config), fleet.segment) {}
+      : view_(fleet.view),
+        metrics_(proxy::MetricNames(*view_->config, view_->certificates), fleet.segment) {}
   bool next(std::string& out) override {
     if (done_) return false;
     done_ = !metrics_.next(out);

@@ -11,11 +11,12 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<VariableKind, 43> kinds = {{
+constexpr std::array<VariableKind, 44> kinds = {{
     {"attempts", Variable::Attempts, "how often a server was tried"},
     {"backend", Variable::Backend, "name of the backend; empty if none was chosen"},
-    {"bytes_in", Variable::BytesIn, "bytes received from the client: head and body"},
-    {"bytes_out", Variable::BytesOut, "bytes sent to the client: head and body"},
+    {"body_bytes_out", Variable::BodyBytesOut, "bytes sent to the client without those of heads"},
+    {"bytes_in", Variable::BytesIn, "bytes received from the client: head, body and trailers"},
+    {"bytes_out", Variable::BytesOut, "bytes sent to the client: heads, body and trailers"},
     {"client_addr", Variable::ClientAddr,
      "IP address of the client; behind trusted proxies the one they name"},
     {"client_cert_fingerprint", Variable::ClientCertFingerprint,
@@ -37,7 +38,8 @@ constexpr std::array<VariableKind, 43> kinds = {{
     {"protocol", Variable::Protocol, "HTTP version of the request, as in HTTP/1.1"},
     {"query", Variable::Query, "query without its question mark"},
     {"query_", Variable::QueryArgument, "decoded value of the query's argument NAME"},
-    {"reason", Variable::Reason, "why the request ended as it did; empty if nothing went wrong"},
+    {"reason", Variable::Reason,
+     "name of the failure that ended the request; empty if there was none; weir(8) lists them"},
     {"referer", Variable::Referer, "the request's Referer field"},
     {"request_id", Variable::RequestId, "random identifier of the request, 32 hex digits"},
     {"request_uri", Variable::RequestUri, "path and query"},

@@ -18,6 +18,7 @@ enum class Variable : std::uint8_t {
   None,  ///< a part that is only text
   Attempts,
   Backend,
+  BodyBytesOut,
   BytesIn,
   BytesOut,
   ClientAddr,

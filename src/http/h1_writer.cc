@@ -4,6 +4,8 @@
 // connection at the end.
 #include "http/h1_writer.h"
 
+#include "http/head_size.h"
+
 #include <array>
 #include <charconv>
 
@@ -115,12 +117,6 @@ char* put_connection(char* out, const WriteOptions& options) {
   return before.size() == 2 ? put(out, "\r\n") : out;
 }
 
-std::size_t fields_size(const Headers& headers) {
-  std::size_t size = 0;
-  for (const Field& field : headers) size += field.name.size() + field.value.size() + 4;
-  return size;
-}
-
 // Methods whose requests usually have a body: without one they say so (RFC 9110 §8.6).
 bool says_empty(Method method) {
   return method == Method::Post || method == Method::Put || method == Method::Patch;
@@ -174,7 +170,7 @@ std::size_t write_response(char* begin, const ResponseHead& head, const WriteOpt
   return static_cast<std::size_t>(put(out, "\r\n") - begin);
 }
 
-std::size_t trailers_size(const Headers& trailers) { return fields_size(trailers) + 5; }
+std::size_t trailers_size(const Headers& trailers) { return fields_size(trailers) + last_chunk_size; }
 
 std::size_t write_last_chunk(char* begin, const Headers& trailers) {
   char* out = put(begin, "0\r\n");

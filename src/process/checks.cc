@@ -84,4 +84,11 @@ void Checks::on_health(std::uint32_t slot, bool up, std::string_view why) noexce
   registry_.set_health(slot, up ? shm::Health::Up : shm::Health::Down, {"check", why});
 }
 
+void Checks::on_checked(std::uint32_t slot, upstream::CheckOutcome outcome) noexcept {
+  static constexpr shm::ServerCount counts[] = {shm::ServerCount::ChecksPassed,
+                                                shm::ServerCount::ChecksFailed,
+                                                shm::ServerCount::ChecksInconclusive};
+  registry_.count(slot, counts[static_cast<std::size_t>(outcome)]);
+}
+
 }  // namespace weir::process

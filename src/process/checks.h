@@ -39,6 +39,7 @@ class Checks final : private upstream::HealthEvents {
   void begin(std::uint32_t slot, const config::Check& check);
   upstream::Health::Secure secure(std::uint32_t slot);
   void on_health(std::uint32_t slot, bool up, std::string_view why) noexcept override;
+  void on_checked(std::uint32_t slot, upstream::CheckOutcome outcome) noexcept override;
 
   upstream::Registry& registry_;
   upstream::Health health_;

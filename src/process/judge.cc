@@ -66,6 +66,7 @@ Result<std::shared_ptr<const admin::View>> Judge::compile(
     if (!table) return table.error();
     view->routes.push_back(std::move(*table));
   }
+  view->certificates = tls::certificate_ends(*view->config);
   view->bundle_hash = config::hash(*files);
   for (const config::SourceFile& file : files->files)
     view->bundle_text +=
@@ -109,7 +110,7 @@ Judge::Ticket Judge::rollback(std::string_view by, std::uint64_t number) {
 
 Judge::Ticket Judge::upgrade(std::string_view by, bool reload) {
   if (reload) return load(by, {}, {0, false, 0, true, std::string(by)});
-  return order(MessageType::Upgrade, std::string(by), {});
+  return order(MessageType::Upgrade, std::string(by), {0, true, 0});
 }
 
 // Its files are in force, or were already; the master tells what comes of it.
@@ -154,6 +155,7 @@ void Judge::on_refused(const net::Message& message) {
     // It never came to a candidate.
     outcomes_[of] = {why == under_way ? "conflict" : "refused", std::string(why), {}, {}};
     if (!bytes.empty()) outcomes_[of].notes.emplace_back(bytes);
+    if (asked_.ticket == of && why != under_way) note_result(asked_, false);
     if (asked_.ticket == of && asked_.then_upgrade)
       outcomes_[of].notes.push_back(concat("generation ", std::to_string(fleet_.view->generation),
                                            " holds, in the processes that there are"));
@@ -164,6 +166,7 @@ void Judge::on_refused(const net::Message& message) {
     report_.code = "refused";
     report_.text = why;
     if (!bytes.empty()) report_.notes.emplace_back(bytes);
+    note_result(current_, false);
   } else if (current_.then_upgrade && report_.code.empty()) {
     return upgrade_now();  // nothing was to be loaded
   }
@@ -225,6 +228,7 @@ void Judge::refuse(const std::string& code, const std::string& why) {
   report_.code = code;
   report_.text = why;
   judged_ = true;
+  note_result(current_, code.empty());
   (void)channel_.send(MessageType::Abandon, current_.only_plan ? std::string() : why);
 }
 
@@ -251,10 +255,16 @@ void Judge::commit() {
 void Judge::settled(const net::Message& message) {
   history_.back().about.took = read_about(message.bytes).took;
   host_.on_settled();
+  note_result(current_, true);
   if (current_.then_upgrade) return upgrade_now();
   report_.text = "generation " + std::to_string(fleet_.view->generation) + ", " +
                  changes_text(report_.changes.size());
   finish(current_.ticket);
+}
+
+// For the metrics.  A plan, and an upgrade that loads nothing, are no reloads.
+void Judge::note_result(const Order& order, bool is_done) {
+  if (!order.only_plan) generation_.note_reload(is_done, wall_clock_us());
 }
 
 void Judge::finish(Ticket ticket) {

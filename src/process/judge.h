@@ -76,7 +76,7 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
   /// Who wants it, and what for; ticket 0: the master itself, by a signal.
   struct Order {
     Ticket ticket = 0;
-    bool only_plan = false;
+    bool only_plan = false;  ///< or no configuration at all: nothing is to be put to work
     std::uint64_t confirm_us = 0;
     bool then_upgrade = false;  ///< new processes follow, so whatever needs them may change
     std::string by = {};        ///< only for `then_upgrade`
@@ -94,6 +94,7 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
   void commit();
   void settled(const net::Message& message);
   void finish(Ticket ticket);
+  void note_result(const Order& order, bool is_done);
   void on_deadline() noexcept override;
   void wait_for_confirm();
   const Past* find(std::uint64_t number) const;

@@ -18,6 +18,7 @@
 #include "shm/drain.h"
 #include "shm/h2_servers.h"
 #include "shm/in_flight.h"
+#include "shm/queues.h"
 #include "shm/server_table.h"
 #include "shm/slot_table.h"
 
@@ -51,6 +52,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
         slots_(*assets_.segment),
         in_flight_(*assets_.segment, 0),
         h2_servers_(*assets_.segment, 0),
+        queues_(*assets_.segment, 0),
         servers_(*assets_.segment),
         drain_(*assets_.segment),
         supervision_(*assets_.segment, assets_.plan.stall_ms * 1000) {}
@@ -113,6 +115,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
   shm::SlotTable slots_;
   shm::InFlight in_flight_;
   shm::H2Servers h2_servers_;
+  shm::Queues queues_;
   shm::ServerTable servers_;
   shm::Drain drain_;
   Supervision supervision_;

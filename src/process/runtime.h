@@ -78,6 +78,7 @@ class Runtime final : private upstream::NoticeSink,
   shm::InFlight in_flight_;
   shm::H2Servers h2_servers_;
   shm::Outliers outliers_;
+  shm::Queues queues_;
   shm::Notices notices_;
   shm::Report report_;
   shm::Generation generation_;

@@ -43,7 +43,7 @@ void Tallies::count(const proxy::Record& record) {
   state_.add(Count::Requests, 1);
   if (state_.get(Count::Requests) % pace_every == 1) note_pace();
   state_.add(Count::Attempts, record.attempts);
-  state_.add(Count::BytesIn, record.bytes_in);
+  state_.add(Count::BytesIn, record.bytes_in());
   state_.add(Count::BytesOut, record.bytes_out);
   if (record.request) {
     state_.add(Count::FieldsDropped, record.request->dropped_fields);
@@ -53,7 +53,7 @@ void Tallies::count(const proxy::Record& record) {
   unsigned hundreds = record.status / 100;
   if (hundreds >= 1 && hundreds <= 5)
     state_.add(static_cast<Count>(static_cast<unsigned>(Count::Responses1xx) + hundreds - 1), 1);
-  const shm::Finished finished(hundreds, record.failure != http::Failure::None, record.bytes_in,
+  const shm::Finished finished(hundreds, record.failure != http::Failure::None, record.bytes_in(),
                                record.bytes_out, record.times.ended - record.times.begun);
   counters_.add(shm::Of::Listener, record.listener->number, finished);
   if (!record.route) return;
@@ -61,6 +61,8 @@ void Tallies::count(const proxy::Record& record) {
   if (!record.backend) return;
   counters_.add(shm::Of::Backend, record.backend->number, finished);
   counters_.add(shm::Of::Backend, record.backend->number, shm::Tally::Attempts, record.attempts);
+  if (record.times.queued != 0)
+    counters_.add(shm::Of::Backend, record.backend->number, shm::Tally::Queued, 1);
   if (record.server) counters_.add(shm::Of::Server, record.server_slot, finished);
 }
 

@@ -5,6 +5,7 @@
 #include "process/log_port.h"
 #include "process/privileges.h"
 #include "process/setup.h"
+#include "shm/lost_lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -211,7 +212,8 @@ class Writer {
         segment_(std::move(segment)),
         error_(setup_.plan.error_log, std::move(setup_.error_log), 3 * 8 + 5),
         access_(setup_.plan.access_log, std::move(setup_.access_log), 3 * 8 + 6),
-        state_(std::move(setup_.state)) {
+        state_(std::move(setup_.state)),
+        lost_(segment_) {
     know_rings();
   }
 
@@ -286,12 +288,22 @@ class Writer {
   // Lines that were lost are told of, but not so often that this fills the disk in turn.
   void report() {
     for (shm::LogRing& ring : rings_) dropped_ += ring.take_dropped();
-    dropped_ += access_.take_lost() + error_.take_lost();
+    note_lost();
     time_t now = time(nullptr);
     if (dropped_ == 0 || now - reported_ < report_seconds) return;
     log(Level::Warn, dropped_, " log lines were dropped: the log could not take them in time");
     reported_ = now;
-    if (error_.take_lost() == 0) dropped_ = 0;  // else nobody was told
+    const std::uint64_t told = std::exchange(dropped_, 0);
+    if (note_lost() > 0) dropped_ += told;  // nobody was told
+  }
+
+  /// Lines that the logs did not take; how many of them were for the error log.
+  std::uint64_t note_lost() {
+    const std::uint64_t access = access_.take_lost(), error = error_.take_lost();
+    lost_.add(shm::LostLines::Of::Access, access);
+    lost_.add(shm::LostLines::Of::Error, error);
+    dropped_ += access + error;
+    return error;
   }
 
   bool sleep_allowed() {
@@ -350,6 +362,7 @@ class Writer {
   shm::Segment segment_;
   Target error_, access_;
   StateFiles state_;
+  shm::LostLines lost_;
   std::vector<shm::LogRing> rings_;
   std::uint64_t dropped_ = 0;
   time_t reported_ = 0;

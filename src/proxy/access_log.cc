@@ -53,7 +53,46 @@ constexpr Item tls_items[] = {
     {",\"client_cert_subject\":", Variable::ClientCertSubject, false},
 };
 
+/// A member that is written in a way of its own.
+struct Extra {
+  std::string_view name, type, help;
+};
+constexpr Extra retry_reason{
+    ",\"retry_reason\":", "text",
+    "why a server was tried once more: the name of a failure, or the status "
+    "of an answer; absent if none was"};
+constexpr Extra h2_stream{",\"h2_stream\":", "number",
+                          "number of the stream of an HTTP/2 request; absent for HTTP/1"};
+constexpr Extra reused{",\"reused\":", "boolean",
+                       "whether the last attempt used a connection that was open already"};
+constexpr Extra reason{",\"reason\":", "text",
+                       "the failure in a sentence; empty if nothing failed"};
+
+// From `,"time":` to `time`.
+std::string_view bare(std::string_view name) {
+  const std::size_t begin = name.find('"') + 1;
+  return name.substr(begin, name.rfind('"') - begin);
+}
+
+std::string_view type_of(const Item& item) { return item.is_number ? "number" : "text"; }
+
+std::string help_of(const Item& item) {
+  for (const config::VariableKind& kind : config::variable_kinds())
+    if (kind.variable == item.variable) return std::string(kind.help);
+  return {};
+}
+
 }  // namespace
+
+std::vector<AccessField> access_fields() {
+  std::vector<AccessField> fields;
+  for (const Item& item : items) fields.push_back({bare(item.name), type_of(item), help_of(item)});
+  for (const Item& item : tls_items)
+    fields.push_back({bare(item.name), type_of(item), help_of(item) + "; absent in the clear"});
+  for (const Extra* extra : {&retry_reason, &h2_stream, &reused, &reason})
+    fields.push_back({bare(extra->name), extra->type, std::string(extra->help)});
+  return fields;
+}
 
 std::unique_ptr<AccessLog> AccessLog::make(const config::LogTarget& target) {
   if (target.to == config::LogTo::Off) return nullptr;
@@ -98,12 +137,13 @@ void AccessLog::write_json(const Record& record) {
   if (record.tls)
     for (const Item& item : tls_items) write(item);
   if (!record.retry_reason.empty())
-    line_.append(",\"retry_reason\":\"").append(record.retry_reason).append("\"");
+    line_.append(retry_reason.name).append("\"").append(record.retry_reason).append("\"");
   if (record.h2_stream != 0) {
-    line_ += ",\"h2_stream\":";
+    line_ += h2_stream.name;
     append_number(line_, record.h2_stream);
   }
-  line_ += record.reused ? ",\"reused\":true,\"reason\":\"" : ",\"reused\":false,\"reason\":\"";
+  line_.append(reused.name).append(record.reused ? "true" : "false");
+  line_.append(reason.name).append("\"");
   if (record.failure != http::Failure::None) line_ += http::traits(record.failure).words;
   line_ += "\"}";
 }
@@ -131,7 +171,7 @@ void AccessLog::write_combined(const Record& record) {
   line_ += "\" ";
   append_number(line_, record.status);
   line_ += ' ';
-  append_number(line_, record.bytes_out);
+  append_number(line_, record.bytes_out - record.heads_out);
   quoted(value(Variable::Referer, record));
   quoted(value(Variable::UserAgent, record));
 }

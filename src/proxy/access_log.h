@@ -10,8 +10,20 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace weir::proxy {
+
+/// A member of a line in JSON, for the manual.
+struct AccessField {
+  std::string_view name;
+  std::string_view type;  ///< "text", "number" or "boolean"
+  std::string help;       ///< a clause, without a full stop
+};
+
+/// Every member that a line may have, in order.
+std::vector<AccessField> access_fields();
 
 class AccessLog {
  public:

@@ -43,10 +43,10 @@ class ClientSide : public Client {
   /// The stream wants the rest of the request's body.
   virtual void resume() = 0;
 
-  /// The answer; `write_head` and `write_body` tell how many bytes that is on the connection.
+  /// The answer; all three tell how many bytes that is, as Record counts them.
   virtual std::size_t write_head(const ResponseHead& head, const http::WriteOptions& options) = 0;
   virtual std::size_t write_body(std::span<const char> bytes) = 0;
-  virtual void write_end(const Headers& trailers) = 0;
+  virtual std::size_t write_end(const Headers& trailers) = 0;
   /// Forgets what was written of the answer, interim heads included; false if some of it may have left.
   virtual bool take_back() = 0;
   /// The client takes what it gets: more of the answer may be produced.

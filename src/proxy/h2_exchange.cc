@@ -2,6 +2,7 @@
 #include "proxy/h2_exchange.h"
 
 #include "http/grpc.h"
+#include "http/head_size.h"
 #include "http/websocket.h"
 #include "proxy/h2_session.h"
 
@@ -110,9 +111,7 @@ std::size_t H2Exchange::write_head(const ResponseHead& head, const http::WriteOp
   }
   session_.codec().write_response(id_, head, options, session_.no_gather());
   session_.push_soon();
-  std::size_t size = 0;
-  for (const Field& field : head.headers) size += field.name.size() + field.value.size();
-  return size;
+  return http::status_line_size(head) + http::fields_size(head.headers);
 }
 
 std::size_t H2Exchange::write_body(std::span<const char> bytes) {
@@ -127,9 +126,10 @@ std::size_t H2Exchange::write_body(std::span<const char> bytes) {
   return bytes.size();
 }
 
-void H2Exchange::write_end(const Headers& trailers) {
+std::size_t H2Exchange::write_end(const Headers& trailers) {
   session_.codec().write_end(id_, trailers, session_.no_gather());
   session_.push_soon();
+  return http::fields_size(trailers);
 }
 
 bool H2Exchange::take_back() { return session_.codec().take_back(id_); }

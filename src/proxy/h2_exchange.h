@@ -50,7 +50,7 @@ class H2Exchange final : public Pooled<H2Exchange>,
   void resume() override;
   std::size_t write_head(const ResponseHead& head, const http::WriteOptions& options) override;
   std::size_t write_body(std::span<const char> bytes) override;
-  void write_end(const Headers& trailers) override;
+  std::size_t write_end(const Headers& trailers) override;
   bool take_back() override;
   bool has_room() const override;
   bool leaves_at_once() const override;

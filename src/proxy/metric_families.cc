@@ -4,12 +4,14 @@
 #include "base/text.h"
 #include "shm/counters.h"
 #include "shm/h2_servers.h"
+#include "shm/server_counts.h"
 #include "shm/worker_state.h"
 
 namespace weir::proxy {
 
 using shm::Count;
 using shm::H2Count;
+using shm::ServerCount;
 using shm::Tally;
 
 namespace {
@@ -20,14 +22,32 @@ using Value = MetricFamily::Value;
 
 constexpr std::uint32_t at(Count what) { return static_cast<std::uint32_t>(what); }
 constexpr std::uint32_t at(H2Count what) { return static_cast<std::uint32_t>(what); }
+constexpr std::uint32_t at(ServerCount what) { return static_cast<std::uint32_t>(what); }
 constexpr std::uint32_t at(Tally what) { return static_cast<std::uint32_t>(what); }
 
 // clang-format off
 constexpr MetricFamily families[] = {
     {"weir_info", Type::Gauge, Of::Weir, Value::Version, 0,
      "The version that runs, as a label; always 1."},
+    {"weir_start_time_seconds", Type::Gauge, Of::Weir, Value::StartTime, 0,
+     "When weir was started, in Unix time; time() less this is the uptime."},
+    {"weir_config_generation", Type::Gauge, Of::Weir, Value::Generation, 0,
+     "The number of the configuration that is running."},
+    {"weir_config_last_reload_successful", Type::Gauge, Of::Weir, Value::ReloadDone, 0,
+     "1 if the last reload or rollback was carried out, 0 if it was refused."},
+    {"weir_config_last_reload_success_timestamp_seconds", Type::Gauge, Of::Weir, Value::ReloadTime, 0,
+     "When the configuration was last loaded, in Unix time."},
+    {"weir_config_reloads_total", Type::Counter, Of::Weir, Value::ReloadsByResult, 0,
+     "Reloads and rollbacks, by result: ok or refused."},
     {"weir_quarantined_fingerprints", Type::Gauge, Of::Weir, Value::Quarantined, 0,
      "Kinds of requests that are refused since they have crashed workers."},
+
+    {"weir_log_lines_lost_total", Type::Counter, Of::Weir, Value::LinesLostByLog, 0,
+     "Log lines that a file, pipe or syslog daemon did not take, by log."},
+    {"weir_log_lines_dropped_total", Type::Counter, Of::Weir, Value::LinesDroppedByRole, 0,
+     "Log lines of other processes than workers that the writer was late for."},
+    {"weir_certificate_expiry_timestamp_seconds", Type::Gauge, Of::Certificate, Value::NotAfter, 0,
+     "When the first certificate in the file expires, in Unix time."},
 
     {"weir_worker_connections_open", Type::Gauge, Of::Worker, Value::Count, at(Count::ClientsOpen),
      "Client connections that are open."},
@@ -110,6 +130,10 @@ constexpr MetricFamily families[] = {
      "Attempts to have a request answered by one of its servers."},
     {"weir_backend_connect_errors_total", Type::Counter, Of::Backend, Value::Tally, at(Tally::ConnectErrors),
      "Attempts that got no connection."},
+    {"weir_backend_queue_length", Type::Gauge, Of::Backend, Value::QueueLength, 0,
+     "Requests that are waiting for a server of the backend, over all workers."},
+    {"weir_backend_queued_requests_total", Type::Counter, Of::Backend, Value::Tally, at(Tally::Queued),
+     "Requests that had to wait for a server."},
     {"weir_backend_request_duration_seconds", Type::Histogram, Of::Backend, Value::Durations, at(Tally::Microseconds),
      "How long requests took."},
 
@@ -131,6 +155,10 @@ constexpr MetricFamily families[] = {
      "1 if the server takes requests, else 0."},
     {"weir_server_use", Type::Gauge, Of::Server, Value::Use, 0,
      "1 for how the server may be used, 0 for all other ways."},
+    {"weir_server_checks_total", Type::Counter, Of::Server, Value::ChecksByResult, at(ServerCount::ChecksPassed),
+     "Health checks of the server, by result; only of backends with a check."},
+    {"weir_server_ejections_total", Type::Counter, Of::Server, Value::Ejections, at(ServerCount::Ejections),
+     "How often the server was ejected; only of backends with outlier."},
     {"weir_server_http2_connections_open", Type::Gauge, Of::Server, Value::H2, at(H2Count::Connections),
      "Connections to the server that are open and speak HTTP/2."},
     {"weir_server_http2_connections_total", Type::Counter, Of::Server, Value::H2, at(H2Count::Opened),
@@ -146,12 +174,22 @@ constexpr MetricFamily families[] = {
 };
 // clang-format on
 
-/// The labels of what a family tells of, and the one that its value adds, in the order of Of and Value.
-constexpr std::string_view labels_of[] = {"",        "worker",        "listener", "listener route",
-                                          "backend", "backend server"};
-constexpr std::string_view label_of_value[] = {
-    "version", "", "",      "class", "protocol", "kind", "version", "by",  "reason", "",  "call",
-    "",        "", "class", "le",    "",         "",     "",        "use", "",       "by"};
+/// The labels of what a family tells of, in the order of Of.
+constexpr std::string_view labels_of[] = {
+    "", "certificate", "worker", "listener", "listener route", "backend", "backend server"};
+/// Which label a value adds.
+struct Label {
+  Value value;
+  std::string_view name;
+};
+constexpr Label labels[] = {{Value::Version, "version"},    {Value::ReloadsByResult, "result"},
+                            {Value::LinesLostByLog, "log"}, {Value::LinesDroppedByRole, "process"},
+                            {Value::CountByClass, "class"}, {Value::CountByProtocol, "protocol"},
+                            {Value::CountByAbuse, "kind"},  {Value::CountByVersion, "version"},
+                            {Value::CountBySender, "by"},   {Value::CountByReason, "reason"},
+                            {Value::LongestCall, "call"},   {Value::TallyByClass, "class"},
+                            {Value::Durations, "le"},       {Value::Use, "use"},
+                            {Value::H2BySender, "by"},      {Value::ChecksByResult, "result"}};
 constexpr std::string_view type_names[] = {"counter", "gauge", "histogram"};
 
 }  // namespace
@@ -162,14 +200,20 @@ std::string_view type_name(const MetricFamily& family) {
   return type_names[static_cast<std::size_t>(family.type)];
 }
 
+std::string_view label_of(MetricFamily::Value value) {
+  for (const Label& each : labels)
+    if (each.value == value) return each.name;
+  return {};
+}
+
 std::string metrics_mdoc() {
   std::string out = ".Bl -tag -width Ds\n";
   for (const MetricFamily& family : families) {
-    const std::string_view labels = labels_of[static_cast<std::size_t>(family.of)];
-    const std::string_view more = label_of_value[static_cast<std::size_t>(family.value)];
+    const std::string_view whose = labels_of[static_cast<std::size_t>(family.of)];
+    const std::string_view more = label_of(family.value);
     out += concat(".It Li ", family.name, " Pq ", type_name(family));
-    if (!labels.empty() || !more.empty())
-      out += concat(" by Va ", labels, labels.empty() || more.empty() ? "" : " ", more);
+    if (!whose.empty() || !more.empty())
+      out += concat(" by Va ", whose, whose.empty() || more.empty() ? "" : " ", more);
     out += concat("\n", family.help, "\n");
   }
   return out + ".El\n";

@@ -6,12 +6,16 @@ namespace weir::proxy {
 namespace {
 
 MetricNames::Backend named(const config::Backend& backend) {
-  return {{backend.name, backend.number}, backend.protocol != config::ServerProtocol::Http1};
+  return {{backend.name, backend.number},
+          backend.protocol != config::ServerProtocol::Http1,
+          backend.check.has_value(),
+          backend.outlier.has_value()};
 }
 
 }  // namespace
 
-MetricNames::MetricNames(const config::Config& config) {
+MetricNames::MetricNames(const config::Config& config, std::span<const tls::CertificateEnd> ends)
+    : certificates(ends) {
   for (const config::Listener& listener : config.listeners) {
     listeners.push_back({listener.name, listener.number});
     for (const config::Route& route : listener.routes)
@@ -20,7 +24,7 @@ MetricNames::MetricNames(const config::Config& config) {
   for (const config::Backend& backend : config.backends) backends.push_back(named(backend));
 }
 
-MetricNames::MetricNames(const Snapshot& snapshot) {
+MetricNames::MetricNames(const Snapshot& snapshot) : certificates(snapshot.certificates) {
   for (const auto& rules : snapshot.listeners) {
     const config::ListenerTerms& listener = rules->listener();
     listeners.push_back({listener.name, listener.number});

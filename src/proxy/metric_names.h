@@ -6,8 +6,10 @@
 
 #include "config/config.h"
 #include "proxy/snapshot.h"
+#include "tls/certificate_end.h"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -23,15 +25,19 @@ struct MetricNames {
   };
   struct Backend : Named {
     bool may_speak_h2 = false;
+    bool has_check = false;
+    bool has_outlier = false;
   };
 
-  /// The names lie in what they are taken from.
-  explicit MetricNames(const config::Config& config);
+  /// The names lie in what they are taken from.  `certificates`: those of the same configuration.
+  explicit MetricNames(const config::Config& config,
+                       std::span<const tls::CertificateEnd> certificates = {});
   explicit MetricNames(const Snapshot& snapshot);
 
   std::vector<Named> listeners;
   std::vector<Backend> backends;
   std::vector<Route> routes;
+  std::span<const tls::CertificateEnd> certificates;
 };
 
 }  // namespace weir::proxy

@@ -6,7 +6,9 @@
 #include "base/text.h"
 #include "http/h2_limits.h"
 #include "proxy/metric_families.h"
+#include "shm/generation.h"
 #include "shm/log_ring.h"
+#include "shm/lost_lines.h"
 #include "shm/quarantine.h"
 #include "shm/worker_state.h"
 #include "tls/failure.h"
@@ -32,6 +34,9 @@ constexpr std::string_view classes[] = {R"(class="none")", R"(class="1xx")", R"(
 
 // Of streams on connections to servers.
 constexpr std::string_view resetters[] = {R"(by="server")", R"(by="weir")"};
+
+constexpr std::string_view check_results[] = {R"(result="passed")", R"(result="failed")",
+                                              R"(result="inconclusive")"};
 
 /// Counts that stand one after the other in shared memory, and the label that tells them apart.
 struct Counts {
@@ -141,6 +146,8 @@ Metrics::Metrics(MetricNames names, const shm::Segment& segment)
       counters_(segment, 0),
       in_flight_(segment, 0),
       h2_servers_(segment, 0),
+      queues_(segment, 0),
+      server_counts_(segment),
       servers_(segment) {
   for (const MetricNames::Backend& each : names_.backends) {
     if (each.number >= backends_.size()) backends_.resize(each.number + 1);
@@ -168,6 +175,7 @@ std::uint32_t Metrics::count(const MetricFamily& family) const {
   std::size_t count = 1;
   switch (family.of) {
     case Of::Weir: break;
+    case Of::Certificate: count = names_.certificates.size(); break;
     case Of::Worker: return segment_.workers();
     case Of::Listener: count = names_.listeners.size(); break;
     case Of::Route: count = names_.routes.size(); break;
@@ -185,14 +193,12 @@ MetricNames::Backend Metrics::backend(std::uint32_t number) const {
 void Metrics::append(std::string& out, const MetricFamily& family, std::uint32_t at) {
   labels_.clear();
   switch (family.of) {
-    case Of::Weir:
-      if (family.value == Value::Quarantined) {
-        begin_sample(out, family.name);
-        return append_value(out, shm::Quarantine(segment_).size());
-      }
-      append_label(labels_, "version", version);
+    case Of::Weir: return append_of_weir(out, family);
+    case Of::Certificate:
+      append_label(labels_, "certificate", names_.certificates[at].path);
       begin_sample(out, family.name);
-      return append_value(out, 1);
+      out += std::to_string(names_.certificates[at].not_after) + '\n';
+      return;
     case Of::Worker:
       append_label(labels_, "worker", std::to_string(at));
       return append_of_worker(out, family, at);
@@ -208,6 +214,47 @@ void Metrics::append(std::string& out, const MetricFamily& family, std::uint32_t
       append_label(labels_, "backend", names_.backends[at].name);
       return append_tallies(out, family, names_.backends[at].number);
     case Of::Server: return append_of_server(out, family, at);
+  }
+}
+
+void Metrics::append_of_weir(std::string& out, const MetricFamily& family) {
+  static constexpr Pair results = {"ok", "refused"}, logs = {"access", "error"},
+                        processes = {"control", "master"};
+  const shm::Generation generation(segment_);
+  const shm::LostLines lost(segment_);
+  const auto dropped = [this](std::uint32_t ring) {
+    return shm::LogRing(segment_, ring).dropped();
+  };
+  const auto started = static_cast<std::uint64_t>(segment_.layout().started_us);
+  const shm::Generation::Reloads reloads = generation.reloads();
+  if (family.value == Value::ReloadsByResult)
+    return append_pair(out, family, results, reloads.done, reloads.refused);
+  if (family.value == Value::LinesLostByLog)
+    return append_pair(out, family, logs, lost.get(shm::LostLines::Of::Access),
+                       lost.get(shm::LostLines::Of::Error));
+  if (family.value == Value::LinesDroppedByRole)
+    return append_pair(out, family, processes, dropped(shm::RingOf::control),
+                       dropped(shm::RingOf::master));
+  if (family.value == Value::Version) append_label(labels_, "version", version);
+  begin_sample(out, family.name);
+  switch (family.value) {
+    case Value::StartTime: return append_seconds(out, started);
+    case Value::ReloadTime:
+      return append_seconds(
+          out, reloads.last_done_us ? static_cast<std::uint64_t>(reloads.last_done_us) : started);
+    case Value::ReloadDone: return append_value(out, reloads.last_done);
+    case Value::Generation:
+      return append_value(out, std::max<std::uint64_t>(generation.committed(), 1));
+    case Value::Quarantined: return append_value(out, shm::Quarantine(segment_).size());
+    default: return append_value(out, 1);  // the version
+  }
+}
+
+void Metrics::append_pair(std::string& out, const MetricFamily& family, const Pair& names,
+                          std::uint64_t first, std::uint64_t second) const {
+  for (std::size_t i = 0; i < 2; ++i) {
+    begin_sample(out, family.name, {}, concat(label_of(family.value), "=\"", names[i], "\""));
+    append_value(out, i == 0 ? first : second);
   }
 }
 
@@ -240,10 +287,13 @@ void Metrics::append_of_server(std::string& out, const MetricFamily& family, std
   if (row.use == shm::Use::Free || known.name.empty()) return;
   const bool is_h2 = family.value == Value::H2 || family.value == Value::H2BySender;
   if (is_h2 && !known.may_speak_h2) return;
+  if (family.value == Value::ChecksByResult && !known.has_check) return;
+  if (family.value == Value::Ejections && !known.has_outlier) return;
   append_label(labels_, "backend", known.name);
   append_label(labels_, "server", text_of(row.name));
   if (family.value < Value::InFlight) return append_tallies(out, family, slot);
   if (is_h2) return append_h2(out, family, slot);
+  if (family.value >= Value::ChecksByResult) return append_of_control(out, family, slot);
   if (family.value == Value::Use) {
     for (const auto& [use, label] : uses) {
       begin_sample(out, family.name, {}, label);
@@ -258,6 +308,15 @@ void Metrics::append_of_server(std::string& out, const MetricFamily& family, std
                                                     : std::uint64_t{up});
 }
 
+void Metrics::append_of_control(std::string& out, const MetricFamily& family,
+                                std::uint32_t slot) const {
+  const bool by_result = family.value == Value::ChecksByResult;
+  for (std::uint32_t i = 0; i < (by_result ? std::size(check_results) : 1); ++i) {
+    begin_sample(out, family.name, {}, by_result ? check_results[i] : std::string_view());
+    append_value(out, server_counts_.get(slot, shm::ServerCount{family.which + i}));
+  }
+}
+
 void Metrics::append_h2(std::string& out, const MetricFamily& family, std::uint32_t slot) const {
   const bool by_sender = family.value == Value::H2BySender;
   for (std::uint32_t i = 0; i < (by_sender ? std::size(resetters) : 1); ++i) {
@@ -269,6 +328,10 @@ void Metrics::append_h2(std::string& out, const MetricFamily& family, std::uint3
 void Metrics::append_tallies(std::string& out, const MetricFamily& family,
                              std::uint32_t number) const {
   if (family.value == Value::Durations) return append_durations(out, family, number);
+  if (family.value == Value::QueueLength) {
+    begin_sample(out, family.name);
+    return append_value(out, queues_.sum(number));
+  }
   const bool by_class = family.value == Value::TallyByClass;
   for (std::uint32_t i = 0; i < (by_class ? std::size(classes) : 1); ++i) {
     begin_sample(out, family.name, {}, by_class ? classes[i] : std::string_view());
@@ -327,7 +390,8 @@ void Metrics::begin_sample(std::string& out, std::string_view name, std::string_
     return;
   }
   out.append("{").append(labels_);
-  if (!more.empty()) out.append(",").append(more);
+  if (!labels_.empty() && !more.empty()) out += ',';
+  out.append(more);
   out.append("} ");
 }
 

@@ -11,7 +11,9 @@
 #include "proxy/metric_names.h"
 #include "shm/counters.h"
 #include "shm/in_flight.h"
+#include "shm/queues.h"
 #include "shm/segment.h"
+#include "shm/server_counts.h"
 #include "shm/server_table.h"
 
 #include <cstddef>
@@ -39,12 +41,18 @@ class Metrics {
   void restart();
 
  private:
+  using Pair = std::string_view[2];  ///< values of the label that a family adds
+
   std::uint32_t count(const MetricFamily& family) const;
   /// Without a name if there is none of this number.
   MetricNames::Backend backend(std::uint32_t number) const;
   void append(std::string& out, const MetricFamily& family, std::uint32_t at);
+  void append_of_weir(std::string& out, const MetricFamily& family);
+  void append_pair(std::string& out, const MetricFamily& family, const Pair& names,
+                   std::uint64_t first, std::uint64_t second) const;
   void append_of_worker(std::string& out, const MetricFamily& family, std::uint32_t worker);
   void append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot);
+  void append_of_control(std::string& out, const MetricFamily& family, std::uint32_t slot) const;
   void append_h2(std::string& out, const MetricFamily& family, std::uint32_t slot) const;
   void append_tallies(std::string& out, const MetricFamily& family, std::uint32_t number) const;
   void append_server_durations(std::string& out, const MetricFamily& family,
@@ -58,6 +66,8 @@ class Metrics {
   shm::Counters counters_;
   shm::InFlight in_flight_;
   shm::H2Servers h2_servers_;
+  shm::Queues queues_;
+  shm::ServerCounts server_counts_;
   shm::ServerTable servers_;
   std::vector<MetricNames::Backend> backends_;  ///< by number
   std::size_t family_ = 0;     ///< where the next piece begins: its row of the table,

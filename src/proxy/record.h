@@ -40,8 +40,12 @@ struct Record {
   const RequestHead* request = nullptr;    ///< null if no head could be understood
   const ResponseHead* response = nullptr;  ///< what the client got; null before there is one
   std::uint64_t request_id[2] = {0, 0};    ///< random; printed as 32 hex digits
-  std::uint64_t bytes_in = 0;              ///< head and body received from the client
-  std::uint64_t bytes_out = 0;             ///< sent towards the client
+  // Bytes of heads, bodies, trailers and tunnels.  The framing of bodies (chunks, frames of HTTP/2) does not
+  // count, and a head of HTTP/2 counts as it is before compression.
+  std::uint64_t content_in = 0;  ///< received from the client, without the head
+  std::uint64_t bytes_in() const { return content_in + (request ? request->received.size() : 0); }
+  std::uint64_t bytes_out = 0;  ///< sent towards the client, interim answers included
+  std::uint64_t heads_out = 0;  ///< of those, what belongs to heads and trailers
   std::uint32_t attempts = 0;
   std::uint32_t h2_stream = 0;  ///< its number on an HTTP/2 connection; 0 = HTTP/1
   std::uint16_t status = 0;     ///< sent to the client; 499 if it left before; 0 = closed without

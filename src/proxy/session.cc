@@ -3,6 +3,7 @@
 
 #include <weir/log.h>
 
+#include "http/head_size.h"
 #include "proxy/h2_session.h"
 #include "proxy/stream.h"
 #include "shm/server_table.h"
@@ -241,14 +242,17 @@ std::size_t Session::write_body(std::span<const char> bytes) {
   Gather& gather = out();
   const std::size_t before = gather.size();
   codec_.write_body(1, bytes, gather);
-  return note_written(gather.size() - before);
+  note_written(gather.size() - before);
+  return bytes.size();
 }
 
-void Session::write_end(const Headers& trailers) {
+// Trailers are only there behind chunks, whose end does not count.
+std::size_t Session::write_end(const Headers& trailers) {
   Gather& gather = out();
   const std::size_t before = gather.size();
   codec_.write_end(1, trailers, gather);
-  note_written(gather.size() - before);
+  const std::size_t written = note_written(gather.size() - before);
+  return written > http::last_chunk_size ? written - http::last_chunk_size : 0;
 }
 
 std::size_t Session::note_written(std::size_t bytes) {

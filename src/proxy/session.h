@@ -40,7 +40,7 @@ class Session final : public Pooled<Session>,
   void resume() override;
   std::size_t write_head(const ResponseHead& head, const http::WriteOptions& options) override;
   std::size_t write_body(std::span<const char> bytes) override;
-  void write_end(const Headers& trailers) override;
+  std::size_t write_end(const Headers& trailers) override;
   bool take_back() override;
   bool has_room() const override { return transport().queued() == 0; }
   bool leaves_at_once() const override { return transport().queued() == 0; }

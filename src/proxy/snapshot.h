@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "proxy/rules.h"
+#include "tls/certificate_end.h"
 #include "upstream/backend.h"
 
 #include <cstdint>
@@ -31,6 +32,7 @@ struct Snapshot {
   std::vector<config::Cidr> trusted_proxies;
   std::vector<std::shared_ptr<const Rules>> listeners;
   std::vector<upstream::BackendPolicy> backends;
+  std::vector<tls::CertificateEnd> certificates;  ///< for metrics
   std::size_t reused = 0;  ///< listeners taken over
 };
 

@@ -7,6 +7,7 @@
 #include "http/fingerprint.h"
 #include "http/forwarding.h"
 #include "http/grpc.h"
+#include "http/head_size.h"
 #include "http/hop_by_hop.h"
 #include "http/hop_limit.h"
 #include "http/message.h"
@@ -248,7 +249,7 @@ bool Stream::wants_body() const {
 }
 
 void Stream::on_body(std::span<const char> bytes) {
-  record_.bytes_in += bytes.size();
+  record_.content_in += bytes.size();
   body_seen_ += bytes.size();
   if (discarding_) return;
   if (tunnel_) return take_tunnelled(bytes);
@@ -284,7 +285,7 @@ net::IoResult Stream::move_body() {
     return {net::Io::Again};
   }
   if (result.io == net::Io::Done) {
-    record_.bytes_in += result.bytes;
+    record_.content_in += result.bytes;
     body_seen_ += result.bytes;
     wire.codec->skip_body(result.bytes);
   }
@@ -295,6 +296,7 @@ void Stream::on_end(const Headers& trailers) {
   request_done_ = true;
   trailers_ = trailers;
   if (request_) http::remove_nominated(request_->headers, trailers_);
+  record_.content_in += http::fields_size(trailers);
   if (tunnel_) {
     up_ended_ = true;
     return context_.net.loop.post(tunnel_start_);
@@ -376,7 +378,7 @@ void Stream::take_response_back() {
   response_begun_ = false;
   response_ = nullptr;
   record_.response = nullptr;
-  record_.bytes_out = 0;
+  record_.bytes_out = record_.heads_out = 0;
 }
 
 void Stream::answer(http::Failure failure) {

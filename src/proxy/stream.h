@@ -144,6 +144,7 @@ class Stream final : public Pooled<Stream>,
   bool may_resend() const;
   bool ask_another(std::uint16_t status);
   bool may_replay() const;
+  void count_head_out(std::size_t bytes) { record_.bytes_out += bytes, record_.heads_out += bytes; }
   void start_response(ResponseHead& head, const Framing& framing, bool keep);
   void take_response_back();
   void add_date(ResponseHead& head);
@@ -157,6 +158,9 @@ class Stream final : public Pooled<Stream>,
   void move_down(const net::Wire& server);
   void run_framed_tunnel();
   void say_framed_farewells();
+  void count_tunnelled(Way way, std::size_t bytes) {
+    (way == Way::Up ? record_.content_in : record_.bytes_out) += bytes;
+  }
   bool move_direction(Way way, net::Transport& from, net::Transport& to, Inbox& early);
   void follow_frames(std::string_view protocol);
   http::WebsocketFrames* frames_of(Way way) const {

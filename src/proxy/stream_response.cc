@@ -14,7 +14,7 @@ namespace weir::proxy {
 void Stream::on_interim(ResponseHead& head) {
   // A client of HTTP/1.0 does not know interim answers.
   if (request_->minor == 0) return;
-  (void)session_.write_head(head, {});
+  count_head_out(session_.write_head(head, {}));
 }
 
 void Stream::on_response(ResponseHead& head) {
@@ -77,7 +77,7 @@ void Stream::start_response(ResponseHead& head, const Framing& framing, bool kee
   // Of all that belongs to one connection, the protocols that 426 asks for are meant for who reads it.
   if (head.status == 426)
     options.upgrade = http::combined_list(head.headers, FieldName::Upgrade, arena_);
-  record_.bytes_out += session_.write_head(head, options);
+  count_head_out(session_.write_head(head, options));
 }
 
 bool Stream::wants_response() const { return session_.has_room() && down_.held() == 0; }
@@ -122,7 +122,7 @@ void Stream::on_response_end(const Headers& trailers) {
   response_done_ = true;
   Headers passed = trailers;
   http::remove_nominated(response_->headers, passed);
-  session_.write_end(passed);
+  count_head_out(session_.write_end(passed));
   bool request_sent = request_done_ || request_->framing.end == BodyEnd::None;
   bool reusable = request_sent && response_->keep_alive && up_.held() == 0;
   attempt_->end(reusable);
@@ -171,7 +171,7 @@ void Stream::start_tunnel(ResponseHead& head) {
     options.upgrade = http::combined_list(head.headers, FieldName::Upgrade, arena_);
   add_date(head);
   follow_frames(options.upgrade);
-  (void)session_.write_head(head, options);
+  count_head_out(session_.write_head(head, options));
   context_.net.outbox.flush();
   phase_ = Phase::Relay;
   attempt_->connection()->become_raw();
@@ -195,13 +195,16 @@ bool Stream::move_direction(Way way, net::Transport& from, net::Transport& to, I
     std::span<char> bytes = early.bytes().first(pass_frames(way, early.bytes()));
     std::copy(bytes.begin(), bytes.end(), out.reserve(bytes.size()));
     out.commit(bytes.size());
+    count_tunnelled(way, bytes.size());
     context_.net.outbox.flush();
     early.clear();
   }
   for (int rounds = 0; rounds < 4; ++rounds) {
     if (is_farewell_due(way)) {
       char room[http::websocket_close_size];
-      context_.net.outbox.to(to).refer(farewell(way, room));
+      const std::span<const char> last = farewell(way, room);
+      if (way == Way::Down) count_tunnelled(way, last.size());
+      context_.net.outbox.to(to).refer(last);
       context_.net.outbox.flush();
       ended = true;
       to.shut_down();
@@ -216,7 +219,7 @@ bool Stream::move_direction(Way way, net::Transport& from, net::Transport& to, I
       to.shut_down();
       return true;
     }
-    (way == Way::Up ? record_.bytes_in : record_.bytes_out) += result.bytes;
+    count_tunnelled(way, result.bytes);
   }
   context_.net.loop.post(tunnel_start_);
   return true;
@@ -262,7 +265,7 @@ void Stream::describe(shm::SessionRow& row, std::uint64_t now) const {
     shm::set_text(row.path, request_->path);
   }
   row.request_us = now - record_.times.begun;
-  row.bytes_in = record_.bytes_in;
+  row.bytes_in = record_.bytes_in();
   row.bytes_out = record_.bytes_out;
   if (record_.route) row.route = static_cast<std::int32_t>(record_.route->number);
   if (record_.server) row.server = static_cast<std::int32_t>(record_.server_slot);

@@ -38,7 +38,7 @@ void Stream::start_framed_tunnel(ResponseHead& head) {
   if (head.status == 101)
     options.upgrade = http::combined_list(head.headers, FieldName::Upgrade, arena_);
   add_date(head);
-  record_.bytes_out += session_.write_head(head, options);
+  count_head_out(session_.write_head(head, options));
   context_.net.outbox.flush();
   connection.become_raw();
   session_.become_raw();
@@ -80,7 +80,7 @@ void Stream::give_tunnelled(std::span<const char> bytes) {
 // From a client that has its connection for itself, as far as the server has room; false if it broke.
 bool Stream::move_up(const net::Wire& client) {
   if (!client.inbox->empty()) {
-    record_.bytes_in += client.inbox->size();
+    record_.content_in += client.inbox->size();
     take_tunnelled(client.inbox->bytes());
     client.inbox->clear();
   }
@@ -96,7 +96,7 @@ bool Stream::move_up(const net::Wire& client) {
     up_ended_ = result.io == net::Io::End;
     if (up_ended_) break;
     session_.note_progress();
-    record_.bytes_in += result.bytes;
+    record_.content_in += result.bytes;
     take_tunnelled(context_.net.read_buffer.first(result.bytes));
   }
   return true;

@@ -108,7 +108,8 @@ std::string_view of_exchange(Variable variable, const Record& record, Arena& are
     case Variable::Status: return number(record.status, arena);
     case Variable::Attempts: return number(record.attempts, arena);
     case Variable::RetryReason: return record.retry_reason;
-    case Variable::BytesIn: return number(record.bytes_in, arena);
+    case Variable::BodyBytesOut: return number(record.bytes_out - record.heads_out, arena);
+    case Variable::BytesIn: return number(record.bytes_in(), arena);
     case Variable::BytesOut: return number(record.bytes_out, arena);
     case Variable::RequestId: return hex_id(record, arena);
     case Variable::Reason:

@@ -37,6 +37,7 @@ enum class Tally : std::uint32_t {
   Attempts,       ///< towards servers
   ConnectErrors,  ///< attempts that got no connection
   Microseconds,   ///< sum of durations
+  Queued,         ///< requests of a backend that had to wait for a server
   Last
 };
 inline constexpr std::size_t tallies = static_cast<std::size_t>(Tally::Last);

@@ -29,6 +29,23 @@ class Generation {
     head_->running[worker].store(generation);
   }
 
+  /// How the last reload ended, and how many did either way.  Control only; outlives it.
+  struct Reloads {
+    std::uint64_t done = 0, refused = 0;
+    bool last_done = true;          ///< also before the first one
+    std::int64_t last_done_us = 0;  ///< wall clock; 0 = none was done yet
+  };
+  Reloads reloads() const {
+    return {head_->done.load(), head_->refused.load(), head_->last_refused.load() == 0,
+            head_->last_done_us.load()};
+  }
+  void note_reload(bool is_done, std::int64_t now_us) {
+    std::atomic<std::uint64_t>& count = is_done ? head_->done : head_->refused;
+    count.store(count.load() + 1);
+    head_->last_refused.store(is_done ? 0 : 1);
+    if (is_done) head_->last_done_us.store(now_us);
+  }
+
   /// A commit that is undone unless it is confirmed: the generation to go back to (0 = nothing waits),
   /// and when, by the wall clock.  Control only; outlives it.
   std::uint64_t unconfirmed() const { return head_->unconfirmed.load(); }
@@ -43,6 +60,8 @@ class Generation {
     std::atomic<std::uint64_t> committed, unconfirmed;
     std::atomic<std::int64_t> confirm_by_us;
     std::atomic<std::uint64_t> running[most_workers];
+    std::atomic<std::uint64_t> done, refused, last_refused;
+    std::atomic<std::int64_t> last_done_us;
   };
   Head* head_;
 };

@@ -10,10 +10,13 @@
 #include "shm/identities.h"
 #include "shm/in_flight.h"
 #include "shm/log_ring.h"
+#include "shm/lost_lines.h"
 #include "shm/notices.h"
 #include "shm/outliers.h"
 #include "shm/quarantine.h"
+#include "shm/queues.h"
 #include "shm/report.h"
+#include "shm/server_counts.h"
 #include "shm/server_table.h"
 #include "shm/slot_table.h"
 #include "shm/ticket_keys.h"
@@ -78,10 +81,13 @@ void plan(const Layout& layout, Directory& directory) {
   add("drain", Drain::bytes(layout));
   add("counters", Counters::bytes(layout));
   add("h2_servers", H2Servers::bytes(layout));
+  add("queues", Queues::bytes(layout));
+  add("server_counts", ServerCounts::bytes(layout));
   add("reports", Report::bytes(layout));
   add("black_box", BlackBox::bytes(layout));
   add("quarantine", Quarantine::bytes(layout));
   add("ticket_keys", TicketKeys::bytes(layout));
+  add("lost_lines", LostLines::bytes(layout));
   add("rings", LogRing::bytes(layout));
 }
 

@@ -211,6 +211,7 @@ bool Backend::wait(Waiter& waiter) {
   if (queued_ >= policy_.config.max_queue) return false;
   queue_.push_back(waiter);
   if (queued_++ == 0) want_slots(true);
+  publish_queue();
   return true;
 }
 
@@ -218,7 +219,10 @@ void Backend::stop_waiting(Waiter& waiter) {
   if (!waiter.is_linked()) return;
   static_cast<Hook&>(waiter).unlink();
   if (--queued_ == 0) want_slots(false);
+  publish_queue();
 }
+
+void Backend::publish_queue() { sharing_.queues.set(policy_.config.number, queued_); }
 
 void Backend::want_slots(bool wanted) {
   for (Server* server : servers_)
@@ -247,6 +251,7 @@ void Backend::serve_queue() {
       return;
     Waiter* waiter = queue_.pop_front();
     --queued_;
+    publish_queue();
     waiter->on_slot();
   }
   // Not before the last one has its slot: a server that nobody uses or wants may go.

@@ -123,6 +123,7 @@ class Backend {
   Server* choose_half_open(std::span<Server* const> tried);
   bool may_become_free(std::span<Server* const> tried) const;
   void want_slots(bool wanted);
+  void publish_queue();
 
   const net::Context& context_;
   const Sharing& sharing_;

@@ -85,6 +85,7 @@ void Ejector::eject(std::uint32_t slot, const std::string& why) {
   std::uint32_t before = std::min(registry_.columns(slot).ejections, most_doublings);
   std::int64_t ms = std::min(outlier->eject.count() << before, outlier->max_eject.count());
   outliers_.reset(slot);
+  registry_.count(slot, shm::ServerCount::Ejections);
   registry_.set_ejection(slot, Ejection::Ejected, wall_clock_us() + ms * 1000,
                          {"outlier", why + ", ejected for " + std::to_string(ms) + " ms"});
   watched_.insert(slot);

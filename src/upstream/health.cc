@@ -135,6 +135,7 @@ void Health::Entry::on_probed(CheckOutcome outcome, std::string seen) noexcept {
     seen += "; weir itself was late";
   }
   health_.count(outcome);
+  health_.events_.on_checked(slot_, outcome);
   const bool is_news =
       outcome != CheckOutcome::Inconclusive && judge(outcome == CheckOutcome::Passed);
   const std::string why = is_news ? seen : std::string();

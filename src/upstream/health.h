@@ -40,6 +40,9 @@ class HealthEvents {
   /// which nothing was known.  `why` is what the last check saw.  May call the Health.
   virtual void on_health(std::uint32_t slot, bool up, std::string_view why) noexcept = 0;
 
+  /// A check has ended.  May not call the Health.
+  virtual void on_checked(std::uint32_t /*slot*/, CheckOutcome) noexcept {}
+
  protected:
   ~HealthEvents() = default;
 };

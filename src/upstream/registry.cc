@@ -34,6 +34,7 @@ Registry::Registry(const shm::Segment& segment, const config::Config& config,
       in_flight_(segment, 0),
       counters_(segment, 0),
       h2_servers_(segment, 0),
+      counts_(segment),
       events_(events) {
   know_config(config);
 }
@@ -228,6 +229,7 @@ void Registry::insert(std::uint32_t slot, const config::Backend& backend,
   if (is_used_again) {
     counters_.forget(shm::Of::Server, slot);
     h2_servers_.forget(slot);
+    counts_.forget(slot);
   }
   set_mark(entry.columns.configured, cause);
   place(slot, entry);

@@ -13,6 +13,7 @@
 #include "net/address.h"
 #include "shm/counters.h"
 #include "shm/h2_servers.h"
+#include "shm/server_counts.h"
 #include "shm/in_flight.h"
 #include "shm/server_table.h"
 #include "upstream/server_row.h"
@@ -89,6 +90,8 @@ class Registry {
   std::uint64_t h2(std::uint32_t slot, shm::H2Count what) const {
     return h2_servers_.sum(slot, what);
   }
+  /// One more check or ejection of that server.
+  void count(std::uint32_t slot, shm::ServerCount what) { counts_.add(slot, what); }
 
   // Backends are named by their numbers in shared memory.
 
@@ -211,6 +214,7 @@ class Registry {
   shm::InFlight in_flight_;
   shm::Counters counters_;
   shm::H2Servers h2_servers_;
+  shm::ServerCounts counts_;
   RegistryEvents& events_;
   std::vector<Entry> entries_;
   std::vector<OfBackend> backends_;                               ///< by number

@@ -16,6 +16,7 @@
 #include "shm/in_flight.h"
 #include "shm/notices.h"
 #include "shm/outliers.h"
+#include "shm/queues.h"
 #include "shm/server_table.h"
 #include "tls/client_context.h"
 #include "upstream/answer_limits.h"
@@ -43,6 +44,7 @@ struct Sharing {
   shm::InFlight& in_flight;
   shm::H2Servers& h2_servers;
   shm::Outliers& outliers;
+  shm::Queues& queues;
   NoticeSink& notices;
   std::uint32_t worker = 0;
   std::uint32_t incarnation = 0;  ///< of the worker

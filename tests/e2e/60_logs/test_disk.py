@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 
+from healthtest import ADMIN, admin
 from weirtest import DEADLINE, Client, Weir, get, wait_until
 
 LISTENER = "\nlistener web { bind 127.0.0.1:{port}; route respond 200 fine }\n"
@@ -191,4 +192,39 @@ def test_syslog_stands_still():
         while select.select([weir.socket], [], [], 0)[0]:
             received += weir.socket.recv(65536).startswith(b"<30>weir: ")
         assert received + dropped(weir) == 2100
+        weir.close()
+
+
+def lost(weir, log):
+    sample = f'weir_log_lines_lost_total{{log="{log}"}} '
+    (value,) = [line[len(sample):] for line in admin(weir, "metrics")[1].splitlines() if line.startswith(sample)]
+    return int(value)
+
+
+def test_lines_that_syslog_does_not_take():
+    with Syslog(f"{ADMIN}access_log syslog format combined\nerror_log {{dir}}/error.log\n") as weir:
+        ask_many(weir, 1, "/before")
+        weir.read_until("/before")
+        assert lost(weir, "access") == 0
+        weir.close()
+        ask_many(weir, 5, "/without")
+        wait_until(lambda: lost(weir, "access") == 5, "the lost lines to be counted")
+        wait_until(lambda: dropped(weir) > 0, "word of them")
+        assert lost(weir, "error") == 0
+        weir.listen()
+        ask_many(weir, 1, "/after")
+        assert weir.read_until("/after")
+        assert lost(weir, "access") == 5
+        weir.close()
+
+
+def test_nobody_hears_of_lines_lost_to_a_dead_syslog_but_metrics():
+    with Syslog(f"{ADMIN}access_log syslog format combined\nerror_log syslog level info\n") as weir:
+        ask_many(weir, 1, "/before")
+        weir.read_until("/before")
+        weir.close()
+        ask_many(weir, 4, "/without")
+        wait_until(lambda: lost(weir, "access") == 4, "the lost lines to be counted")
+        wait_until(lambda: lost(weir, "error") >= 1, "the report of them, which was lost as well")
+        weir.listen()
         weir.close()

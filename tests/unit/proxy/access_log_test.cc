@@ -3,12 +3,16 @@
 // Lines of the access log, byte for byte, and that nothing a peer sends makes them more than one line.
 #include "proxy/access_log.h"
 
+#include "base/text.h"
+#include "http/failure.h"
 #include "proxy/exchange.h"
+#include "proxy/log_help.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -78,14 +82,63 @@ TEST(AccessLog, Combined) {
   auto log = made("combined");
   EXPECT_EQ(log->line(exchange.record),
             "2001:db8::7 - - [21/Nov/2026:02:00:00 +0000] "
-            "\"GET /a/b?x=1&name=J%C3%B6rg+M%2b&empty= HTTP/1.1\" 200 4567 "
+            "\"GET /a/b?x=1&name=J%C3%B6rg+M%2b&empty= HTTP/1.1\" 200 4000 "
             "\"https://shop.example/\" \"curl/8\"");
   exchange.request.headers.clear();
   exchange.request.has_query = false;
   exchange.record.client_addr = "unix:";
   exchange.record.status = 499;
   EXPECT_EQ(log->line(exchange.record),
-            "unix: - - [21/Nov/2026:02:00:00 +0000] \"GET /a/b HTTP/1.1\" 499 4567 \"-\" \"-\"");
+            "unix: - - [21/Nov/2026:02:00:00 +0000] \"GET /a/b HTTP/1.1\" 499 4000 \"-\" \"-\"");
+}
+
+// The names of the members of an object without objects in it.
+std::set<std::string> members(std::string_view line) {
+  std::set<std::string> names;
+  for (std::size_t at = line.find('"'); at != line.npos; at = line.find(",\"", at)) {
+    at += line[at] == ',' ? 2 : 1;
+    names.emplace(line.substr(at, line.find("\":", at) - at));
+  }
+  return names;
+}
+
+// With everything that a line may have, the manual lists its members, no more and no less.
+TEST(AccessLog, ManualListsTheMembersOfJson) {
+  Exchange exchange;
+  exchange.record.retry_reason = "connect_refused";
+  exchange.record.h2_stream = 3;
+  std::set<std::string> listed;
+  for (const AccessField& field : access_fields()) {
+    EXPECT_TRUE(listed.emplace(field.name).second) << field.name;
+    EXPECT_FALSE(field.help.empty()) << field.name;
+    EXPECT_NE(access_fields_mdoc().find(concat("\n.It Li ", field.name, " Pq ", field.type, "\n")),
+              std::string::npos)
+        << field.name;
+  }
+  std::set<std::string> written = members(made("json")->line(exchange.record));
+  // There is no TLS connection to be had here; these are what it adds.
+  for (const char* of_tls : {"tls_version", "tls_cipher", "tls_server_name", "tls_alpn",
+                             "tls_resumed", "client_cert_subject"})
+    EXPECT_TRUE(written.insert(of_tls).second) << of_tls;
+  EXPECT_EQ(written, listed);
+}
+
+TEST(AccessLog, ManualListsEachFailure) {
+  const std::string list = failures_mdoc();
+  for (auto i = 1U; i < static_cast<unsigned>(http::Failure::Count); ++i) {
+    const http::FailureTraits& failure = http::traits(static_cast<http::Failure>(i));
+    const std::size_t entry = list.find(concat("\n.It Li ", failure.name, " Pq "));
+    ASSERT_NE(entry, std::string::npos) << failure.name;
+    const std::string text = list.substr(entry, list.find("\n.It ", entry + 1) - entry);
+    if (failure.status != 0) {
+      EXPECT_NE(text.find(std::to_string(failure.status)), std::string::npos) << text;
+    }
+    EXPECT_NE(text.find(failure.words.substr(0, 20)), std::string::npos) << text;
+    if (!failure.error.empty()) {
+      EXPECT_NE(text.find(failure.error), std::string::npos) << text;
+    }
+  }
+  for (std::string_view line : split(list, '\n')) EXPECT_LE(line.size(), 80U) << line;
 }
 
 TEST(AccessLog, Text) {
@@ -110,7 +163,7 @@ TEST(AccessLog, NothingThatAPeerSendsBreaksALine) {
   EXPECT_EQ(made("<$user_agent>")->line(exchange.record), "<" + escaped + ">");
   EXPECT_EQ(made("combined")->line(exchange.record),
             escaped + " - - [21/Nov/2026:02:00:00 +0000] \"" + escaped + " " + escaped + "?" +
-                escaped + " HTTP/1.1\" 200 4567 \"" + escaped + "\" \"" + escaped + "\"");
+                escaped + " HTTP/1.1\" 200 4000 \"" + escaped + "\" \"" + escaped + "\"");
 }
 
 // A parser would need a library: a JSON string ends at the first quote without a backslash before it.

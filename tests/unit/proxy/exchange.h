@@ -38,8 +38,10 @@ struct Exchange {
     record.response = &response;
     record.request_id[0] = 0x0123456789abcdef;
     record.request_id[1] = 0xfedcba9876543210;
-    record.bytes_in = 120;
+    request.received = std::string_view("GET /a/b?x=1&name=J%C3%B6rg+M%2b&empty= HTTP/1.1\r\n\r\n");
+    record.content_in = 120 - request.received.size();
     record.bytes_out = 4567;
+    record.heads_out = 567;
     record.attempts = 2;
     record.retry_reason = "connect_refused";
     record.status = response.status = 200;

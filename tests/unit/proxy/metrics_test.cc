@@ -7,8 +7,12 @@
 
 #include "base/text.h"
 #include "proxy/metric_families.h"
+#include "shm/generation.h"
 #include "shm/h2_servers.h"
 #include "shm/log_ring.h"
+#include "shm/lost_lines.h"
+#include "shm/queues.h"
+#include "shm/server_counts.h"
 #include "shm/worker_state.h"
 
 #include <gmock/gmock.h>
@@ -254,6 +258,109 @@ TEST(Metrics, TellOfConnectionsToServersThatMaySpeakHttp2) {
             "weir_server_http2_resets_total{backend=\"api\",server=\"s0\",by=\"weir\"} 5\n");
 }
 
+TEST(Metrics, TellOfTheProcessAndItsReloads) {
+  config::Config config = make_config();
+  auto segment = shm::Segment::create({.workers = 2, .started_us = 1'795'226'400'500'000});
+  ASSERT_TRUE(segment);
+  const auto told = [&](std::string_view name) { return lines(whole(config, *segment), name); };
+  EXPECT_EQ(told("weir_start_time_seconds"), "weir_start_time_seconds 1795226400.5\n");
+  // What was loaded at the start counts as loaded.
+  EXPECT_EQ(told("weir_config_last_reload_successful"), "weir_config_last_reload_successful 1\n");
+  EXPECT_EQ(told("weir_config_last_reload_success_timestamp_seconds"),
+            "weir_config_last_reload_success_timestamp_seconds 1795226400.5\n");
+  EXPECT_EQ(told("weir_config_generation"), "weir_config_generation 1\n");
+  shm::Generation generation(*segment);
+  generation.note_reload(true, 1'795'226'500'000'000);
+  generation.commit(2);
+  generation.note_reload(false, 1'795'226'600'000'000);
+  generation.note_reload(false, 1'795'226'700'000'000);
+  EXPECT_EQ(told("weir_config_last_reload_successful"), "weir_config_last_reload_successful 0\n");
+  EXPECT_EQ(told("weir_config_last_reload_success_timestamp_seconds"),
+            "weir_config_last_reload_success_timestamp_seconds 1795226500\n");
+  EXPECT_EQ(told("weir_config_generation"), "weir_config_generation 2\n");
+  EXPECT_EQ(told("weir_config_reloads_total"),
+            "weir_config_reloads_total{result=\"ok\"} 1\n"
+            "weir_config_reloads_total{result=\"refused\"} 2\n");
+  generation.note_reload(true, 1'795'226'800'000'000);
+  EXPECT_EQ(told("weir_config_last_reload_successful"), "weir_config_last_reload_successful 1\n");
+}
+
+TEST(Metrics, TellOfLinesThatWereLost) {
+  config::Config config = make_config();
+  shm::Segment segment = make_segment(config);
+  shm::LostLines lost(segment);
+  lost.add(shm::LostLines::Of::Access, 3);
+  lost.add(shm::LostLines::Of::Error, 2);
+  lost.add(shm::LostLines::Of::Access, 4);
+  shm::LogRing ring(segment, shm::RingOf::master);
+  for (const std::string line(60'000, 'x'); ring.dropped() < 1;)
+    ring.push(shm::LogRing::Kind::Error, line);
+  const std::string text = whole(config, segment);
+  EXPECT_EQ(lines(text, "weir_log_lines_lost_total"),
+            "weir_log_lines_lost_total{log=\"access\"} 7\n"
+            "weir_log_lines_lost_total{log=\"error\"} 2\n");
+  EXPECT_EQ(lines(text, "weir_log_lines_dropped_total"),
+            "weir_log_lines_dropped_total{process=\"control\"} 0\n"
+            "weir_log_lines_dropped_total{process=\"master\"} 1\n");
+}
+
+TEST(Metrics, TellOfCertificates) {
+  config::Config config = make_config();
+  shm::Segment segment = make_segment(config);
+  const tls::CertificateEnd ends[] = {{"/etc/a \"b\".pem", 1'800'000'000}, {"c.pem", -5}};
+  Metrics metrics(MetricNames(config, ends), segment);
+  EXPECT_EQ(lines(whole(metrics), "weir_certificate_expiry_timestamp_seconds"),
+            "weir_certificate_expiry_timestamp_seconds{certificate=\"/etc/a \\\"b\\\".pem\"} "
+            "1800000000\n"
+            "weir_certificate_expiry_timestamp_seconds{certificate=\"c.pem\"} -5\n");
+}
+
+TEST(Metrics, TellOfQueues) {
+  config::Config config = make_config();
+  shm::Segment segment = make_segment(config);
+  shm::Queues first(segment, 0), second(segment, 1);
+  first.set(1, 3);
+  second.set(1, 4);
+  second.set(0, 1);
+  second.set(0, 0);
+  shm::Counters(segment, 1).add(Of::Backend, 1, Tally::Queued, 9);
+  const auto told = [&](std::string_view name) { return lines(whole(config, segment), name); };
+  EXPECT_EQ(told("weir_backend_queue_length"),
+            "weir_backend_queue_length{backend=\"api\"} 0\n"
+            "weir_backend_queue_length{backend=\"static\"} 7\n");
+  EXPECT_EQ(told("weir_backend_queued_requests_total{backend=\"static\"}"),
+            "weir_backend_queued_requests_total{backend=\"static\"} 9\n");
+  first.clear_worker(1);  // the second worker has died
+  EXPECT_EQ(told("weir_backend_queue_length{backend=\"static\"}"),
+            "weir_backend_queue_length{backend=\"static\"} 3\n");
+}
+
+TEST(Metrics, TellOfChecksAndEjectionsWhereThereAreSuch) {
+  config::Config config = make_config();
+  config.backends[0].check.emplace();
+  config.backends[0].outlier.emplace();
+  shm::Segment segment = make_segment(config);
+  publish(segment, 0, "s0", shm::Use::Up);
+  publish(segment, 1, "s1", shm::Use::Up, 1);
+  shm::ServerCounts counts(segment);
+  for (std::uint32_t slot : {0U, 1U}) {
+    counts.add(slot, shm::ServerCount::ChecksFailed);
+    counts.add(slot, shm::ServerCount::ChecksFailed);
+    counts.add(slot, shm::ServerCount::ChecksPassed);
+    counts.add(slot, shm::ServerCount::Ejections);
+  }
+  const auto told = [&](std::string_view name) { return lines(whole(config, segment), name); };
+  EXPECT_EQ(told("weir_server_checks_total"),
+            "weir_server_checks_total{backend=\"api\",server=\"s0\",result=\"passed\"} 1\n"
+            "weir_server_checks_total{backend=\"api\",server=\"s0\",result=\"failed\"} 2\n"
+            "weir_server_checks_total{backend=\"api\",server=\"s0\",result=\"inconclusive\"} 0\n");
+  EXPECT_EQ(told("weir_server_ejections_total"),
+            "weir_server_ejections_total{backend=\"api\",server=\"s0\"} 1\n");
+  counts.forget(0);  // the slot is another server's now
+  EXPECT_EQ(told("weir_server_ejections_total"),
+            "weir_server_ejections_total{backend=\"api\",server=\"s0\"} 0\n");
+}
+
 // Fills every kind of thing with something.
 void count_all(const shm::Segment& segment) {
   for (std::uint32_t worker : {0U, 1U}) {
@@ -271,7 +378,11 @@ TEST(Metrics, KeepFamiliesTogetherAndDeclareThemOnce) {
   shm::Segment segment = make_segment(config);
   count_all(segment);
   publish(segment, 0, "s", shm::Use::Up);
-  std::string text = whole(config, segment);
+  config.backends[0].check.emplace();
+  config.backends[0].outlier.emplace();
+  const tls::CertificateEnd ends[] = {{"a.pem", 1}};
+  Metrics metrics(MetricNames(config, ends), segment);
+  std::string text = whole(metrics);
   ASSERT_TRUE(text.ends_with("\n"));
   text.pop_back();
   std::set<std::string> declared;

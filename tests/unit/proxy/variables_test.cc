@@ -30,6 +30,7 @@ const std::map<std::string_view, std::string_view> worth{
     {"$attempts", "2"},
     {"$retry_reason", "connect_refused"},
     {"$backend", "api"},
+    {"$body_bytes_out", "4000"},
     {"$bytes_in", "120"},
     {"$bytes_out", "4567"},
     {"$client_addr", "2001:db8::7"},
