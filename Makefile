@@ -118,7 +118,7 @@ $O/bench-%: $O/tests/bench/%.o $O/libsupport.a $(LIB)
 	$Q$(LINK) -o $@ $^ $(LDLIBS)
 
 # The lists of directives, metrics and commands in the manuals are what the program itself prints.
-LISTS := directives metrics commands
+LISTS := access-log commands directives failures foreign metrics
 $O/man/%: man/%.in $O/weir
 	@mkdir -p $(@D)
 	$(call say,MAN)

@@ -5,6 +5,7 @@
 
 #include "admin/command.h"
 #include "base/text.h"
+#include "config/foreign.h"
 #include "config/schema.h"
 #include "filter/table.h"
 #include "process/child.h"
@@ -14,6 +15,7 @@
 #include "process/trial.h"
 #include "process/worker.h"
 #include "process/writer.h"
+#include "proxy/log_help.h"
 #include "proxy/metric_families.h"
 #include "tls/library.h"
 
@@ -22,6 +24,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -29,7 +32,7 @@ using namespace weir;
 
 constexpr const char* usage =
     "usage: weir [-c FILE] [-t | -T] [-d]\n"
-    "       weir help directive NAME\n"
+    "       weir help [directive] NAME\n"
     "       weir help directives\n"
     "       weir --version\n"
     "\n"
@@ -59,25 +62,41 @@ int run_trial(const char* channel, const char* handover) {
   return fd && text ? process::run_trial(net::Channel(Fd(*fd)), *text) : 2;
 }
 
+/// The lists that the manuals are made with: `weir help NAME --mdoc`.
+struct List {
+  std::string_view name;
+  std::string (*mdoc)();
+};
+constexpr List lists[] = {{"access-log", proxy::access_fields_mdoc},
+                          {"commands", admin::commands_mdoc},
+                          {"directives", config::help_directives_mdoc},
+                          {"failures", proxy::failures_mdoc},
+                          {"foreign", config::foreign_mdoc},
+                          {"metrics", proxy::metrics_mdoc}};
+
+int print_list(std::string_view name) {
+  for (const List& list : lists)
+    if (list.name == name) return std::fputs(list.mdoc().c_str(), stdout) < 0;
+  std::fputs(usage, stderr);
+  return 2;
+}
+
 int help(int count, char** words) {
-  std::string what = count > 0 ? words[0] : "";
-  if (what == "directive" && count == 2) {
-    bool known = config::find_directive(words[1], 0xff) || filter::find(words[1]);
-    std::fputs(config::help_directive(words[1], filter::kinds()).c_str(), known ? stdout : stderr);
-    return known ? 0 : 1;
-  } else if (what == "directives" && count == 2 && std::strcmp(words[1], "--mdoc") == 0) {
-    std::fputs(config::help_directives_mdoc().c_str(), stdout);
-  } else if (what == "metrics" && count == 2 && std::strcmp(words[1], "--mdoc") == 0) {
-    std::fputs(proxy::metrics_mdoc().c_str(), stdout);
-  } else if (what == "commands" && count == 2 && std::strcmp(words[1], "--mdoc") == 0) {
-    std::fputs(admin::commands_mdoc().c_str(), stdout);
-  } else if (what == "directives" && count == 1) {
+  const std::string_view what = count > 0 ? words[0] : "";
+  if (count == 2 && std::string_view(words[1]) == "--mdoc") return print_list(what);
+  if (what == "directives" && count == 1) {
     std::fputs(config::help_directives(filter::kinds()).c_str(), stdout);
-  } else {
+    return 0;
+  }
+  // `weir help bind` is what people try first.
+  const bool has_kind = what == "directive" && count == 2;
+  if (!has_kind && count != 1) {
     std::fputs(usage, count == 0 ? stdout : stderr);
     return count == 0 ? 0 : 2;
   }
-  return 0;
+  const config::Help found = config::help_directive(words[count - 1], filter::kinds());
+  std::fputs(found.text.c_str(), found.is_known ? stdout : stderr);
+  return found.is_known ? 0 : 1;
 }
 
 struct Options {

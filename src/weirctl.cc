@@ -66,10 +66,14 @@ int connect(const Options& options, Fd& socket, bool says_why) {
     is_done = ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
   }
   if (is_done) return Ok;
-  const bool is_late = errno == EAGAIN;
+  const int why = errno;
+  const bool is_late = why == EAGAIN;
   if (!says_why) return NoDaemon;
-  const char* reason = is_late ? "does not accept in time" : std::strerror(errno);
+  const char* reason = is_late ? "does not accept in time" : std::strerror(why);
   std::fprintf(stderr, "weirctl: %s: %s\n", options.socket.c_str(), reason);
+  if (why == ENOENT || why == ECONNREFUSED)
+    std::fputs("hint: is weir running, with an admin statement?  -s SOCKET names another socket\n",
+               stderr);
   return is_late ? TimedOut : NoDaemon;
 }
 

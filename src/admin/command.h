@@ -125,7 +125,7 @@ struct Call {
 };
 
 struct Command {
-  std::string_view name;  ///< as in weirctl/command_texts.h
+  std::string_view name;     ///< as in weirctl/command_texts.h
   bool changes;              ///< goes into the audit log, and may stand in a transaction
   std::uint8_t least, most;  ///< words behind the name
   void (*run)(const Call& call, Reply& reply);

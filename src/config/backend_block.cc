@@ -100,7 +100,7 @@ class BackendBlock {
       const auto [first, fresh] = names_.emplace(directive.values[0].text, directive.at);
       if (!fresh)
         report_.error(directive.at,
-                      concat("server ", in_quotes(server.name), " stands twice in backend ",
+                      concat("server ", in_quotes(server.name), " is defined twice in backend ",
                              in_quotes(backend_.name)),
                       concat("the first one is at ", report_.sources().text(first->second)));
     }
@@ -124,11 +124,16 @@ class BackendBlock {
     std::array<bool, options.size()> seen{};
     for (std::size_t i = 2; i < directive.values.size(); ++i) {
       const Value& word = directive.values[i];
+      if (const std::size_t equals = word.text.find('='); equals != std::string_view::npos) {
+        report_.error(word.at, concat(in_quotes(word.text), " is not an option of a server"),
+                      concat("write ", word.text.substr(0, equals), " ",
+                             word.text.substr(equals + 1), ", without \"=\""));
+        return;
+      }
       const auto option = read_choice(word, "option of a server", options, report_);
       if (!option) return;
       if (seen[*option])
-        report_.error(word.at, concat(in_quotes(word.text), " stands twice"),
-                      "leave one of them out");
+        report_.error(word.at, concat("duplicate ", in_quotes(word.text)), "leave one of them out");
       seen[*option] = true;
       if (*option == 2) {
         server.backup = true;

@@ -171,7 +171,8 @@ class CheckBlock {
     if (!which) return;
     std::string& to = *which == 0 ? check_.body_contains : check_.body_regex;
     if (!to.empty())
-      return report_.error(directive.at, concat("body ", directive.values[0].text, " stands twice"),
+      return report_.error(directive.at,
+                           concat("body ", directive.values[0].text, " is defined twice"),
                            "write one expression for both");
     if (text.text.empty())
       return report_.error(text.at, "an empty text is in every body", "leave it out");

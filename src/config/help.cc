@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The table of directives as people read it: `weir help`, and the lists of weir.conf(5).
+#include "base/mdoc.h"
 #include "base/text.h"
+#include "config/foreign.h"
+#include "config/matchers.h"
 #include "config/schema.h"
 #include "config/variables.h"
 
@@ -50,6 +53,24 @@ std::string describe_timeouts() {
   return text;
 }
 
+// Words that are no statements: matchers of routes, names of timeouts, variables.
+std::string describe_word(std::string_view name) {
+  std::string text;
+  if (const MatcherKind* kind = find_matcher(name))
+    text += concat(name, kind->values == 1 ? " VALUE" : " NAME VALUE", "\n    ", kind->help,
+                   "\n    a matcher of route\n");
+  for (const TimeoutKind& kind : timeout_kinds())
+    if (kind.name() == name)
+      text += concat(kind.statement, " TIME | none\n    ", kind.help,
+                     "\n    in: ", context_names(kind.contexts), "\n    default: ", kind.otherwise,
+                     "\n");
+  if (name.starts_with('$')) name.remove_prefix(1);
+  for (const VariableKind& kind : variable_kinds())
+    if (kind.name == name && !kind.name.ends_with('_'))
+      text += concat("$", name, "\n    ", kind.help, "\n    a variable of texts\n");
+  return text;
+}
+
 // The start of each list entry in mdoc: words in capitals are arguments, brackets options, the rest
 // literal.
 std::string mdoc_synopsis(std::string_view arguments) {
@@ -72,25 +93,6 @@ std::string mdoc_synopsis(std::string_view arguments) {
   return out;
 }
 
-// Lines of at most 78 bytes.  mdoc takes a line that begins with a dot or a quote, and a backslash,
-// for itself.
-std::string mdoc_text(std::string_view text) {
-  constexpr std::size_t widest = 78;
-  std::string out, line;
-  for (const std::string_view word : split(text, ' ')) {
-    if (!line.empty() && line.size() + 1 + word.size() > widest) {
-      out.append(line).append("\n");
-      line.clear();
-    }
-    if (!line.empty())
-      line += ' ';
-    else if (word.starts_with('.') || word.starts_with('\''))
-      line += "\\&";
-    for (const char c : word) c == '\\' ? line.append("\\e") : line.append(1, c);
-  }
-  return out + line;
-}
-
 void mdoc_entry(std::string& out, const DirectiveKind& kind) {
   out += concat(".It Ic ", kind.name, mdoc_synopsis(kind.arguments));
   if (kind.block != Block::Never) out += kind.block == Block::May ? " Op Brq ..." : " Brq ...";
@@ -102,24 +104,31 @@ void mdoc_entry(std::string& out, const DirectiveKind& kind) {
 
 }  // namespace
 
-std::string help_directive(std::string_view name, std::span<const FilterKind> filters) {
+Help help_directive(std::string_view name, std::span<const FilterKind> filters) {
   std::string text;
   std::vector<std::string_view> names;
   for (const DirectiveKind& kind : directive_kinds()) {
     names.push_back(kind.name);
-    if (kind.name == name) text += describe(kind);
+    if (kind.name != name) continue;
+    text += describe(kind);
+    // Its names stand in the table of timeouts; those of a check are no part of it.
+    if (kind.word == Word::Timeout && (kind.contexts & InCheck) == 0) text += describe_timeouts();
   }
-  if (name == "timeout") text += describe_timeouts();
   for (const FilterKind& kind : filters) {
     names.emplace_back(kind.word);
     if (kind.word == name && text.empty())
       text = concat(name, " ...\n    ", kind.help,
                     "\n    in: ", context_names(InListener | InBackend | InRoute), "\n");
   }
-  if (!text.empty()) return text;
+  text += describe_word(name);
+  if (!text.empty()) return {true, text};
+  for (const ForeignTable& table : foreign_tables())
+    if (const ForeignWord* foreign = find_foreign(table.what, name))
+      return {false, concat("no directive ", in_quotes(name), "; ", foreign->hint, "\n")};
+  for (const std::string_view word : route_words()) names.push_back(word);
   text = concat("unknown directive ", in_quotes(name));
   if (const auto near = nearest(name, names)) text += concat("; did you mean \"", *near, "\"?");
-  return text + "\n";
+  return {false, text + "\n"};
 }
 
 std::string help_directives(std::span<const FilterKind> filters) {

@@ -22,6 +22,7 @@ namespace {
 constexpr std::uint64_t most_streams = 1000;
 constexpr std::uint64_t most_requests = 1000000000000;
 constexpr std::array<std::string_view, 1> protocols = {"http"};
+constexpr std::array<std::string_view, 1> bind_options = {"tls"};
 constexpr std::array<std::string_view, 2> versions = {"http/1.1", "h2"};
 
 // The first value that is set wins, member by member.
@@ -51,7 +52,11 @@ class ListenerBlock {
       listener_.routes.push_back(build_route(*route, scope_, policies_, backends_));
     listener_.policies = std::move(policies_.own);
     name_routes();
-    if (listener_.binds.empty())
+    // An address that was refused has been told of.
+    const bool tries_to_bind =
+        std::any_of(directive.block.begin(), directive.block.end(),
+                    [](const Directive& inner) { return inner.word == "bind"; });
+    if (listener_.binds.empty() && !tries_to_bind)
       report_.error(directive.at, concat("listener ", in_quotes(listener_.name), " has no address"),
                     "add one: bind 127.0.0.1:8080");
     check_tls(directive);
@@ -122,10 +127,7 @@ class ListenerBlock {
   void bind(const Directive& directive) {
     const Value& value = directive.values[0];
     const bool tls = directive.values.size() == 2;
-    if (tls && directive.values[1].text != "tls")
-      report_.error(directive.values[1].at,
-                    concat(in_quotes(directive.values[1].text), " is not understood here"),
-                    "write bind ADDRESS, or bind ADDRESS tls");
+    if (tls) read_choice(directive.values[1], "option of an address", bind_options, report_);
     auto endpoint = read_endpoint(value, EndpointUse::Bind, report_);
     if (!endpoint) return;
     // Port 0 is another port each time.
@@ -145,7 +147,7 @@ class ListenerBlock {
       report_.error(bound->place,
                     concat("listener ", in_quotes(listener_.name), " has no tls block"),
                     "add one: tls { certificate CHAIN KEY }");
-    if (bound == listener_.binds.end() && listener_.tls)
+    if (bound == listener_.binds.end() && listener_.tls && !listener_.binds.empty())
       report_.warning(listener_.tls->place,
                       concat("no address of listener ", in_quotes(directive.values[0].text),
                              " is bound with tls"),
@@ -160,7 +162,7 @@ class ListenerBlock {
       const auto [first, fresh] = names.emplace(route.name, &route);
       if (!fresh)
         report_.error(route.place,
-                      concat("route ", in_quotes(route.name), " stands twice in listener ",
+                      concat("route ", in_quotes(route.name), " is defined twice in listener ",
                              in_quotes(listener_.name)),
                       concat("the first one is at ", report_.sources().text(first->second->place)));
     }

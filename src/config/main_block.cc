@@ -148,7 +148,7 @@ class MainBlock {
                     "choose another name");
     const auto [first, fresh] = formats_.emplace(name.text, Format{text, name.at});
     if (!fresh)
-      report_.error(name.at, concat("log format ", in_quotes(name.text), " stands twice"),
+      report_.error(name.at, concat("log format ", in_quotes(name.text), " is defined twice"),
                     concat("the first one is at ", report_.sources().text(first->second.at)));
   }
 
@@ -166,8 +166,10 @@ class MainBlock {
     const auto& values = directive.values;
     if (values.size() == 3 && values[1].text == word) return &values[2];
     if (values.size() > 1)
-      report_.error(values[1].at, concat(in_quotes(values[1].text), " is not understood here"),
-                    concat("write ", word, " and one value"));
+      report_.error(
+          values[1].at, concat(in_quotes(values[1].text), " is not allowed here"),
+          concat("write ", word, " ",
+                 values.size() == 2 && values[1].text != word ? values[1].text : "VALUE"));
     return nullptr;
   }
 
@@ -213,8 +215,9 @@ class MainBlock {
   void add_admin(const Directive& directive) {
     AdminSocket socket = build_admin(directive, scope_);
     for (const AdminSocket& other : config_.admin)
-      if (other.at.host == socket.at.host)
-        report_.error(directive.at, concat("admin ", in_quotes(socket.at.text), " stands twice"),
+      if (other.at.host == socket.at.host && !socket.at.host.empty())
+        report_.error(directive.at,
+                      concat("admin ", in_quotes(socket.at.text), " is defined twice"),
                       concat("the first one is at ", report_.sources().text(other.place)));
     config_.admin.push_back(std::move(socket));
   }
@@ -278,7 +281,7 @@ class MainBlock {
     if (fresh) return;
     const auto& block = (what == "backend" ? backends_ : listeners_)[first->second];
     report_.error(directive.values[0].at,
-                  concat(what, " ", in_quotes(directive.values[0].text), " stands twice"),
+                  concat(what, " ", in_quotes(directive.values[0].text), " is defined twice"),
                   concat("the first one is at ", report_.sources().text(block->at)));
   }
 

@@ -13,22 +13,26 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<MatcherKind, 11> kinds = {{{"host", Match::Host, 1},
-                                                {"path", Match::Path, 1},
-                                                {"path_regex", Match::PathRegex, 1},
-                                                {"method", Match::Method, 1},
-                                                {"header", Match::Header, 2},
-                                                {"query", Match::Query, 2},
-                                                {"cookie", Match::Cookie, 2},
-                                                {"client", Match::Client, 1},
-                                                {"sni", Match::Sni, 1},
-                                                {"client_cert", Match::ClientCert, 2},
-                                                {"protocol", Match::Protocol, 1}}};
-constexpr std::array<std::string_view, 16> words = {
-    "host", "path",        "path_regex", "method", "header",  "query",    "cookie",  "client",
-    "sni",  "client_cert", "protocol",   "not",    "forward", "redirect", "respond", "close"};
-constexpr std::array<std::string_view, 6> later_words = {"lua",       "split",  "ready",
-                                                         "dashboard", "tarpit", "lua_respond"};
+// clang-format off
+constexpr std::array<MatcherKind, 11> kinds = {{
+    {"host", Match::Host, 1, "The host asked for: a name, an IP address, or *.SUFFIX for all names below one."},
+    {"path", Match::Path, 1, "The path: /a exactly, or /a/* for /a and all below it."},
+    {"path_regex", Match::PathRegex, 1, "A regular expression (PCRE2) that is looked for in the path."},
+    {"method", Match::Method, 1, "The request method, in its own case."},
+    {"header", Match::Header, 2, "A field of the request with exactly this value."},
+    {"query", Match::Query, 2, "An argument of the query with this decoded value."},
+    {"cookie", Match::Cookie, 2, "A cookie with this value."},
+    {"client", Match::Client, 1, "The address of the client: an IP address or a range, 10.0.0.0/8."},
+    {"sni", Match::Sni, 1, "The name that the client has asked for in its TLS handshake: exact, or *.SUFFIX."},
+    {"client_cert", Match::ClientCert, 2, "What the client's verified certificate says: subject, san or fingerprint, and the value."},
+    {"protocol", Match::Protocol, 1, "The version of HTTP that the client speaks: http/1.0, http/1.1 or h2."}}};
+// clang-format on
+constexpr std::array<std::string_view, 18> words = {
+    "host",    "path",     "path_regex", "method",      "header",   "query",
+    "cookie",  "client",   "sni",        "client_cert", "protocol", "not",
+    "forward", "redirect", "respond",    "close",       "metrics",  "ready"};
+constexpr std::array<std::string_view, 5> later_words = {"lua", "split", "dashboard", "tarpit",
+                                                         "lua_respond"};
 constexpr std::array<std::string_view, 3> protocols = {"http/1.0", "http/1.1", "h2"};
 constexpr std::array<std::string_view, 3> certificate_parts = {"subject", "san", "fingerprint"};
 constexpr std::array<std::string_view, 9> methods = {

@@ -17,7 +17,8 @@ namespace weir::config {
 struct MatcherKind {
   std::string_view word;
   Match match;
-  std::uint8_t values;  ///< how many follow the word
+  std::uint8_t values;    ///< how many follow the word
+  std::string_view help;  ///< one sentence
 };
 
 /// The matcher with this word, or null.

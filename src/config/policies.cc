@@ -13,6 +13,7 @@ namespace weir::config {
 namespace {
 
 constexpr std::uint64_t most_attempts = 10;
+constexpr std::string_view conditions[] = {"connect_error"};
 constexpr std::size_t most_policies = 100;  // each route gets a copy of its listener's
 
 const TimeoutKind* find_timeout(std::string_view name, Context context) {
@@ -26,7 +27,7 @@ void report_unknown_timeout(const Value& value, Context context, Reporter& repor
   for (const TimeoutKind& kind : timeout_kinds()) {
     if (kind.contexts & context) names.push_back(kind.name());
     if (kind.name() != value.text) continue;
-    report.error(value.at, concat("timeout ", in_quotes(value.text), " cannot stand here"),
+    report.error(value.at, concat("timeout ", in_quotes(value.text), " is not allowed here"),
                  kind.contexts & InListener
                      ? "it belongs in a listener: it runs before a route is known"
                      : "it belongs in a backend");
@@ -46,7 +47,7 @@ void build_timeout(const Directive& directive, Context context, Reporter& report
       report.error(name.at, concat("timeout ", in_quotes(name.text), " has no time"),
                    concat("write timeout ", name.text, " ", kind->otherwise));
     } else if (const Place* first = find_origin(origins, kind->statement)) {
-      report.error(name.at, concat("timeout ", in_quotes(name.text), " stands twice"),
+      report.error(name.at, concat("timeout ", in_quotes(name.text), " is set twice"),
                    concat("the first one is at ", report.sources().text(*first)));
     } else {
       origins.push_back({kind->statement, name.at});
@@ -61,6 +62,9 @@ void build_max_body(const Directive& directive, Reporter& report, Limits& limits
   const Value& value = directive.values[0];
   if (value.text == "none")
     limits.max_body.emplace(std::nullopt);
+  else if (value.text == "0")
+    report.error(value.at, "a max_body of 0 is not allowed",
+                 "0 does not mean unlimited: write none, or a size above it");
   else if (const auto size = read_size(value, 1024, most, report))
     limits.max_body = std::optional<std::uint64_t>(*size);
 }
@@ -72,8 +76,11 @@ void build_conditions(const Value& value, Reporter& report, Retry& retry) {
     if (word == "connect_error")
       retry.on_connect_error = true;
     else if (!status || *status < 400 || *status > 599)
-      report.error(value.at, concat(in_quotes(word), " is not a reason to try again"),
-                   "write connect_error and statuses from 400 to 599, with commas between them");
+      report.error(
+          value.at, concat(in_quotes(word), " is not a reason to try again"),
+          nearest(word, conditions)
+              ? "did you mean \"connect_error\"?"
+              : "write connect_error and statuses from 400 to 599, with commas between them");
     else if (std::find(retry.on_status.begin(), retry.on_status.end(), *status) ==
              retry.on_status.end())
       retry.on_status.push_back(*status);

@@ -2,7 +2,9 @@
 #include "config/route_block.h"
 
 #include "base/text.h"
+#include "config/foreign.h"
 #include "config/matchers.h"
+#include "config/units.h"
 #include "config/values.h"
 
 #include <algorithm>
@@ -34,7 +36,9 @@ class RouteBlock {
         directive_.block, InRoute, scope_, route_.origins,
         [this](const DirectiveKind& kind, const Directive& inner) { take(kind, inner); });
     if (understood && !has_action_)
-      report_.error(directive_.at, "the route has no action", std::string(no_action));
+      report_.error(directive_.at, "the route has no action", hint_at_action());
+    else if (understood)
+      warn_of_name();
     outer.add_to(route_.policies);
     if (forwards_to_) backends_.policies[*forwards_to_].add_to(route_.policies);
     policies_.add_to(route_.policies);
@@ -49,16 +53,47 @@ class RouteBlock {
   bool name() {
     if (values_.empty() || is_word(values_[0])) return true;
     if (values_.size() > 1 && !is_word(values_[1])) return unknown(values_[0]);
+    if (values_[0].text.starts_with('/')) {
+      report_.error(values_[0].at, concat(in_quotes(values_[0].text), " without a matcher"),
+                    values_[0].text == "/"
+                        ? "a route without matchers takes everything: leave \"/\" out"
+                        : concat("write path ", values_[0].text, ", or path ", values_[0].text,
+                                 "/* for all below it"));
+      return false;
+    }
     route_.name = read_name(values_[0], "route", report_);
     ++next_;
     route_.named = true;
     return !route_.name.empty();
   }
 
+  // `route deny`: what was meant to be an action was read as the name.
+  std::string hint_at_action() const {
+    const ForeignWord* foreign = find_foreign("matcher or action", route_.name);
+    return std::string(foreign ? foreign->hint : no_action);
+  }
+
+  // `route example.com forward a` is a route for everything.
+  void warn_of_name() {
+    const std::string& name = route_.name;
+    if (const ForeignWord* word = find_foreign("matcher or action", name);
+        word && (name == "if" || name == "unless"))
+      report_.warning(values_[0].at, concat("the route is called ", in_quotes(name)),
+                      std::string(word->hint));
+    if (route_.matchers.empty() && name.find('.') != std::string::npos && is_host_name(name))
+      report_.warning(values_[0].at,
+                      concat("route ", in_quotes(name), " has no matcher and takes every host"),
+                      concat("write route host ", name, " if that is meant"));
+  }
+
   bool unknown(const Value& value) {
     if (is_word(value))
       report_.error(value.at, concat(in_quotes(value.text), " does not exist in this version"),
                     "the word is reserved for a later one");
+    else if (find_directive(value.text, InRoute))
+      report_.error(value.at, concat(in_quotes(value.text), " is no matcher and no action"),
+                    concat("it stands in the block of the route: route ... { ", value.text,
+                           " ...; forward BACKEND }"));
     else
       report_.unknown(value.at, "matcher or action", value.text, route_words());
     return false;
@@ -149,6 +184,9 @@ class RouteBlock {
       backends_.used[found->second] = true;
       return;
     }
+    if (value.text.find("://") != std::string_view::npos || parse_endpoint(value.text))
+      return report_.error(value.at, concat("there is no backend ", in_quotes(value.text)),
+                           "forward takes the name of a backend: backend b { server s1 ADDRESS }");
     report_.unknown(value.at, "backend", value.text, backends_.words);
   }
 

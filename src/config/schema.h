@@ -156,9 +156,14 @@ struct TimeoutKind {
 /// All rows; `idle` stands for two, one of a listener and one of a backend.
 std::span<const TimeoutKind> timeout_kinds();
 
-/// What `weir help directive NAME` prints; for an unknown name, the nearest ones.  `filters` adds the
-/// words of modules.
-std::string help_directive(std::string_view name, std::span<const FilterKind> filters = {});
+/// What `weir help directive NAME` prints.
+struct Help {
+  bool is_known;     ///< else the text says so, with the nearest name or a hint
+  std::string text;  ///< whole lines
+};
+
+/// Help about a directive, a matcher, a timeout or a variable.  `filters` adds the words of modules.
+Help help_directive(std::string_view name, std::span<const FilterKind> filters = {});
 
 /// All directives, one line each.
 std::string help_directives(std::span<const FilterKind> filters = {});

@@ -3,6 +3,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "config/foreign.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -132,18 +133,21 @@ void Reporter::warning(const Place& at, std::string message, std::string hint) {
 
 void Reporter::unknown(const Place& at, std::string_view what, std::string_view word,
                        std::span<const std::string_view> candidates) {
+  const std::string message = concat("unknown ", what, " ", in_quotes(word));
+  if (const ForeignWord* foreign = find_foreign(what, word))
+    return error(at, message, std::string(foreign->hint));
   std::string hint;
   compared_ += candidates.size();
   if (diagnostics_.keeps(Severity::Error) && compared_ <= most_compared) {
     if (const auto near = nearest(word, candidates)) hint = concat("did you mean \"", *near, "\"?");
   }
-  if (hint.empty() && candidates.size() > 16)
+  if (hint.empty() && candidates.size() > 18)
     hint = concat("none of the ", std::to_string(candidates.size()), " has a name like it");
   if (hint.empty()) {
     hint = candidates.empty() ? "there is none" : "one of";
     for (const std::string_view candidate : candidates) hint.append(" ").append(candidate);
   }
-  error(at, concat("unknown ", what, " ", in_quotes(word)), hint);
+  error(at, message, hint);
 }
 
 void Reporter::add(Severity severity, const Place& at, std::string message, std::string hint) {

@@ -90,7 +90,7 @@ class Files {
     switch (kind.word) {
       case Word::MinVersion:
         if (const auto which =
-                read_choice(directive.values[0], "version of TLS that is safe", versions, report_))
+                read_choice(directive.values[0], "version of TLS", versions, report_))
           terms.min_version = static_cast<TlsVersion>(*which);
         return true;
       case Word::Ciphers:
@@ -184,7 +184,10 @@ ListenerTls build_listener_tls(const Directive& directive, const Scope& scope) {
             tls.verify = ClientVerify::Optional;
         }
       });
-  if (tls.certificates.empty())
+  const bool tries =
+      std::any_of(directive.block.begin(), directive.block.end(),
+                  [](const Directive& inner) { return inner.word == "certificate"; });
+  if (tls.certificates.empty() && !tries)
     report.error(directive.at, "tls without a certificate", "add one: certificate CHAIN KEY");
   return tls;
 }

@@ -74,6 +74,19 @@ Result<Endpoint> parse_unix(std::string_view text) {
   return Endpoint{Endpoint::Kind::Unix, std::string(path), 0, std::string(text)};
 }
 
+// "https://HOST/PATH": an address that was taken from a browser or another proxy.
+Error no_url(std::string_view text, std::size_t scheme) {
+  std::string_view host = text.substr(scheme + 3);
+  host = host.substr(0, host.find('/'));
+  const bool tls = text.starts_with("https:");
+  const bool has_port = host.rfind(':') != std::string_view::npos && !host.ends_with(']');
+  return invalid(concat(in_quotes(text), " is a URL; write ", host,
+                        has_port ? ""
+                        : tls    ? ":443"
+                                 : ":80",
+                        tls ? ", and tls { } in the backend to speak TLS" : ""));
+}
+
 }  // namespace
 
 Result<Milliseconds> parse_duration(std::string_view text) {
@@ -96,6 +109,10 @@ std::string size_text(std::uint64_t bytes) { return quantity_text(bytes, size_un
 
 Result<Endpoint> parse_endpoint(std::string_view text) {
   if (text.starts_with("unix:")) return parse_unix(text);
+  if (text.starts_with('/'))
+    return invalid(concat(in_quotes(text), " is a path; write unix:", text));
+  if (const std::size_t scheme = text.find("://"); scheme != std::string_view::npos)
+    return no_url(text, scheme);
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos || text.ends_with(']'))
     return invalid(concat(in_quotes(text), " has no port; write ADDRESS:PORT"));

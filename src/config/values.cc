@@ -11,10 +11,39 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::string_view write_none = "0 is no limit: write none";
+constexpr std::string_view write_none = "0 does not mean unlimited: write none";
+
+bool is_zero(std::string_view text) {
+  return !text.empty() && text.find_first_not_of('0') == std::string_view::npos;
+}
 
 std::string range_text(std::uint64_t least, std::uint64_t most) {
   return concat("a number from ", std::to_string(least), " to ", std::to_string(most));
+}
+
+// Of addresses to listen on: what others write for "every address".
+Error why_no_bind(std::string_view text, const Error& why) {
+  std::string_view port = text;
+  if (port.starts_with("*:")) port.remove_prefix(2);
+  if (port.starts_with(':')) port.remove_prefix(1);
+  if (!to_number(port)) return why;
+  return Error(Errc::Invalid,
+               concat(in_quotes(text), " has no address; write 0.0.0.0:", port,
+                      " for every IPv4 address, [::]:", port, " for every IPv6 one"));
+}
+
+// `of_zero`: what to write in its place.
+std::optional<Milliseconds> read_time(const Value& value, std::string_view of_zero,
+                                      Reporter& report) {
+  const auto duration = parse_duration(value.text);
+  if (is_zero(value.text) || (duration && duration->count() == 0))
+    report.error(value.at, concat("a time of ", value.text, " is not allowed"),
+                 std::string(of_zero));
+  else if (!duration)
+    report.error(value.at, duration.error());
+  else
+    return *duration;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -23,7 +52,7 @@ std::optional<std::uint64_t> read_number(const Value& value, std::uint64_t least
                                          std::uint64_t most, Reporter& report) {
   const auto number = to_number(value.text);
   if (number && *number >= least && *number <= most) return number;
-  report.error(value.at, concat(in_quotes(value.text), " cannot stand here"),
+  report.error(value.at, concat(in_quotes(value.text), " is not allowed here"),
                concat("write ", range_text(least, most)));
   return std::nullopt;
 }
@@ -33,7 +62,7 @@ std::optional<std::uint64_t> read_number_or_none(const Value& value, std::uint64
   if (value.text == "none") return 0;
   const auto number = to_number(value.text);
   if (number && *number >= 1 && *number <= most) return number;
-  report.error(value.at, concat(in_quotes(value.text), " cannot stand here"),
+  report.error(value.at, concat(in_quotes(value.text), " is not allowed here"),
                number && *number == 0 ? std::string(write_none)
                                       : concat("write ", range_text(1, most), ", or none"));
   return std::nullopt;
@@ -48,7 +77,7 @@ std::optional<std::uint64_t> read_percent(const Value& value, std::uint64_t leas
     if (number && *number >= least && *number <= most) return number;
   }
   report.error(
-      value.at, concat(in_quotes(value.text), " cannot stand here"),
+      value.at, concat(in_quotes(value.text), " is not allowed here"),
       concat("write a share from ", std::to_string(least), "% to ", std::to_string(most), "%"));
   return std::nullopt;
 }
@@ -69,20 +98,12 @@ std::optional<std::uint64_t> read_size(const Value& value, std::uint64_t least, 
 }
 
 std::optional<Milliseconds> read_duration(const Value& value, Reporter& report) {
-  const auto duration = parse_duration(value.text);
-  if (!duration) {
-    report.error(value.at, duration.error());
-  } else if (duration->count() == 0) {
-    report.error(value.at, "a time of 0", std::string(write_none));
-  } else {
-    return *duration;
-  }
-  return std::nullopt;
+  return read_time(value, "write a time above 0, as in 5s", report);
 }
 
 std::optional<Limit> read_limit(const Value& value, Reporter& report) {
   if (value.text == "none") return std::optional<Limit>(std::in_place, std::nullopt);
-  const auto duration = read_duration(value, report);
+  const auto duration = read_time(value, write_none, report);
   if (!duration) return std::nullopt;
   return Limit(*duration);
 }
@@ -106,11 +127,8 @@ std::string read_name(const Value& value, std::string_view what, Reporter& repor
 std::optional<Endpoint> read_endpoint(const Value& value, EndpointUse use, Reporter& report) {
   auto endpoint = parse_endpoint(value.text);
   if (!endpoint) {
-    if (value.text.starts_with("*:"))
-      report.error(value.at, "\"*\" is not an address",
-                   "0.0.0.0 means every IPv4 address, [::] every IPv6 one");
-    else
-      report.error(value.at, endpoint.error());
+    report.error(value.at, use == EndpointUse::Bind ? why_no_bind(value.text, endpoint.error())
+                                                    : endpoint.error());
   } else if (use == EndpointUse::Bind && endpoint->kind == Endpoint::Kind::Name) {
     report.error(value.at, concat(in_quotes(endpoint->host), " is not an IP address"),
                  "weir binds to IP addresses and Unix sockets, not to names");
@@ -138,8 +156,7 @@ std::string read_path(const Value& value, Reporter& report) {
 }
 
 std::string read_template(const Value& value, Reporter& report) {
-  const auto parsed = parse_template(value.marked);
-  if (!parsed) report.error(value.at, parsed.error());
+  for (const Error& fault : template_faults(value.marked)) report.error(value.at, fault);
   return std::string(value.marked);
 }
 

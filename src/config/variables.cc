@@ -3,9 +3,11 @@
 #include "config/variables.h"
 
 #include "base/text.h"
+#include "config/foreign.h"
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace weir::config {
 
@@ -79,10 +81,22 @@ const VariableKind* find(std::string_view name) {
   return family;
 }
 
+// How nginx calls what has a name of its own.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> foreign_families = {
+    {{"sent_http_", "response_header_"},
+     {"upstream_http_", "response_header_"},
+     {"http_", "header_"},
+     {"arg_", "query_"}}};
+
 Error unknown(std::string_view name) {
   std::array<std::string_view, kinds.size()> names;
   std::transform(kinds.begin(), kinds.end(), names.begin(), [](auto& kind) { return kind.name; });
   std::string text = concat("unknown variable \"$", name.substr(0, 64), "\"");
+  if (const ForeignWord* foreign = find_foreign("variable", name))
+    return Error(Errc::NotFound, concat(text, "; ", foreign->hint));
+  for (const auto& [theirs, ours] : foreign_families)
+    if (name.starts_with(theirs))
+      return Error(Errc::NotFound, concat(text, "; write $", ours, name.substr(theirs.size())));
   if (const auto near = nearest(name, names)) text += concat("; did you mean \"$", *near, "\"?");
   return Error(Errc::NotFound, text);
 }
@@ -96,14 +110,13 @@ std::string own_name(const VariableKind& kind, std::string_view name) {
   return to_lower(own);
 }
 
-}  // namespace
+constexpr std::size_t most_faults = 16;  // told of one text
 
-std::span<const VariableKind> variable_kinds() { return kinds; }
-
-Result<Template> parse_template(std::string_view text) {
+// Goes on behind what is wrong, so that all of it is told.
+Template read(std::string_view text, std::vector<Error>& faults) {
   Template result;
   std::string literal;
-  for (std::size_t i = 0; i < text.size(); ++i) {
+  for (std::size_t i = 0; i < text.size() && faults.size() < most_faults; ++i) {
     const bool more = i + 1 < text.size();
     if ((text[i] == '\\' || text[i] == '$') && more && text[i + 1] == '$') {
       literal.push_back(text[++i]);
@@ -116,16 +129,37 @@ Result<Template> parse_template(std::string_view text) {
     std::size_t end = i + 1;
     while (end < text.size() && is_name(text[end])) ++end;
     const std::string_view name = text.substr(i + 1, end - i - 1);
-    if (name.empty() || is_digit(name.front()))
-      return Error(Errc::Invalid, "a \"$\" without a variable's name; write \"$$\" for a dollar");
-    const VariableKind* kind = find(name);
-    if (!kind) return unknown(name);
-    result.parts.push_back({std::move(literal), kind->variable, own_name(*kind, name)});
-    literal.clear();
     i = end - 1;
+    const VariableKind* kind = find(name);
+    if (name.empty() || is_digit(name.front())) {
+      faults.emplace_back(Errc::Invalid,
+                          "a \"$\" without a variable's name; write \"$$\" for a dollar");
+    } else if (!kind) {
+      faults.push_back(unknown(name));
+    } else {
+      result.parts.push_back({std::move(literal), kind->variable, own_name(*kind, name)});
+      literal.clear();
+    }
   }
   if (!literal.empty()) result.parts.push_back({std::move(literal), Variable::None, {}});
   return result;
+}
+
+}  // namespace
+
+std::span<const VariableKind> variable_kinds() { return kinds; }
+
+Result<Template> parse_template(std::string_view text) {
+  std::vector<Error> faults;
+  Template result = read(text, faults);
+  if (!faults.empty()) return faults.front();
+  return result;
+}
+
+std::vector<Error> template_faults(std::string_view text) {
+  std::vector<Error> faults;
+  read(text, faults);
+  return faults;
 }
 
 }  // namespace weir::config

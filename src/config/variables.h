@@ -90,4 +90,7 @@ struct Template {
 /// unknown variable, with the nearest known one in the text.
 Result<Template> parse_template(std::string_view text);
 
+/// What is wrong with such a text, at most 16 things.
+std::vector<Error> template_faults(std::string_view text);
+
 }  // namespace weir::config

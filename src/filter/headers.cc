@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "filter/headers.h"
 
+#include "base/text.h"
 #include "config/variables.h"
 #include "http/field.h"
+
+#include <algorithm>
+#include <iterator>
+#include <optional>
 
 namespace weir::filter {
 
@@ -63,6 +68,20 @@ bool is_ours(std::string_view name) {
   }
 }
 
+// `header X-Version 2` is what Caddy would understand.
+Error unknown_change(const std::string& word, const std::vector<std::string>& values) {
+  static constexpr std::string_view changes[] = {"set", "add", "remove", "none"};
+  static constexpr std::string_view meant_to_remove[] = {"delete", "del", "unset", "hide"};
+  const bool removes = std::find(std::begin(meant_to_remove), std::end(meant_to_remove),
+                                 values[0]) != std::end(meant_to_remove);
+  const auto near = removes ? std::optional(changes[2]) : nearest(values[0], changes);
+  return Error(
+      Errc::Invalid,
+      near ? concat("unknown change ", in_quotes(values[0]), "; did you mean \"", *near, "\"?")
+           : concat("unknown change ", in_quotes(values[0]), "; write ", word, " set ",
+                    values.size() > 1 ? values[0] : "NAME", " VALUE"));
+}
+
 Result<std::unique_ptr<FilterFactory>> make(const Statement& statement, bool on_request) {
   const auto& values = statement.values;
   std::string word(statement.word);
@@ -76,13 +95,15 @@ Result<std::unique_ptr<FilterFactory>> make(const Statement& statement, bool on_
   else if (values[0] == "remove")
     change = Change::Remove;
   else
-    return Error(Errc::Invalid, "unknown action \"" + values[0] + "\"; known: set, add, remove");
+    return unknown_change(word, values);
   std::size_t wanted = change == Change::Remove ? 2 : 3;
   if (values.size() != wanted)
     return Error(Errc::Invalid, word + " " + values[0] + " wants " +
                                     (wanted == 2 ? "a name" : "a name and a value"));
   if (!http::is_token(values[1]))
-    return Error(Errc::Invalid, "\"" + values[1] + "\" is not a field name");
+    return Error(Errc::Invalid,
+                 concat("\"", values[1], "\" is not a field name",
+                        values[1].ends_with(':') ? "; write it without the colon" : ""));
   if (is_ours(values[1]))
     return Error(Errc::Invalid,
                  "\"" + values[1] + "\" belongs to the connection and is set by weir itself");

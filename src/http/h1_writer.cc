@@ -170,7 +170,9 @@ std::size_t write_response(char* begin, const ResponseHead& head, const WriteOpt
   return static_cast<std::size_t>(put(out, "\r\n") - begin);
 }
 
-std::size_t trailers_size(const Headers& trailers) { return fields_size(trailers) + last_chunk_size; }
+std::size_t trailers_size(const Headers& trailers) {
+  return fields_size(trailers) + last_chunk_size;
+}
 
 std::size_t write_last_chunk(char* begin, const Headers& trailers) {
   char* out = put(begin, "0\r\n");

@@ -33,7 +33,7 @@ struct Snapshot {
   std::vector<std::shared_ptr<const Rules>> listeners;
   std::vector<upstream::BackendPolicy> backends;
   std::vector<tls::CertificateEnd> certificates;  ///< for metrics
-  std::size_t reused = 0;  ///< listeners taken over
+  std::size_t reused = 0;                         ///< listeners taken over
 };
 
 }  // namespace weir::proxy

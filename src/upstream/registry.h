@@ -13,8 +13,8 @@
 #include "net/address.h"
 #include "shm/counters.h"
 #include "shm/h2_servers.h"
-#include "shm/server_counts.h"
 #include "shm/in_flight.h"
+#include "shm/server_counts.h"
 #include "shm/server_table.h"
 #include "upstream/server_row.h"
 

@@ -42,6 +42,31 @@ def test_mistakes(tmp_path, text):
     assert re.search(r"weir\.conf:\d+:\d+: error: ", done.stderr), done.stderr
 
 
+@pytest.mark.parametrize("words, text", [(["directive", "verify"], "tls of a backend"), (["pin"], "tls of a backend"),
+                                         (["directive", "timeout"], "first_byte"), (["path_regex"], "a matcher of route"),
+                                         (["$client_addr"], "a variable")])
+def test_help_explains_words(words, text):
+    done = run_weir("help", *words)
+    assert done.returncode == 0 and text in done.stdout and not done.stderr
+
+
+@pytest.mark.parametrize("word, text", [("proxy_pass", "forward BACKEND"), ("ballance", 'did you mean "balance"')])
+def test_help_has_hints_at_other_words(word, text):
+    done = run_weir("help", "directive", word)
+    assert done.returncode == 1 and text in done.stderr and not done.stdout
+
+
+LISTS = {"access-log": "tls_resumed", "commands": "explain request", "directives": "max_in_flight", "failures": "response_truncated",
+         "foreign": "proxy_pass", "metrics": "weir_backend_queue_length"}
+
+
+@pytest.mark.parametrize("name, word", LISTS.items())
+def test_each_list_of_the_program_has_its_place_in_a_manual(name, word):
+    done = run_weir("help", name, "--mdoc")
+    assert done.returncode == 0 and word in done.stdout and done.stdout.rstrip().endswith(".El")
+    assert sum(f'.\\" @{name}@' in page.read_text().splitlines() for page in (ROOT / "man").glob("*.in")) == 1
+
+
 def test_warnings_do_not_stop_it(tmp_path):
     text = GOOD + "backend unused { server s1 127.0.0.1:9001 }\n"
     done = check(tmp_path, text)

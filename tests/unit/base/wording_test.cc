@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// What operators read: tables, and what was probably meant.
 #include "base/wording.h"
 
 #include <gtest/gtest.h>
@@ -8,7 +10,7 @@ namespace {
 
 TEST(Wording, ShowsQuotesAndBackslashesAsTheyAre) {
   std::string shown;
-  append_shown(shown, std::string_view("say \"a\\d\"\n\x1b\x7f\0\xc3", 15));
+  append_shown(shown, std::string_view("say \"a\\d\"\n\x1b\x7f\0\xc3", 14));
   EXPECT_EQ(shown, "say \"a\\d\"\\x0a\\x1b\\x7f\\x00\\xc3");
 }
 

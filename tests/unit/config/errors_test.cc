@@ -39,15 +39,15 @@ void expect_error(const Loaded& loaded, const Case& expected) {
 const Case main_cases[] = {
     {"workrs 2", "1:1", "unknown directive \"workrs\"", "did you mean \"workers\"?"},
     {"xyzzy", "1:1", "unknown directive \"xyzzy\"", "none of the"},
-    {"listener a { workers 1 }", "1:14", "\"workers\" cannot stand in a listener",
-     "the main level"},
-    {"bind 127.0.0.1:1", "1:1", "\"bind\" cannot stand in the main level",
+    {"listener a { workers 1 }", "1:14", "\"workers\" is not allowed in a listener",
+     "at the top level of the file"},
+    {"bind 127.0.0.1:1", "1:1", "\"bind\" is not allowed at the top level",
      "it belongs in a listener"},
     {"workers", "1:1", "workers has no value", "write workers auto | N"},
     {"workers 1 2", "1:11", "workers has too many values", "write workers auto | N"},
     {"workers 1 { }", "1:1", "workers takes no block", "write workers"},
     {"listener a", "1:1", "listener needs a block", "write listener NAME { ... }"},
-    {"workers 1\nworkers 2", "2:1", "\"workers\" stands twice", "weir.conf:1:1"},
+    {"workers 1\nworkers 2", "2:1", "duplicate \"workers\"", "weir.conf:1:1"},
     {"workers 0", "1:9", "\"0\" is not a number of workers", "1 to 64"},
     {"workers 65", "1:9", "\"65\" is not a number of workers", "auto"},
     {"workers 1x", "1:9", "\"1x\" is not a number of workers", "auto"},
@@ -55,23 +55,23 @@ const Case main_cases[] = {
     {"chroot srv", "1:8", "chroot needs an absolute path", "/"},
     {"pid_file ''", "1:10", "not a path", "name of a file"},
     {"jit yes", "1:5", "unknown switch \"yes\"", "one of on off"},
-    {"max_connections 0", "1:17", "\"0\" cannot stand here", "write none"},
-    {"max_connections many", "1:17", "\"many\" cannot stand here", "or none"},
+    {"max_connections 0", "1:17", "\"0\" is not allowed here", "write none"},
+    {"max_connections many", "1:17", "\"many\" is not allowed here", "or none"},
     {"drain_delay 0s", "1:13", "a time of 0", "write none"},
     {"shutdown_timeout 30", "1:18", "a duration needs a unit: ms, s, m, h or d", "write 30s"},
     {"shutdown_timeout 30x", "1:18", "unknown unit in \"30x\"", "ms, s, m, h or d"},
-    {"shutdown_timeout 0s", "1:18", "a time of 0", "write none"},
+    {"shutdown_timeout 0s", "1:18", "a time of 0", "a time above 0"},
     {"stall_timeout 0s", "1:15", "a time of 0", "write none"},
     {"shutdown_timeout none", "1:18", "\"none\" is not a duration", "ms, s, m, h or d"},
     {"shutdown_timeout 99999d", "1:18", "more than ten years", "none"},
     {"shutdown_timeout 99999999999999999999s", "1:18", "is too large", "none"},
     {"error_log off", "1:11", "the error log cannot be off", "level error"},
     {"error_log stderr level loud", "1:24", "unknown level \"loud\"", "one of debug"},
-    {"error_log stderr info", "1:18", "\"info\" is not understood here", "write level"},
-    {"error_log stderr level", "1:18", "\"level\" is not understood here", "one value"},
+    {"error_log stderr info", "1:18", "\"info\" is not allowed here", "write level info"},
+    {"error_log stderr level", "1:18", "\"level\" is not allowed here", "write level VALUE"},
     {"access_log stderr format jsn", "1:26", "unknown log format \"jsn\"", "\"json\"?"},
     {"log_format json '$status'", "1:12", "\"json\" is built in", "another name"},
-    {"log_format a '$status'\nlog_format a '$host'", "2:12", "log format \"a\" stands twice",
+    {"log_format a '$status'\nlog_format a '$host'", "2:12", "log format \"a\" is defined twice",
      "1:12"},
     {"log_format a constant", "1:14", "without a variable", "$status"},
     {"log_format a '$statos'", "1:14", "unknown variable \"$statos\"", "\"$status\"?"},
@@ -87,7 +87,7 @@ const Case main_cases[] = {
     {"admin 127.0.0.1:1", "1:7", "an admin socket is a Unix socket", "unix:/run"},
     {"admin unix:/a { mode 9 }", "1:22", "\"9\" is not a file mode", "octal"},
     {"admin unix:/a { level root }", "1:23", "unknown level \"root\"", "one of read operate admin"},
-    {"admin unix:/a\nadmin unix:/a", "2:1", "admin \"unix:/a\" stands twice", "1:1"},
+    {"admin unix:/a\nadmin unix:/a", "2:1", "admin \"unix:/a\" is defined twice", "1:1"},
     {"shine 1", "1:1", "unknown directive \"shine\"", "none of the"},
 };
 
@@ -136,7 +136,7 @@ TEST(ConfigErrors, Grammar) {
 const Case listener_cases[] = {
     {"bind 10.0.0.1", "4:6", "\"10.0.0.1\" has no port", "ADDRESS:PORT"},
     {"bind [::1]", "4:6", "\"[::1]\" has no port", "ADDRESS:PORT"},
-    {"bind *:80", "4:6", "\"*\" is not an address", "0.0.0.0 means"},
+    {"bind *:80", "4:6", "\"*:80\" has no address", "0.0.0.0:80 for every"},
     {"bind localhost:80", "4:6", "\"localhost\" is not an IP address", "not to names"},
     {"bind 10.0.0.1:65536", "4:6", "not a number from 0 to 65535", "PORT"},
     {"bind ::1:80", "4:6", "IPv6 address without brackets", "write [::1]:80"},
@@ -152,21 +152,21 @@ const Case listener_cases[] = {
     {"max_header 512", "4:12", "a size needs a unit: k, m or g", "write 512k"},
     {"max_header 2m", "4:12", "\"2m\" is too large", "from 1k to 1m"},
     {"max_line 0k", "4:10", "\"0k\" is too small", "from 1k to 64k"},
-    {"max_fields 0", "4:12", "\"0\" cannot stand here", "from 1 to 1000"},
-    {"max_streams 1001", "4:13", "\"1001\" cannot stand here", "from 1 to 1000"},
+    {"max_fields 0", "4:12", "\"0\" is not allowed here", "from 1 to 1000"},
+    {"max_streams 1001", "4:13", "\"1001\" is not allowed here", "from 1 to 1000"},
     {"stream_buffer 1m", "4:15", "\"1m\" is too large", "from 16k to 512k"},
     {"stream_window 32k", "4:15", "\"32k\" is too small", "from 64k to 16m"},
-    {"max_requests 0", "4:14", "\"0\" cannot stand here", "write none"},
+    {"max_requests 0", "4:14", "\"0\" is not allowed here", "write none"},
     {"max_lifetime 0s", "4:14", "a time of 0", "write none"},
     {"max_body 5", "4:10", "a size needs a unit", "write 5k"},
     {"timeout header", "4:1", "timeout has too few values", "NAME TIME"},
     {"timeout header 1s idle", "4:19", "timeout \"idle\" has no time", "write timeout idle 60s"},
-    {"timeout body 1s\ntimeout body 2s", "5:9", "timeout \"body\" stands twice", "4:9"},
+    {"timeout body 1s\ntimeout body 2s", "5:9", "timeout \"body\" is set twice", "4:9"},
     {"timeout haeder 1s", "4:9", "unknown timeout \"haeder\"", "\"header\"?"},
     {"timeout handshakes 1s", "4:9", "unknown timeout \"handshakes\"", "\"handshake\"?"},
     {"timeout body 10", "4:14", "a duration needs a unit", "write 10s"},
-    {"retry 0", "4:7", "\"0\" cannot stand here", "write none"},
-    {"retry 11", "4:7", "\"11\" cannot stand here", "from 1 to 10"},
+    {"retry 0", "4:7", "\"0\" is not allowed here", "write none"},
+    {"retry 11", "4:7", "\"11\" is not allowed here", "from 1 to 10"},
     {"retry 2 503", "4:9", "retry needs \"on\"", "connect_error,503"},
     {"retry 2 on 200", "4:12", "\"200\" is not a reason to try again", "400 to 599"},
     {"retry none on 503", "4:12", "retry none takes no more values", "retry none"},
@@ -174,7 +174,7 @@ const Case listener_cases[] = {
     {"header bad", "4:1", "bad is not good", "write good"},
     {"header", "4:1", "header has no value", "set NAME TEXT"},
     {"shine bad", "4:1", "bad is not good", "write good"},
-    {"forward b", "4:1", "\"forward\" cannot stand in a listener", "it belongs in a route"},
+    {"forward b", "4:1", "\"forward\" is not allowed in a listener", "write route forward b"},
 };
 
 TEST(ConfigErrors, Listener) {
@@ -185,7 +185,7 @@ TEST(ConfigErrors, ListenerAsAWhole) {
   expect_error(load_text("listener a { route close }"),
                {"", "1:1", "listener \"a\" has no address", "bind 127.0.0.1:8080"});
   expect_error(load_text("listener a { bind 127.0.0.1:1 }\nlistener a { bind 127.0.0.1:2 }"),
-               {"", "2:10", "listener \"a\" stands twice", "1:1"});
+               {"", "2:10", "listener \"a\" is defined twice", "1:1"});
   expect_error(load_text("listener 1a { bind 127.0.0.1:1 }"),
                {"", "1:10", "\"1a\" cannot be the name of a listener", "a letter"});
 }
@@ -196,22 +196,22 @@ const Case backend_cases[] = {
     {"server s 127.0.0.1:0", "3:10", "port cannot be 0", "1 to 65535"},
     {"server s -x:80", "3:10", "neither an IP address nor a host name", "NAME:PORT"},
     {"server 9 127.0.0.1:1", "3:8", "\"9\" cannot be the name of a server", "a letter"},
-    {"server s 127.0.0.1:1\nserver s 127.0.0.1:2", "4:1", "server \"s\" stands twice", "3:1"},
+    {"server s 127.0.0.1:1\nserver s 127.0.0.1:2", "4:1", "server \"s\" is defined twice", "3:1"},
     {"server s 127.0.0.1:1 wieght 3", "3:22", "unknown option of a server \"wieght\"",
      "\"weight\"?"},
     {"server s 127.0.0.1:1 weight", "3:22", "\"weight\" has no number", "weight N"},
-    {"server s 127.0.0.1:1 weight 1001", "3:29", "\"1001\" cannot stand here", "0 to 1000"},
-    {"server s 127.0.0.1:1 weight 1 weight 2", "3:31", "\"weight\" stands twice", "one of them"},
-    {"server s 127.0.0.1:1 max_in_flight 0", "3:36", "\"0\" cannot stand here", "write none"},
-    {"keepalive 0", "3:11", "\"0\" cannot stand here", "write none"},
-    {"max_queue none", "3:11", "\"none\" cannot stand here", "0 to"},
+    {"server s 127.0.0.1:1 weight 1001", "3:29", "\"1001\" is not allowed here", "0 to 1000"},
+    {"server s 127.0.0.1:1 weight 1 weight 2", "3:31", "duplicate \"weight\"", "one of them"},
+    {"server s 127.0.0.1:1 max_in_flight 0", "3:36", "\"0\" is not allowed here", "write none"},
+    {"keepalive 0", "3:11", "\"0\" is not allowed here", "write none"},
+    {"max_queue none", "3:11", "\"none\" is not allowed here", "0 to"},
     {"protocol h3", "3:10", "unknown protocol \"h3\"", "h2"},
     {"max_header 64", "3:12", "a size needs a unit", "write 64k"},
     {"max_header 2m", "3:12", "\"2m\" is too large", "from 1k to 1m"},
     {"max_line 65k", "3:10", "\"65k\" is too large", "from 1k to 64k"},
-    {"max_fields 1001", "3:12", "\"1001\" cannot stand here", "from 1 to 1000"},
-    {"max_line 2k\nmax_line 3k", "4:1", "stands twice", "3:1"},
-    {"timeout header 1s", "3:9", "timeout \"header\" cannot stand here", "in a listener"},
+    {"max_fields 1001", "3:12", "\"1001\" is not allowed here", "from 1 to 1000"},
+    {"max_line 2k\nmax_line 3k", "4:1", "duplicate \"max_line\"", "3:1"},
+    {"timeout header 1s", "3:9", "timeout \"header\" is not allowed here", "in a listener"},
     {"check udp", "3:7", "unknown kind of check \"udp\"", "one of tcp http grpc"},
     {"check tcp /", "3:11", "check tcp takes no more values", "check http"},
     {"check http", "3:7", "check http has no path", "GET /healthz"},
@@ -220,13 +220,13 @@ const Case backend_cases[] = {
     {"check http / { expect 299-200 }", "3:23", "is not a status or a range", "200-299"},
     {"check http / { interval 2 }", "3:25", "a duration needs a unit", "2s"},
     {"check http / { header host x }", "3:23", "a check writes \"host\" itself", "host NAME"},
-    {"check http / { rise 0 }", "3:21", "\"0\" cannot stand here", "1 to 1000"},
-    {"check http / { jitter 60% }", "3:23", "\"60%\" cannot stand here", "0% to 50%"},
+    {"check http / { rise 0 }", "3:21", "\"0\" is not allowed here", "1 to 1000"},
+    {"check http / { jitter 60% }", "3:23", "\"60%\" is not allowed here", "0% to 50%"},
     {"outlier { status 200 }", "3:18", "is not the status of a server's failure", "500 to 599"},
-    {"outlier { max_ejected 0% }", "3:23", "\"0%\" cannot stand here", "1% to 100%"},
+    {"outlier { max_ejected 0% }", "3:23", "\"0%\" is not allowed here", "1% to 100%"},
     {"fallback c", "3:10", "unknown backend \"c\"", "one of"},
     {"fallback b", "3:10", "the fallbacks of these backends lead in a circle", "must end"},
-    {"panic 10", "3:7", "\"10\" cannot stand here", "1% to 100%"},
+    {"panic 10", "3:7", "\"10\" is not allowed here", "1% to 100%"},
     {"server u unix:/x; tls { }", "3:1", "there is no name to verify", "server_name NAME"},
 };
 
@@ -234,7 +234,7 @@ TEST(ConfigErrors, Backend) {
   for (const Case& each : backend_cases) expect_error(load_in_backend(each.text), each);
   expect_error(load_text("listener a { bind 127.0.0.1:1; route forward b }\n"
                          "backend b { server s 127.0.0.1:2 }\nbackend b { server s 127.0.0.1:2 }"),
-               {"", "3:9", "backend \"b\" stands twice", "2:1"});
+               {"", "3:9", "backend \"b\" is defined twice", "2:1"});
 }
 
 const Case route_cases[] = {
@@ -259,7 +259,7 @@ const Case route_cases[] = {
     {"route forward c", "3:15", "unknown backend \"c\"", "one of a b"},
     {"route forward a { close }", "3:19", "the route has an action already", "exactly one"},
     {"route { close; forward a }", "3:16", "the route has an action already", "exactly one"},
-    {"route respond 199", "3:15", "\"199\" cannot stand here", "200 to 599"},
+    {"route respond 199", "3:15", "\"199\" is not allowed here", "200 to 599"},
     {"route respond 204 text", "3:19", "an answer with status 204 has no text",
      "leave the text out"},
     {"route respond 200 $hst", "3:19", "unknown variable \"$hst\"", "\"$host\"?"},
@@ -287,9 +287,9 @@ const Case route_cases[] = {
     {"route protocol h3 close", "3:16", "unknown protocol \"h3\"", "h2"},
     {"route client_cert issuer x close", "3:19", "unknown part of a certificate \"issuer\"",
      "subject"},
-    {"route close { timeout idle 1s }", "3:23", "timeout \"idle\" cannot stand here", "listener"},
-    {"route close { balance p2c }", "3:15", "\"balance\" cannot stand in a route", "backend"},
-    {"route x close\nroute x path /b close", "4:1", "route \"x\" stands twice", "3:1"},
+    {"route close { timeout idle 1s }", "3:23", "timeout \"idle\" is not allowed here", "listener"},
+    {"route close { balance p2c }", "3:15", "\"balance\" is not allowed in a route", "backend"},
+    {"route x close\nroute x path /b close", "4:1", "route \"x\" is defined twice", "3:1"},
 };
 
 TEST(ConfigErrors, Route) {
@@ -302,7 +302,6 @@ TEST(ConfigErrors, AllAtOnceInOrder) {
       "1.1.1.1:1 }\n");
   EXPECT_EQ(loaded.messages(),
             "1:9: error: \"0\" is not a number of workers\n"
-            "2:1: error: listener \"a\" has no address\n"
             "3:8: error: \"x\" is not an IP address\n"
             "4:17: error: unknown backend \"c\"\n"
             "6:21: error: unknown balance method \"x\"\n");

@@ -43,22 +43,43 @@ TEST(Schema, TimeoutsInTheTableAreTheDefaults) {
 }
 
 TEST(Schema, Help) {
-  EXPECT_EQ(help_directive("balance"),
+  EXPECT_EQ(help_directive("balance").text,
             "balance p2c | round_robin | least_request | random\n"
             "    How a server is chosen: the better of two random ones, in turn, the least busy, "
             "or any.\n"
             "    in: backend\n"
             "    default: p2c\n");
-  EXPECT_NE(help_directive("protocol").find("in: listener"), std::string::npos);
-  EXPECT_NE(help_directive("protocol").find("in: backend"), std::string::npos);
-  EXPECT_NE(help_directive("timeout").find("first_byte"), std::string::npos);
-  EXPECT_EQ(help_directive("ballance"),
+  EXPECT_NE(help_directive("protocol").text.find("in: listener"), std::string::npos);
+  EXPECT_NE(help_directive("protocol").text.find("in: backend"), std::string::npos);
+  EXPECT_NE(help_directive("timeout").text.find("first_byte"), std::string::npos);
+  EXPECT_EQ(help_directive("ballance").text,
             "unknown directive \"ballance\"; did you mean \"balance\"?\n");
-  EXPECT_NE(help_directive("shine", test_filters).find("a module's word"), std::string::npos);
+  EXPECT_NE(help_directive("shine", test_filters).text.find("a module's word"), std::string::npos);
   const std::string all = help_directives(test_filters);
   for (const DirectiveKind& kind : directive_kinds())
     EXPECT_NE(all.find(kind.name), std::string::npos);
   EXPECT_NE(all.find("shine"), std::string::npos);
+}
+
+TEST(Schema, HelpKnowsTheWordsOfEveryBlock) {
+  for (const DirectiveKind& kind : directive_kinds()) {
+    const Help help = help_directive(kind.name);
+    EXPECT_TRUE(help.is_known) << kind.name;
+    EXPECT_NE(help.text.find(kind.help), std::string::npos) << kind.name;
+  }
+  for (const char* word : {"path_regex", "first_byte", "$client_addr", "client_addr"})
+    EXPECT_TRUE(help_directive(word).is_known) << word;
+  for (const char* word : {"nonsense", "", "$", "cookie_"})
+    EXPECT_FALSE(help_directive(word).is_known) << word;
+}
+
+// The names of timeouts stand with the statement that takes them, not with that of a check.
+TEST(Schema, HelpTellsTimeoutsApart) {
+  const std::string text = help_directive("timeout").text;
+  const std::size_t names = text.find("first_byte"), check = text.find("How long a check may take");
+  ASSERT_NE(check, std::string::npos);
+  EXPECT_LT(names, check);
+  EXPECT_EQ(text.find("first_byte", check), std::string::npos) << text;
 }
 
 TEST(Schema, ManualListsEverythingInLinesThatMandocTakes) {

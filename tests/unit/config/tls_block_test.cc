@@ -65,7 +65,7 @@ TEST(TlsBlock, MistakesAreNamed) {
   EXPECT_EQ(wrong("certificate a.pem no.key"), "3:25: error: \"no.key\" cannot be opened\n");
   EXPECT_EQ(wrong("certificate a.key a.key"), "3:19: error: \"a.key\" holds a private key\n");
   EXPECT_EQ(wrong("certificate a.pem a.key; min_version 1.1"),
-            "3:44: error: unknown version of TLS that is safe \"1.1\"\n");
+            "3:44: error: unknown version of TLS \"1.1\"\n");
   EXPECT_EQ(wrong("certificate a.pem a.key; client_ca ca.pem verify never"),
             "3:56: error: unknown demand \"never\"\n");
   EXPECT_EQ(wrong("certificate a.pem a.key", "verify off; ca ca.pem"),
@@ -80,7 +80,7 @@ TEST(TlsBlock, AddressAndBlockBelongTogether) {
   EXPECT_EQ(load_in_listener(
                 "bind 127.0.0.1:443 ssl; tls { certificate /etc/weir/tls/a /etc/weir/tls/b }")
                 .messages(),
-            "4:20: error: \"ssl\" is not understood here\n");
+            "4:20: error: unknown option of an address \"ssl\"\n");
   EXPECT_EQ(load_in_listener("tls { certificate /etc/weir/tls/a /etc/weir/tls/b }").messages(),
             "4:1: warning: no address of listener \"web\" is bound with tls\n");
 }

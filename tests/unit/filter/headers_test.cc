@@ -123,7 +123,7 @@ TEST_P(HeaderMistake, IsTold) {
 INSTANTIATE_TEST_SUITE_P(
     Header, HeaderMistake,
     testing::Values(Mistake{{}, "set NAME VALUE, add NAME VALUE or remove NAME"},
-                    Mistake{{"replace", "X-A", "1"}, "unknown action \"replace\""},
+                    Mistake{{"replace", "X-A", "1"}, "unknown change \"replace\""},
                     Mistake{{"set"}, "wants a name and a value"},
                     Mistake{{"set", "X-A"}, "wants a name and a value"},
                     Mistake{{"add", "X-A", "1", "2"}, "header add wants a name and a value"},

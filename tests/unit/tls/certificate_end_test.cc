@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// When certificates end, for metrics.
 #include "tls/certificate_end.h"
 
 #include "tls/certificates.h"

@@ -47,6 +47,11 @@ TEST(CommandTexts, UnknownCommandsNameTheNearest) {
             "no command \"show server\"; did you mean \"show servers\"?");
   EXPECT_EQ(unknown_command(Words{"stauts", "now"}),
             "no command \"stauts now\"; did you mean \"status\"?");
+  EXPECT_EQ(unknown_command(Words{"server"}),
+            "no command \"server\"; server is followed by add, remove or set");
+  EXPECT_EQ(unknown_command(Words{"explain", "GET"}),
+            "no command \"explain GET\"; explain is followed by generation, request or server");
+  EXPECT_EQ(unknown_command(Words{"stop"}), "no command \"stop\"; write shutdown");
   EXPECT_EQ(unknown_command(Words{"xyzzy"}), "no command \"xyzzy\"; \"help\" lists all");
 }
 
