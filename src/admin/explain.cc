@@ -8,6 +8,7 @@
 #include "config/print.h"
 #include "config/properties.h"
 #include "http/failure.h"
+#include "upstream/address_set.h"
 #include "upstream/standing.h"
 
 #include <algorithm>
@@ -150,6 +151,25 @@ void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story) {
   tell_the_rest(fleet, backend, all, story);
 }
 
+std::string override_text(const shm::ServerColumns& columns) {
+  std::string text(upstream::Registry::word(columns.override_state));
+  if (columns.override_weight >= 0) text += " weight " + std::to_string(columns.override_weight);
+  if (columns.override_address.size > 0)
+    text += " address " + upstream::from_shared(columns.override_address).text();
+  return text;
+}
+
+// What the name of a server stands for.
+void add_addresses(const shm::ServerColumns& columns, Story& story) {
+  const std::string error = columns.resolve_error;
+  if (columns.resolved.count == 0 && error.empty()) return;
+  std::string outcome = error.empty() ? "dns: the last answer" : "dns: " + error;
+  if (!error.empty() && columns.resolved.count > 0)
+    outcome += "; the last good answer stays in use";
+  story.add("addresses", columns.resolved.count ? upstream::text_of(columns.resolved) : "none",
+            outcome, nullptr);
+}
+
 }  // namespace
 
 void explain_request(const Call& call, Reply& reply) {
@@ -223,12 +243,9 @@ void explain_server(const Call& call, Reply& reply) {
   mark("configured",
        std::string(columns.at) + " weight " + std::to_string(columns.configured_weight),
        columns.configured, in_file ? &in_file->place : nullptr);
+  add_addresses(columns, story);
   if (columns.overridden.since_us)
-    mark("override",
-         std::string(upstream::Registry::word(columns.override_state)) +
-             (columns.override_weight >= 0 ? " weight " + std::to_string(columns.override_weight)
-                                           : ""),
-         columns.overridden, nullptr);
+    mark("override", override_text(columns), columns.overridden, nullptr);
   mark("operational", std::string(upstream::Registry::word(columns.health)), columns.operational,
        check ? &check->place : nullptr);
   if (check)

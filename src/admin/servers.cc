@@ -6,9 +6,9 @@
 #include "base/wording.h"
 #include "config/tls_block.h"
 #include "config/units.h"
+#include "upstream/address_set.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace weir::admin {
 
@@ -201,7 +201,7 @@ Guard::Guard(const upstream::Registry& registry) {
     before_[backend.number] = registry.routable(backend.number);
     for (std::uint32_t slot : registry.servers(backend.number))
       if (!registry.columns(slot).leaving)
-        servers_.push_back({slot, backend.number, registry.row(slot).address});
+        servers_.push_back({slot, backend.number, registry.row(slot).addresses});
   }
 }
 
@@ -210,8 +210,8 @@ std::string Guard::too_many_replaced(const upstream::Registry& registry) const {
   constexpr std::size_t most_percent = 30;
   std::map<std::uint32_t, std::size_t> all, replaced;
   for (const Known& known : servers_) {
-    const shm::SocketAddress& now = registry.row(known.slot).address;
-    bool moved = known.address.size > 0 && std::memcmp(&now, &known.address, sizeof(now)) != 0;
+    const shm::AddressSet& now = registry.row(known.slot).addresses;
+    bool moved = known.addresses.count > 0 && !upstream::have_common(now, known.addresses);
     ++all[known.backend];
     replaced[known.backend] += registry.columns(known.slot).leaving || moved;
   }

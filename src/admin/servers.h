@@ -33,7 +33,7 @@ class Guard {
  private:
   struct Known {
     std::uint32_t slot, backend;
-    shm::SocketAddress address;
+    shm::AddressSet addresses;
   };
 
   std::string too_many_replaced(const upstream::Registry& registry) const;

@@ -4,6 +4,7 @@
 #include "admin/servers.h"
 #include "admin/show.h"
 #include "base/wall_time.h"
+#include "upstream/address_set.h"
 
 namespace weir::admin {
 
@@ -46,7 +47,7 @@ Row server_row(const Fleet& fleet, std::uint32_t slot) {
           upstream::Registry::word(row.use),
           time_text(since_of(columns)),
           fleet.registry.reason(slot),
-          row.address.size ? upstream::from_shared(row.address).text() : "",
+          upstream::text_of(row.addresses),
           row.weight,
           fleet.registry.in_flight(slot),
           upstream::Registry::word(columns.health),

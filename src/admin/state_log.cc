@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/wall_time.h"
 #include "config/units.h"
+#include "upstream/address_set.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -101,6 +102,7 @@ void StateLog::apply(const std::vector<std::string>& record) {
   if (kind == "server" && record.size() == 9) return apply_server(record);
   if (kind == "added" && record.size() == 8) return apply_added(record);
   if (kind == "health" && record.size() == 6) return apply_health(record);
+  if (kind == "resolved" && record.size() == 5) return apply_resolved(record);
   if (kind == "result" && record.size() == 4)
     results_[record[1]] = {static_cast<std::int64_t>(to_number(record[2]).value_or(0)), record[3]};
 }
@@ -132,6 +134,28 @@ void StateLog::apply_health(const std::vector<std::string>& record) {
   for (shm::Health health : {shm::Health::Up, shm::Health::Down})
     if (slot && upstream::Registry::word(health) == record[3])
       registry_.set_health(*slot, health, {record[4], record[5]});
+}
+
+// Unless the server is given by another name here.
+void StateLog::apply_resolved(const std::vector<std::string>& record) {
+  auto backend = registry_.find_backend(record[1]);
+  auto slot = backend ? registry_.find(*backend, record[2]) : std::nullopt;
+  if (!slot || registry_.columns(*slot).at != record[3]) return;
+  std::vector<std::string> addresses;
+  std::uint16_t port = 0;
+  for (std::string_view rest = record[4]; !rest.empty();) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    auto endpoint = config::parse_endpoint(rest.substr(0, comma));
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    if (!endpoint) return;
+    auto address = net::Address::from(*endpoint);
+    int size = 0;
+    const std::uint8_t* bytes = address ? address->bytes(size) : nullptr;
+    if (!bytes) return;
+    addresses.emplace_back(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+    port = address->port();
+  }
+  if (!addresses.empty()) registry_.set_resolved(*slot, upstream::to_set(addresses, port, {}));
 }
 
 void StateLog::apply_added(const std::vector<std::string>& record) {
@@ -176,6 +200,15 @@ std::string StateLog::health_record(std::uint32_t slot) const {
   return join({"health", registry_.backend_name(row.backend), row.name,
                std::string(upstream::Registry::word(columns.health)), columns.operational.by,
                columns.operational.why});
+}
+
+std::string StateLog::resolved_record(std::uint32_t slot) const {
+  const shm::ServerRow& row = registry_.row(slot);
+  const shm::ServerColumns& columns = registry_.columns(slot);
+  std::string addresses;
+  for (std::size_t i = 0; i < columns.resolved.count; ++i)
+    addresses += (i > 0 ? "," : "") + upstream::address_of(columns.resolved, i).text();
+  return join({"resolved", registry_.backend_name(row.backend), row.name, columns.at, addresses});
 }
 
 void StateLog::note_server(std::uint32_t slot) {
@@ -252,8 +285,10 @@ std::string StateLog::tell_all() const {
   say(join({"epoch", std::to_string(std::max<std::uint64_t>(epoch_, 1)), std::to_string(file_)}));
   tell_whole(say);
   for (const config::Backend& backend : registry_.config().backends)
-    for (std::uint32_t slot : registry_.servers(backend.number))
+    for (std::uint32_t slot : registry_.servers(backend.number)) {
+      if (registry_.columns(slot).resolved.count > 0) say(resolved_record(slot));
       if (knows_health(registry_.columns(slot))) say(health_record(slot));
+    }
   say("whole");
   return told;
 }

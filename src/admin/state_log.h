@@ -8,7 +8,8 @@
 //   HASH added BACKEND NAME ADDRESS WEIGHT MAX_IN_FLIGHT BACKUP BY
 //   HASH removed BACKEND NAME
 //   HASH result OP-ID TIME TEXT
-//   HASH health BACKEND NAME STATE BY WHY           never in a file: see `tell_all`
+//   HASH resolved BACKEND NAME AT ADDRESS,...       never in a file: see `tell_all`
+//   HASH health BACKEND NAME STATE BY WHY           the same
 //   HASH whole                                      the copy that a file begins with is complete
 //
 // When a file has grown long, all that holds is written to the other one, under the next epoch; of two
@@ -48,7 +49,7 @@ class StateLog final : private event::DeadlineEvents {
   /// more are dropped, with a line in the log.  With `known` the registry knows its servers already
   /// (control has died, shared memory has not), and only results and the epoch are taken.
   void load(const std::string (&files)[2], bool known = false);
-  /// All that holds, with the health of servers, for a control whose shared memory is another; and what
+  /// All that holds, with the health of servers and the addresses of names, for a control whose shared memory is another; and what
   /// that one does with it, instead of `load`.
   std::string tell_all() const;
   void take_over(const std::string& told);
@@ -77,6 +78,7 @@ class StateLog final : private event::DeadlineEvents {
   void apply(const std::vector<std::string>& record);
   void apply_server(const std::vector<std::string>& record);
   void apply_health(const std::vector<std::string>& record);
+  void apply_resolved(const std::vector<std::string>& record);
   void apply_added(const std::vector<std::string>& record);
   /// Says all that a file begins with.
   void tell_whole(const std::function<void(std::string)>& say) const;
@@ -86,6 +88,7 @@ class StateLog final : private event::DeadlineEvents {
   std::string server_record(std::uint32_t slot) const;
   std::string added_record(std::uint32_t slot) const;
   std::string health_record(std::uint32_t slot) const;
+  std::string resolved_record(std::uint32_t slot) const;
   void drop_old_results();
 
   event::Loop& loop_;

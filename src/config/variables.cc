@@ -51,7 +51,9 @@ constexpr std::array<VariableKind, 44> kinds = {{
     {"route", Variable::Route, "name of the route; empty if none matched"},
     {"scheme", Variable::Scheme, "http or https"},
     {"server", Variable::Server, "name of the last server tried"},
-    {"server_addr", Variable::ServerAddr, "address of the last server tried, as written"},
+    {"server_addr", Variable::ServerAddr,
+     "address of the last server tried; all of them with commas in between, if it has several and "
+     "none took the connection"},
     {"status", Variable::Status, "status sent to the client"},
     {"t_connect", Variable::TimeConnect, "time to connect to the server, in ms"},
     {"t_first_byte", Variable::TimeFirstByte,

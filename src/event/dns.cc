@@ -1,21 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "event/dns.h"
 
-#include "base/assert.h"
+#include "base/text.h"
 
-#include <event2/dns.h>
-#include <event2/event.h>
-
+// Debian 12 has none of what later versions of c-ares have instead.
+#define CARES_NO_DEPRECATED
+#include <ares.h>
 #include <arpa/inet.h>
+#include <sys/random.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
+#include <string_view>
+#include <utility>
 
 namespace weir::event {
 
 namespace {
 
 constexpr std::uint32_t hosts_ttl = 3600;
+
+// Thousands of names at a time would only make a name server drop queries.
+constexpr std::size_t most_running = 64;
+
+// More addresses than that of one name are left out.
+constexpr int most_addresses = 256;
+
+// RFC 1035, 3.2.2 and RFC 3596.
+constexpr int type_a = 1, type_aaaa = 28;
 
 std::map<std::string, std::vector<std::string>> read_hosts() {
   std::map<std::string, std::vector<std::string>> hosts;
@@ -29,78 +42,168 @@ std::map<std::string, std::vector<std::string>> read_hosts() {
                        : inet_pton(AF_INET6, address.c_str(), bytes) == 1 ? 16
                                                                           : 0;
     if (size == 0) continue;
-    while (words >> name) {
-      // IPv4 first, as in the look-ups over the network.
-      auto& list = hosts[name];
-      list.insert(size == 4 ? list.begin() : list.end(), std::string(bytes, size));
-    }
+    while (words >> name) hosts[to_lower(name)].emplace_back(bytes, size);
   }
+  // IPv6 only where there is no IPv4, as in the look-ups over the network.
+  for (auto& [name, addresses] : hosts)
+    if (std::any_of(addresses.begin(), addresses.end(), [](auto& one) { return one.size() == 4; }))
+      std::erase_if(addresses, [](auto& one) { return one.size() != 4; });
   return hosts;
+}
+
+// Each letter in upper or lower case by chance: what a forger would have to guess besides id and port.
+std::string mix_case(std::string name) {
+  std::string bits(name.size(), '\0');
+  if (::getrandom(bits.data(), bits.size(), 0) != static_cast<ssize_t>(bits.size())) return name;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    const bool is_letter = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z');
+    if (is_letter && (bits[i] & 1) != 0) name[i] = static_cast<char>(name[i] ^ 0x20);
+  }
+  return name;
+}
+
+// The question of an answer is the name as it was asked, letter by letter.  c-ares has compared them before,
+// but takes upper and lower case for the same.
+bool repeats(const std::string& name, const unsigned char* answer, int size) {
+  constexpr std::size_t header = 12;
+  const std::string_view bytes(reinterpret_cast<const char*>(answer),
+                               static_cast<std::size_t>(size));
+  if (bytes.size() < header + name.size() + 2) return false;
+  const std::string_view asked = bytes.substr(header + 1, name.size());
+  return std::equal(name.begin(), name.end(), asked.begin(),
+                    [](char ours, char theirs) { return ours == '.' || ours == theirs; });
+}
+
+template <typename Record, typename Parse>
+int read_records(Parse parse, const unsigned char* answer, int size, DnsAnswer& into) {
+  Record records[most_addresses];
+  int count = most_addresses;
+  const int status = parse(answer, size, nullptr, records, &count);
+  if (status != ARES_SUCCESS) return status;
+  if (count == 0) return ARES_ENODATA;
+  into.ttl_seconds = UINT32_MAX;
+  for (int i = 0; i < count; ++i) {
+    const auto& address = [&]() -> const auto& {
+      if constexpr (std::is_same_v<Record, ares_addrttl>)
+        return records[i].ipaddr;
+      else
+        return records[i].ip6addr;
+    }
+    ();
+    into.addresses.emplace_back(reinterpret_cast<const char*>(&address), sizeof(address));
+    into.ttl_seconds =
+        std::min(into.ttl_seconds, static_cast<std::uint32_t>(std::max(records[i].ttl, 0)));
+  }
+  return ARES_SUCCESS;
 }
 
 }  // namespace
 
 struct Dns::Query {
-  evdns_base* base;
+  Dns& dns;
   std::string name;
-  std::uint32_t token;
+  std::uint64_t token;
   DnsEvents& events;
-  bool asked_v6 = false;
+  int type = type_a;
+  bool is_about_reason = false;  ///< all name servers have failed; this asks why
+  std::string asked = {};        ///< the name in the case it was asked in
 };
 
 Dns::Dns(Loop& loop, const std::vector<std::string>& nameservers)
-    : base_(
-          evdns_base_new(loop.base(), nameservers.empty() ? EVDNS_BASE_INITIALIZE_NAMESERVERS : 0)),
-      hosts_(read_hosts()) {
-  if (!base_) base_ = evdns_base_new(loop.base(), 0);  // no resolv.conf: every look-up will say so
-  WEIR_ASSERT(base_);
-  for (const std::string& server : nameservers) evdns_base_nameserver_ip_add(base_, server.c_str());
-  evdns_base_set_option(base_, "timeout:", "2");
-  evdns_base_set_option(base_, "attempts:", "2");
+    : hosts_(read_hosts()), channel_(loop, false), reasons_(loop, true) {
+  use(nameservers);
 }
+
+Dns::~Dns() = default;
 
 void Dns::use(const std::vector<std::string>& nameservers) {
-  (void)evdns_base_clear_nameservers_and_suspend(base_);
-  for (const std::string& server : nameservers) evdns_base_nameserver_ip_add(base_, server.c_str());
-  (void)evdns_base_resume(base_);
+  waiting_.clear();
+  channel_.use(nameservers);
+  reasons_.use(nameservers);
+  servers_.clear();
+  for (const std::string& server : nameservers) servers_ += (servers_.empty() ? "" : ", ") + server;
 }
 
-Dns::~Dns() { evdns_base_free(base_, 0); }
-
-void Dns::resolve(const std::string& name, std::uint32_t token, DnsEvents& events) {
-  if (auto known = hosts_.find(name); known != hosts_.end())
+void Dns::resolve(const std::string& name, std::uint64_t token, DnsEvents& events) {
+  if (auto known = hosts_.find(to_lower(name)); known != hosts_.end())
     return events.on_resolved(token, {known->second, hosts_ttl, {}});
-  auto* query = new Query{base_, name, token, events};
-  if (evdns_base_resolve_ipv4(base_, name.c_str(), DNS_QUERY_NO_SEARCH, &Dns::answered, query))
-    return;
-  delete query;
-  events.on_resolved(token, {{}, 0, "no name server"});
+  waiting_.push_back(std::make_unique<Query>(Query{*this, name, token, events}));
+  begin_some();
 }
 
-void Dns::answered(int result, char type, int count, int ttl, void* addresses,
-                   void* argument) noexcept {
+// A query may end inside the call that begins it; the one after it is begun by the same loop, not from in there.
+void Dns::begin_some() {
+  if (std::exchange(is_beginning_, true)) return;
+  while (running_ < most_running && !waiting_.empty()) {
+    std::unique_ptr<Query> next = std::move(waiting_.front());
+    waiting_.pop_front();
+    ++running_;
+    ask(std::move(next));
+  }
+  is_beginning_ = false;
+}
+
+void Dns::ask(std::unique_ptr<Query> query) {
+  query->asked = mix_case(query->name);
+  DnsChannel& channel = query->is_about_reason ? reasons_ : channel_;
+  const char* name = query->asked.c_str();
+  const int type = query->type;
+  channel.query(name, type, &Dns::answered, query.release());
+}
+
+void Dns::answered(void* argument, int status, int, unsigned char* answer, int size) noexcept {
   std::unique_ptr<Query> query(static_cast<Query*>(argument));
-  if (result == DNS_ERR_SHUTDOWN) return;
-  bool none = result != DNS_ERR_NONE || count == 0;
-  if (none && !query->asked_v6 && result != DNS_ERR_TIMEOUT) {
-    Query* again = query.release();
-    again->asked_v6 = true;
-    if (evdns_base_resolve_ipv6(again->base, again->name.c_str(), DNS_QUERY_NO_SEARCH,
-                                &Dns::answered, again))
-      return;
-    query.reset(again);
+  Dns& dns = query->dns;
+  // Dropped by `use` or at the end.
+  if (status == ARES_ECANCELLED || status == ARES_EDESTRUCTION) {
+    --dns.running_;
+    return;
   }
-  DnsAnswer answer;
-  if (none) {
-    answer.error = result == DNS_ERR_NONE ? "no address" : evdns_err_to_string(result);
-  } else {
-    std::size_t size = type == DNS_IPv6_AAAA ? 16 : 4;
-    const char* bytes = static_cast<const char*>(addresses);
-    for (int i = 0; i < count; ++i)
-      answer.addresses.emplace_back(bytes + static_cast<std::size_t>(i) * size, size);
-    answer.ttl_seconds = static_cast<std::uint32_t>(ttl);
+  dns.take(std::move(query), status, answer, size);
+}
+
+void Dns::take(std::unique_ptr<Query> query, int status, const unsigned char* answer, int size) {
+  DnsAnswer found;
+  if (status == ARES_SUCCESS && !repeats(query->asked, answer, size)) {
+    found.error = concat(
+        "the answer spells the name differently from the question: forged, or by a "
+        "name server that changes its case (",
+        servers_, ")");
+    return finish(std::move(query), found);
   }
+  if (status == ARES_SUCCESS)
+    status = query->type == type_a
+                 ? read_records<ares_addrttl>(ares_parse_a_reply, answer, size, found)
+                 : read_records<ares_addr6ttl>(ares_parse_aaaa_reply, answer, size, found);
+  if (status == ARES_ENODATA && query->type == type_a) {
+    query->type = type_aaaa;
+    return ask(std::move(query));
+  }
+  if (status == ARES_ECONNREFUSED && !std::exchange(query->is_about_reason, true))
+    return ask(std::move(query));
+  if (status != ARES_SUCCESS) found.error = words(status);
+  finish(std::move(query), found);
+}
+
+void Dns::finish(std::unique_ptr<Query> query, const DnsAnswer& answer) {
+  --running_;
   query->events.on_resolved(query->token, answer);
+  begin_some();
+}
+
+std::string Dns::words(int status) const {
+  const auto said = [this](const char* what) { return concat(what, " (", servers_, ")"); };
+  switch (status) {
+    case ARES_ENOTFOUND: return "the name does not exist (NXDOMAIN)";
+    case ARES_ENODATA: return "the name has no address";
+    case ARES_ESERVFAIL: return said("the name servers failed (SERVFAIL)");
+    case ARES_EREFUSED: return said("the name servers refuse to answer (REFUSED)");
+    case ARES_ETIMEOUT: return said("no answer from the name servers in time");
+    case ARES_ECONNREFUSED: return said("the name servers cannot be reached");
+    case ARES_EBADRESP:
+    case ARES_EFORMERR: return said("malformed answer from a name server");
+    default: return concat(ares_strerror(status), " (", servers_, ")");
+  }
 }
 
 }  // namespace weir::event

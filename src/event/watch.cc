@@ -19,8 +19,12 @@ void Watch::tell(int, short what, void* object) noexcept {
 
 void Watch::start(Loop& loop, int fd, Edge edge, ReadyEvents& events) {
   WEIR_ASSERT(!event_);
-  int what = edge == Edge::Both ? EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST
-                                : EV_READ | EV_PERSIST;
+  int what = EV_PERSIST;
+  switch (edge) {
+    case Edge::Both: what |= EV_READ | EV_WRITE | EV_CLOSED | EV_ET; break;
+    case Edge::LevelRead: what |= EV_READ; break;
+    case Edge::LevelWrite: what |= EV_WRITE; break;
+  }
   event_ = event_new(loop.base(), fd, static_cast<short>(what), &Watch::tell, this);
   loop_ = &loop;
   events_ = &events;

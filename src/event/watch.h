@@ -30,7 +30,7 @@ class ReadyEvents {
 
 class Watch {
  public:
-  enum class Edge { Both, LevelRead };
+  enum class Edge { Both, LevelRead, LevelWrite };
 
   Watch() = default;
   ~Watch() { stop(); }

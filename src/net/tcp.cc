@@ -32,7 +32,16 @@ void TcpTransport::take_over(TcpTransport& from) {
   shut_down_ = from.shut_down_;
 }
 
+void TcpTransport::start_over() {
+  watch_.stop();
+  ::close(std::exchange(fd_, -1));
+  queue_.clear();
+  readable_ = writable_ = true;
+  closed_ = failed_ = connecting_ = shut_down_ = false;
+}
+
 int TcpTransport::connect(const Address& to) {
+  if (fd_ >= 0) start_over();
   fd_ = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return errno;
   if (to.family() != AF_UNIX) {

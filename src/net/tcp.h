@@ -25,7 +25,7 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
   /// Takes the connection out of another one, with what is queued and what is known of it.
   void take_over(TcpTransport& from);
 
-  /// Begins to connect and watches.  The first on_sent (or on_readable with an error) tells the
+  /// Begins to connect and watches; from a former connection nothing stays.  The first on_sent (or on_readable with an error) tells the
   /// outcome: ask `connect_result`.  Returns an errno if it failed at once, else 0.
   int connect(const Address& to);
   bool is_connecting() const { return connecting_; }
@@ -60,6 +60,7 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
   std::size_t write_pieces(const iovec* pieces, int count);
   void flush_queue();
   void fail();
+  void start_over();
 
   event::Loop& loop_;
   TransportEvents* events_;

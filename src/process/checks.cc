@@ -40,9 +40,9 @@ void Checks::begin(std::uint32_t slot, const config::Check& check) {
   Known known = health == shm::Health::Up     ? Known::Up
                 : health == shm::Health::Down ? Known::Down
                                               : Known::Nothing;
-  health_.add(slot, check, upstream::from_shared(registry_.row(slot).address), known,
-              !registry_.columns(slot).runtime, secure(slot));
-  checked_.insert(slot);
+  health_.add(slot, check, registry_.row(slot).addresses, known, !registry_.columns(slot).runtime,
+              secure(slot));
+  checked_[slot] = registry_.columns(slot).at;
 }
 
 void Checks::end(std::uint32_t slot) {
@@ -50,7 +50,15 @@ void Checks::end(std::uint32_t slot) {
 }
 
 void Checks::follow_address(std::uint32_t slot) {
-  if (has(slot)) health_.set_address(slot, upstream::from_shared(registry_.row(slot).address));
+  auto found = checked_.find(slot);
+  if (found == checked_.end()) return;
+  const shm::ServerColumns& columns = registry_.columns(slot);
+  const bool is_unknown = columns.health == shm::Health::Starting && health_.is_known(slot);
+  if (!is_unknown && found->second == columns.at)
+    return health_.set_addresses(slot, registry_.row(slot).addresses);
+  // Another origin, or another name for it: what was found out before does not count, or was asked otherwise.
+  end(slot);
+  begin(slot);
 }
 
 void Checks::change(const config::Config& before, const config::Config& now) {
@@ -70,14 +78,18 @@ void Checks::change(const config::Config& before, const config::Config& now) {
 upstream::Health::Secure Checks::secure(std::uint32_t slot) {
   const config::Backend* backend = registry_.backend(registry_.row(slot).backend);
   if (!backend) return {};
-  const http::HeadLimits limits = upstream::head_limits(*backend);
-  if (!backend->tls) return {nullptr, {}, backend->protocol, limits};
+  upstream::Health::Secure how{
+      nullptr, {}, backend->protocol, upstream::head_limits(*backend), false};
+  if (auto at = config::parse_endpoint(registry_.columns(slot).at)) {
+    how.is_named = at->kind == config::Endpoint::Kind::Name;
+    if (at->kind != config::Endpoint::Kind::Unix) how.name = at->host;
+  }
+  if (!backend->tls) return how;
   auto& context = tls_[upstream::terms_of(*backend)];
   if (!context)
     if (auto made = upstream::make_tls(*backend)) context = std::move(*made);
-  auto at = config::parse_endpoint(registry_.columns(slot).at);
-  bool named = at && at->kind != config::Endpoint::Kind::Unix;
-  return {context, named ? at->host : std::string(), backend->protocol, limits};
+  how.tls = context;
+  return how;
 }
 
 void Checks::on_health(std::uint32_t slot, bool up, std::string_view why) noexcept {

@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 namespace weir::process {
@@ -29,7 +28,7 @@ class Checks final : private upstream::HealthEvents {
   /// Ends it, if it is checked at all.
   void end(std::uint32_t slot);
   bool has(std::uint32_t slot) const { return checked_.contains(slot); }
-  /// The server is at another address now.
+  /// The server is at other addresses now, or is configured with another one.
   void follow_address(std::uint32_t slot);
   /// After another configuration: servers whose check is another than `before` begin anew, the others go on
   /// as they were.  New servers have begun by themselves.
@@ -43,7 +42,7 @@ class Checks final : private upstream::HealthEvents {
 
   upstream::Registry& registry_;
   upstream::Health health_;
-  std::set<std::uint32_t> checked_;
+  std::map<std::uint32_t, std::string> checked_;  ///< by slot, with the configured address
   std::map<std::string, std::shared_ptr<const tls::ClientContext>> tls_;  ///< by key
 };
 

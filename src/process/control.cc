@@ -7,7 +7,6 @@
 #include "admin/state_log.h"
 #include "base/logger.h"
 #include "base/wall_time.h"
-#include "config/units.h"
 #include "event/watch.h"
 #include "process/admin_sockets.h"
 #include "process/checks.h"
@@ -54,7 +53,7 @@ class Control final : private upstream::RegistryEvents,
         registry_(segment, *view->config, *this),
         checks_(loop, registry_),
         ejector_(loop, registry_, segment),
-        names_(loop, *view->config, registry_),
+        names_(loop, setup.plan.nameservers, registry_),
         tickets_(loop, segment),
         state_log_(loop, registry_, files_),
         drains_(
@@ -173,8 +172,7 @@ class Control final : private upstream::RegistryEvents,
 
   // A server's checks and its name begin.
   void begin(std::uint32_t slot) {
-    auto endpoint = config::parse_endpoint(registry_.columns(slot).at);
-    if (endpoint && endpoint->kind == config::Endpoint::Kind::Name) names_.add(slot, *endpoint);
+    names_.follow(slot);
     checks_.begin(slot);
   }
 
@@ -248,7 +246,11 @@ class Control final : private upstream::RegistryEvents,
   void on_task() noexcept override {
     for (std::uint32_t slot : std::exchange(added_, {}))
       if (!checks_.has(slot)) begin(slot);
-    for (std::uint32_t slot : std::exchange(moved_, {})) checks_.follow_address(slot);
+    for (std::uint32_t slot : std::exchange(moved_, {})) {
+      if (registry_.row(slot).use == shm::Use::Free) continue;
+      names_.follow(slot);
+      checks_.follow_address(slot);
+    }
     shm::ServerTable table = registry_.table();
     table.want_seen(table.changes());
     wake_workers();

@@ -19,6 +19,7 @@ void Attempt::start() {
   Record& record = stream_.record();
   record.server = &server_.config();
   record.server_slot = server_.slot();
+  record.server_address = {};
   ++record.attempts;
   record.times.chosen = stream_.context().net.loop.now();
   const bool tunnel = stream_.request_head().wants_upgrade;
@@ -38,6 +39,9 @@ void Attempt::start() {
 void Attempt::ready() {
   ready_ = true;
   stream_.context().journal.count_attempt(server_.slot(), true);
+  if (server_.addresses().has_many())
+    if (const net::Address* at = server_.addresses().find(connection_->address()))
+      stream_.record().server_address = stream_.arena().copy(at->text());
   stream_.record().times.connected = stream_.context().net.loop.now();
   stream_.on_attempt_ready();
 }

@@ -153,6 +153,8 @@ constexpr MetricFamily families[] = {
      "The weight that is in force."},
     {"weir_server_up", Type::Gauge, Of::Server, Value::Up, 0,
      "1 if the server takes requests, else 0."},
+    {"weir_server_addresses", Type::Gauge, Of::Server, Value::Addresses, 0,
+     "Addresses of the server; 0 if its name has never resolved."},
     {"weir_server_use", Type::Gauge, Of::Server, Value::Use, 0,
      "1 for how the server may be used, 0 for all other ways."},
     {"weir_server_checks_total", Type::Counter, Of::Server, Value::ChecksByResult, at(ServerCount::ChecksPassed),

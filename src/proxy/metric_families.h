@@ -48,6 +48,7 @@ struct MetricFamily {
     InFlight,            ///< from here on: what only servers have
     Weight,
     Up,
+    Addresses,
     Use,
     H2,              ///< a shm::H2Count, of servers that may speak HTTP/2
     H2BySender,      ///< the same: server and weir

@@ -303,9 +303,10 @@ void Metrics::append_of_server(std::string& out, const MetricFamily& family, std
   }
   const bool up = row.use == shm::Use::Up || row.use == shm::Use::HalfOpen;
   begin_sample(out, family.name);
-  append_value(out, family.value == Value::InFlight ? in_flight_.load(slot)
-                    : family.value == Value::Weight ? row.weight
-                                                    : std::uint64_t{up});
+  append_value(out, family.value == Value::InFlight    ? in_flight_.load(slot)
+                    : family.value == Value::Weight    ? row.weight
+                    : family.value == Value::Addresses ? row.addresses.count
+                                                       : std::uint64_t{up});
 }
 
 void Metrics::append_of_control(std::string& out, const MetricFamily& family,

@@ -33,7 +33,8 @@ struct Record {
   const config::Backend* backend = nullptr;
   const config::Server* server = nullptr;  ///< of the last attempt
   std::uint32_t server_slot = 0;           ///< its number in shared memory
-  std::string_view client_addr{};          ///< "192.0.2.1", "2001:db8::1", "unix:"
+  std::string_view server_address{};  ///< the one of its addresses in use; empty if it has but one
+  std::string_view client_addr{};     ///< "192.0.2.1", "2001:db8::1", "unix:"
   std::uint16_t client_port = 0;
   const tls::Transport* tls = nullptr;  ///< the client's; null in the clear
   std::string_view scheme = "http";

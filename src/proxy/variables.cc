@@ -99,7 +99,9 @@ std::string_view of_exchange(Variable variable, const Record& record, Arena& are
     case Variable::Route: return record.route ? record.route->name : std::string_view();
     case Variable::Backend: return record.backend ? record.backend->name : std::string_view();
     case Variable::Server: return record.server ? record.server->name : std::string_view();
-    case Variable::ServerAddr: return record.server ? record.server->at.text : std::string_view();
+    case Variable::ServerAddr:
+      if (!record.server_address.empty()) return record.server_address;
+      return record.server ? record.server->at.text : std::string_view();
     case Variable::ClientAddr: return record.client_addr;
     case Variable::ClientPort: return number(record.client_port, arena);
     case Variable::Scheme: return record.scheme;

@@ -28,6 +28,20 @@ struct SocketAddress {
   std::byte bytes[112] = {};
 };
 
+/// The addresses of one server: up to 16 IP addresses with one port, in ascending order and each once, or one Unix
+/// socket.  What is equal is the same set.
+struct AddressSet {
+  static constexpr std::size_t most = 16, ip_size = 16;
+
+  std::uint16_t count = 0;     ///< 0 = none
+  std::uint16_t port = 0;      ///< in host order
+  std::uint32_t is_local = 0;  ///< 1: `bytes` is the socket's address as the kernel takes it
+  /// IPv4 as IPv6 (RFC 4291, 2.5.5.2).
+  std::byte bytes[most * ip_size] = {};
+
+  bool operator==(const AddressSet&) const = default;
+};
+
 /// How workers may use a server.
 enum class Use : std::uint8_t {
   Free,      ///< no server has this slot
@@ -66,7 +80,7 @@ struct ServerRow {
   bool backup = false;
   bool forced_out = false;  ///< drained or taken down by hand: panic does not use it
   char name[132] = {};
-  SocketAddress address;
+  AddressSet addresses;
 };
 
 /// What control keeps of it besides.
@@ -75,7 +89,9 @@ struct ServerColumns {
   bool leaving = false;     ///< removed, but it still has requests
   bool unresolved = false;  ///< its name was looked up and has never had an address
   char at[264] = {};        ///< the configured address as written
-  SocketAddress configured_address, override_address, resolved_address;
+  SocketAddress configured_address, override_address;
+  AddressSet resolved;           ///< what its name was last known to stand for
+  char resolve_error[104] = {};  ///< why the last look-up gave nothing; empty if it gave something
   std::uint32_t configured_weight = 1;
   std::int32_t override_weight = -1;  ///< -1 = none
   Override override_state = Override::None;

@@ -102,7 +102,7 @@ void Backend::leave() {
   // What nothing bad is known of is as good as up, since nobody will know better any more.
   freeze([](const Server& server) {
     return (server.use() == Use::Starting || server.use() == Use::HalfOpen) &&
-           server.weight() > 0 && server.address().is_set();
+           server.weight() > 0 && !server.addresses().empty();
   });
   serve_queue();
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::upstream {
@@ -48,7 +49,7 @@ bool Connection::is_connecting() const {
   return tcp_.is_connecting() || (server_.tls() && !(tls_ && tls_->is_established()));
 }
 
-int Connection::start(const net::Address& to) { return tcp_.connect(to); }
+int Connection::start() { return server_.dial(tcp_, dial_); }
 
 void Connection::arm(std::uint64_t limit) {
   if (limit == 0) return deadline_.clear();
@@ -60,7 +61,8 @@ void Connection::lease(ConnectionUser& user, const ServerTimeouts& timeouts) {
   timeouts_ = timeouts;
   phase_ = is_connecting() ? Phase::Connecting : Phase::Sending;
   if (phase_ != Phase::Connecting) return;
-  arm(timeouts_.connect);
+  if (timeouts_.connect > 0) timeouts_.connect += context_.loop.now();
+  arm_connect();
   // Connected at once, so no event will come: the handshake begins by itself.
   if (!tcp_.is_connecting()) context_.loop.post(again_);
 }
@@ -84,11 +86,37 @@ void Connection::write_end(const Headers& trailers) {
   arm(timeouts_.first_byte);
 }
 
+// Each address has its share of what is left of the time.
+void Connection::arm_connect() {
+  if (timeouts_.connect == 0) return deadline_.clear();
+  const std::uint64_t now = context_.loop.now();
+  const std::uint64_t left = timeouts_.connect > now ? timeouts_.connect - now : 1;
+  arm(std::max<std::uint64_t>(left / (1 + server_.addresses().left(dial_)), 1));
+}
+
+// This address did not take the connection, and another one may.  Not at once: the transport may be the caller.
+void Connection::fail_here(http::Failure failure) {
+  if (!server_.may_dial_on(dial_, failure)) return fail(failure);
+  moves_on_ = true;
+  context_.loop.post(again_);
+}
+
+void Connection::connect_elsewhere() {
+  moves_on_ = false;
+  context_.outbox.forget(transport());
+  tls_.reset();
+  tcp_.report_to(*this);
+  if (const int error = start()) return fail(connect_failure(error));
+  arm_connect();
+  if (!tcp_.is_connecting()) finish_connecting();
+}
+
 bool Connection::finish_connecting() {
+  if (moves_on_) return false;
   int error = tcp_.connect_result();
   if (error == EINPROGRESS) return false;
   if (error != 0) {
-    fail(connect_failure(error));
+    fail_here(connect_failure(error));
     return false;
   }
   if (server_.tls() && !finish_handshake()) return false;
@@ -110,7 +138,7 @@ bool Connection::finish_handshake() {
   net::IoResult result = tls_->handshake();
   if (result.io == net::Io::Failed) {
     server_.note_tls_failure(*tls_);
-    fail(tls_failure(tls_->failure()));
+    fail_here(tls_failure(tls_->failure()));
   }
   return result.io == net::Io::Done;
 }
@@ -119,7 +147,7 @@ bool Connection::finish_handshake() {
 void Connection::become_h2() {
   ConnectionUser* user = std::exchange(user_, nullptr);
   context_.outbox.flush();  // the end of the handshake
-  H2Call* call = server_.begin_h2(tcp_, std::move(tls_));
+  H2Call* call = server_.begin_h2(tcp_, std::move(tls_), dial_);
   die();
   call->lease(*user, timeouts_);
   if (!call->is_connecting()) user->on_connected(*call);
@@ -127,7 +155,8 @@ void Connection::become_h2() {
 
 void Connection::on_task() noexcept {
   event::About about(context_.loop, subject());
-  if (phase_ == Phase::Connecting) return (void)finish_connecting();
+  if (phase_ == Phase::Connecting)
+    return moves_on_ ? connect_elsewhere() : (void)finish_connecting();
   pump();
 }
 
@@ -211,7 +240,9 @@ void Connection::become_raw() {
 void Connection::on_deadline() noexcept {
   event::About about(context_.loop, subject());
   switch (phase_) {
-    case Phase::Connecting: return fail(http::Failure::ConnectTimeout);
+    case Phase::Connecting:
+      if (moves_on_) return;
+      return fail_here(http::Failure::ConnectTimeout);
     case Phase::Sending:
     case Phase::Awaiting: return fail(http::Failure::FirstByteTimeout);
     case Phase::Reading:
@@ -245,10 +276,11 @@ void Connection::give_back(bool reusable) {
 }
 
 void Connection::settle() {
-  // Another TLS holds since a reload, or none.
+  // Another TLS holds since a reload, or none; or the server has left this address.
   bool same_tls = (tls_ ? tls_->client_context() : nullptr) == server_.tls().get();
-  bool clean = same_tls && !codec_.is_mid_message() && inbox_.empty() &&
-               transport().queued() == 0 && !transport().is_closing();
+  bool clean = same_tls && server_.addresses().contains(dial_.address) &&
+               !codec_.is_mid_message() && inbox_.empty() && transport().queued() == 0 &&
+               !transport().is_closing();
   if (!reusable_ || !clean) return die();
   codec_.next();
   ++served_;

@@ -11,6 +11,7 @@
 #include "net/feed.h"
 #include "net/tcp.h"
 #include "tls/transport.h"
+#include "upstream/addresses.h"
 #include "upstream/server_side.h"
 
 #include <memory>
@@ -41,6 +42,7 @@ class Connection final : public Pooled<Connection>,
 
   void lease(ConnectionUser& user, const ServerTimeouts& timeouts) override;
   bool is_connecting() const override;
+  std::uint32_t address() const override { return dial_.address; }
   bool is_reused() const override { return served_ > 0; }
   void write_request(const RequestHead& head, const http::WriteOptions& options) override;
   void write_body(std::span<const char> bytes) override;
@@ -60,7 +62,8 @@ class Connection final : public Pooled<Connection>,
 
  private:
   friend class Server;
-  int start(const net::Address& to);
+  /// Begins to connect; an errno if no address of the server took it at once.
+  int start();
   net::Transport& transport() { return tls_ ? static_cast<net::Transport&>(*tls_) : tcp_; }
   const net::Transport& transport() const {
     return tls_ ? static_cast<const net::Transport&>(*tls_) : tcp_;
@@ -81,6 +84,9 @@ class Connection final : public Pooled<Connection>,
   void settle();
   bool finish_connecting();
   bool finish_handshake();
+  void arm_connect();
+  void fail_here(http::Failure failure);
+  void connect_elsewhere();
   void become_h2();
   void pump();
   void ended(net::Io how);
@@ -108,13 +114,15 @@ class Connection final : public Pooled<Connection>,
   event::Deadline deadline_;
   event::Task again_;
   ConnectionUser* user_ = nullptr;
-  ServerTimeouts timeouts_{};
+  ServerTimeouts timeouts_{};  ///< `connect`: the moment, not the time, while it connects
   std::uint32_t served_ = 0;
+  Dial dial_;
   bool request_ended_ = false;
   Phase phase_ = Phase::Connecting;
   bool pumping_ = false;
   bool reusable_ = false;
   bool only_http1_ = false;
+  bool moves_on_ = false;  ///< to the next address, as soon as nobody is inside of it
 };
 
 }  // namespace weir::upstream

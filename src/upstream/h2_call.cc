@@ -19,6 +19,8 @@ constexpr std::size_t most_unsent = 64 * 1024;
 H2Call::H2Call(H2Connection& connection)
     : connection_(connection), deadline_(*this), reused_(connection.has_served()) {}
 
+std::uint32_t H2Call::address() const { return connection_.address(); }
+
 void H2Call::arm(std::uint64_t limit) {
   event::Loop& loop = connection_.context().loop;
   deadline_.set(loop, limit == 0 ? 0 : loop.now() + limit);

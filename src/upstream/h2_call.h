@@ -39,6 +39,7 @@ class H2Call final : public Pooled<H2Call>,
   // For its user.
   void lease(ConnectionUser& user, const ServerTimeouts& timeouts) override;
   bool is_connecting() const override { return phase_ == Phase::Waiting; }
+  std::uint32_t address() const override;
   bool is_reused() const override { return reused_; }
   void write_request(const RequestHead& head, const http::WriteOptions& options) override;
   void write_body(std::span<const char> bytes) override;

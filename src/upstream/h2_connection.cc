@@ -35,8 +35,8 @@ H2Connection::~H2Connection() {
   context_.outbox.forget(transport());
 }
 
-int H2Connection::start(const net::Address& to) {
-  const int error = tcp_.connect(to);
+int H2Connection::start() {
+  const int error = server_.dial(tcp_, dial_);
   // Connected at once, so no event will come.
   if (error == 0 && !tcp_.is_connecting()) {
     if (server_.tls())
@@ -47,8 +47,10 @@ int H2Connection::start(const net::Address& to) {
   return error;
 }
 
-void H2Connection::take_over(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls) {
+void H2Connection::take_over(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls,
+                             const Dial& dial) {
   tcp_.take_over(tcp);
+  dial_ = dial;
   tls_ = std::move(tls);
   if (tls_) {
     tls_->move_to(tcp_);
@@ -90,6 +92,10 @@ void H2Connection::note_call(const ServerTimeouts& timeouts) {
   if (is_first) heard_ = now;
   is_quiet_ = false;
   if (phase_ == Phase::Open) ++served_;
+  if (phase_ == Phase::Connecting && is_first && connect_by_ == 0 && timeouts_.connect > 0) {
+    connect_by_ = now + timeouts_.connect;
+    arm_connect();
+  }
   arm();
 }
 
@@ -128,11 +134,37 @@ void H2Connection::leave() {
 
 // ---- Connecting --------------------------------------------------------------------------------
 
+// Each address but the last has its share of what is left of the time; how long a call waits is its own business.
+void H2Connection::arm_connect() {
+  const std::size_t others = server_.addresses().left(dial_);
+  if (connect_by_ == 0 || others == 0) return deadline_.clear();
+  const std::uint64_t now = context_.loop.now();
+  const std::uint64_t left = connect_by_ > now ? connect_by_ - now : 0;
+  deadline_.set(context_.loop, now + left / (1 + others));
+}
+
+// This address did not take the connection, and another one may.  Not at once: the transport may be the caller.
+void H2Connection::fail_here(http::Failure failure) {
+  if (!server_.may_dial_on(dial_, failure)) return fail(failure);
+  moves_on_ = true;
+  push_soon();
+}
+
+void H2Connection::connect_elsewhere() {
+  moves_on_ = false;
+  context_.outbox.forget(transport());
+  tls_.reset();
+  tcp_.report_to(*this);
+  if (const int error = start()) return fail(connect_failure(error));
+  if (phase_ == Phase::Connecting) arm_connect();
+}
+
 bool H2Connection::finish_connecting() {
+  if (moves_on_) return false;
   const int error = tcp_.connect_result();
   if (error == EINPROGRESS) return false;
   if (error != 0) {
-    fail(connect_failure(error));
+    fail_here(connect_failure(error));
     return false;
   }
   if (server_.tls() && !finish_handshake()) return false;
@@ -149,7 +181,7 @@ bool H2Connection::finish_handshake() {
   const net::IoResult result = tls_->handshake();
   if (result.io == net::Io::Failed) {
     server_.note_tls_failure(*tls_);
-    fail(tls_failure(tls_->failure()));
+    fail_here(tls_failure(tls_->failure()));
   }
   if (result.io != net::Io::Done) return false;
   if (tls_->alpn() == tls::h2) return true;
@@ -274,7 +306,7 @@ void H2Connection::on_task() noexcept {
   if (phase_ == Phase::Dead) return;
   if (phase_ == Phase::Connecting) {
     if (is_idle()) return die();  // nobody waits for it any more
-    (void)finish_connecting();
+    moves_on_ ? connect_elsewhere() : (void)finish_connecting();
     return;
   }
   if (more_to_read_) return pump();
@@ -309,7 +341,8 @@ void H2Connection::arm() {
 
 void H2Connection::on_deadline() noexcept {
   const event::About about(context_.loop, nullptr);
-  if (phase_ == Phase::Dead) return;
+  if (phase_ == Phase::Dead || moves_on_) return;
+  if (phase_ == Phase::Connecting) return fail_here(http::Failure::ConnectTimeout);
   const std::uint64_t now = context_.loop.now();
   if (is_idle()) {
     if (timeouts_.idle > 0 && now >= idle_since_ + timeouts_.idle) return close();

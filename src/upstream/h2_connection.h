@@ -17,6 +17,7 @@
 #include "net/tcp.h"
 #include "shm/h2_servers.h"
 #include "tls/transport.h"
+#include "upstream/addresses.h"
 #include "upstream/h2_call.h"
 
 #include <cstdint>
@@ -40,16 +41,18 @@ class H2Connection final : public Pooled<H2Connection>,
   H2Connection(const net::Context& context, Server& server);
   ~H2Connection() override;
 
-  /// Begins to connect; an errno if it failed at once.
-  int start(const net::Address& to);
-  /// Goes on over a connection that has just agreed to speak HTTP/2.
-  void take_over(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls);
+  /// Begins to connect; an errno if no address of the server took it at once.
+  int start();
+  /// Goes on over a connection that has just agreed to speak HTTP/2, and was dialled so.
+  void take_over(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls, const Dial& dial);
 
   /// One more call fits.
   bool has_room() const;
   /// A new call, to be leased at once.
   H2Call* begin_call();
   bool is_idle() const { return calls_count_ == 0; }
+  /// The number of the address it is connected to.
+  std::uint32_t address() const { return dial_.address; }
   /// Nothing is on the way, in either direction.
   bool may_be_shed() const { return is_idle() && !busy_; }
   /// Takes no new calls; ends when the last one has.
@@ -91,6 +94,9 @@ class H2Connection final : public Pooled<H2Connection>,
   net::Transport& transport() { return tls_ ? static_cast<net::Transport&>(*tls_) : tcp_; }
   bool finish_connecting();
   bool finish_handshake();
+  void arm_connect();
+  void fail_here(http::Failure failure);
+  void connect_elsewhere();
   void open();
   void open_calls();
   void pump();
@@ -121,7 +127,9 @@ class H2Connection final : public Pooled<H2Connection>,
   std::uint64_t asked_ =
       0;  ///< when a sign of life was asked for; 0 = since then something has come
   std::uint64_t idle_since_ = 0;  ///< when the last call ended
+  std::uint64_t connect_by_ = 0;  ///< 0 = without end
   std::uint32_t calls_count_ = 0;
+  Dial dial_;
   std::uint64_t served_ = 0;
   Phase phase_ = Phase::Connecting;
   bool busy_ = false;  ///< a call of ours is under way
@@ -129,6 +137,7 @@ class H2Connection final : public Pooled<H2Connection>,
   bool leaving_ =
       false;  ///< nothing new is begun on it: its server said so, or we no longer want it
   bool was_told_farewell_ = false;
+  bool moves_on_ = false;  ///< to the next address, as soon as nobody is inside of it
   bool is_quiet_ = false;  ///< it is alive, and has nothing to say
 };
 

@@ -2,7 +2,9 @@
 #include "upstream/health.h"
 
 #include "base/assert.h"
+#include "base/text.h"
 #include "base/wall_time.h"
+#include "upstream/address_set.h"
 
 #include <algorithm>
 #include <chrono>
@@ -37,10 +39,11 @@ class Health::Entry final : public event::Reaped,
 
   /// From that moment on it may be checked, as soon as there is an address.
   void begin_at(std::uint64_t moment) { begin_at_ = moment; }
-  void set_address(net::Address address);
+  void set_addresses(const shm::AddressSet& addresses);
   void stop();
 
   const Question& question() const { return question_; }
+  bool is_known() const { return is_known_; }
   std::uint64_t interval() const;
   std::vector<CheckResult> results() const;
 
@@ -48,6 +51,8 @@ class Health::Entry final : public event::Reaped,
   void on_deadline() noexcept override;
   void on_probed(CheckOutcome outcome, std::string seen) noexcept override;
 
+  void describe(const shm::AddressSet& addresses);
+  void probe_next();
   void abandon_probe();
   void record(CheckOutcome outcome, std::string seen);
   bool judge(bool passed);
@@ -55,6 +60,8 @@ class Health::Entry final : public event::Reaped,
 
   Health& health_;
   Question question_;
+  std::vector<net::Address> addresses_;  ///< with the check's port
+  std::string failed_;                   ///< what this check has seen at others of them
   event::Deadline deadline_;
   Probe* probe_ = nullptr;  ///< destroyed by the loop when it has ended
   std::vector<CheckResult> results_;
@@ -62,7 +69,10 @@ class Health::Entry final : public event::Reaped,
   std::uint64_t begin_at_ = 0;
   std::uint64_t begun_ = 0;
   std::uint32_t slot_;
+  std::uint16_t at_ = 0;       ///< the address that was asked last
+  std::uint16_t left_ = 0;     ///< addresses that this check has not asked
   std::uint32_t against_ = 0;  ///< results in a row that contradict what is known
+  bool is_named_;
   bool is_known_;
   bool is_up_;
   bool repeated_ = false;  ///< the last check was repeated at once and may not be again
@@ -83,23 +93,46 @@ Health::Entry::Entry(Health& health, std::uint32_t slot, const config::Check& ch
                 secure.limits},
       deadline_(*this),
       slot_(slot),
+      is_named_(secure.is_named),
       is_known_(known != Known::Nothing),
       is_up_(known == Known::Up) {
   // Where the statements stood is of no use here, and would be kept ten thousand times.
   question_.check.origins = {};
 }
 
-void Health::Entry::set_address(net::Address address) {
-  if (address.is_set() && question_.check.port != 0) address.set_port(question_.check.port);
-  if (address == question_.address) return;
-  abandon_probe();
-  against_ = 0;
-  question_.address = address;
-  question_.at = address.is_set() ? address.text() : "";
-  if (!address.is_set()) return deadline_.clear();
+void Health::Entry::set_addresses(const shm::AddressSet& addresses) {
+  std::vector<net::Address> next;
+  for (std::size_t i = 0; i < addresses.count; ++i) {
+    next.push_back(address_of(addresses, i));
+    if (question_.check.port != 0) next.back().set_port(question_.check.port);
+  }
+  if (next == addresses_) return;
+  const auto stays = [&next](const net::Address& one) {
+    return std::find(next.begin(), next.end(), one) != next.end();
+  };
+  const bool is_other = std::none_of(addresses_.begin(), addresses_.end(), stays);
+  const bool is_cut_off = probe_ && !stays(question_.address);
+  if (is_cut_off) abandon_probe();
+  addresses_ = std::move(next);
+  at_ = 0;
+  left_ = std::min(left_, static_cast<std::uint16_t>(addresses_.size()));
+  if (addresses_.empty()) return deadline_.clear();
+  if (is_other) against_ = 0;
+  describe(addresses);
+  if (is_other || is_cut_off)
+    deadline_.set(health_.loop_, std::max(begin_at_, health_.take_turn(interval())));
+}
+
+void Health::Entry::describe(const shm::AddressSet& addresses) {
+  const std::uint16_t usual = question_.tls ? 443 : 80;
+  const std::uint16_t port = addresses_.front().port();
+  question_.at = text_of(addresses);
+  question_.host.clear();
+  if (is_named_ && port != 0)
+    question_.host =
+        port == usual ? question_.name : concat(question_.name, ":", std::to_string(port));
   if (question_.check.kind == config::Check::Kind::Http)
-    question_.request = request_text(question_.check, address);
-  deadline_.set(health_.loop_, std::max(begin_at_, health_.take_turn(interval())));
+    question_.request = request_text(question_.check, addresses_.front(), question_.host);
 }
 
 void Health::Entry::stop() {
@@ -121,6 +154,15 @@ void Health::Entry::on_deadline() noexcept {
   }
   put_off_ = false;
   begun_ = health_.loop_.read_clock();
+  failed_.clear();
+  left_ = static_cast<std::uint16_t>(addresses_.size());
+  probe_next();
+}
+
+void Health::Entry::probe_next() {
+  --left_;
+  at_ = static_cast<std::uint16_t>((at_ + 1U) % addresses_.size());
+  question_.address = addresses_[at_];
   health_.note_begin();
   probe_ = new Probe(health_.tools_, question_, *this);
   probe_->start();
@@ -133,6 +175,14 @@ void Health::Entry::on_probed(CheckOutcome outcome, std::string seen) noexcept {
   if (was_late) {
     outcome = CheckOutcome::Inconclusive;
     seen += "; weir itself was late";
+  }
+  if (addresses_.size() > 1) {
+    seen = concat(question_.address.text(), ": ", seen);
+    if (outcome == CheckOutcome::Failed && left_ > 0) {
+      failed_ += "; " + seen;
+      return probe_next();
+    }
+    seen += failed_;
   }
   health_.count(outcome);
   health_.events_.on_checked(slot_, outcome);
@@ -203,7 +253,7 @@ Health::~Health() {
   loop_.destroy_the_dead();
 }
 
-void Health::add(std::uint32_t slot, const config::Check& check, const net::Address& address,
+void Health::add(std::uint32_t slot, const config::Check& check, const shm::AddressSet& addresses,
                  Known known, bool at_once, Secure secure) {
   if (slot >= entries_.size()) entries_.resize(slot + 1);
   WEIR_ASSERT(!entries_[slot]);
@@ -214,12 +264,14 @@ void Health::add(std::uint32_t slot, const config::Check& check, const net::Addr
   entries_[slot] = std::make_unique<Entry>(*this, slot, check, known, std::move(secure));
   const std::uint64_t delay = at_once ? 0 : microseconds(check.start_delay);
   entries_[slot]->begin_at(loop_.read_clock() + delay);
-  entries_[slot]->set_address(address);
+  entries_[slot]->set_addresses(addresses);
 }
 
-void Health::set_address(std::uint32_t slot, const net::Address& address) {
-  entry(slot).set_address(address);
+void Health::set_addresses(std::uint32_t slot, const shm::AddressSet& addresses) {
+  entry(slot).set_addresses(addresses);
 }
+
+bool Health::is_known(std::uint32_t slot) const { return entry(slot).is_known(); }
 
 void Health::remove(std::uint32_t slot) {
   Entry& gone = entry(slot);

@@ -14,7 +14,7 @@
 #include "base/random.h"
 #include "config/config.h"
 #include "event/deadline.h"
-#include "net/address.h"
+#include "shm/server_table.h"
 #include "upstream/probe.h"
 
 #include <cstdint>
@@ -54,12 +54,14 @@ class Health : private event::DeadlineEvents {
     std::uint64_t passed = 0, failed = 0, inconclusive = 0;
   };
 
-  /// A server's name, its backend's TLS, and the limits of its answers.
+  /// How to speak with a server: its backend's TLS and protocol, the limits of its answers, and the host that its
+  /// configuration names.
   struct Secure {
     std::shared_ptr<const tls::ClientContext> tls;
     std::string name;
     config::ServerProtocol protocol;
     http::HeadLimits limits;
+    bool is_named;  ///< `name` is no IP address: the default of the check's Host
   };
 
   /// What is known of a server when its checks begin; Up and Down after a restart of control.
@@ -69,16 +71,23 @@ class Health : private event::DeadlineEvents {
   Health(event::Loop& loop, HealthEvents& events, std::uint64_t seed);
   ~Health();
 
-  /// Begins to check a server; the slot must be free.  An address that is not set is waited for.  The first
+  /// Begins to check a server; the slot must be free.  If the set is empty it waits for addresses.  The first
   /// check begins now if `at_once`, else after the check's start_delay; those of very many servers at a time
   /// are spread over at most min(interval, 1 s).  `check` is copied; its expression must be valid.  `secure`:
   /// how to speak TLS with it, if it is to be spoken.
-  void add(std::uint32_t slot, const config::Check& check, const net::Address& address, Known known,
-           bool at_once, Secure secure = {});
+  ///
+  /// Checks of a server with several addresses take turns over them.  One that fails at an address goes on at the
+  /// next, each with the check's timeout; it has failed when it has failed at all of them.
+  void add(std::uint32_t slot, const config::Check& check, const shm::AddressSet& addresses,
+           Known known, bool at_once, Secure secure = {});
 
-  /// Checks go on at that address, at once; without one they pause.  What is known stays, but results in a
-  /// row that were counted against it are forgotten.  The same address again changes nothing.
-  void set_address(std::uint32_t slot, const net::Address& address);
+  /// Checks go on at these addresses; without any they pause.  What is known stays.  If none of them was checked
+  /// before, the next check begins at once, and results in a row that were counted against what is known are
+  /// forgotten.
+  void set_addresses(std::uint32_t slot, const shm::AddressSet& addresses);
+
+  /// There has been a result, or something was known at the beginning.
+  bool is_known(std::uint32_t slot) const;
 
   /// Ends the checks; nothing is told of the slot any more, and it is free.
   void remove(std::uint32_t slot);

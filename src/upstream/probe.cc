@@ -49,16 +49,16 @@ std::string in_words(http::Failure failure) {
 namespace {
 
 // The texts are those of `check`, or in `arena`.
-RequestHead request_head(const config::Check& check, const net::Address& address, Arena& arena) {
+RequestHead request_head(const config::Check& check, const net::Address& address,
+                         std::string_view host, Arena& arena) {
   RequestHead head;
   const bool is_call = check.kind == config::Check::Kind::Grpc;
   head.method_text = is_call ? "POST" : std::string_view(check.method);
   head.method = http::method_from(head.method_text);
   head.path = head.target = is_call ? http::grpc_health_path : std::string_view(check.path);
-  const bool has_name = !check.host.empty();
-  head.authority = has_name
-                       ? std::string_view(check.host)
-                       : arena.copy(address.family() == AF_UNIX ? "localhost" : address.text());
+  head.authority = check.host.empty() ? host : std::string_view(check.host);
+  if (head.authority.empty())
+    head.authority = arena.copy(address.family() == AF_UNIX ? "localhost" : address.text());
   for (const auto& [name, value] : check.headers) head.headers.add(arena, name, value);
   if (is_call) head.headers.set(arena, "content-type", "application/grpc");
   if (!head.headers.has(FieldName::UserAgent))
@@ -68,9 +68,10 @@ RequestHead request_head(const config::Check& check, const net::Address& address
 
 }  // namespace
 
-std::string request_text(const config::Check& check, const net::Address& address) {
+std::string request_text(const config::Check& check, const net::Address& address,
+                         std::string_view host) {
   Arena arena;
-  const RequestHead head = request_head(check, address, arena);
+  const RequestHead head = request_head(check, address, host, arena);
   http::WriteOptions options;
   options.close = true;
   std::string text(http::request_size(head), '\0');
@@ -163,7 +164,7 @@ bool Probe::speaks_h2() const {
 
 void Probe::ask_h2() {
   const config::Check& check = question_.check;
-  const RequestHead head = request_head(check, question_.address, arena_);
+  const RequestHead head = request_head(check, question_.address, question_.host, arena_);
   std::string body;
   http::WriteOptions options;
   if (check.kind == config::Check::Kind::Grpc) {

@@ -38,20 +38,23 @@ enum class CheckOutcome : std::uint8_t {
 struct Question {
   config::Check check;
   std::shared_ptr<const Regex> body_regex;          ///< null if the check has none
-  net::Address address;                             ///< with the check's port
+  net::Address address{};                           ///< with the check's port
   std::string request;                              ///< empty for tcp
-  std::string at = {};                              ///< the address as text
+  std::string at = {};                              ///< all addresses of the server as text
   std::shared_ptr<const tls::ClientContext> tls{};  ///< null = in the clear
   std::string name{};                               ///< of the server, for TLS
   /// What requests speak to it: an http check speaks the same, a grpc check always HTTP/2.
   config::ServerProtocol protocol = config::ServerProtocol::Http1;
   http::HeadLimits limits{};  ///< of the head of its answer
+  std::string host{};         ///< the Host if the check names none; empty = the address
 
   bool is_about_body() const { return body_regex || !check.body_contains.empty(); }
 };
 
-/// The head of an http check's request: Host is the check's, else the address ("localhost" for a Unix socket).
-std::string request_text(const config::Check& check, const net::Address& address);
+/// The head of an http check's request: Host is the check's, else `host`, else the address ("localhost" for a Unix
+/// socket).
+std::string request_text(const config::Check& check, const net::Address& address,
+                         std::string_view host = {});
 
 /// What all probes of a process share; probes take turns.
 struct ProbeTools {

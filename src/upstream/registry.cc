@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "base/wall_time.h"
+#include "upstream/address_set.h"
 
 #include <algorithm>
 #include <cstring>
@@ -16,8 +17,8 @@ using shm::Use;
 
 namespace {
 
-std::string address_text(const shm::SocketAddress& address) {
-  return address.size == 0 ? "none" : from_shared(address).text();
+std::string told(const shm::AddressSet& addresses) {
+  return addresses.count == 0 ? "none" : text_of(addresses);
 }
 
 }  // namespace
@@ -279,14 +280,14 @@ void Registry::set_weight(std::uint32_t slot, std::optional<std::uint32_t> weigh
 }
 
 void Registry::set_address(std::uint32_t slot, const net::Address& address, const Cause& cause) {
-  std::string before = address_text(row(slot).address);
+  const std::string before = told(row(slot).addresses);
   shm::SocketAddress wanted = to_shared(address);
   if (std::memcmp(&wanted, &columns(slot).override_address, sizeof(wanted)) == 0) return;
   Entry& entry = open(slot);
   entry.columns.override_address = wanted;
   set_mark(entry.columns.overridden, cause);
   close(slot, cause);
-  tell("server.address", slot, before, address_text(row(slot).address), cause);
+  tell("server.address", slot, before, told(row(slot).addresses), cause);
   keep(slot);
 }
 
@@ -308,17 +309,40 @@ void Registry::set_ejection(std::uint32_t slot, Ejection ejection, std::int64_t 
   close(slot, cause);
 }
 
-void Registry::set_resolved(std::uint32_t slot, const net::Address& address) {
-  std::string before = address_text(row(slot).address);
+void Registry::set_resolved(std::uint32_t slot, const shm::AddressSet& addresses) {
+  const shm::AddressSet before = row(slot).addresses;
+  const bool is_same = addresses == columns(slot).resolved;
+  if (is_same && columns(slot).resolve_error[0] == '\0') return;
   const std::string at = columns(slot).at;
-  if (!address.is_set() && (columns(slot).resolved_address.size > 0 || columns(slot).unresolved))
-    return;
   Entry& entry = open(slot);
-  entry.columns.unresolved = !address.is_set();
-  if (address.is_set()) entry.columns.resolved_address = to_shared(address);
+  entry.columns.resolved = addresses;
+  entry.columns.unresolved = false;
+  shm::set_text(entry.columns.resolve_error, "");
+  const bool is_overridden = entry.columns.override_address.size > 0;
+  if (!is_overridden && before.count > 0 && !have_common(before, addresses))
+    start_anew(entry.columns, {"dns", "at other addresses now, not checked there yet"});
   close(slot, {"dns", at});
-  if (address.is_set())
-    tell("server.address", slot, before, address_text(row(slot).address), {"dns", at});
+  if (!is_same && !is_overridden)
+    tell("server.address", slot, told(before), told(row(slot).addresses), {"dns", at});
+}
+
+void Registry::note_unresolved(std::uint32_t slot, std::string_view why) {
+  const bool is_known = columns(slot).resolved.count > 0;
+  why = why.substr(0, sizeof(shm::ServerColumns::resolve_error) - 1);
+  if ((is_known || columns(slot).unresolved) && columns(slot).resolve_error == why) return;
+  Entry& entry = open(slot);
+  entry.columns.unresolved = !is_known;
+  shm::set_text(entry.columns.resolve_error, why);
+  close(slot, {"dns", why});
+}
+
+// At addresses of which nothing is known nothing holds that was known of the former ones.
+void Registry::start_anew(shm::ServerColumns& columns, const Cause& cause) {
+  columns.ejection = Ejection::None;
+  columns.ejections = 0;
+  columns.ejected_until_us = 0;
+  if (columns.health != Health::Unchecked) columns.health = Health::Starting;
+  set_mark(columns.operational, cause);
 }
 
 void Registry::vacate(std::uint32_t slot, std::uint64_t since) {

@@ -143,8 +143,11 @@ class Registry {
   void set_health(std::uint32_t slot, shm::Health health, const Cause& cause);
   void set_ejection(std::uint32_t slot, shm::Ejection ejection, std::int64_t until_us,
                     const Cause& cause);
-  /// What a look-up of its name gave; an unset address keeps the last good one.
-  void set_resolved(std::uint32_t slot, const net::Address& address);
+  /// A look-up of its name has given these.  If none of them was in use before, the server is another one: it is not
+  /// ejected any more, and if it is checked it starts anew.
+  void set_resolved(std::uint32_t slot, const shm::AddressSet& addresses);
+  /// A look-up of its name has failed; what is known from before stays.
+  void note_unresolved(std::uint32_t slot, std::string_view why);
   /// Frees the slots of servers that have left, and tells of those that are drained; true if some are not yet.
   bool reap_leaving(std::uint64_t seen_by_all, std::int64_t now_us);
 
@@ -198,6 +201,7 @@ class Registry {
   void follow_file(std::uint32_t slot, const config::Backend& backend, const config::Server& server,
                    const Cause& cause);
   static void move_configured(shm::ServerColumns& columns, const shm::ServerColumns& wanted);
+  static void start_anew(shm::ServerColumns& columns, const Cause& cause);
   void stay(std::uint32_t slot);
   void order_as_in_file(const config::Backend& backend);
   void tell_difference(std::uint32_t slot, const shm::ServerRow& row,

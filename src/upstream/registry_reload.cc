@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/wall_time.h"
 #include "config/print.h"
+#include "upstream/address_set.h"
 #include "upstream/registry.h"
 
 #include <algorithm>
@@ -168,7 +169,12 @@ void Registry::follow_file(std::uint32_t slot, const config::Backend& backend,
   entry.columns.configured_weight = server.weight;
   entry.columns.runtime = false;
   set_mark(entry.columns.configured, cause);
-  if (moved) move_configured(entry.columns, wanted.columns);
+  if (moved) {
+    move_configured(entry.columns, wanted.columns);
+    const bool is_overridden = entry.columns.override_address.size > 0;
+    if (!is_overridden && !have_common(before.row.addresses, wanted.row.addresses))
+      start_anew(entry.columns, {cause.by, "at another address now, not checked there yet"});
+  }
   if (before.columns.leaving) stay(slot);
   if (moved || before.columns.leaving) index_address(slot);
   close(slot, cause);
@@ -178,10 +184,9 @@ void Registry::follow_file(std::uint32_t slot, const config::Backend& backend,
 void Registry::move_configured(shm::ServerColumns& columns, const shm::ServerColumns& wanted) {
   std::memcpy(columns.at, wanted.at, sizeof(columns.at));
   columns.configured_address = wanted.configured_address;
-  columns.resolved_address = {};
+  columns.resolved = {};
   columns.unresolved = false;
-  columns.ejection = Ejection::None;  // that was another origin
-  columns.ejections = 0;
+  shm::set_text(columns.resolve_error, "");
 }
 
 // One that was about to leave is wanted again.

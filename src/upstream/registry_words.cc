@@ -36,7 +36,10 @@ std::string Registry::reason(std::uint32_t slot) const {
   if (columns.leaving) return said("removed", columns.overridden) + rest;
   if (columns.override_state == Override::Drain) return said("drained", columns.overridden) + rest;
   if (columns.override_state == Override::Down) return said("taken down", columns.overridden);
-  if (row.address.size == 0) return std::string(columns.at) + " does not resolve yet";
+  if (row.addresses.count == 0) {
+    std::string text = std::string(columns.at) + " does not resolve yet";
+    return columns.resolve_error[0] ? text + ": " + columns.resolve_error : text;
+  }
   if (columns.override_state == Override::Up) return said("kept up", columns.overridden);
   if (columns.health != Health::Unchecked || columns.ejection != Ejection::None)
     return columns.operational.why[0]

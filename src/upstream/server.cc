@@ -5,7 +5,8 @@
 
 #include "config/units.h"
 #include "tls/transport.h"
-#include "upstream/server_row.h"
+
+#include <errno.h>
 
 #include <algorithm>
 
@@ -26,13 +27,12 @@ Server::Server(const net::Context& context, const Sharing& sharing, const config
       backend_(backend),
       tls_(tls),
       limits_(limits),
-      row_(row),
-      address_(from_shared(row.address)),
+      addresses_(row.addresses),
       slot_(slot) {
   limit_idle();
   config_.name = row.name;
-  config_.max_in_flight = row.max_in_flight;
-  if (address_.is_set()) config_.at.text = address_.text();
+  config_.at.text = addresses_.text();
+  take_row(row);
 }
 
 Server::~Server() {
@@ -41,17 +41,69 @@ Server::~Server() {
   while (H2Connection* connection = shared_.pop_front()) delete connection;
 }
 
-void Server::apply(const shm::ServerRow& row) {
-  row_ = row;
+void Server::take_row(const shm::ServerRow& row) {
   config_.max_in_flight = row.max_in_flight;
-  net::Address address = from_shared(row.address);
-  bool moved = !(address == address_);
-  if (moved) {
-    address_ = address;
+  incarnation_ = row.incarnation;
+  weight_ = row.weight;
+  use_ = row.use;
+  is_backup_ = row.backup;
+  is_forced_out_ = row.forced_out;
+}
+
+void Server::apply(const shm::ServerRow& row) {
+  take_row(row);
+  bool moved = addresses_.apply(row.addresses);
+  if (!identity_.name.empty() && identity_.name != identity_name()) {
+    // What was shown to be the one is not shown to be the other.
     identity_ = {};
-    config_.at.text = address_.is_set() ? address_.text() : "";
+    addresses_.renumber();
+    moved = true;
   }
-  if (moved || row.use == shm::Use::Drain || row.use == shm::Use::Down) close_idle();
+  if (moved) {
+    config_.at.text = addresses_.text();
+    leave_addresses();
+  }
+  if (row.use == shm::Use::Drain || row.use == shm::Use::Down) close_idle();
+}
+
+// Idle connections to addresses that are not the server's any more close; busy ones do so when they are done.
+void Server::leave_addresses() {
+  List<Connection> staying;
+  while (Connection* connection = idle_.pop_front()) {
+    if (addresses_.contains(connection->address()))
+      staying.push_back(*connection);
+    else
+      connection->die();
+  }
+  idle_.splice_back(staying);
+  shared_.for_each([this](H2Connection& connection) {
+    if (!addresses_.contains(connection.address())) connection.leave();
+  });
+}
+
+int Server::dial(net::TcpTransport& tcp, Dial& dial) {
+  int error = EADDRNOTAVAIL;
+  while (const net::Address* to = addresses_.next(dial, context_.loop.now())) {
+    error = tcp.connect(*to);
+    const bool is_ours = error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+    if (error == 0 || is_ours) return error;
+    note_address_failed(dial, http::traits(connect_failure(error)).name);
+  }
+  return error;
+}
+
+bool Server::may_dial_on(const Dial& dial, http::Failure failure) {
+  if (!addresses_.has_many()) return false;
+  note_address_failed(dial, http::traits(failure).name);
+  return addresses_.left(dial) > 0;
+}
+
+void Server::note_address_failed(const Dial& dial, std::string_view why) {
+  const net::Address* failed = addresses_.note_failed(dial, context_.loop.now());
+  if (failed && addresses_.has_many())
+    log(Level::Warn, "server ", backend_.name, "/", config_.name, ": ", failed->text(), ": ", why,
+        "; its other addresses come first for ", std::to_string(Addresses::avoid_us / 1'000'000),
+        "s");
 }
 
 void Server::limit_idle() {
@@ -66,13 +118,19 @@ void Server::forget_terms() {
 }
 
 // A server given by name is who has a certificate for that name, whatever its address.
-tls::ServerIdentity& Server::identity() {
-  if (!identity_.name.empty()) return identity_;
+std::string Server::identity_name() const {
+  std::string name;
   if (sharing_.servers)
     if (auto at = config::parse_endpoint(sharing_.servers->columns(slot_).at))
-      identity_.name = at->kind == config::Endpoint::Kind::Unix ? "" : at->host;
+      if (at->kind != config::Endpoint::Kind::Unix) name = at->host;
   char host[112];
-  if (identity_.name.empty() && address_.family() != AF_UNIX) identity_.name = address_.host(host);
+  const bool has_ip = !addresses_.empty() && addresses_.front().family() != AF_UNIX;
+  if (name.empty() && has_ip) name = addresses_.front().host(host);
+  return name;
+}
+
+tls::ServerIdentity& Server::identity() {
+  if (identity_.name.empty()) identity_.name = identity_name();
   return identity_;
 }
 
@@ -98,7 +156,7 @@ void Server::note_tls_failure(const tls::Transport& transport) {
 
 void Server::retire() {
   retired_ = true;
-  row_.use = shm::Use::Free;
+  use_ = shm::Use::Free;
   close_idle();
   reap_if_unused();
 }
@@ -131,7 +189,7 @@ bool Server::claim() {
 }
 
 void Server::tell(shm::NoticeKind kind, std::uint32_t detail) {
-  sharing_.notices.notice({kind, slot_, row_.incarnation, detail});
+  sharing_.notices.notice({kind, slot_, incarnation_, detail});
 }
 
 void Server::note_connect(bool connected, bool probe) {
@@ -194,17 +252,18 @@ H2Call* Server::take_h2() {
   return found ? found->begin_call() : nullptr;
 }
 
-H2Call* Server::begin_h2(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls) {
+H2Call* Server::begin_h2(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls,
+                         const Dial& dial) {
   chose_h2_ = true;
   if (H2Call* call = take_h2()) return call;
   auto* connection = new H2Connection(context_, *this);
   shared_.push_back(*connection);
-  connection->take_over(tcp, std::move(tls));
+  connection->take_over(tcp, std::move(tls), dial);
   return connection->begin_call();
 }
 
 bool Server::keeps_idle(const H2Connection& kept) {
-  const bool over = row_.use == shm::Use::Drain || row_.use == shm::Use::Down || retired_;
+  const bool over = use_ == shm::Use::Drain || use_ == shm::Use::Down || retired_;
   if (over || !speaks_h2(false)) return false;
   std::uint32_t idle = 0;
   shared_.for_each([&](H2Connection& other) { idle += &other != &kept && other.is_idle(); });
@@ -235,14 +294,14 @@ std::size_t Server::shed_idle(std::size_t most) {
 ServerSide* Server::connect(int& error, bool tunnel) {
   if (speaks_h2(tunnel)) {
     auto shared = std::make_unique<H2Connection>(context_, *this);
-    error = shared->start(address_);
+    error = shared->start();
     if (error != 0) return nullptr;
     shared_.push_back(*shared);
     return shared.release()->begin_call();
   }
   auto connection = std::make_unique<Connection>(context_, *this);
   if (tunnel) connection->want_http1();
-  error = connection->start(address_);
+  error = connection->start();
   if (error != 0) return nullptr;
   busy_.push_back(*connection);
   return connection.release();
@@ -252,7 +311,7 @@ void Server::give_idle(Connection& connection) {
   static_cast<Hook&>(connection).unlink();
   idle_.push_front(connection);
   ++idle_count_;
-  bool over = row_.use == shm::Use::Drain || row_.use == shm::Use::Down || retired_;
+  bool over = use_ == shm::Use::Drain || use_ == shm::Use::Down || retired_;
   if (over || idle_count_ > idle_most_) idle_.back().die();
 }
 

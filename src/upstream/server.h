@@ -19,6 +19,7 @@
 #include "shm/queues.h"
 #include "shm/server_table.h"
 #include "tls/client_context.h"
+#include "upstream/addresses.h"
 #include "upstream/answer_limits.h"
 #include "upstream/connection.h"
 #include "upstream/h2_connection.h"
@@ -68,16 +69,14 @@ class Server final : public event::Reaped {
   const config::Server& config() const { return config_; }
   /// Its number in shared memory.
   std::uint32_t slot() const { return slot_; }
-  shm::Use use() const { return row_.use; }
-  std::uint32_t weight() const { return row_.weight; }
-  bool is_backup() const { return row_.backup; }
-  bool is_forced_out() const { return row_.forced_out; }
-  const net::Address& address() const { return address_; }
+  shm::Use use() const { return use_; }
+  std::uint32_t weight() const { return weight_; }
+  bool is_backup() const { return is_backup_; }
+  bool is_forced_out() const { return is_forced_out_; }
+  const Addresses& addresses() const { return addresses_; }
   /// Everything that decides whether requests may come here.
   Standing standing() const {
-    Standing standing = standing_of(row_);
-    standing.has_address = address_.is_set();
-    return standing;
+    return {use_, weight_, is_backup_, is_forced_out_, !addresses_.empty(), config_.max_in_flight > 0};
   }
 
   /// Takes over what control says now; idle connections that are of no more use are closed.
@@ -133,18 +132,26 @@ class Server final : public event::Reaped {
   friend class ServerRef;
   friend class H2Connection;
   void give_idle(Connection& connection);
+  /// Connects to the next address that takes it; an errno if none does at once.
+  int dial(net::TcpTransport& tcp, Dial& dial);
+  /// The address in `dial` failed; true if there is another one to be tried.
+  bool may_dial_on(const Dial& dial, http::Failure failure);
+  void note_address_failed(const Dial& dial, std::string_view why);
+  void take_row(const shm::ServerRow& row);
   bool speaks_h2(bool tunnel) const;
   H2Call* take_h2();
   /// The connection has agreed to speak HTTP/2: a call on it, or on another one if that is not needed.
-  H2Call* begin_h2(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls);
+  H2Call* begin_h2(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls, const Dial& dial);
   /// It has shown that it prefers HTTP/1.1; with `protocol auto` that is what it gets.
   void note_http1() { chose_h2_ = false; }
   /// One that nobody uses may stay.
   bool keeps_idle(const H2Connection& connection);
   tls::ServerIdentity& identity();
+  std::string identity_name() const;
   void note_tls_failure(const tls::Transport& transport);
   bool may_complain();
   void close_idle();
+  void leave_addresses();
   void tell(shm::NoticeKind kind, std::uint32_t detail);
   void reap_if_unused();
 
@@ -156,8 +163,11 @@ class Server final : public event::Reaped {
   tls::ServerIdentity identity_;  ///< for TLS; its name is empty until it is needed
   std::uint64_t complained_at_ = 0;
   config::Server config_;
-  shm::ServerRow row_;
-  net::Address address_;
+  Addresses addresses_;
+  // Of its row:
+  std::uint32_t incarnation_ = 0, weight_ = 1;
+  shm::Use use_ = shm::Use::Free;
+  bool is_backup_ = false, is_forced_out_ = false;
   std::uint32_t slot_;
   std::uint32_t idle_most_ = 0;  ///< this worker's share of the backend's `keepalive`
   std::uint32_t idle_count_ = 0;

@@ -2,6 +2,7 @@
 #include "upstream/server_row.h"
 
 #include "base/wall_time.h"
+#include "upstream/address_set.h"
 
 #include <algorithm>
 #include <cstring>
@@ -55,7 +56,7 @@ namespace {
 Use use_of(const shm::ServerRow& row, const shm::ServerColumns& columns) {
   if (columns.leaving || columns.override_state == Override::Drain) return Use::Drain;
   if (columns.override_state == Override::Down) return Use::Down;
-  if (row.address.size == 0) return columns.unresolved ? Use::Down : Use::Starting;
+  if (row.addresses.count == 0) return columns.unresolved ? Use::Down : Use::Starting;
   if (columns.override_state == Override::Up) return Use::Up;
   if (columns.health == Health::Starting) return Use::Starting;
   if (columns.health == Health::Down || columns.ejection == Ejection::Ejected) return Use::Down;
@@ -67,9 +68,10 @@ Use use_of(const shm::ServerRow& row, const shm::ServerColumns& columns) {
 void work_out(shm::ServerRow& row, const shm::ServerColumns& columns) {
   row.weight = columns.override_weight >= 0 ? static_cast<std::uint32_t>(columns.override_weight)
                                             : columns.configured_weight;
-  row.address = columns.override_address.size > 0     ? columns.override_address
-                : columns.configured_address.size > 0 ? columns.configured_address
-                                                      : columns.resolved_address;
+  row.addresses = columns.override_address.size > 0 ? to_set(from_shared(columns.override_address))
+                  : columns.configured_address.size > 0
+                      ? to_set(from_shared(columns.configured_address))
+                      : columns.resolved;
   row.forced_out = columns.leaving || columns.override_state == Override::Drain ||
                    columns.override_state == Override::Down;
   row.use = use_of(row, columns);

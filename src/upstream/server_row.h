@@ -23,7 +23,7 @@ void configure(const config::Backend& backend, const config::Server& server, shm
 /// Somebody wants something else than the configuration says.
 bool is_overridden(const shm::ServerColumns& columns);
 
-/// Works out weight, address and use of a row from its columns.
+/// Works out weight, addresses and use of a row from its columns.
 void work_out(shm::ServerRow& row, const shm::ServerColumns& columns);
 
 }  // namespace weir::upstream

@@ -50,6 +50,8 @@ class ServerSide {
   virtual void lease(ConnectionUser& user, const ServerTimeouts& timeouts) = 0;
   /// Not yet: on_connected or on_failed will tell.
   virtual bool is_connecting() const = 0;
+  /// The number of the address it is connected to, see Addresses.
+  virtual std::uint32_t address() const = 0;
   /// It, or its connection, has carried a request before: the server may end it at any moment.
   virtual bool is_reused() const = 0;
 

@@ -125,15 +125,16 @@ def hello(connection, request):
 
 
 class H2Origin:
-    def __init__(self, handler=hello, settings=(), script=None, at_head=False, wrap=None, window=0, generous=True):
+    def __init__(self, handler=hello, settings=(), script=None, at_head=False, wrap=None, window=0, generous=True,
+                 at=("127.0.0.1", 0)):
         self.handler, self.settings, self.script, self.at_head = handler, settings, script, at_head
         self.wrap, self.window, self.generous = wrap, window, generous
         self.requests, self.connections, self.failures = [], [], []
         self.closing = False
         self.socket = socket.socket()
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind(at)
         self.port = self.socket.getsockname()[1]
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{at[0]}:{self.port}"
         self.socket.listen(1024)
         threading.Thread(target=self._accept, daemon=True).start()
 

@@ -276,7 +276,7 @@ class Load(threading.Thread):
 
 
 class Origin:
-    def __init__(self, *handlers, listening=True, family=socket.AF_INET):
+    def __init__(self, *handlers, listening=True, family=socket.AF_INET, at=("127.0.0.1", 0)):
         self.handlers = list(handlers) or [answer("ok")]
         self.requests, self.connections, self.failures = [], [], []
         self.open = set()
@@ -284,9 +284,9 @@ class Origin:
         self.closing = False
         self.socket = socket.socket(family)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(("127.0.0.1", 0))
+        self.socket.bind(at)
         self.port = self.socket.getsockname()[1]
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{at[0]}:{self.port}"
         if listening:
             self.listen()
 

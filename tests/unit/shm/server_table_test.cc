@@ -36,8 +36,8 @@ ServerRow row_of(std::uint32_t edition) {
   row.incarnation = row.backend = row.weight = row.max_in_flight = edition;
   row.use = Use::Up;
   std::memset(row.name, static_cast<int>('a' + edition % 26), sizeof(row.name) - 1);
-  row.address.size = edition;
-  std::memset(row.address.bytes, static_cast<int>(edition % 251), sizeof(row.address.bytes));
+  row.addresses.is_local = edition;
+  std::memset(row.addresses.bytes, static_cast<int>(edition % 251), sizeof(row.addresses.bytes));
   return row;
 }
 
@@ -54,9 +54,7 @@ bool is_whole(const ServerRow& row) {
   ServerRow same = row_of(row.incarnation);
   return row.backend == same.backend && row.weight == same.weight &&
          row.max_in_flight == same.max_in_flight && row.use == same.use &&
-         std::memcmp(row.name, same.name, sizeof(row.name)) == 0 &&
-         row.address.size == same.address.size &&
-         std::memcmp(row.address.bytes, same.address.bytes, sizeof(row.address.bytes)) == 0;
+         std::memcmp(row.name, same.name, sizeof(row.name)) == 0 && row.addresses == same.addresses;
 }
 
 bool is_whole(const ServerColumns& columns) {

@@ -4,6 +4,7 @@
 // of our own is not blamed on a server.
 #include "upstream/health.h"
 
+#include "upstream/address_set.h"
 #include "upstream/scripted_origin.h"
 
 #include <gtest/gtest.h>
@@ -32,6 +33,19 @@ struct News {
 void PrintTo(const News& news, std::ostream* out) {
   *out << news.slot << (news.up ? " up: " : " down: ") << news.why;
 }
+
+/// Takes a single address for a set of one.
+struct SingleHealth : Health {
+  using Health::add;
+  using Health::Health;
+  void add(std::uint32_t slot, const config::Check& check, const net::Address& address, Known known,
+           bool at_once, Secure secure = {}) {
+    add(slot, check, to_set(address), known, at_once, std::move(secure));
+  }
+  void set_address(std::uint32_t slot, const net::Address& address) {
+    set_addresses(slot, to_set(address));
+  }
+};
 
 struct HealthTest : testing::Test, HealthEvents {
   void on_health(std::uint32_t slot, bool up, std::string_view why) noexcept override {
@@ -76,7 +90,7 @@ struct HealthTest : testing::Test, HealthEvents {
   event::Loop loop{clock};
   test::TimeKeeper time{loop, clock};
   Play play{loop, &time};
-  Health health{loop, *this, 1};
+  SingleHealth health{loop, *this, 1};
   std::vector<News> news;
   std::function<void()> on_news = [] {};
   /// A server that does not answer has the request of the present check: only time can end that one.
@@ -290,7 +304,7 @@ TEST_F(HealthTest, ASlotMayBeRemovedWhileItTells) {
 
 TEST_F(HealthTest, IsDestroyedWhileChecksRun) {
   ScriptedOrigin silent(loop, {});
-  auto brief = std::make_unique<Health>(loop, *this, 1);
+  auto brief = std::make_unique<SingleHealth>(loop, *this, 1);
   time.pass_while([&] { return brief && brief->running() == 0; });
   config::Check check = http();
   check.timeout = 1h;
@@ -365,8 +379,8 @@ TEST_F(HealthTest, MayEndInAHandshake) {
   terms.verify = false;
   auto client = tls::ClientContext::build(terms, {});
   ASSERT_TRUE(client);
-  auto own = std::make_unique<Health>(loop, *this, 1);
-  own->add(1, tcp(), origin.address(), Known::Nothing, true, {*client, "", {}, {}});
+  auto own = std::make_unique<SingleHealth>(loop, *this, 1);
+  own->add(1, tcp(), origin.address(), Known::Nothing, true, {*client, "", {}, {}, false});
   time.pass_while([&] { return own->running() == 0; });
   Play(loop, &time).when([&] { return origin.has_heard(); }).run();
   own.reset();

@@ -129,7 +129,7 @@ TEST_F(Reload, FollowsTheFileAndLeavesOverridesAlone) {
   EXPECT_EQ(registry_->row(0).max_in_flight, 5U);
   EXPECT_EQ(use(1), Use::Drain);
   EXPECT_STREQ(registry_->columns(1).overridden.why, "work");
-  EXPECT_EQ(from_shared(registry_->row(1).address).port(), 60);
+  EXPECT_EQ(registry_->row(1).addresses.port, 60);
   EXPECT_TRUE(registry_->row(1).backup);
   EXPECT_TRUE(was_told("server.limits max_in_flight 0>max_in_flight 5"));
   EXPECT_TRUE(was_told("server.address 127.0.0.1:2>127.0.0.1:60"));

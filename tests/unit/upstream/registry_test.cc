@@ -62,9 +62,9 @@ TEST_F(Fleet, WeightsAndAddressesAreOverriddenAndTakenBack) {
   EXPECT_EQ(registry_->routable(0).weight, 2U);
   auto other = net::Address::from(endpoint(99));
   registry_->set_address(0, *other, {"me", ""});
-  EXPECT_EQ(from_shared(registry_->table().row(0).address).port(), 99);
+  EXPECT_EQ(registry_->table().row(0).addresses.port, 99);
   registry_->set_address(0, net::Address(), {"me", ""});
-  EXPECT_EQ(from_shared(registry_->table().row(0).address).port(), 1);
+  EXPECT_EQ(registry_->table().row(0).addresses.port, 1);
   EXPECT_EQ(kept_.size(), 4U);
 }
 
