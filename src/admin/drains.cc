@@ -18,6 +18,11 @@ namespace {
 
 constexpr std::uint64_t look_us = 50'000;  // at the clients that are left
 
+// Workers write these counts: no sum of them, nor of two sums, wraps round to "nobody is left".
+std::uint32_t add(std::uint32_t sum, std::uint32_t some) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(std::uint64_t{sum} + some, INT32_MAX));
+}
+
 }  // namespace
 
 std::string_view phase_word(DrainPhase phase) {
@@ -75,8 +80,8 @@ shm::ClientsLeft Drains::clients(std::uint32_t scope) const {
   for (std::uint32_t listener : listeners(scope)) {
     for (std::uint32_t worker = 0; worker < workers_; ++worker) {
       shm::ClientsLeft some = drain_.clients(worker, listener);
-      sum.idle += some.idle;
-      sum.busy += some.busy;
+      sum.idle = add(sum.idle, some.idle);
+      sum.busy = add(sum.busy, some.busy);
     }
   }
   return sum;

@@ -100,8 +100,8 @@ void show_streams(const Call& call, Reply& reply) {
             listener && row.route >= 0
                 ? config::find_route(*listener, static_cast<std::uint32_t>(row.route))
                 : nullptr;
-        bool has_server = row.server >= 0 &&
-                          fleet.registry.table().used() > static_cast<std::uint32_t>(row.server);
+        bool has_server =
+            row.server >= 0 && fleet.registry.has(static_cast<std::uint32_t>(row.server));
         return Row{found.worker,
                    row.client,
                    name_of(listener),

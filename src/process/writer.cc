@@ -273,11 +273,16 @@ class Writer {
 
   void take(shm::LogRing& ring, const shm::LogRing::Line& line) {
     using Kind = shm::LogRing::Kind;
+    // Nobody else has a say in the state file, whatever stands in its ring.
+    const bool is_control = &ring == &records();
     switch (line.kind) {
       case Kind::Access: return access_.add(line.text);
       case Kind::Error: return error_.add(line.text);
-      case Kind::State: return state_.add(ring.state_file(), line.text);
+      case Kind::State:
+        if (is_control) state_.add(ring.state_file(), line.text);
+        return;
       case Kind::StateBegin:
+        if (!is_control) return;
         // It may be meant for files that have been handed over meanwhile.
         take_messages();
         ring.set_state_file(line.text == "1");

@@ -1,34 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/black_box.h"
 
+#include "shm/copy_out.h"
+
 #include <algorithm>
 
 namespace weir::shm {
 
-namespace {
-
-template <std::size_t size>
-void end(char (&text)[size]) {
-  text[size - 1] = 0;
-}
-
-}  // namespace
-
 // The writer was not well: whatever it left must be harmless to read.
 LastWords BlackBox::read() const {
-  LastWords words = row_->words;
-  Part part = reached();
+  const Part part = reached();
   if (part < Part::Call) return {};
-  end(words.call);
-  end(words.client);
-  end(words.errand);
-  end(words.listener);
-  end(words.phase);
-  end(words.method);
-  end(words.host);
-  end(words.path);
-  end(words.route);
-  end(words.file);
+  LastWords words = copy_out(row_->words);
+  normalise(words.in_builder);
+  normalise(words.has_client);
+  normalise(words.has_request);
+  end_text(words.call);
+  end_text(words.client);
+  end_text(words.errand);
+  end_text(words.listener);
+  end_text(words.phase);
+  end_text(words.method);
+  end_text(words.host);
+  end_text(words.path);
+  end_text(words.route);
+  end_text(words.file);
   if (part < Part::Client) words.errand[0] = 0;
   words.has_client = words.has_client && part >= Part::Client;
   words.has_request = words.has_request && part >= Part::Request;

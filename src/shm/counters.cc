@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/counters.h"
 
+#include "shm/copy_out.h"
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <span>
 
@@ -49,7 +52,7 @@ std::uint64_t Counters::sum(Of kind, std::uint32_t number, Tally what) const {
   const auto tally = static_cast<std::size_t>(what);
   // The baseline comes first: what it is subtracted from has only grown since.
   const std::uint64_t before = row(baseline_, kind, number)[tally].load(std::memory_order_acquire);
-  return raw(kind, number, tally) - before;
+  return less(raw(kind, number, tally), before);
 }
 
 Counted Counters::sum(Of kind, std::uint32_t number) const {
@@ -75,28 +78,32 @@ void Counters::add_buckets(Of kind, std::uint32_t number, std::span<std::uint64_
   }
 }
 
-void Counters::subtract_baseline(Of kind, std::uint32_t number,
-                                 std::span<std::uint64_t> sums) const {
-  if (!has_buckets(baseline_, kind, number)) return;
-  const Cell* cells = buckets(baseline_, kind, number);
-  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] -= cells[i].load(std::memory_order_acquire);
+// Fills `sums`, and gives the number of all that is in them.
+std::uint64_t Counters::sum_buckets(Of kind, std::uint32_t number,
+                                    std::span<std::uint64_t> sums) const {
+  std::array<std::uint64_t, Buckets::count> before{};
+  // The baseline comes first: see sum().
+  if (has_buckets(baseline_, kind, number)) {
+    const Cell* cells = buckets(baseline_, kind, number);
+    for (std::size_t i = 0; i < sums.size(); ++i)
+      before[i] = cells[i].load(std::memory_order_acquire);
+  }
+  add_buckets(kind, number, sums);
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < sums.size(); ++i) total += sums[i] = less(sums[i], before[i]);
+  return total;
 }
 
 Latencies Counters::latencies(Of kind, std::uint32_t number) const {
   Latencies sum;
   if (kind == Of::Server) return sum;
-  // First the baseline, below zero for a moment: see sum().
-  subtract_baseline(kind, number, sum.bucket);
-  add_buckets(kind, number, sum.bucket);
-  for (std::uint64_t count : sum.bucket) sum.total += count;
+  sum.total = sum_buckets(kind, number, sum.bucket);
   return sum;
 }
 
 CoarseLatencies Counters::server_latencies(std::uint32_t slot) const {
   CoarseLatencies sum;
-  subtract_baseline(Of::Server, slot, sum.bucket);
-  add_buckets(Of::Server, slot, sum.bucket);
-  for (std::uint64_t count : sum.bucket) sum.total += count;
+  sum.total = sum_buckets(Of::Server, slot, sum.bucket);
   return sum;
 }
 
@@ -118,11 +125,12 @@ namespace {
 // The bucket in which the value lies that this share of all does not exceed.
 std::size_t find_quantile(std::span<const std::uint64_t> buckets, std::uint64_t total,
                           double share) {
-  auto rank = static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(total)));
+  // As a double: a total that is rounded up to 2^64 has no place in an integer.
+  const double rank = std::ceil(share * static_cast<double>(total));
   std::uint64_t seen = 0;
   for (std::size_t i = 0; i < buckets.size(); ++i) {
     seen += buckets[i];
-    if (seen >= rank && buckets[i] > 0) return i;
+    if (static_cast<double>(seen) >= rank && buckets[i] > 0) return i;
   }
   return 0;
 }

@@ -171,7 +171,7 @@ class Counters {
   std::uint64_t raw(Of kind, std::uint32_t number, std::size_t tally) const;
   bool has_buckets(std::uint32_t block, Of kind, std::uint32_t number) const;
   void add_buckets(Of kind, std::uint32_t number, std::span<std::uint64_t> sums) const;
-  void subtract_baseline(Of kind, std::uint32_t number, std::span<std::uint64_t> sums) const;
+  std::uint64_t sum_buckets(Of kind, std::uint32_t number, std::span<std::uint64_t> sums) const;
   static void bump(Cell& cell, std::uint64_t amount) {
     cell.store(cell.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
   }

@@ -79,9 +79,10 @@ class Drain {
     head_->generation.store(order.generation, std::memory_order_release);
     return order.generation;
   }
-  /// How far a worker has followed.
+  /// How far a worker has followed; never further than there are orders, unless it is not there (UINT64_MAX).
   std::uint64_t seen(std::uint32_t worker) const {
-    return head_->seen[worker].load(std::memory_order_acquire);
+    const std::uint64_t seen = head_->seen[worker].load(std::memory_order_acquire);
+    return seen == UINT64_MAX ? seen : std::min(seen, generation());
   }
   /// True if no client can come to that listener at that worker any more, since that order.
   bool is_shut(std::uint32_t worker, std::uint32_t listener, std::uint64_t generation) const {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/h2_servers.h"
 
+#include "shm/copy_out.h"
+
 namespace weir::shm {
 
 namespace {
@@ -33,7 +35,7 @@ std::uint64_t H2Servers::sum(std::uint32_t server, H2Count what) const {
   if (what < H2Count::Opened) return raw(server, what);
   // The baseline comes first: what it is subtracted from has only grown since.
   const std::uint64_t before = cell(baseline_, server, what).load(std::memory_order_acquire);
-  return raw(server, what) - before;
+  return less(raw(server, what), before);
 }
 
 void H2Servers::forget(std::uint32_t server) {

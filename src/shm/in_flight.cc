@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/in_flight.h"
 
+#include <algorithm>
+
 namespace weir::shm {
 
 namespace {
@@ -29,11 +31,11 @@ std::uint64_t InFlight::release(std::uint32_t server) {
 }
 
 std::uint32_t InFlight::load(std::uint32_t server) const {
-  std::uint32_t sum = 0;
+  std::uint64_t sum = 0;  // wide, so that no cell, whatever is in it, makes a busy server look idle
   // The mark comes first: who does not see a new worker in it has counted itself before that one looks.
   const std::uint32_t workers = workers_->load();
   for (std::uint32_t worker = 0; worker < workers; ++worker) sum += cell(server, worker).load();
-  return sum;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(sum, UINT32_MAX));
 }
 
 bool InFlight::try_take(std::uint32_t server, std::uint32_t max) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shm/log_ring.h"
 
+#include "shm/copy_out.h"
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
@@ -67,19 +69,25 @@ bool LogRing::settle(bool keep) {
   return wake;
 }
 
-bool LogRing::read(std::uint64_t& cursor, Line& line) const {
-  while (cursor != control_->head.load(std::memory_order_acquire)) {
-    std::size_t at = cursor % capacity;
-    Record record;
-    std::memcpy(&record, bytes_ + at, sizeof(record));
-    if (record.size == skip) {
-      cursor += capacity - at;
+// The producer may have left anything in here.
+bool LogRing::read(std::uint64_t& cursor, Line& line) {
+  const std::uint64_t head = control_->head.load(std::memory_order_acquire);
+  while (cursor != head) {
+    const std::uint64_t left = head - cursor;
+    const std::size_t at = cursor % capacity, room = std::min<std::uint64_t>(capacity - at, left);
+    if (left > capacity || at % alignof(Record) != 0 || room < sizeof(Record)) break;
+    const Record record = copy_out(*reinterpret_cast<const Record*>(bytes_ + at));
+    if (record.size == skip && room == capacity - at) {
+      cursor += room;
       continue;
     }
+    if (record.size > longest_line || padded(record.size) > room) break;
     line = {static_cast<Kind>(record.kind), {bytes_ + at + sizeof(record), record.size}};
     cursor += padded(record.size);
     return true;
   }
+  damaged_ += cursor != head;
+  cursor = head;
   return false;
 }
 
@@ -99,7 +107,7 @@ bool LogRing::prepare_to_sleep() {
 
 std::uint64_t LogRing::take_dropped() {
   std::uint64_t dropped = control_->dropped.load(std::memory_order_relaxed);
-  return dropped - std::exchange(control_->reported, dropped);
+  return less(dropped, std::exchange(control_->reported, dropped)) + std::exchange(damaged_, 0);
 }
 
 }  // namespace weir::shm

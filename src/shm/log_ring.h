@@ -68,8 +68,9 @@ class LogRing {
   };
   /// Where reading begins: behind the last line released.
   std::uint64_t tail() const { return control_->tail.load(std::memory_order_relaxed); }
-  /// The line at `cursor`, which moves on; false if there is none.
-  bool read(std::uint64_t& cursor, Line& line) const;
+  /// The line at `cursor`, which moves on; false if there is none.  What cannot be a line ends the reading: the cursor goes
+  /// to the head, and `take_dropped` counts one line more.
+  bool read(std::uint64_t& cursor, Line& line);
   /// All lines before `cursor` have been dealt with.  Who is killed before that reads them again.
   void release(std::uint64_t cursor) { control_->tail.store(cursor, std::memory_order_release); }
   void note_synced(std::uint64_t cursor) { control_->synced.store(cursor); }
@@ -106,6 +107,7 @@ class LogRing {
 
   Control* control_;
   char* bytes_;
+  std::uint64_t damaged_ = 0;  ///< how often `read` met what cannot be a line
 };
 
 }  // namespace weir::shm

@@ -4,6 +4,7 @@
 // the notice, since what causes it will cause it again.
 #pragma once
 
+#include "shm/copy_out.h"
 #include "shm/segment.h"
 
 #include <atomic>
@@ -27,6 +28,8 @@ struct Notice {
 
 class Notices {
  public:
+  static constexpr std::size_t size = 1024;  ///< most that wait in one ring
+
   Notices(const Segment& segment, std::uint32_t worker)
       : ring_(reinterpret_cast<Ring*>(segment.region("notices").data()) + worker) {}
 
@@ -40,17 +43,19 @@ class Notices {
     ring_->head.store(head + 1, std::memory_order_release);
     return true;
   }
-  /// Control.
+  /// Control.  Which server a notice names is for the caller to check.  A ring whose head is further ahead than the ring
+  /// is long, which no push makes, is emptied.
   bool pop(Notice& notice) {
     std::uint64_t tail = ring_->tail.load(std::memory_order_relaxed);
-    if (tail == ring_->head.load(std::memory_order_acquire)) return false;
-    notice = ring_->notices[tail % size];
+    std::uint64_t head = ring_->head.load(std::memory_order_acquire);
+    if (head - tail > size) ring_->tail.store(tail = head, std::memory_order_release);
+    if (tail == head) return false;
+    notice = copy_out(ring_->notices[tail % size]);
     ring_->tail.store(tail + 1, std::memory_order_release);
     return true;
   }
 
  private:
-  static constexpr std::size_t size = 1024;
   struct Ring {
     alignas(64) std::atomic<std::uint64_t> head;
     alignas(64) std::atomic<std::uint64_t> tail;

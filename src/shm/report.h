@@ -5,8 +5,10 @@
 // fills its own rows and then says which question it has answered.
 #pragma once
 
+#include "shm/copy_out.h"
 #include "shm/segment.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -45,14 +47,18 @@ class Report {
 
   /// Asks all workers; they still have to be woken.  The number of the question.
   std::uint64_t ask() { return head_->asked.fetch_add(1) + 1; }
-  std::uint64_t answered() const { return block_->answered.load(); }
-  std::uint32_t size() const { return block_->size.load(); }
-  std::uint32_t total() const { return block_->total.load(); }
-  /// Row `i`, as of the last answer; texts always end.
+  /// The last question that was answered; never one that was not asked.
+  std::uint64_t answered() const { return std::min(block_->answered.load(), head_->asked.load()); }
+  /// At most `most_rows`.
+  std::uint32_t size() const { return std::min(block_->size.load(), most_rows); }
+  /// Row `i` < `most_rows`, as of the last answer; texts always end, numbers may be any.
   SessionRow row(std::uint32_t i) const {
-    SessionRow row = block_->rows[i];
-    row.client[sizeof(row.client) - 1] = row.phase[sizeof(row.phase) - 1] = 0;
-    row.method[sizeof(row.method) - 1] = row.path[sizeof(row.path) - 1] = 0;
+    SessionRow row = copy_out(block_->rows[i]);
+    end_text(row.client);
+    end_text(row.phase);
+    end_text(row.method);
+    end_text(row.path);
+    normalise(row.has_stream);
     return row;
   }
 
@@ -66,7 +72,6 @@ class Report {
   /// The place for row `i`, or null if there is no room for it.
   SessionRow* place(std::uint32_t i) { return i < most_rows ? &block_->rows[i] : nullptr; }
   void answer(std::uint64_t question, std::uint32_t total) {
-    block_->total.store(total);
     block_->size.store(total < most_rows ? total : most_rows);
     block_->answered.store(question);
   }
@@ -77,7 +82,7 @@ class Report {
   };
   struct alignas(64) Block {
     std::atomic<std::uint64_t> answered;
-    std::atomic<std::uint32_t> size, total;
+    std::atomic<std::uint32_t> size;
     SessionRow rows[most_rows];
   };
 

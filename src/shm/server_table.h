@@ -16,6 +16,7 @@
 #include "shm/segment.h"
 #include "shm/two_copies.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <string_view>
@@ -128,8 +129,11 @@ class ServerTable {
   void note_whole() { head_->whole.store(1); }
   /// Changes published so far.
   std::uint64_t changes() const { return head_->changes.load(std::memory_order_acquire); }
-  /// How far a worker has come.
-  std::uint64_t seen(std::uint32_t worker) const { return head_->seen[worker].load(); }
+  /// How far a worker has come; never further than there are changes, unless it is not there (UINT64_MAX).
+  std::uint64_t seen(std::uint32_t worker) const {
+    const std::uint64_t seen = head_->seen[worker].load();
+    return seen == UINT64_MAX ? seen : std::min(seen, changes());
+  }
   /// Master: that worker is not there (any more), so nobody waits for it.
   void forget_worker(std::uint32_t worker) { head_->seen[worker].store(UINT64_MAX); }
   bool is_there(std::uint32_t worker) const { return seen(worker) != UINT64_MAX; }

@@ -40,10 +40,12 @@ void Ejector::drain_notices() {
   know_workers();
   shm::Notice notice;
   for (shm::Notices& ring : notices_)
-    while (ring.pop(notice)) take(notice);
+    // Not for ever, should a worker push as fast as we take.
+    for (std::size_t i = 0; i < shm::Notices::size && ring.pop(notice); ++i) take(notice);
 }
 
 void Ejector::take(const shm::Notice& notice) {
+  if (!registry_.has(notice.server)) return;
   const shm::ServerRow& row = registry_.row(notice.server);
   if (row.use == shm::Use::Free || row.incarnation != notice.incarnation) return;
   Ejection ejection = registry_.columns(notice.server).ejection;

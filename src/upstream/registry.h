@@ -109,6 +109,8 @@ class Registry {
   std::span<const std::uint32_t> servers(std::uint32_t backend) const {
     return backends_[backend].slots;
   }
+  /// The slot has been in use at some time: the functions below may be asked about it.
+  bool has(std::uint32_t slot) const { return slot < entries_.size(); }
   const shm::ServerRow& row(std::uint32_t slot) const { return entries_[slot].row; }
   const shm::ServerColumns& columns(std::uint32_t slot) const { return entries_[slot].columns; }
   /// "api/a1"

@@ -184,5 +184,20 @@ TEST_F(Fleet, NoticesOfAFormerServerOfTheSlotAreNothing) {
   EXPECT_EQ(use(0), Use::Up);
 }
 
+// A worker may write any number into its notices.
+TEST_F(Fleet, NoticesOfSlotsThatNoServerEverHadAreNothing) {
+  config_.backends[0].outlier.emplace();
+  event::Loop loop;
+  Ejector ejector(loop, *registry_, *segment_);
+  for (const std::uint32_t slot : {4U, 7U, 8U, 100'000U, UINT32_MAX})
+    for (const std::uint32_t kind : {0U, 1U, 2U, 3U, 4U, UINT32_MAX})
+      shm::Notices(*segment_, 1).push({static_cast<shm::NoticeKind>(kind), slot, 0, 3});
+  shm::Notices(*segment_, 1)
+      .push({static_cast<shm::NoticeKind>(99), 0, registry_->row(0).incarnation, 3});
+  const std::uint64_t before = changes();
+  ejector.drain_notices();
+  EXPECT_EQ(changes(), before);
+}
+
 }  // namespace
 }  // namespace weir::upstream
