@@ -29,6 +29,8 @@
 
 namespace weir::admin {
 
+struct OperationResult;
+
 /// What only the process around can do.
 class Daemon {
  public:
@@ -44,9 +46,10 @@ class Daemon {
   /// Asks all workers what their clients are doing; the number of the question, and the least answered.
   virtual std::uint64_t ask_workers() = 0;
   virtual std::uint64_t answered_by_all() const = 0;
-  /// Keeps the result of an operation with an id.
-  virtual void keep_result(const std::string& op_id, const std::string& result) = 0;
-  virtual const std::string* find_result(const std::string& op_id) const = 0;
+  /// Keeps the result of an operation with an id, for 24 hours.
+  virtual void keep_result(const std::string& op_id, const OperationResult& result) = 0;
+  /// Null if there is none (any more).
+  virtual const OperationResult* find_result(const std::string& op_id) const = 0;
 
  protected:
   ~Daemon() = default;

@@ -102,9 +102,15 @@ void StateLog::apply(const std::vector<std::string>& record) {
   if (kind == "server" && record.size() == 9) return apply_server(record);
   if (kind == "added" && record.size() == 8) return apply_added(record);
   if (kind == "health" && record.size() == 6) return apply_health(record);
+<<<<<<< HEAD
   if (kind == "resolved" && record.size() == 5) return apply_resolved(record);
   if (kind == "result" && record.size() == 4)
     results_[record[1]] = {static_cast<std::int64_t>(to_number(record[2]).value_or(0)), record[3]};
+=======
+  if (kind == "result" && record.size() == 5)
+    results_[record[1]] = {static_cast<std::int64_t>(to_number(record[2]).value_or(0)),
+                           {record[3], record[4]}};
+>>>>>>> 9252cda (admin: make an op-id with other commands a conflict)
 }
 
 void StateLog::apply_server(const std::vector<std::string>& record) {
@@ -232,16 +238,20 @@ void StateLog::note_removed(const std::string& backend, const std::string& name)
   write(join({"removed", backend, name}));
 }
 
-void StateLog::keep_result(const std::string& op_id, const std::string& result) {
-  std::int64_t now = wall_clock_us();
-  results_[op_id] = {now, result};
-  write(join({"result", op_id, std::to_string(now), result}));
+std::string StateLog::result_record(const std::string& op_id, const Result& kept) {
+  return join(
+      {"result", op_id, std::to_string(kept.time_us), kept.result.text, kept.result.digest});
 }
 
-const std::string* StateLog::find_result(const std::string& op_id) {
+void StateLog::keep_result(const std::string& op_id, const OperationResult& result) {
+  const Result& kept = results_[op_id] = {wall_clock_us(), result};
+  write(result_record(op_id, kept));
+}
+
+const OperationResult* StateLog::find_result(const std::string& op_id) {
   drop_old_results();
   auto found = results_.find(op_id);
-  return found == results_.end() ? nullptr : &found->second.text;
+  return found == results_.end() ? nullptr : &found->second.result;
 }
 
 void StateLog::drop_old_results() {
@@ -257,8 +267,7 @@ void StateLog::tell_whole(const std::function<void(std::string)>& say) const {
       if (columns.runtime) say(added_record(slot));
       if (columns.overridden.since_us != 0) say(server_record(slot));
     }
-  for (const auto& [op_id, result] : results_)
-    say(join({"result", op_id, std::to_string(result.time_us), result.text}));
+  for (const auto& [op_id, kept] : results_) say(result_record(op_id, kept));
 }
 
 void StateLog::write_whole() {

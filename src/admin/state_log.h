@@ -7,9 +7,14 @@
 //   HASH server BACKEND NAME STATE WEIGHT ADDRESS BY WHY SINCE
 //   HASH added BACKEND NAME ADDRESS WEIGHT MAX_IN_FLIGHT BACKUP BY
 //   HASH removed BACKEND NAME
+<<<<<<< HEAD
 //   HASH result OP-ID TIME TEXT
 //   HASH resolved BACKEND NAME AT ADDRESS,...       never in a file: see `tell_all`
 //   HASH health BACKEND NAME STATE BY WHY           the same
+=======
+//   HASH result OP-ID TIME TEXT DIGEST
+//   HASH health BACKEND NAME STATE BY WHY           never in a file: see `tell_all`
+>>>>>>> 9252cda (admin: make an op-id with other commands a conflict)
 //   HASH whole                                      the copy that a file begins with is complete
 //
 // When a file has grown long, all that holds is written to the other one, under the next epoch; of two
@@ -41,6 +46,11 @@ class RecordSink {
   ~RecordSink() = default;
 };
 
+/// What a transaction with an op-id answered, and the digest of its commands.
+struct OperationResult {
+  std::string text, digest;
+};
+
 class StateLog final : private event::DeadlineEvents {
  public:
   StateLog(event::Loop& loop, upstream::Registry& registry, RecordSink& sink);
@@ -58,15 +68,15 @@ class StateLog final : private event::DeadlineEvents {
 
   void note_server(std::uint32_t slot);
   void note_removed(const std::string& backend, const std::string& name);
-  void keep_result(const std::string& op_id, const std::string& result);
-  const std::string* find_result(const std::string& op_id);
+  void keep_result(const std::string& op_id, const OperationResult& result);
+  const OperationResult* find_result(const std::string& op_id);
   /// Records wait for room on the way to the disk.
   bool is_behind() const { return !waiting_.empty(); }
 
  private:
   struct Result {
     std::int64_t time_us;
-    std::string text;
+    OperationResult result;
   };
   struct File {
     std::uint64_t epoch = 0;
@@ -85,6 +95,7 @@ class StateLog final : private event::DeadlineEvents {
   void write(std::string record);
   void flush();
   void on_deadline() noexcept override { flush(); }
+  static std::string result_record(const std::string& op_id, const Result& kept);
   std::string server_record(std::uint32_t slot) const;
   std::string added_record(std::uint32_t slot) const;
   std::string health_record(std::uint32_t slot) const;

@@ -2,7 +2,9 @@
 #include "admin/transaction.h"
 
 #include "admin/servers.h"
+#include "admin/state_log.h"
 #include "admin/words.h"
+#include "base/sha256.h"
 #include "base/text.h"
 
 namespace weir::admin {
@@ -56,6 +58,31 @@ std::string Transaction::describe() const {
   return text;
 }
 
+// Half a SHA-256 of the words: enough that two different transactions are never taken for one.
+std::string Transaction::digest() const {
+  std::string text;
+  for (const auto& command : commands_) {
+    for (const std::string& word : command) text += concat(std::to_string(word.size()), ":", word);
+    text += '\n';
+  }
+  return sha256_hex(text).substr(0, 32);
+}
+
+// True if the reply is made: the first result once more, or a conflict.
+bool Transaction::is_repeated(const Fleet& fleet, Reply& reply) const {
+  if (op_id_.empty()) return false;
+  const OperationResult* first = fleet.daemon.find_result(op_id_);
+  if (!first) return false;
+  if (first->digest != digest()) {
+    reply.fail("conflict", concat("op-id ", quote(op_id_),
+                                  " was committed with other commands; nothing is done"));
+  } else {
+    reply.text = first->text;
+    reply.visible_at = fleet.registry.table().changes();
+  }
+  return true;
+}
+
 bool Transaction::is_in_conflict(const Fleet& fleet, Reply& reply) const {
   if (generation_ && *generation_ != fleet.view->generation) {
     reply.fail("conflict", "the generation is " + std::to_string(fleet.view->generation));
@@ -78,12 +105,7 @@ bool Transaction::is_in_conflict(const Fleet& fleet, Reply& reply) const {
 void Transaction::commit(Fleet& fleet, const Caller& caller, bool force, Reply& reply) {
   Transaction mine = std::move(*this);
   *this = Transaction();
-  if (!mine.op_id_.empty())
-    if (const std::string* result = fleet.daemon.find_result(mine.op_id_)) {
-      reply.text = *result;
-      reply.visible_at = fleet.registry.table().changes();
-      return;
-    }
+  if (mine.is_repeated(fleet, reply)) return;
   if (mine.is_in_conflict(fleet, reply)) return;
   upstream::Registry& registry = fleet.registry;
   Guard guard(registry);
@@ -101,7 +123,7 @@ void Transaction::commit(Fleet& fleet, const Caller& caller, bool force, Reply& 
   reply.text = "committed " + std::to_string(mine.commands_.size());
   if (mine.scope_) reply.text += " revision " + std::to_string(registry.revision(*mine.scope_));
   reply.visible_at = registry.table().changes();
-  if (!mine.op_id_.empty()) fleet.daemon.keep_result(mine.op_id_, reply.text);
+  if (!mine.op_id_.empty()) fleet.daemon.keep_result(mine.op_id_, {reply.text, mine.digest()});
 }
 
 }  // namespace weir::admin

@@ -5,7 +5,7 @@
 //   transaction [op-id X] [if-generation G] [if-revision R] [scope backend/NAME]
 //
 // Compare-and-set is per scope, so two controllers of two backends never conflict.  An op-id that was
-// committed once gives its first result again.
+// committed once gives its first result again if the commands are the same, and is a conflict if they are not.
 #pragma once
 
 #include "admin/command.h"
@@ -31,6 +31,8 @@ class Transaction {
   void abort() { *this = Transaction(); }
 
  private:
+  std::string digest() const;
+  bool is_repeated(const Fleet& fleet, Reply& reply) const;
   bool is_in_conflict(const Fleet& fleet, Reply& reply) const;
 
   bool open_ = false;

@@ -235,10 +235,10 @@ class Control final : private upstream::RegistryEvents,
         least = std::min(least, shm::Report(fleet_.segment, i).answered());
     return least;
   }
-  void keep_result(const std::string& op_id, const std::string& result) override {
+  void keep_result(const std::string& op_id, const admin::OperationResult& result) override {
     state_log_.keep_result(op_id, result);
   }
-  const std::string* find_result(const std::string& op_id) const override {
+  const admin::OperationResult* find_result(const std::string& op_id) const override {
     return state_log_.find_result(op_id);
   }
 

@@ -131,8 +131,10 @@ def test_transactions_are_all_or_nothing():
         assert ctl(weir, "transaction", "op-id", "one", text=good).returncode == 0
         after = servers(weir)
         assert after["s1"]["weight"] == 7 and "new" in after
-        again = ctl(weir, "transaction", "op-id", "one", text="server set origin/s1 weight 9\n")
-        assert again.returncode == 0 and servers(weir)["s1"]["weight"] == 7
+        again = ctl(weir, "transaction", "op-id", "one", text=good)
+        assert again.returncode == 0 and servers(weir) == after
+        other = ctl(weir, "transaction", "op-id", "one", text="server set origin/s1 weight 9\n")
+        assert other.returncode == 4 and "op-id one" in other.stderr and servers(weir) == after
         revision = json.loads(admin(weir, "@json show backends")[1])[0]["revision"]
         stale = ctl(weir, "transaction", "scope", "backend/origin", "if-revision", str(revision - 1), text=good)
         assert stale.returncode == 4 and "the revision is" in stale.stderr

@@ -97,8 +97,9 @@ def test_results_of_operations_are_kept():
         admin(weir, command.format(5))
         order(weir, "sync")
         restart(weir)
-        admin(weir, command.format(6))
-        assert servers(weir)["s1"]["weight"] == 5
+        admin(weir, "server set origin/s1 weight 6")
+        admin(weir, command.format(5))
+        assert servers(weir)["s1"]["weight"] == 6
 
 
 def small_disk(directory):

@@ -272,6 +272,40 @@ def test_an_op_id_is_not_used_up_by_what_failed(admin):
     assert admin.servers()["api/a1"]["weight"] == 13
 
 
+ONE, OTHER = "server set api/a1 weight 21", "server set api/a2 weight 22"
+
+
+@pytest.mark.parametrize("commands", [["server set api/a1 weight 23"], [OTHER, ONE], [ONE], [ONE, OTHER, ONE], []])
+def test_an_op_id_with_other_commands_is_a_conflict(admin, commands):
+    options = f"op-id {len(commands)}-{'-'.join(commands).count('1')}"
+    assert transact(admin, ONE, OTHER, options=options).is_ok
+    before = admin.state()
+    reply = transact(admin, *commands, options=options)
+    assert reply.code == "conflict" and "other commands" in reply.first, reply.first
+    assert admin.state() == before
+    # The first result is still kept.
+    assert transact(admin, ONE, OTHER, options=options).first == "ok committed 2"
+
+
+def test_words_of_an_op_id_are_compared_not_their_spelling(admin):
+    assert transact(admin, 'server set api/a1 weight 24', options="op-id spelling").is_ok
+    assert transact(admin, 'server  set "api/a1" weight   24', options="op-id spelling").is_ok
+    assert transact(admin, 'server set "api/a1 weight" 24', options="op-id spelling").code == "conflict"
+
+
+def test_a_conflict_of_an_op_id_outlives_a_restart():
+    with start(STATE) as weir:
+        with AdminClient(weir) as admin:
+            assert transact(admin, ONE, options="op-id five").is_ok
+            admin.ask("sync")
+        weir.stop()
+        weir.log.clear()
+        weir.start()
+        with AdminClient(weir) as admin:
+            assert transact(admin, OTHER, options="op-id five").code == "conflict"
+            assert transact(admin, ONE, options="op-id five").is_ok
+
+
 def test_an_op_id_outlives_a_restart():
     with start(STATE) as weir:
         with AdminClient(weir) as admin:

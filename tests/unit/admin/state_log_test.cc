@@ -84,7 +84,7 @@ void change_things(World& world) {
   registry.set_weight(2, 9, {"uid 0", ""});
   ASSERT_TRUE(registry.add(0, world.server("a4", 51), {"uid 0", ""}));
   registry.remove(3, 0, {"uid 0", ""});
-  world.log->keep_result("op 1", "revision 7");
+  world.log->keep_result("op 1", {"revision 7", "0123abcd"});
 }
 
 TEST(StateLog, EverythingComesBack) {
@@ -106,7 +106,8 @@ TEST(StateLog, EverythingComesBack) {
   auto gone = registry.find(0, "a4");
   EXPECT_TRUE(!gone || registry.columns(*gone).leaving);
   ASSERT_TRUE(second.log->find_result("op 1"));
-  EXPECT_EQ(*second.log->find_result("op 1"), "revision 7");
+  EXPECT_EQ(second.log->find_result("op 1")->text, "revision 7");
+  EXPECT_EQ(second.log->find_result("op 1")->digest, "0123abcd");
 }
 
 TEST(StateLog, WhatAReloadTakesAwayIsForgotten) {

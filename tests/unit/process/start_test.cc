@@ -42,9 +42,17 @@ std::vector<ListeningSocket> sockets_of(const std::string& address, std::uint32_
   return made;
 }
 
+Result<std::vector<ListeningSocket>> bind(const Plan& plan,
+                                          const std::vector<ListeningSocket>& sockets,
+                                          const std::vector<ListeningSocket>& given_up,
+                                          std::uint32_t room) {
+  std::vector<std::string> notes;
+  return bind_missing(plan, {sockets, given_up, room, false}, notes);
+}
+
 TEST(BindMissing, TakesAgainWhatWasGivenUp) {
   const auto given_up = sockets_of("one", 3);
-  auto made = bind_missing(plan_of({at("one", "f:1"), at("two", "f:2")}), {}, given_up, 1000);
+  auto made = bind(plan_of({at("one", "f:1"), at("two", "f:2")}), {}, given_up, 1000);
   ASSERT_TRUE(made) << made.error().text();
   ASSERT_GT(made->size(), 6U);
   const std::size_t each = made->size() / 2;
@@ -56,15 +64,22 @@ TEST(BindMissing, TakesAgainWhatWasGivenUp) {
 }
 
 TEST(BindMissing, LeavesAloneWhatIsBound) {
-  auto made = bind_missing(plan_of({at("one", "f:1")}), sockets_of("one", 1), {}, 1000);
+  auto made = bind(plan_of({at("one", "f:1")}), sockets_of("one", 1), {}, 1000);
   ASSERT_TRUE(made);
   EXPECT_TRUE(made->empty());
 }
 
 TEST(BindMissing, SaysWhereThereIsNoRoom) {
-  auto made = bind_missing(plan_of({at("one", "f:1")}), {}, {}, 3);
+  auto made = bind(plan_of({at("one", "f:1")}), {}, {}, 3);
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code(), Errc::Limit);
+}
+
+// However few are wanted: one that is left out would be closed with its clients in it.
+TEST(BindMissing, TakesAllOfAnAddressThatComesBack) {
+  auto made = bind(plan_of({at("one", "f:1")}), {}, sockets_of("one", 40), 1000);
+  ASSERT_TRUE(made) << made.error().text();
+  EXPECT_EQ(made->size(), 40U);
 }
 
 TEST(BindMissing, SaysWhichOneCannotBeTakenAgain) {
@@ -75,7 +90,7 @@ TEST(BindMissing, SaysWhichOneCannotBeTakenAgain) {
   // The lowest that is free, and no more.
   const rlimit few{static_cast<rlim_t>(open_null().get()) + 1, old.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
-  auto made = bind_missing(plan, {}, given_up, 1000);
+  auto made = bind(plan, {}, given_up, 1000);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
   ASSERT_FALSE(made);
   const std::string why = made.error().text();
