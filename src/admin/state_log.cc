@@ -102,15 +102,10 @@ void StateLog::apply(const std::vector<std::string>& record) {
   if (kind == "server" && record.size() == 9) return apply_server(record);
   if (kind == "added" && record.size() == 8) return apply_added(record);
   if (kind == "health" && record.size() == 6) return apply_health(record);
-<<<<<<< HEAD
   if (kind == "resolved" && record.size() == 5) return apply_resolved(record);
-  if (kind == "result" && record.size() == 4)
-    results_[record[1]] = {static_cast<std::int64_t>(to_number(record[2]).value_or(0)), record[3]};
-=======
   if (kind == "result" && record.size() == 5)
     results_[record[1]] = {static_cast<std::int64_t>(to_number(record[2]).value_or(0)),
                            {record[3], record[4]}};
->>>>>>> 9252cda (admin: make an op-id with other commands a conflict)
 }
 
 void StateLog::apply_server(const std::vector<std::string>& record) {

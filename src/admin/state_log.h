@@ -7,14 +7,9 @@
 //   HASH server BACKEND NAME STATE WEIGHT ADDRESS BY WHY SINCE
 //   HASH added BACKEND NAME ADDRESS WEIGHT MAX_IN_FLIGHT BACKUP BY
 //   HASH removed BACKEND NAME
-<<<<<<< HEAD
-//   HASH result OP-ID TIME TEXT
+//   HASH result OP-ID TIME TEXT DIGEST
 //   HASH resolved BACKEND NAME AT ADDRESS,...       never in a file: see `tell_all`
 //   HASH health BACKEND NAME STATE BY WHY           the same
-=======
-//   HASH result OP-ID TIME TEXT DIGEST
-//   HASH health BACKEND NAME STATE BY WHY           never in a file: see `tell_all`
->>>>>>> 9252cda (admin: make an op-id with other commands a conflict)
 //   HASH whole                                      the copy that a file begins with is complete
 //
 // When a file has grown long, all that holds is written to the other one, under the next epoch; of two
