@@ -22,8 +22,10 @@ using net::MessageType;
 
 constexpr std::size_t most_outcomes = 64;
 constexpr admin::Reloads::Ticket most_details =
-    16;                                     // outcomes that list changes, which may be many
-constexpr std::uint64_t busy_us = 100'000;  // until another try to go back
+    16;  // outcomes that list changes, which may be many
+// Between attempts to undo an unconfirmed generation; doubled after each that is refused.
+constexpr std::uint64_t first_retry_us = 500'000, longest_retry_us = 30'000'000;
+constexpr std::uint64_t busy_us = 100'000;  // while another reload is under way
 
 std::string changes_text(std::size_t count) {
   return std::to_string(count) + (count == 1 ? " change" : " changes");
@@ -159,7 +161,11 @@ void Judge::on_refused(const net::Message& message) {
     if (asked_.ticket == of && asked_.then_upgrade)
       outcomes_[of].notes.push_back(concat("generation ", std::to_string(fleet_.view->generation),
                                            " holds, in the processes that there are"));
-    if (asked_.ticket == of) asked_ = {};
+    if (asked_.ticket == of) {
+      bool undoes = asked_.unconfirmed;
+      asked_ = {};
+      if (undoes) went_back(outcomes_[of]);
+    }
     return host_.on_finished();
   }
   if (!std::exchange(judged_, false)) {
@@ -196,6 +202,7 @@ void Judge::on_candidate(net::Message& message) {
   auto examined = examine(std::move(message.descriptors[0]), message.descriptors[1].get(), about);
   if (!examined) return refuse("refused", examined.error().text());
   if (current_.only_plan) return refuse("", changes_text(report_.changes.size()));
+  if (is_pointless()) return refuse("refused", "it was confirmed meanwhile");
   if (next_->bundle_hash == fleet_.view->bundle_hash)
     return refuse("", "nothing has changed: generation " + std::to_string(fleet_.view->generation) +
                           " stays");
@@ -234,11 +241,17 @@ void Judge::refuse(const std::string& code, const std::string& why) {
 
 void Judge::commit() {
   if (!next_) return (void)channel_.send(MessageType::Abandon, "control has lost the candidate");
+  if (is_pointless()) return refuse("refused", "it was confirmed meanwhile");
   host_.on_commit(next_);
   std::uint64_t before = fleet_.view->generation;
-  auto patience = static_cast<std::int64_t>(current_.confirm_us);
-  generation_.wait_for_confirm(patience ? before : 0, wall_clock_us() + patience);
+  // The wait is stored before the commit that needs it and cleared after the one that ends it.  If control dies in
+  // between, its successor goes back to what runs already, which changes nothing.
+  if (auto patience = static_cast<std::int64_t>(current_.confirm_us); patience != 0) {
+    std::uint64_t confirmed = generation_.unconfirmed() ? generation_.unconfirmed() : before;
+    generation_.wait_for_confirm(confirmed, wall_clock_us() + patience);
+  }
   generation_.commit(next_->generation);
+  if (current_.confirm_us == 0) generation_.wait_for_confirm(0, 0);
   host_.wake_workers();
   (void)channel_.send(MessageType::Committed);
   fleet_.view = std::move(next_);
@@ -268,6 +281,7 @@ void Judge::note_result(const Order& order, bool is_done) {
 }
 
 void Judge::finish(Ticket ticket) {
+  bool undoes = current_.unconfirmed;
   if (ticket != 0) {
     outcomes_[ticket] = std::move(report_);
     asked_ = {};
@@ -276,6 +290,7 @@ void Judge::finish(Ticket ticket) {
   bundle_.reset();
   current_ = {};
   report_ = {};
+  if (undoes) went_back(outcomes_[ticket]);
   host_.on_finished();
 }
 
@@ -285,19 +300,45 @@ void Judge::resume() { wait_for_confirm(); }
 
 void Judge::wait_for_confirm() {
   confirm_.clear();
+  retry_us_ = first_retry_us;
   if (generation_.unconfirmed() == 0) return;
   std::int64_t left = generation_.confirm_by_us() - wall_clock_us();
   confirm_.set(loop_, loop_.now() + static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1)));
 }
 
 void Judge::on_deadline() noexcept {
-  std::uint64_t back_to = generation_.unconfirmed();
-  if (back_to == 0) return;
+  if (generation_.unconfirmed() == 0) return;
   if (asked_.ticket != 0) return confirm_.set(loop_, loop_.now() + busy_us);
-  log(Level::Warn, "generation ", fleet_.view->generation, " was not confirmed: back to ", back_to);
-  generation_.wait_for_confirm(0, 0);
-  (void)rollback("confirm", back_to);
+  go_back();
 }
+
+// The wait stays in shared memory until the rollback is committed, so neither a refusal nor the death of control
+// forgets it.
+void Judge::go_back() {
+  std::uint64_t back_to = generation_.unconfirmed();
+  log(Level::Warn, "generation ", fleet_.view->generation,
+      " was not confirmed: rolling back to generation ", back_to);
+  Order undo;
+  undo.unconfirmed = true;
+  if (order(MessageType::Load, concat("rollback ", std::to_string(back_to), "\tconfirm"), undo) ==
+      0)
+    confirm_.set(loop_, loop_.now() + busy_us);
+}
+
+// The rollback of an unconfirmed generation has ended.
+void Judge::went_back(const admin::Outcome& outcome) {
+  if (generation_.unconfirmed() == 0) return;
+  // Nothing was to be done: what runs is what was to be gone back to.
+  if (outcome.code.empty()) return generation_.wait_for_confirm(0, 0);
+  log(Level::Error, "generation ", fleet_.view->generation,
+      " is still unconfirmed, rollback to generation ", generation_.unconfirmed(),
+      " failed: ", outcome.text, "; trying again in ", retry_us_ / 1000, " ms");
+  confirm_.set(loop_, loop_.now() + retry_us_);
+  retry_us_ = std::min(2 * retry_us_, longest_retry_us);
+}
+
+// The candidate undoes a generation that was confirmed after all.
+bool Judge::is_pointless() const { return current_.unconfirmed && generation_.unconfirmed() == 0; }
 
 Result<void> Judge::confirm(std::string_view by) {
   if (generation_.unconfirmed() == 0)

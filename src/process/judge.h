@@ -80,6 +80,7 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
     std::uint64_t confirm_us = 0;
     bool then_upgrade = false;  ///< new processes follow, so whatever needs them may change
     std::string by = {};        ///< only for `then_upgrade`
+    bool unconfirmed = false;   ///< undoes a generation that nobody confirmed
   };
 
   Ticket load(std::string_view by, const admin::LoadFrom& from, Order wish);
@@ -97,6 +98,9 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
   void note_result(const Order& order, bool is_done);
   void on_deadline() noexcept override;
   void wait_for_confirm();
+  void go_back();
+  void went_back(const admin::Outcome& outcome);
+  bool is_pointless() const;
   const Past* find(std::uint64_t number) const;
 
   JudgeHost& host_;
@@ -107,6 +111,7 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
   shm::Generation generation_;
   std::vector<Past> history_;
   event::Deadline confirm_;
+  std::uint64_t retry_us_ = 0;  ///< until the next attempt to undo an unconfirmed generation
   Ticket last_ticket_ = 0;
   Order asked_;          ///< what the master was asked for and has not done yet
   Order current_;        ///< what the candidate is for

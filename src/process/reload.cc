@@ -235,6 +235,7 @@ void Reload::prepare() {
   // If none is there, one is about to be: it is told when it has started.
   for (Child& child : host_.children())
     if (child.role == Role::Worker && child.ready && !child.leaving && !prepare(child)) return;
+  if (is_rollback() && awaited_.empty()) all_prepared();
 }
 
 bool Reload::prepare(Child& child) {
@@ -251,6 +252,7 @@ bool Reload::prepare(Child& child) {
   for (const ListeningSocket& socket : new_sockets_)
     setup.sockets.push_back({duplicate(socket.fd), socket.slot, socket.address});
   if (auto sent = send_setup(child.channel, setup, MessageType::Prepare); !sent) {
+    if (is_rollback()) return true;  // it has died: see lost_worker()
     refuse(child.name() + ": " + sent.error().text());
     return false;
   }
@@ -266,9 +268,22 @@ void Reload::on_worker(const Child& child, const net::Message& message) {
   if (step_ != Step::Preparing) return;
   if (message.type == MessageType::Refused)
     return refuse(child.name() + " could not prepare: " + message.bytes);
-  if (to_number<std::uint64_t>(message.bytes) != next_.about.number) return;
+  if (to_number<std::uint64_t>(message.bytes) == next_.about.number) no_longer_awaited(child);
+}
+
+// A candidate may be what kills a worker that builds it.  A rollback leaves a generation that may be killing workers,
+// and must not wait for a moment in which all of them live: those that died start with whatever is committed.
+void Reload::lost_worker(const Child& child) {
+  if (!is_rollback()) return refuse(child.name() + " died while it prepared");
+  no_longer_awaited(child);
+}
+
+void Reload::no_longer_awaited(const Child& child) {
   std::erase(awaited_, child.index);
-  if (!awaited_.empty()) return;
+  if (awaited_.empty()) all_prepared();
+}
+
+void Reload::all_prepared() {
   enter(Step::Committing, commit_limit_us);
   tell_control(MessageType::Prepared, std::to_string(next_.about.number));
 }
@@ -383,8 +398,7 @@ void Reload::on_death(const Child& child) {
   if (step_ == Step::Idle) return;
   if (child.role == Role::Worker) {
     bool awaited = std::find(awaited_.begin(), awaited_.end(), child.index) != awaited_.end();
-    if (step_ == Step::Preparing && awaited)
-      return refuse(child.name() + " died while it prepared");
+    if (step_ == Step::Preparing && awaited) return lost_worker(child);
     if (step_ == Step::Settling) look_if_settled();
     return;
   }

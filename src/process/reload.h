@@ -88,6 +88,10 @@ class Reload {
   void judge(Sealed sealed, const std::string& plan, const std::string& diagnostics);
   void prepare();
   bool prepare(Child& child);
+  void lost_worker(const Child& child);
+  void no_longer_awaited(const Child& child);
+  void all_prepared();
+  bool is_rollback() const { return next_.about.how.starts_with("rollback "); }
   Result<void> acquire();
   void refuse(const std::string& why);
   void committed();
