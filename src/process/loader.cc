@@ -8,6 +8,7 @@
 #include "filter/table.h"
 #include "process/bundle_memory.h"
 #include "process/plan.h"
+#include "process/preflight.h"
 #include "process/reach.h"
 #include "process/rollback.h"
 #include "proxy/route_policy.h"
@@ -151,7 +152,23 @@ int run_loader(net::Channel channel, const std::string& start_path) {
 }
 
 int check_configuration(const std::string& path) {
-  if (!load_aloud(path)) return 1;
+  const auto config = load_aloud(path);
+  if (!config) return 1;
+  auto plan = make_plan(*config);
+  config::Diagnostics found;
+  if (plan) {
+    for (config::Diagnostic& each : check_start(*config, *plan)) found.add(std::move(each));
+  } else {
+    config::Diagnostic why;
+    why.message = plan.error().text();
+    found.add(std::move(why));
+  }
+  std::fputs(found.text().c_str(), stderr);
+  if (found.has_errors()) {
+    std::fprintf(stderr, "configuration %s is valid, but weir would not start here\n",
+                 path.c_str());
+    return 1;
+  }
   std::printf("configuration %s is valid\n", path.c_str());
   return 0;
 }
