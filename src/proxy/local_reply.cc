@@ -60,14 +60,18 @@ LocalReply make_failure_reply(const Record& record, http::Failure failure, Arena
   return reply;
 }
 
-LocalReply make_grpc_reply(http::Failure failure, Arena& arena) {
-  LocalReply reply = make(200, "application/grpc", {}, arena);
+void add_grpc_status(Headers& fields, http::Failure failure, Arena& arena) {
   std::string code;
   append_number(code, http::grpc_status(failure));
-  reply.head->headers.add(arena, "grpc-status", arena.copy(code));
-  reply.head->headers.add(arena, "grpc-message", http::traits(failure).words);
+  fields.add(arena, "grpc-status", arena.copy(code));
+  fields.add(arena, "grpc-message", http::traits(failure).words);
   const std::string proxy_status = "weir; error=" + std::string(http::traits(failure).error);
-  reply.head->headers.add(arena, "Proxy-Status", arena.copy(proxy_status));
+  fields.add(arena, "Proxy-Status", arena.copy(proxy_status));
+}
+
+LocalReply make_grpc_reply(http::Failure failure, Arena& arena) {
+  LocalReply reply = make(200, "application/grpc", {}, arena);
+  add_grpc_status(reply.head->headers, failure, arena);
   return reply;
 }
 

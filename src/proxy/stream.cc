@@ -364,6 +364,7 @@ void Stream::fail(http::Failure failure) {
   bool silent = failure == http::Failure::ClientGone || failure == http::Failure::None;
   if (!silent && response_begun_) take_response_back();
   if (failure == http::Failure::ClientGone && !response_done_) record_.status = 499;
+  if (!silent && http::traits(failure).status != 0 && may_end_call()) return end_call(failure);
   if (silent || response_begun_ || http::traits(failure).status == 0) {
     stop();
     return session_.abort();
@@ -379,6 +380,22 @@ void Stream::take_response_back() {
   response_ = nullptr;
   record_.response = nullptr;
   record_.bytes_out = record_.heads_out = 0;
+}
+
+// A gRPC call ends with a status in its trailers (HTTP/2 only), so a failure can still be told when the answer has
+// begun.  Not if a length was announced, which would then be wrong.
+bool Stream::may_end_call() const {
+  return response_begun_ && !response_done_ && !tunnel_ && request_->major == 2 &&
+         response_->framing.end != BodyEnd::Length && http::is_grpc(*request_);
+}
+
+void Stream::end_call(http::Failure failure) {
+  stop();
+  Headers trailers;
+  add_grpc_status(trailers, failure, arena_);
+  response_done_ = discarding_ = true;
+  session_.write_end(trailers);
+  finish(false);
 }
 
 void Stream::answer(http::Failure failure) {

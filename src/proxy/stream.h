@@ -138,6 +138,8 @@ class Stream final : public Pooled<Stream>,
   void choose();
   upstream::Chosen choose_server();
   void start_attempt(const upstream::Chosen& chosen);
+  bool may_end_call() const;
+  void end_call(http::Failure failure);
   void answer(http::Failure failure);
   void answer(ResponseHead& head, std::string_view body);
   bool try_again(http::Failure failure);

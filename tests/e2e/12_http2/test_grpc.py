@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gRPC as far as HTTP/1.1 servers carry it: trailers, failures told as statuses, deadlines."""
+"""gRPC: trailers, failures told as statuses, also when the answer has begun, and deadlines."""
 import pytest
-from h2test import H2Client, request
+from h2origin import H2Origin, to_h2
+from h2test import CANCEL, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, H2Client, request
 from weirtest import Origin, Weir, chunked, forward_to
 
 CALL = ("content-type", "application/grpc+proto")
@@ -67,3 +68,129 @@ def test_a_deadline_of_the_client(limit):
         assert got.fields["grpc-status"] == "4"
         assert client.sync()
         assert origin.requests[0].get("grpc-timeout") == limit
+
+
+# ---- Failures behind the head of the answer
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/grpc\r\nTransfer-Encoding: chunked\r\n\r\n"
+MESSAGE = b"\0\0\0\0\1x"
+PIECE = b"6\r\n" + MESSAGE + b"\r\n"
+UNAVAILABLE, DEADLINE_EXCEEDED = "14", "4"
+
+
+def begin(connection, message):
+    """Head and one message of an answer that goes on."""
+    connection.read_body(message)
+    connection.send(HEAD + PIECE)
+
+
+def begin_h2(connection, asked):
+    connection.head(asked.stream, ("content-type", "application/grpc"))
+    connection.data(asked.stream, MESSAGE)
+
+
+def ends_with(client, stream, code):
+    """The answer is whole for HTTP/2: what came before the failure, then a status."""
+    got = client.answer(stream)
+    assert got.complete and got.reset is None and (got.status, got.body) == (200, MESSAGE)
+    assert got.trailers["grpc-status"] == code and got.trailers["grpc-message"] and got.trailers["proxy-status"]
+    assert client.sync()
+
+
+def asked_and_begun(client, *fields):
+    stream = client.request(call(*fields), end=False)
+    client.data(stream, MESSAGE, end=True)
+    client.body(stream, len(MESSAGE))
+    return stream
+
+
+@pytest.mark.parametrize("last", [b"", b"6\r\n", b"zz\r\n"], ids=["at a message's end", "in a chunk", "malformed"])
+def test_an_http1_server_that_breaks_off(last):
+    def serve(connection, message):
+        begin(connection, message)
+        connection.send(last)
+        connection.close()
+
+    with Origin(serve) as origin, Weir(forward_to(origin)) as weir, H2Client(weir) as client:
+        stream = client.request(call(), end=False)
+        client.data(stream, MESSAGE, end=True)
+        ends_with(client, stream, UNAVAILABLE)
+
+
+@pytest.mark.parametrize("code", [INTERNAL_ERROR, CANCEL, REFUSED_STREAM, NO_ERROR])
+def test_an_http2_server_that_resets_the_stream(code):
+    def serve(connection, asked):
+        begin_h2(connection, asked)
+        connection.reset(asked.stream, code)
+
+    with H2Origin(serve) as origin, Weir(to_h2(origin)) as weir, H2Client(weir) as client:
+        stream = client.request(call(), end=False)
+        client.data(stream, MESSAGE, end=True)
+        ends_with(client, stream, UNAVAILABLE)
+
+
+def test_an_http2_server_that_closes_the_connection():
+    def serve(connection, asked):
+        begin_h2(connection, asked)
+        connection.close()
+
+    with H2Origin(serve) as origin, Weir(to_h2(origin)) as weir, H2Client(weir) as client:
+        stream = client.request(call(), end=False)
+        client.data(stream, MESSAGE, end=True)
+        ends_with(client, stream, UNAVAILABLE)
+
+
+@pytest.mark.parametrize("kind", ["http1", "http2"])
+def test_the_clients_deadline_behind_the_head(kind):
+    origin = Origin(lambda connection, message: (begin(connection, message), connection.is_closed())) if kind == "http1" else H2Origin(begin_h2)
+    with origin, Weir((forward_to if kind == "http1" else to_h2)(origin)) as weir, H2Client(weir) as client:
+        ends_with(client, asked_and_begun(client, ("grpc-timeout", "300m")), DEADLINE_EXCEEDED)
+
+
+@pytest.mark.parametrize("kind", ["http1", "http2"])
+def test_a_server_that_stops_behind_the_head(kind):
+    origin = Origin(lambda connection, message: (begin(connection, message), connection.is_closed())) if kind == "http1" else H2Origin(begin_h2)
+    text = (forward_to if kind == "http1" else to_h2)(origin, listener="    timeout read 200ms")
+    with origin, Weir(text) as weir, H2Client(weir) as client:
+        ends_with(client, asked_and_begun(client), DEADLINE_EXCEEDED)
+
+
+def test_a_server_that_has_told_its_own_status():
+    def serve(connection, asked):
+        begin_h2(connection, asked)
+        with connection.lock:
+            connection.socket.sendall(connection.bytes_of(1, 5, asked.stream, connection.encoder.encode([("grpc-status", "5"), ("grpc-message", "gone")])))
+        connection.reset(asked.stream, NO_ERROR)
+
+    with H2Origin(serve) as origin, Weir(to_h2(origin)) as weir, H2Client(weir) as client:
+        got = client.ask(call(), MESSAGE)
+        assert got.trailers == {"grpc-status": "5", "grpc-message": "gone"} and got.body == MESSAGE
+
+
+def test_a_client_that_is_still_sending():
+    def serve(connection, message):
+        connection.send(HEAD + PIECE)
+        connection.close()
+
+    with Origin(serve) as origin, Weir(forward_to(origin)) as weir, H2Client(weir) as client:
+        stream = client.request(call(), end=False)
+        client.data(stream, MESSAGE)
+        ends_with(client, stream, UNAVAILABLE)
+        client.data(stream, MESSAGE, end=True)
+        assert client.sync()
+
+
+@pytest.mark.parametrize("head", [HEAD.replace(b"Transfer-Encoding: chunked", b"Content-Length: 100"), HEAD], ids=["a length", "no call"])
+def test_what_cannot_be_told_in_trailers_is_a_reset(head):
+    """A length that was announced would be wrong; and what is no call has no status."""
+
+    def serve(connection, message):
+        connection.read_body(message)
+        connection.send(head + (MESSAGE if b"Length" in head else PIECE))
+        connection.close()
+
+    kind = CALL if b"Length" in head else ("content-type", "text/plain")
+    with Origin(serve) as origin, Weir(forward_to(origin)) as weir, H2Client(weir) as client:
+        got = client.ask(request("POST", "/pkg.Service/Do", kind), MESSAGE)
+        assert got.reset == INTERNAL_ERROR and not got.trailers and not got.complete
+        assert client.sync()

@@ -43,6 +43,9 @@ TEST(Grpc, Statuses) {
   EXPECT_EQ(grpc_status(Failure::ConnectRefused), 14);
   EXPECT_EQ(grpc_status(Failure::RequestTimeout), 4);
   EXPECT_EQ(grpc_status(Failure::FilterFailed), 2);
+  EXPECT_EQ(grpc_status(Failure::ResponseTruncated), 14);
+  EXPECT_EQ(grpc_status(Failure::ReadTimeout), 4);
+  EXPECT_EQ(grpc_status(Failure::StreamReset), 14);
 }
 
 // The example of RFC 6455 §1.3.
