@@ -19,6 +19,8 @@ namespace {
 
 constexpr std::size_t most_dropped = 256 * 1024;
 constexpr std::uint32_t few_requests = 4;
+// Of DATA that was on its way when we closed its stream; the smallest messages may be many to a window.
+constexpr std::uint32_t late_per_token = 64;
 constexpr std::size_t frames_room = 4096;  // for the heads of frames, beside bytes that are lent
 std::uint32_t code_for(Failure reason) {
   switch (reason) {
@@ -39,7 +41,11 @@ std::uint32_t code_for(Failure reason) {
 }  // namespace
 
 H2Codec::H2Codec(const HeadLimits& limits, H2Events& events, const H2Room& room)
-    : events_(events), limits_(limits), granted_(room) {
+    : events_(events),
+      limits_(limits),
+      granted_(room),
+      heads_(NGHTTP2_CLIENT_MAGIC_LEN),
+      late_(room.streams) {
   nghttp2_mem memory = memory_in(memory_.emplace());
   nghttp2_session_server_new3(&session_, Calls::callbacks(), this, Calls::options(), &memory);
   const nghttp2_settings_entry settings[] = {
@@ -71,9 +77,17 @@ void H2Codec::close() {
 std::size_t H2Codec::feed(std::span<char> bytes) {
   if (stopped_ || deaf_) return bytes.size();
   feeding_ = true;
-  told_ = 0;
-  const ssize_t used = nghttp2_session_mem_recv(
-      awake(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  ssize_t used = 0;
+  for (std::span<char> rest = bytes; used >= 0 && !deaf_ && !rest.empty();) {
+    StreamId stream = 0;
+    const std::size_t size = heads_.to_data(rest, stream);
+    used =
+        nghttp2_session_mem_recv(awake(), reinterpret_cast<const std::uint8_t*>(rest.data()), size);
+    rest = rest.subspan(size);
+    if (stream % 2 == 1 && stream <= highest_ && used >= 0 && !find(stream) &&
+        judge_closed(stream) && ++discarded_ % late_per_token == 0)
+      count(H2Abuse::EmptyFrames);
+  }
   feeding_ = false;
   if (used >= 0 || deaf_) return bytes.size();
   if (used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
@@ -95,6 +109,14 @@ nghttp2_session* H2Codec::awake() const {
 
 H2Codec::Message* H2Codec::find(StreamId stream) const {
   return session_ ? Calls::message(awake(), static_cast<std::int32_t>(stream)) : nullptr;
+}
+
+// A frame on a stream that is over.  True if it may have been on its way when we closed the stream, or if the
+// client learns from our GOAWAY that nothing comes of it; otherwise it is an error (RFC 9113 §5.1).
+bool H2Codec::judge_closed(StreamId stream) {
+  const bool may_be = stream > served_ || late_.may_have(stream);
+  if (!may_be) break_off(NGHTTP2_STREAM_CLOSED);
+  return may_be;
 }
 
 void H2Codec::begin(StreamId stream) {
@@ -127,8 +149,8 @@ void H2Codec::finish_head(Message& m, bool ended) {
       nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m.id, NGHTTP2_PROTOCOL_ERROR);
       return;
   }
-  if (!is_to_wait()) return tell(m, head);
   m.held = &head;
+  events_.on_held(*m.sink, head);
   m.unlink();
   held_.push_back(m);
 }
@@ -140,21 +162,16 @@ void H2Codec::tell(Message& m, RequestHead& head) {
   m.sink->on_end(m.trailers);
 }
 
-// A request that is about to be reset would open a connection to a server for nothing; and who asks for much at
-// a time must not make all others wait for it.  The clock is looked at now and then only.
-bool H2Codec::is_to_wait() {
-  return !held_.empty() || is_wasteful() || (++told_ % few_requests == 0 && events_.is_late());
-}
-
+// A client that asks for much at a time must not keep all others waiting.  The clock is read now and then only.
 void H2Codec::tell_held() {
+  std::uint32_t told = 0;
   feeding_ = true;
-  told_ = 0;
-  while (Message* m = stopped_ ? nullptr : held_.pop_front()) {
+  while (Message* m = is_holding() ? nullptr : held_.pop_front()) {
     open_.push_back(*m);
     RequestHead& head = *std::exchange(m->held, nullptr);
     if (!m->sink || m->failure != Failure::None) continue;
     tell(*m, head);
-    if (++told_ % few_requests == 0 && (is_wasteful() || events_.is_late())) break;
+    if (++told % few_requests == 0 && (is_wasteful() || events_.is_late())) break;
   }
   feeding_ = false;
 }
@@ -221,6 +238,7 @@ void H2Codec::drop_body(Message& m, std::size_t bytes) {
 
 void H2Codec::close(Message& m, std::uint32_t error) {
   m.over = true;
+  if (!m.in_ended && m.failure != Failure::ClientGone) late_.add(static_cast<StreamId>(m.id));
   --open_count_;
   growth_ -= m.window - first_window;
   m.in.clear();
@@ -429,9 +447,9 @@ void H2Codec::announce_end() {
 }
 
 void H2Codec::end() {
-  nghttp2_submit_goaway(awake(), NGHTTP2_FLAG_NONE,
-                        nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
-                        nullptr, 0);
+  const std::int32_t last = nghttp2_session_get_last_proc_stream_id(awake());
+  served_ = static_cast<StreamId>(last);
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, nullptr, 0);
 }
 
 bool H2Codec::is_over() const {

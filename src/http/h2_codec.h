@@ -9,6 +9,10 @@
 // are kept per message until the windows and the socket take them; `queued` is for back-pressure.
 //
 // Frames are made when the owner asks for them, so that those of one turn leave in one write.
+//
+// No request is passed on while the bytes it came in are being parsed: its head is held until the owner calls
+// `tell_held`, after everything that was read has been judged.  A request that the same read resets, or
+// that comes before an error of the connection, thus never reaches a server.
 #pragma once
 
 #include "base/buffer.h"
@@ -16,6 +20,8 @@
 #include "base/region.h"
 #include "http/codec.h"
 #include "http/h2_fields.h"
+#include "http/h2_frame_heads.h"
+#include "http/h2_late_streams.h"
 #include "http/h2_limits.h"
 
 #include <optional>
@@ -33,6 +39,8 @@ class H2Events : public CodecEvents {
   virtual std::uint64_t now() = 0;
   /// Bytes that were told to a sink are about to be reused: what points at them has to leave.
   virtual void flush() = 0;
+  /// A request's head is complete and held: its sink gets it by `tell_held`.  Valid as long as the sink's arena.
+  virtual void on_held(MessageSink& /*sink*/, RequestHead& /*head*/) {}
   /// The request is well-formed but cannot be served; the sink gets no head, and answers.
   virtual void on_refused(MessageSink& sink, Failure failure) = 0;
   /// Body bytes of the answer have left, and there is room for more.
@@ -106,9 +114,10 @@ class H2Codec final : public Codec {
   /// Neither side has anything more to say.
   bool is_over() const;
 
-  /// Requests wait to be told: of a client that has much to ask at a time, or that asks for nothing.
-  bool has_held() const { return !held_.empty(); }
-  /// Tells some of them, when the frames made so far have been sent.
+  /// Requests are held that `tell_held` would pass on.
+  bool has_held() const { return !held_.empty() && !is_holding(); }
+  /// Passes held requests on to their sinks, in order, until H2Events::is_late.  To be called when all bytes read so
+  /// far have been fed and the frames they caused have been sent.
   void tell_held();
 
   /// Gives back what an idle connection does not need; whatever comes next wakes it.  Only without messages.
@@ -125,7 +134,9 @@ class H2Codec final : public Codec {
   void tell(Message& message, RequestHead& head);
   /// Many of its requests are reset, by the client or for what it does.
   bool is_wasteful() const { return wasted_ * 8 > begun_; }
-  bool is_to_wait();
+  /// Nothing is passed on: the connection is ending, or the client has begun more streams than allowed before it
+  /// acknowledged the limit.  An honest client acknowledges it at once; one that does not read never does.
+  bool is_holding() const { return stopped_ || deaf_ || overrun_; }
   void finish_head(Message& message, bool ended);
   void finish_trailers(Message& message);
   void take_body(Message& message, std::string_view bytes);
@@ -135,6 +146,7 @@ class H2Codec final : public Codec {
   void finish_out(Message& message);
   void drop_body(Message& message, std::size_t bytes);
   void close(Message& message, std::uint32_t error);
+  bool judge_closed(StreamId stream);
   void count(H2Abuse kind);
   void blame(H2Abuse kind);
   void break_off(std::uint32_t error);
@@ -154,16 +166,21 @@ class H2Codec final : public Codec {
   List<Message> touched_;         ///< their bytes lie in a Gather, or they are over
   H2Limits abuse_;
   H2Room granted_;
+  H2FrameHeads heads_;
+  H2LateStreams late_;
   std::uint32_t growth_ = 0;
   std::uint32_t open_count_ = 0;
   std::int64_t widest_ = 0;  ///< of the windows towards the client, less what SETTINGS gave to all
-  std::uint32_t told_ = 0;   ///< requests, since these bytes or tell_held began
   std::uint64_t begun_ = 0;  ///< requests,
   std::uint64_t wasted_ =
       0;  ///< and those of them that the client reset, or that were reset for what it did
   StreamId highest_ = 0;                        ///< of the requests so far
+  StreamId served_ = INT32_MAX;                 ///< the highest one that is served, by our GOAWAY
   StreamId skipped_from_ = 0, skipped_to_ = 0;  ///< never used, and never to be: RFC 9113 §5.1.1
+  std::uint32_t discarded_ = 0;                 ///< DATA frames of closed streams
   bool calmed_ = false;                         ///< the client has been sent away for what it did
+  bool settings_sent_ = false;  ///< ours, which the client may acknowledge from now on
+  bool overrun_ = false;        ///< streams were refused, and the limit is not acknowledged yet
   bool deaf_ =
       false;  ///< whatever else the client has to say is of no interest: the connection is ending
   bool asked_ = false;    ///< a PING of ours has not been answered

@@ -41,8 +41,12 @@ int H2Codec::Calls::on_any(nghttp2_session* session, const nghttp2_frame_hd* hea
     broken = stream == 0;
   } else if (head->type == NGHTTP2_HEADERS && stream % 2 == 1) {
     broken = stream >= me.skipped_from_ && stream < me.skipped_to_;
-    // On its way when we reset the stream, as trailers may be; or else work for nothing.
-    if (stream <= me.highest_ && !message(session, head->stream_id)) me.count(H2Abuse::Resets);
+    if (!broken && stream <= me.highest_ && !message(session, head->stream_id)) {
+      if (!me.judge_closed(stream)) return me.goes_on();
+      me.count(
+          H2Abuse::
+              Resets);  // trailers, on their way when we reset it; they still have to be decoded
+    }
     if (stream > me.highest_ + 2) me.skipped_from_ = me.highest_ + 1, me.skipped_to_ = stream;
     me.highest_ = std::max(me.highest_, stream);
   } else if (head->type == NGHTTP2_SETTINGS && (head->flags & NGHTTP2_FLAG_ACK) == 0) {
@@ -117,7 +121,12 @@ int H2Codec::Calls::on_frame(nghttp2_session* session, const nghttp2_frame* fram
       me.count(H2Abuse::Resets);
       break;
     case NGHTTP2_SETTINGS:
-      if (head.flags & NGHTTP2_FLAG_ACK) break;
+      if (head.flags & NGHTTP2_FLAG_ACK) {
+        // It cannot know what it acknowledges (nghttp2 looks only whether some are outstanding).
+        if (!me.settings_sent_) me.break_off(NGHTTP2_PROTOCOL_ERROR);
+        me.overrun_ = false;
+        break;
+      }
       me.note_windows(false);
       me.count(H2Abuse::Settings);
       break;
@@ -146,12 +155,17 @@ int H2Codec::Calls::on_bad_frame(nghttp2_session* session, const nghttp2_frame* 
   if (Message* m = message(session, frame->hd.stream_id)) m->failure = Failure::RequestSyntax;
   if (frame->hd.type != NGHTTP2_HEADERS) return 0;
   me.fields_.reset();
-  // One more than allowed: it is refused while the client cannot know the limit, and that at a time when
-  // nothing may be sent, so it is counted here; later it ends the connection.
-  if (error == NGHTTP2_ERR_REFUSED_STREAM)
+  // One more than allowed.  Before the client has acknowledged the limit it may not know it: the stream is
+  // refused, and counted here, since nothing can be sent now.  Afterwards it is an error of the connection.
+  if (error == NGHTTP2_ERR_REFUSED_STREAM) {
+    me.overrun_ = true;
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+      me.late_.add(static_cast<StreamId>(frame->hd.stream_id));
     me.count(H2Abuse::Streams);
-  else if (error == NGHTTP2_ERR_PROTO && me.open_count_ >= me.granted_.streams)
+  } else if (error == NGHTTP2_ERR_PROTO && me.open_count_ >= me.granted_.streams) {
+    me.break_off(NGHTTP2_PROTOCOL_ERROR);
     me.blame(H2Abuse::Streams);
+  }
   return me.goes_on();
 }
 
@@ -183,6 +197,8 @@ int H2Codec::Calls::on_frame_sent(nghttp2_session* session, const nghttp2_frame*
     me.count(H2Abuse::Resets);
     return 0;
   }
+  if (head.type == NGHTTP2_SETTINGS && (head.flags & NGHTTP2_FLAG_ACK) == 0)
+    me.settings_sent_ = true;
   if (head.type == NGHTTP2_GOAWAY && frame->goaway.error_code == NGHTTP2_ENHANCE_YOUR_CALM)
     me.blame(H2Abuse::Settings);  // nghttp2 itself had enough of them
   if (head.type == NGHTTP2_DATA)

@@ -57,8 +57,8 @@ void H2Exchange::on_head(MessageHead& head) {
 
 // What a client sends before its tunnel stands waits.
 bool H2Exchange::is_upgrading() const {
-  return phase_ == Phase::Request && stream_.record().request &&
-         stream_.request_head().wants_upgrade;
+  const RequestHead* request = stream_.record().request;
+  return phase_ == Phase::Request && request && request->wants_upgrade;
 }
 
 bool H2Exchange::wants_body() const {

@@ -24,6 +24,8 @@ class H2Exchange final : public Pooled<H2Exchange>,
  public:
   H2Exchange(Context& context, H2Session& session, http::StreamId id);
 
+  /// The request's head, which may have to wait before on_head; for the log if that never comes.
+  void note_head(const RequestHead& head) { stream_.record().request = &head; }
   /// The request is well-formed, but cannot be served.
   void refuse(http::Failure failure);
   /// Some of the answer has left.

@@ -98,6 +98,9 @@ void H2Session::pump() {
     if (result.io != net::Io::Done) return die();
     late = feed(room.first(result.bytes));
   }
+  // What was read may end the connection, or be followed by its end: only then are its requests begun.
+  send();
+  if (!more_to_read_ && phase_ < Phase::Lingering) codec_.tell_held();
   push();
 }
 
@@ -148,6 +151,10 @@ http::MessageSink* H2Session::sink(http::StreamId stream) {
   return exchange;
 }
 
+void H2Session::on_held(http::MessageSink& sink, RequestHead& head) {
+  static_cast<H2Exchange&>(sink).note_head(head);
+}
+
 void H2Session::on_refused(http::MessageSink& sink, http::Failure failure) {
   static_cast<H2Exchange&>(sink).refuse(failure);
 }
@@ -186,7 +193,8 @@ void H2Session::write_through(http::StreamId stream, std::span<const char> bytes
   push_soon();
 }
 
-void H2Session::push() {
+// Sends the frames there are, as far as the socket takes them.
+void H2Session::send() {
   if (phase_ >= Phase::Lingering) return;
   codec_.forget_sent();
   while (codec_.wants_write() && transport_->queued() == 0 && !transport_->has_failed()) {
@@ -199,7 +207,12 @@ void H2Session::push() {
     progress_ = context_.net.loop.now();
   }
   if (transport_->has_failed()) return die();
-  if (codec_.is_over()) return linger();
+  if (codec_.is_over()) linger();
+}
+
+void H2Session::push() {
+  send();
+  if (phase_ >= Phase::Lingering) return;
   if (codec_.has_held()) push_soon();
   arm();
 }

@@ -80,6 +80,7 @@ class H2Session final : public Pooled<H2Session>,
   void on_broken(http::StreamId, http::Failure failure) override;
   std::uint64_t now() override { return context_.net.loop.now(); }
   void flush() override { context_.net.outbox.flush(); }
+  void on_held(http::MessageSink& sink, RequestHead& head) override;
   void on_refused(http::MessageSink& sink, http::Failure failure) override;
   void on_sent(http::MessageSink& sink, std::size_t bytes) override;
   void on_closed(http::MessageSink& sink, http::Failure failure) override;
@@ -91,6 +92,7 @@ class H2Session final : public Pooled<H2Session>,
   void pump();
   bool feed(std::span<char> bytes);
   bool has_had_share() const;
+  void send();
   void push();
   void announce_end();
   void end();

@@ -294,6 +294,12 @@ def opened(client):
     client.send(frame(HEADERS, END_HEADERS, 1, b"\x83" + RAW[1:2] + b"\x04\5/deaf" + RAW[3:]))
 
 
+def closed(client):
+    """A stream that weir resets before the client has ended it."""
+    client.send(frame(HEADERS, END_HEADERS, 1, b"\x82"))
+    client.answer(1)
+
+
 BEGUN = CONNECTION + STREAMS * EXCHANGE
 RESET = CONNECTION + RESETS * EXCHANGE
 HTTP2 = (
@@ -301,7 +307,8 @@ HTTP2 = (
     Attack("made you reset: windows", streams(lambda n: get(n) + frame(WINDOW_UPDATE, 0, n, u32((1 << 31) - 1))), ("resets", "streams"), RESET),
     Attack("made you reset: lengths", streams(lambda n: frame(HEADERS, END_HEADERS, n, b"\x83" + RAW[1:] + b"\x0f\x0d\x011") + frame(DATA, 0, n, b"xx")), ("resets", "streams"), RESET),
     Attack("made you reset: malformed heads", streams(lambda n: frame(HEADERS, 5, n, RAW + b"\0\1X\1y")), ("resets", "streams"), RESET),
-    Attack("heads of streams that are over", flood(get(1), before=lambda c: c.send(get(1)) and c.answer(1)), ("resets",), RESET),
+    Attack("heads of streams that are over", flood(get(1), before=closed), ("resets",), RESET),
+    Attack("DATA of streams that are over", flood(frame(DATA, 0, 1, b"x"), before=closed), ("empty_frames",)),
     Attack("too many streams", streams(get, 6000), ("streams",), BEGUN),
     Attack("CONTINUATION", continuations, ("floods",), CONNECTION + HEAD),
     Attack("large CONTINUATION", large_continuations, ("fields", "floods"), CONNECTION + 4 * HEAD),

@@ -60,9 +60,16 @@ def too_many_streams(client):
     client.sync()
 
 
+def reset_by_weir(client):
+    """A stream that the client has not ended, and whose head is malformed."""
+    stream = client.request([(":method", "GET")], end=False)
+    client.wait(lambda got: got.type == RST_STREAM)
+    assert stream == 1
+
+
 def late_headers(client):
-    """For a stream that is over, each with a block to be decoded."""
-    client.answer(client.request(request()))
+    """For a stream that weir has closed, each with a block to be decoded."""
+    reset_by_weir(client)
     flood(client, client.bytes_of(HEADERS, END_HEADERS | 1, 1, b"\x88" * 100), 3000)
 
 
@@ -90,6 +97,9 @@ FLOODS = {
     "priorities by update": lambda c: flood(c, c.bytes_of(PRIORITY_UPDATE, 0, 0, window(1) + b"u=1")),
     "window_updates": lambda c: flood(c, c.bytes_of(WINDOW_UPDATE, 0, 0, window(1))),
     "empty_frames": lambda c: (c.request(request("POST"), end=False), flood(c, c.bytes_of(DATA, 0, 1, b""))),
+    "empty_frames on closed streams": lambda c: (reset_by_weir(c), flood(c, c.bytes_of(DATA, 0, 1, b"x"))),
+    "empty_frames on closed streams, without bytes": lambda c: (reset_by_weir(c), flood(c, c.bytes_of(DATA, 0, 1))),
+    "empty_frames on refused streams": lambda c: ([c.request(request("POST"), end=False) for _ in range(129)], flood(c, c.bytes_of(DATA, 0, 257, b"x"))),
     "fields": header_bomb,
     "floods": continuations,
 }

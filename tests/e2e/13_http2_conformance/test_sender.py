@@ -7,7 +7,7 @@ import struct
 
 import pytest
 from h2cases import RAW, the_server  # noqa: F401
-from h2test import (ACK, CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PUSH, RST_STREAM, SETTINGS,
+from h2test import (ACK, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, PUSH, RST_STREAM, SETTINGS,
                     WINDOW_UPDATE, H2Client, request)
 
 NOT_HERE = {
@@ -224,17 +224,13 @@ def test_6_1_padding_counts_and_is_given_back(server):
         assert client.answer(stream).status == 200
 
 
-@pytest.mark.parametrize("how", ["the client has reset", "weir has reset", "is over"])
+@pytest.mark.parametrize("how", ["weir has reset", "is over"])
 def test_5_1_the_window_of_the_connection_survives_content_of_a_stream_that(server, how):
     """20 MiB, more than the window of the connection, are discarded: none of it is lost to the streams that follow."""
     with H2Client(server[1]) as client:
         assert client.sync()
-        stream = client.request(request("POST", "/size/0") if how == "the client has reset" else request("POST", "/%00")
-                                if how == "is over" else [(":method", "POST")], end=False)
-        if how == "the client has reset":
-            client.frame(RST_STREAM, 0, stream, u32(CANCEL))
-        else:
-            client.answer(stream)
+        stream = client.request(request("POST", "/%00") if how == "is over" else [(":method", "POST")], end=False)
+        client.answer(stream)
         room, seen, left = 65535, 0, 20 << 20
         while left > 0:
             for got in client.frames[seen:]:
