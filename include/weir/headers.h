@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <utility>
 
 namespace weir {
 
@@ -71,11 +72,24 @@ FieldName field_name(std::string_view name);
 /// The usual spelling of a token ("Content-Length").
 std::string_view spelling(FieldName id);
 
+/// The list itself lies in an arena and is changed in place, so a Headers cannot be copied: two copies would
+/// overwrite each other's fields.  `assign` makes a second list; moving leaves an empty one behind.
 class Headers {
  public:
   Headers() = default;
+  Headers(const Headers&) = delete;
+  Headers& operator=(const Headers&) = delete;
+  Headers(Headers&& other) noexcept { *this = std::move(other); }
+  Headers& operator=(Headers&& other) noexcept {
+    fields_ = std::exchange(other.fields_, nullptr);
+    count_ = std::exchange(other.count_, 0);
+    capacity_ = std::exchange(other.capacity_, 0);
+    present_ = std::exchange(other.present_, 0);
+    return *this;
+  }
 
-  /// Makes `this` a copy of `fields` with room for a few more, all in `arena`.
+  /// Makes `this` a list of its own of these fields, with room for a few more, all in `arena`.  Names and
+  /// values are not copied.  `fields` may be those of another Headers.
   void assign(Arena& arena, std::span<const Field> fields);
 
   std::span<const Field> fields() const { return {fields_, count_}; }

@@ -376,7 +376,8 @@ void H2Codec::write_end(StreamId stream, const Headers& trailers, Gather&) {
   Message* m = find(stream);
   if (!m || m->out_ended) return;
   m->out_ended = true;
-  m->last = trailers;
+  // Sent later; the list that was handed over belongs to somebody else.
+  if (!trailers.empty() && m->sink) m->last.assign(m->sink->arena(), trailers.fields());
   m->resume_output(session_, m->id);
 }
 

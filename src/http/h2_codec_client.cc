@@ -273,7 +273,7 @@ void H2ClientCodec::write_body(Message& m, std::span<const char> bytes) {
 void H2ClientCodec::write_end(Message& m, const Headers& trailers) {
   if (m.out_ended || m.over) return;
   m.out_ended = true;
-  m.last = trailers;
+  if (!trailers.empty() && m.sink) m.last.assign(m.sink->arena(), trailers.fields());
   m.resume_output(session_, m.id);
 }
 

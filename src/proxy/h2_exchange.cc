@@ -104,8 +104,9 @@ void H2Exchange::become_raw() {
 std::size_t H2Exchange::write_head(const ResponseHead& head, const http::WriteOptions& options) {
   if (head.status == 101) {
     // RFC 8441 §5: the client is told so by 200, and has no use for the proof.
-    ResponseHead& opened = arena().array<ResponseHead>(1)[0] = head;
+    ResponseHead& opened = arena().array<ResponseHead>(1)[0];
     opened.status = 200;
+    opened.headers.assign(arena(), head.headers.fields());
     opened.headers.remove("sec-websocket-accept");
     return write_head(opened, {.framing = {BodyEnd::Chunked, 0}});
   }

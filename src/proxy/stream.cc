@@ -294,7 +294,7 @@ net::IoResult Stream::move_body() {
 
 void Stream::on_end(const Headers& trailers) {
   request_done_ = true;
-  trailers_ = trailers;
+  if (!trailers.empty()) trailers_.assign(arena_, trailers.fields());
   if (request_) http::remove_nominated(request_->headers, trailers_);
   record_.content_in += http::fields_size(trailers);
   if (tunnel_) {

@@ -2,10 +2,13 @@
 //
 // The contract's Headers, and the recognition of names.
 #include <weir/headers.h>
+#include <weir/message.h>
 
 #include <gtest/gtest.h>
 
 #include <string>
+#include <type_traits>
+#include <utility>
 
 namespace weir {
 namespace {
@@ -117,6 +120,33 @@ TEST_F(HeadersTest, GrowsAndKeepsOrder) {
   EXPECT_EQ(headers_.fields()[104].id, FieldName::Via);
   EXPECT_FALSE(headers_.fields()[104].canonical);
   EXPECT_EQ(headers_.remove(FieldName::Via), 100u);
+}
+
+// Two lists in one place would overwrite each other's fields.
+TEST_F(HeadersTest, AreNeverCopiedByAlias) {
+  static_assert(!std::is_copy_constructible_v<Headers> && !std::is_copy_assignable_v<Headers>);
+  static_assert(!std::is_copy_constructible_v<RequestHead> &&
+                !std::is_copy_assignable_v<ResponseHead>);
+  Headers other;
+  other.assign(arena_, headers_.fields());
+  other.remove("X-One");
+  other.set(arena_, "Cookie", "d");
+  EXPECT_EQ(all(), "Host=a X-One=1 Cookie=b x-one=2 cookie=c ");
+  EXPECT_EQ(other.size(), 2u);
+  headers_.remove("Host");
+  EXPECT_EQ(other.get(FieldName::Host), "a");
+}
+
+TEST_F(HeadersTest, MovingLeavesNothingBehind) {
+  Headers other(std::move(headers_));
+  EXPECT_EQ(other.size(), 5u);
+  EXPECT_TRUE(headers_.empty());
+  EXPECT_FALSE(headers_.has(FieldName::Host));
+  headers_.add(arena_, "Via", "x");
+  EXPECT_EQ(other.fields()[0].value, "a");
+  headers_ = std::move(other);
+  EXPECT_EQ(all(), "Host=a X-One=1 Cookie=b x-one=2 cookie=c ");
+  EXPECT_TRUE(other.empty());
 }
 
 TEST_F(HeadersTest, BeginsEmpty) {
