@@ -21,8 +21,9 @@ namespace weir {
 /// What happens after a filter had its say.
 enum class Verdict : std::uint8_t {
   Continue,  ///< the next filter, then on
-  Respond,   ///< the filter has called StreamView::respond; nothing is forwarded
-  Reroute    ///< path or host changed in a way that wants another look at the routes
+  Respond,  ///< the filter has called StreamView::respond; nothing is forwarded.  Without that call the
+            ///< client gets 500 (filter_breach)
+  Reroute  ///< path or host changed in a way that wants another look at the routes
 };
 
 /// What a filter may see and do to one request.  Texts it sets are copied into the stream's arena.
@@ -42,6 +43,8 @@ class Filter {
  public:
   virtual ~Filter() = default;
   virtual Verdict on_request(StreamView&) { return Verdict::Continue; }
+  /// Before the head of a server's answer, or of one that weir makes itself, is written.  In the latter case
+  /// `on_request` may not have run; if the request could not be understood, `request()` is empty.
   virtual Verdict on_response(StreamView&) { return Verdict::Continue; }
 };
 

@@ -8,6 +8,7 @@
 #include "config/print.h"
 #include "config/properties.h"
 #include "http/failure.h"
+#include "proxy/sender.h"
 #include "upstream/address_set.h"
 #include "upstream/standing.h"
 
@@ -55,6 +56,27 @@ class Story {
   const Fleet& fleet_;
   std::vector<Row> rows_;
 };
+
+// Finds the client of the request as workers do before they match routes, and adds a row if a trusted proxy is involved.
+net::Address tell_sender(const Fleet& fleet, const Question& question, RequestHead& request,
+                         Arena& arena, Story& story) {
+  const proxy::TrustedProxies trusted(fleet.config().trusted_proxies);
+  char room[net::Address::most_text];
+  const std::string_view peer = question.client.host(room);
+  const proxy::Sender sender =
+      proxy::identify(request, arena, trusted, {question.client, peer, question.scheme});
+  if (!sender.by) return question.client;
+  const std::string_view range =
+      sender.by->written.local ? "unix:" : std::string_view(sender.by->written.range.text);
+  std::string outcome = concat("trusted as ", range, "; ");
+  outcome += sender.source.empty() ? "it names no client"
+                                   : concat("it names the client in ", sender.source);
+  outcome += concat("; scheme ", sender.scheme, ", host ",
+                    sender.host.empty() ? request.host : sender.host);
+  story.add("client", std::string(sender.source.empty() ? peer : sender.text), outcome,
+            &sender.by->written.place);
+  return sender.source.empty() ? question.client : sender.address;
+}
 
 /// One of a backend's servers, as a worker that has to choose sees it.
 struct Seen {
@@ -184,7 +206,7 @@ void explain_request(const Call& call, Reply& reply) {
   Story story(fleet);
   story.add("listener", listener.name, "", &listener.place);
   RequestReader reader({listener.max_line, listener.max_header, listener.max_fields});
-  const RequestHead* request = reader.read(question);
+  RequestHead* request = reader.read(question);
   if (!request) {
     const http::FailureTraits& traits = http::traits(reader.failure());
     reply.text = "refused " + std::string(traits.name);
@@ -196,7 +218,8 @@ void explain_request(const Call& call, Reply& reply) {
   story.add("request", std::string(request->method_text) + " " + std::string(request->path),
             concat("host ", request->host, ", ", proxy::protocol_of(*request), question.tls_text()),
             nullptr);
-  const proxy::Peer peer = question.peer();
+  const net::Address client = tell_sender(fleet, question, *request, reader.arena(), story);
+  const proxy::Peer peer = question.peer(client);
   const config::Route* chosen = table.match(*request, peer).route;
   for (const config::Route& route : listener.routes) {
     const config::Matcher* failing = table.failing(route, *request, peer);

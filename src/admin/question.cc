@@ -21,6 +21,7 @@ Result<void> read_url(std::string_view url, Question& question, Asked& asked) {
   std::size_t scheme = url.find("://");
   if (scheme == std::string_view::npos)
     return Error(Errc::Invalid, "write the URL as http://HOST/PATH or /PATH");
+  if (iequals(url.substr(0, scheme), "https")) question.scheme = "https";
   std::string_view rest = url.substr(scheme + 3);
   std::size_t slash = std::min(rest.find('/'), rest.size());
   std::string_view host = rest.substr(0, slash);
@@ -38,8 +39,11 @@ Result<void> read_url(std::string_view url, Question& question, Asked& asked) {
 }
 
 Result<void> read_client(std::string_view value, Question& question) {
-  auto client = net::Address::from_ip(value);
-  if (!client) return Error(Errc::Invalid, concat(in_quotes(value), " is not an IP address"));
+  config::Endpoint local;
+  local.kind = config::Endpoint::Kind::Unix;
+  auto client = value == "unix:" ? net::Address::from(local) : net::Address::from_ip(value);
+  if (!client)
+    return Error(Errc::Invalid, concat(in_quotes(value), " is neither an IP address nor unix:"));
   question.client = *client;
   return {};
 }
@@ -83,8 +87,8 @@ Result<void> read_pair(std::string_view name, std::string_view value, Question& 
 
 }  // namespace
 
-proxy::Peer Question::peer() const {
-  return {client, server_name, shows_certificate ? &certificate : nullptr};
+proxy::Peer Question::peer(const net::Address& from) const {
+  return {from, server_name, shows_certificate ? &certificate : nullptr};
 }
 
 std::string Question::tls_text() const {
@@ -112,7 +116,7 @@ Result<void> read_question(std::span<const std::string> words, Question& questio
   return {};
 }
 
-const RequestHead* RequestReader::read(Question& question) {
+RequestHead* RequestReader::read(Question& question) {
   codec_.feed(question.text);
   if (failure_ != http::Failure::None || !head_) return nullptr;
   // Of HTTP/2 requests workers see the same head, but for this (http/h2_fields).

@@ -21,8 +21,8 @@
 namespace weir::admin {
 
 struct Question {
-  /// Lives as long as this does and is not changed.
-  proxy::Peer peer() const;
+  /// Of a client at that address, which outlives it.  Lives as long as this does and is not changed.
+  proxy::Peer peer(const net::Address& from) const;
   /// What there is to say of TLS: ", sni a.test, certificate CN=alice"; empty in the clear.
   std::string tls_text() const;
 
@@ -34,6 +34,7 @@ struct Question {
   bool shows_certificate = false;
   tls::ClientCertificate certificate;
   net::Address client;
+  std::string scheme = "http";  ///< of the URL
 };
 
 /// Out of METHOD URL [NAME=VALUE ...].  With an https URL SNI is its host, unless that is said.
@@ -47,11 +48,12 @@ class RequestReader final : private http::MessageSink, private http::CodecEvents
       : limits_(limits), codec_(http::H1Codec::Role::Server, limits_, *this) {}
 
   /// Null if it cannot be understood; `failure` says why.  Lives as long as this and the question do.
-  const RequestHead* read(Question& question);
+  RequestHead* read(Question& question);
   http::Failure failure() const { return failure_; }
+  /// The request's.
+  Arena& arena() override { return arena_; }
 
  private:
-  Arena& arena() override { return arena_; }
   void on_head(MessageHead& head) override { head_ = static_cast<RequestHead*>(&head); }
   bool wants_body() const override { return false; }
   void on_body(std::span<const char>) override {}

@@ -5,7 +5,6 @@
 #include "config/values.h"
 
 #include <array>
-#include <charconv>
 #include <string_view>
 
 namespace weir::config {
@@ -14,17 +13,6 @@ namespace {
 
 // In the order of enum AdminLevel.
 constexpr std::array<std::string_view, 3> levels = {"read", "operate", "admin"};
-
-void read_mode(const Value& value, AdminSocket& socket, Reporter& report) {
-  std::uint32_t mode = 0;
-  const char* end = value.text.data() + value.text.size();
-  const auto [stop, error] = std::from_chars(value.text.data(), end, mode, 8);
-  if (error == std::errc() && stop == end && mode <= 0777 && value.text.size() >= 3)
-    socket.mode = mode;
-  else
-    report.error(value.at, concat(in_quotes(value.text), " is not a file mode"),
-                 "write it in octal, such as 0660");
-}
 
 }  // namespace
 
@@ -43,7 +31,7 @@ AdminSocket build_admin(const Directive& directive, const Scope& scope) {
                    [&](const DirectiveKind& kind, const Directive& inner) {
                      const Value& value = inner.values[0];
                      if (kind.word == Word::Mode) {
-                       read_mode(value, socket, report);
+                       if (const auto mode = read_mode(value, report)) socket.mode = *mode;
                      } else if (kind.word == Word::Group) {
                        socket.group = read_name(value, "group", report);
                      } else if (const auto level = read_choice(value, "level", levels, report)) {

@@ -55,9 +55,20 @@ struct Cidr {
   Place place;
 };
 
+/// `trusted_proxies`: peers that stand in front of weir, and the fields about their clients that they are known
+/// to overwrite.
+struct TrustedProxy {
+  bool local = false;  ///< every peer on a Unix socket; `range` means nothing then
+  Cidr range;
+  std::vector<std::string> fields;  ///< in lower case, sorted, each once
+  Place place;
+};
+
 struct Bind {
   Endpoint at;
   bool tls = false;
+  std::uint32_t mode = 0666;  ///< Unix sockets only: permissions of the file
+  std::string group;          ///< Unix sockets only; empty = the master's
   Place place;
 };
 
@@ -151,6 +162,7 @@ struct Policy {
   std::string word;
   std::vector<std::string> values;
   Place place;
+  bool inherited = false;  ///< in a route: it stands in the listener, around all routes
 };
 
 /// `retry N on ...`: what may be tried again.  Without a statement: connect errors, twice.
@@ -198,7 +210,9 @@ struct ListenerTerms {
   bool http1 = true, http2 = true;          ///< which versions of HTTP are spoken with clients
   std::uint64_t max_requests = 0;           ///< per connection; 0 = `none`
   Limit max_lifetime;
-  std::vector<Policy> policies;  ///< its own; each route has those that apply to it
+  /// Its own; each route has those that apply to it.  By themselves they hold for answers of weir that no
+  /// route gives.
+  std::vector<Policy> policies;
   Place place;
   Origins origins;
 };
@@ -318,7 +332,7 @@ struct Config {
   Limit drain_delay;                         ///< between "not ready" and the end of accepting
   Limit stall_timeout = Milliseconds(5000);  ///< of one turn of a worker's loop
   Milliseconds upgrade_timeout{30000};
-  std::vector<Cidr> trusted_proxies;
+  std::vector<TrustedProxy> trusted_proxies;
   std::vector<AdminSocket> admin;
   std::string state_file;             ///< overrides are kept there; empty = only in memory
   std::vector<Endpoint> nameservers;  ///< empty = /etc/resolv.conf

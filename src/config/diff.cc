@@ -79,23 +79,35 @@ std::string differing(const std::vector<std::string>& labels,
 class Outer {
  public:
   void keep(std::vector<Change> changes) {
-    for (Change& change : changes) changes_.emplace(key(change), std::move(change));
+    for (Change& change : changes) {
+      numbers_.emplace(key(change), changes_.size());
+      changes_.emplace_back(std::move(change));
+    }
   }
 
   // Whether the change of a route is one of these; the first time, this one is said in its place.
   bool explains(const Change& change, std::vector<Change>& said) {
-    const auto found = changes_.find(key(change));
-    if (found == changes_.end()) return false;
-    if (found->second) said.push_back(*std::exchange(found->second, std::nullopt));
+    const auto found = numbers_.find(key(change));
+    if (found == numbers_.end()) return false;
+    say(changes_[found->second], said);
     return true;
+  }
+
+  // Those that no route has shown.
+  void say_rest(std::vector<Change>& said) {
+    for (auto& change : changes_) say(change, said);
   }
 
  private:
   static std::string key(const Change& change) {
     return concat(signs[static_cast<std::size_t>(change.kind)], change.what);
   }
+  static void say(std::optional<Change>& change, std::vector<Change>& said) {
+    if (change) said.push_back(*std::exchange(change, std::nullopt));
+  }
 
-  std::unordered_map<std::string, std::optional<Change>> changes_;
+  std::vector<std::optional<Change>> changes_;
+  std::unordered_map<std::string, std::size_t> numbers_;
 };
 
 class Comparison {
@@ -185,6 +197,8 @@ class Comparison {
     listener_policies_ = Outer();
     listener_policies_.keep(policy_changes(from.policies, to.policies, object));
     routes(from, to, object);
+    // They also hold for answers that no route gives.
+    listener_policies_.say_rest(changes_);
   }
 
   void routes(const Listener& from, const Listener& to, const std::string& object) {

@@ -16,7 +16,7 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<std::pair<Context, std::string_view>, 9> contexts = {
+constexpr std::array<std::pair<Context, std::string_view>, 11> contexts = {
     {{InMain, "main"},
      {InListener, "listener"},
      {InBackend, "backend"},
@@ -25,7 +25,9 @@ constexpr std::array<std::pair<Context, std::string_view>, 9> contexts = {
      {InOutlier, "outlier"},
      {InAdmin, "admin"},
      {InListenerTls, "tls of a listener"},
-     {InBackendTls, "tls of a backend"}}};
+     {InBackendTls, "tls of a backend"},
+     {InTrustedProxies, "trusted_proxies"},
+     {InBind, "bind"}}};
 
 std::string context_names(std::uint16_t set) {
   std::string names;

@@ -137,7 +137,25 @@ class ListenerBlock {
         report_.error(value.at, concat("address ", in_quotes(value.text), " is bound twice"),
                       concat("the first time at ", report_.sources().text(first->second)));
     }
-    listener_.binds.push_back({std::move(*endpoint), tls, value.at});
+    Bind& bind = listener_.binds.emplace_back();
+    bind.at = std::move(*endpoint);
+    bind.tls = tls;
+    bind.place = value.at;
+    permissions(directive, bind);
+  }
+
+  void permissions(const Directive& directive, Bind& bind) {
+    if (directive.has_block && bind.at.kind != Endpoint::Kind::Unix)
+      return report_.error(directive.at, concat(in_quotes(bind.at.text), " takes no block"),
+                           "mode and group are for Unix sockets");
+    Origins origins;
+    visit_statements(directive.block, InBind, scope_, origins,
+                     [&](const DirectiveKind& kind, const Directive& inner) {
+                       if (kind.word == Word::Group)
+                         bind.group = read_name(inner.values[0], "group", report_);
+                       else if (const auto mode = read_mode(inner.values[0], report_))
+                         bind.mode = *mode;
+                     });
   }
 
   void check_tls(const Directive& directive) {

@@ -5,6 +5,7 @@
 #include "config/admin_block.h"
 #include "config/backend_block.h"
 #include "config/listener_block.h"
+#include "config/trusted_block.h"
 #include "config/units.h"
 #include "config/values.h"
 #include "config/variables.h"
@@ -84,11 +85,7 @@ class MainBlock {
         if (const auto limit = read_limit(value, report_)) config_.stall_timeout = *limit;
         break;
       case Word::TrustedProxies:
-        for (const Value& range : directive.values)
-          if (auto cidr = read_cidr(range, report_)) {
-            cidr->place = range.at;
-            config_.trusted_proxies.push_back(std::move(*cidr));
-          }
+        build_trusted_proxies(directive, scope_, trusted_peers_, config_.trusted_proxies);
         break;
       case Word::Nameserver: build_nameserver(value); break;
       case Word::Admin: add_admin(directive); break;
@@ -315,6 +312,7 @@ class MainBlock {
   Numbers listener_names_;
   BackendNames names_;
   BoundAddresses bound_;
+  TrustedPeers trusted_peers_;
   std::uint32_t routes_ = 0;  ///< of all listeners so far
 };
 

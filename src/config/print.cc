@@ -6,8 +6,11 @@
 #include "config/quoting.h"
 #include "config/statements.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace weir::config {
 
@@ -83,12 +86,13 @@ class Printer {
     open(concat("listener ", listener.name), listener.place);
     statements(properties(listener));
     if (listener.tls) print_tls(*listener.tls);
-    for (const Route& route : listener.routes) print(route);
+    statements(properties(listener.policies));
+    for (const Route& route : listener.routes) print(listener, route);
     close();
   }
 
   // Matchers stand in the head, the action comes last.
-  void print(const Route& route) {
+  void print(const Listener& listener, const Route& route) {
     Properties list = properties(config_, route);
     const Property action = std::move(list.back());
     list.pop_back();
@@ -98,9 +102,28 @@ class Printer {
     open(head, route.place);
     for (const Property& property : list)
       if (!property.name.empty()) statement(property);
-    statements(properties(route.policies));
+    policies(listener, route);
     line(action.value, action.place);
     close();
+  }
+
+  // What is printed in the listener is not printed again, unless the route has cleared it.
+  void policies(const Listener& listener, const Route& route) {
+    std::vector<std::string_view> cleared;
+    for (const Policy& outer : listener.policies) {
+      const auto is_kept = [&](const Policy& policy) {
+        return policy.inherited && policy.word == outer.word;
+      };
+      if (std::any_of(route.policies.begin(), route.policies.end(), is_kept) ||
+          std::find(cleared.begin(), cleared.end(), outer.word) != cleared.end())
+        continue;
+      cleared.push_back(outer.word);
+      line(concat(outer.word, " none"), &route.place);
+    }
+    std::vector<Policy> own;
+    std::copy_if(route.policies.begin(), route.policies.end(), std::back_inserter(own),
+                 [](const Policy& policy) { return !policy.inherited; });
+    statements(properties(own));
   }
 
   void print(const Backend& backend) {

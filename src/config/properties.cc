@@ -100,6 +100,13 @@ std::string mode_text(std::uint32_t mode) {
   return text;
 }
 
+// The block of a Unix socket.
+std::string permissions_text(const Bind& bind) {
+  if (bind.at.kind != Endpoint::Kind::Unix) return {};
+  return concat(" { mode ", mode_text(bind.mode), bind.group.empty() ? "" : "; group ", bind.group,
+                " }");
+}
+
 std::string ranges_text(const std::vector<StatusRange>& ranges) {
   std::string out;
   for (const StatusRange& range : ranges) {
@@ -191,9 +198,14 @@ Properties properties(const Config& config) {
   list.add("shutdown_timeout", duration_text(config.shutdown_timeout));
   list.add("stall_timeout", limit_text(config.stall_timeout));
   list.add("upgrade_timeout", duration_text(config.upgrade_timeout));
-  for (const Cidr& range : config.trusted_proxies)
-    list.at(&range.place, "trusted_proxies", range.text, Property::Kind::Set).meaning =
-        canonical_text(range);
+  for (const TrustedProxy& proxy : config.trusted_proxies) {
+    std::string block = " { fields";
+    for (const std::string& field : proxy.fields) block.append(" ").append(field);
+    block += " }";
+    list.at(&proxy.place, "trusted_proxies",
+            concat(proxy.local ? "unix:" : proxy.range.text, block), Property::Kind::Set)
+        .meaning = concat(proxy.local ? "unix:" : canonical_text(proxy.range), block);
+  }
   list.add_if_any("state_file", config.state_file);
   std::size_t next = 0;  // each has an origin of its own, in the same order
   for (const Origin& origin : config.origins)
@@ -218,10 +230,10 @@ Properties properties(const Listener& listener) {
   List list(listener.origins);
   std::size_t any_port = 0;
   for (const Bind& bind : listener.binds) {
+    const std::string options = concat(bind.tls ? " tls" : "", permissions_text(bind));
     Property& property =
-        list.at(&bind.place, "bind", concat(quoted(bind.at.text), bind.tls ? " tls" : ""),
-                Property::Kind::Set);
-    property.meaning = concat(canonical_text(bind.at), bind.tls ? " tls" : "");
+        list.at(&bind.place, "bind", concat(quoted(bind.at.text), options), Property::Kind::Set);
+    property.meaning = concat(canonical_text(bind.at), options);
     // Port 0 is another port each time.
     if (bind.at.port == 0 && bind.at.kind != Endpoint::Kind::Unix)
       property.meaning += concat(" #", std::to_string(++any_port));

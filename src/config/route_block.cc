@@ -40,6 +40,7 @@ class RouteBlock {
     else if (understood)
       warn_of_name();
     outer.add_to(route_.policies);
+    for (Policy& policy : route_.policies) policy.inherited = true;
     if (forwards_to_) backends_.policies[*forwards_to_].add_to(route_.policies);
     policies_.add_to(route_.policies);
     return std::move(route_);

@@ -28,7 +28,9 @@ enum Context : std::uint16_t {
   InOutlier = 32,
   InAdmin = 64,
   InListenerTls = 128,
-  InBackendTls = 256
+  InBackendTls = 256,
+  InTrustedProxies = 512,
+  InBind = 1024
 };
 inline constexpr std::uint16_t any_context = 0xFFFF;
 
@@ -56,6 +58,7 @@ enum class Word : std::uint8_t {
   Fall,
   Fallback,
   Fast,
+  Fields,
   Forward,
   Group,
   Groups,

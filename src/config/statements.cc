@@ -39,7 +39,9 @@ constexpr ContextName context_table[] = {
     {InOutlier, "in an outlier block", "in an outlier block"},
     {InAdmin, "in an admin block", "in an admin block"},
     {InListenerTls, "in the tls block of a listener", "in the tls block of a listener"},
-    {InBackendTls, "in the tls block of a backend", "in the tls block of a backend"}};
+    {InBackendTls, "in the tls block of a backend", "in the tls block of a backend"},
+    {InTrustedProxies, "in the block of trusted_proxies", "in the block of trusted_proxies"},
+    {InBind, "in the block of a bind", "in the block of a bind"}};
 
 std::string_view context_name(Context context) {
   for (const ContextName& each : context_table)

@@ -6,6 +6,7 @@
 #include "config/variables.h"
 
 #include <array>
+#include <charconv>
 
 namespace weir::config {
 
@@ -153,6 +154,16 @@ std::string read_path(const Value& value, Reporter& report) {
     return std::string(value.text);
   report.error(value.at, "not a path", "write the name of a file");
   return {};
+}
+
+std::optional<std::uint32_t> read_mode(const Value& value, Reporter& report) {
+  std::uint32_t mode = 0;
+  const char* end = value.text.data() + value.text.size();
+  const auto [stop, error] = std::from_chars(value.text.data(), end, mode, 8);
+  if (error == std::errc() && stop == end && mode <= 0777 && value.text.size() >= 3) return mode;
+  report.error(value.at, concat(in_quotes(value.text), " is not a file mode"),
+               "write it in octal, such as 0660");
+  return std::nullopt;
 }
 
 std::string read_template(const Value& value, Reporter& report) {

@@ -54,6 +54,9 @@ std::optional<Cidr> read_cidr(const Value& value, Reporter& report);
 /// A path in the file system; empty if it is none.
 std::string read_path(const Value& value, Reporter& report);
 
+/// Permissions of a file in octal, at least three digits.
+std::optional<std::uint32_t> read_mode(const Value& value, Reporter& report);
+
 /// A text with variables, checked; returned as parse_template takes it.
 std::string read_template(const Value& value, Reporter& report);
 

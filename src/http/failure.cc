@@ -185,6 +185,9 @@ constexpr std::array<Row, count> rows = {{
 
     {FilterFailed,
      {"filter_failed", "proxy_internal_error", 500, Blame::Weir, Again::No, "A filter failed."}},
+    {FilterBreach,
+     {"filter_breach", "proxy_internal_error", 500, Blame::Weir, Again::No,
+      "A filter ended the request without giving an answer."}},
     {Quarantined,
      {"quarantined", "http_request_denied", 403, Blame::Weir, Again::No,
       "Requests like this one have crashed the proxy."}},

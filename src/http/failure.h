@@ -70,6 +70,7 @@ enum class Failure : std::uint8_t {
   ReadTimeout,           ///< 504, or the connection is cut when the answer has begun
   // Our own limits.
   FilterFailed,  ///< 500
+  FilterBreach,  ///< a filter broke its contract, such as Verdict::Respond without an answer: 500
   Quarantined,   ///< its like has crashed workers: 403, so that nobody tries it elsewhere
   Overloaded,    ///< 503
   Shutdown,      ///< 503

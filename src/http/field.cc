@@ -100,6 +100,7 @@ std::string_view next_element(std::string_view& list) {
 }
 
 std::string_view combined_list(const Headers& headers, FieldName id, Arena& arena) {
+  if (!headers.has(id)) return {};
   std::size_t size = 0;
   std::size_t count = 0;
   for (const Field& field : headers)

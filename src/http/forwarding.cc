@@ -13,6 +13,8 @@ namespace weir::http {
 
 namespace {
 
+constexpr std::string_view prefix = "x-forwarded-";
+
 std::string_view join(Arena& arena, std::initializer_list<std::string_view> parts) {
   std::size_t size = 0;
   for (const std::string_view part : parts) size += part.size();
@@ -24,30 +26,45 @@ std::string_view join(Arena& arena, std::initializer_list<std::string_view> part
   return {begin, size};
 }
 
-// One field of that name with `element` at the end of the list, or alone if `keep` is false.
-void end_list_with(Headers& headers, Arena& arena, FieldName id, std::string_view element,
-                   bool keep) {
-  if (headers.has(id)) {
-    const std::string_view before = keep ? combined_list(headers, id, arena) : std::string_view();
-    headers.remove(id);
-    if (!before.empty()) element = join(arena, {before, ", ", element});
-  }
-  headers.add(arena, id, element);
+// The list `before`, continued by `element`; either may be empty.
+std::string_view continued(Arena& arena, std::string_view before, std::string_view element) {
+  if (before.empty()) return element;
+  return element.empty() ? before : join(arena, {before, ", ", element});
 }
 
-void replace(Headers& headers, Arena& arena, FieldName id, std::string_view value, bool keep) {
-  if (headers.has(id)) {
-    if (keep) return;
-    headers.remove(id);
-  }
-  headers.add(arena, id, value);
+// The only field of that name, or none at all.
+void set_only(Headers& headers, Arena& arena, FieldName id, std::string_view value) {
+  headers.remove(id);
+  if (!value.empty()) headers.add(arena, id, value);
 }
 
-// Names by which servers learn about the client and that we do not set ourselves.
+// Names by which servers learn about the client and that have no token.
 bool is_claim(const Field& field) {
-  constexpr std::string_view prefix = "x-forwarded-";
   if (field.id != FieldName::Other || (field.name.front() | 0x20) != 'x') return false;
   return iequals(field.name.substr(0, prefix.size()), prefix) || iequals(field.name, "x-real-ip");
+}
+
+bool is_trusted(const Field& field, const TrustedFields& trusted) {
+  if (iequals(field.name, "x-real-ip")) return (trusted.bits & ClientInRealIp) != 0;
+  return std::any_of(trusted.others.begin(), trusted.others.end(),
+                     [&](std::string_view name) { return iequals(field.name, name); });
+}
+
+void remove_claims(Headers& headers, const TrustedFields& trusted) {
+  if (trusted.bits == 0 && trusted.others.empty()) {
+    headers.remove_if(is_claim);
+    return;
+  }
+  const auto is_unwanted = [&](const Field& field) {
+    return is_claim(field) && !is_trusted(field, trusted);
+  };
+  for (const Field* field = headers.begin(); field != headers.end();)
+    if (is_unwanted(*field)) {
+      headers.remove(field->name);
+      field = headers.begin();  // others have moved
+    } else {
+      ++field;
+    }
 }
 
 bool is_ip(std::string_view text, std::string_view characters) {
@@ -56,14 +73,15 @@ bool is_ip(std::string_view text, std::string_view characters) {
 
 // "for=…;host=…;proto=…": an IPv6 address and a port need quotes (RFC 7239 §4), and what is no
 // address, such as a Unix socket, is "unknown" (§6.2).
-std::string_view forwarded_element(const RequestHead& head, Arena& arena, const Forwarding& from) {
-  const bool is_v4 = is_ip(from.client, "0123456789.");
-  const bool is_v6 = !is_v4 && is_ip(from.client, "0123456789abcdefABCDEF:.");
+std::string_view forwarded_element(Arena& arena, std::string_view address,
+                                   std::string_view authority, std::string_view scheme) {
+  const bool is_v4 = is_ip(address, "0123456789.");
+  const bool is_v6 = !is_v4 && is_ip(address, "0123456789abcdefABCDEF:.");
   const std::string_view open = is_v6 ? "for=\"[" : "for=";
   const std::string_view close = is_v6 ? "]\"" : "";
-  const std::string_view client = is_v4 || is_v6 ? from.client : "unknown";
-  if (head.authority.empty()) return join(arena, {open, client, close, ";proto=", from.scheme});
-  return join(arena, {open, client, close, ";host=\"", head.authority, "\";proto=", from.scheme});
+  const std::string_view client = is_v4 || is_v6 ? address : "unknown";
+  if (authority.empty()) return join(arena, {open, client, close, ";proto=", scheme});
+  return join(arena, {open, client, close, ";host=\"", authority, "\";proto=", scheme});
 }
 
 std::string_view via(const MessageHead& head) {
@@ -71,58 +89,54 @@ std::string_view via(const MessageHead& head) {
   return head.minor == 0 ? "1.0 weir" : "1.1 weir";
 }
 
-// "192.0.2.1:4711", "[2001:db8::1]:4711" and "[2001:db8::1]" without port and brackets.
-std::string_view bare_address(std::string_view text) {
-  if (text.starts_with('[')) return text.substr(1, std::min(text.find(']'), text.size()) - 1);
-  const std::size_t colon = text.find(':');
-  const bool has_one_colon = colon != std::string_view::npos && colon == text.rfind(':');
-  return has_one_colon ? text.substr(0, colon) : text;
+// A peer on a Unix socket has no address to add; the list of a trusted one stays as it is.
+void set_forwarded_for(Headers& headers, Arena& arena, const Forwarding& from) {
+  std::string_view before;
+  if (from.trusted.bits & ClientInForwardedFor)
+    before = combined_list(headers, FieldName::XForwardedFor, arena);
+  if (before.empty()) before = from.client.address;
+  set_only(headers, arena, FieldName::XForwardedFor, continued(arena, before, from.peer));
 }
 
-// Takes the last element off a comma list.
-std::string_view last_element(std::string_view& list) {
-  const std::size_t comma = list.rfind(',');
-  std::string_view element = comma == std::string_view::npos ? list : list.substr(comma + 1);
-  list = list.substr(0, comma == std::string_view::npos ? 0 : comma);
-  return next_element(element);
+// Only if the request has one: servers that read Forwarded get the truth, others are spared a field.
+void set_forwarded(RequestHead& head, Arena& arena, const Forwarding& from) {
+  Headers& headers = head.headers;
+  const NamedClient& client = from.client;
+  std::string_view before;
+  if ((from.trusted.bits & ClientInForwarded) && !client.malformed)
+    before = combined_list(headers, FieldName::Forwarded, arena);
+  else if (!client.address.empty())
+    before = forwarded_element(arena, client.address,
+                               client.authority.empty() ? head.authority : client.authority,
+                               client.scheme.empty() ? from.scheme : client.scheme);
+  const bool adds = before.empty() || !from.peer.empty();
+  set_only(headers, arena, FieldName::Forwarded,
+           continued(arena, before,
+                     adds ? forwarded_element(arena, from.peer, head.authority, from.scheme)
+                          : std::string_view()));
 }
 
 }  // namespace
 
-void add_forwarding(RequestHead& head, Arena& arena, const Forwarding& from) {
-  Headers& headers = head.headers;
-  if (!from.trusted) headers.remove_if(is_claim);
-  end_list_with(headers, arena, FieldName::XForwardedFor, from.client, from.trusted);
-  replace(headers, arena, FieldName::XForwardedProto, from.scheme, from.trusted);
-  if (!head.authority.empty())
-    replace(headers, arena, FieldName::XForwardedHost, head.authority, from.trusted);
-  else if (!from.trusted)
-    headers.remove(FieldName::XForwardedHost);
-  if (headers.has(FieldName::Forwarded))
-    end_list_with(headers, arena, FieldName::Forwarded, forwarded_element(head, arena, from),
-                  from.trusted);
-  end_list_with(headers, arena, FieldName::Via, via(head), true);
+std::uint8_t client_field(std::string_view name) {
+  if (name == "x-forwarded-for") return ClientInForwardedFor;
+  if (name == "x-forwarded-proto") return ProtoInForwardedProto;
+  if (name == "x-forwarded-host") return HostInForwardedHost;
+  if (name == "forwarded") return ClientInForwarded;
+  return name == "x-real-ip" ? ClientInRealIp : 0;
 }
 
-std::string_view effective_client(const Headers& headers, JudgeHop judge, const void* context) {
-  std::string_view client;
-  if (!headers.has(FieldName::XForwardedFor)) return client;
-  for (const Field* field = headers.end(); field != headers.begin();) {
-    --field;
-    if (field->id != FieldName::XForwardedFor) continue;
-    std::string_view list = field->value;
-    while (!list.empty()) {
-      const std::string_view element = last_element(list);
-      if (element.empty()) continue;
-      const std::string_view address = bare_address(element);
-      switch (judge(context, address)) {
-        case Hop::Malformed: return client;
-        case Hop::Untrusted: return address;
-        case Hop::Trusted: client = address;
-      }
-    }
-  }
-  return client;
+void set_forwarding(RequestHead& head, Arena& arena, const Forwarding& from) {
+  Headers& headers = head.headers;
+  remove_claims(headers, from.trusted);
+  set_forwarded_for(headers, arena, from);
+  set_only(headers, arena, FieldName::XForwardedProto,
+           from.client.scheme.empty() ? from.scheme : from.client.scheme);
+  set_only(headers, arena, FieldName::XForwardedHost,
+           from.client.authority.empty() ? head.authority : from.client.authority);
+  if (headers.has(FieldName::Forwarded)) set_forwarded(head, arena, from);
+  set_only(headers, arena, FieldName::Via,
+           continued(arena, combined_list(headers, FieldName::Via, arena), via(head)));
 }
 
 }  // namespace weir::http

@@ -20,11 +20,12 @@ enum class HopVerdict : std::uint8_t {
   Loop        ///< weir has forwarded it `most_visits` times already
 };
 
-/// Visits after which a request is taken for going round in a circle.  Chains of weirs are shorter.
+/// Visits after which a request is taken for going round in a circle, the present one included.  Chains of weirs are
+/// shorter.
 inline constexpr int most_visits = 16;
 
-/// Counts this hop: lowers Max-Forwards of TRACE and OPTIONS by one, in `arena`.  Call once a request, before
-/// weir adds itself to Via.
+/// Counts this hop: lowers Max-Forwards of TRACE and OPTIONS by one, in `arena`.  Call once a request, when
+/// weir has added itself to Via.
 HopVerdict count_hop(RequestHead& head, Arena& arena);
 
 /// The content of an answer to TRACE (RFC 9110 §9.3.8): the head as it was received, without the fields that

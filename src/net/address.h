@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,6 +20,8 @@ namespace weir::net {
 
 class Address {
  public:
+  static constexpr std::size_t most_text = 112;  ///< room for `host`
+
   Address() { storage_.base.sa_family = AF_UNSPEC; }
 
   /// The address of a numeric or Unix endpoint.  Errc::Invalid for a name: those are looked up.

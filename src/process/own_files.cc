@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/own_files.h"
 
-#include "net/address.h"
 #include "net/socket.h"
 
 #include <errno.h>
@@ -44,16 +43,31 @@ Result<Fd> bind_admin(const AdminPlan& plan, const std::string& path) {
   at.text = "unix:" + path;
   auto address = net::Address::from(at);
   if (!address) return address.error().within(plan.place);
-  mode_t before = ::umask(0177);
-  auto socket = net::listen_on(*address, {});
-  ::umask(before);
+  auto socket = bind_local(*address, path, {plan.mode, plan.gid});
   if (!socket) return socket.error().within("admin").within(plan.place);
-  bool owned =
-      plan.gid == UINT32_MAX || ::chown(path.c_str(), static_cast<uid_t>(-1), plan.gid) == 0;
-  if (owned && ::chmod(path.c_str(), plan.mode) == 0) return socket;
-  Error error = failed(plan.place, "admin " + path);
-  ::unlink(path.c_str());
-  return error;
+  return socket;
+}
+
+Result<Fd> bind_local(const net::Address& address, const std::string& path,
+                      const SocketRights& rights) {
+  const mode_t before = ::umask(0177);
+  auto socket = net::listen_on(address, {.reuse_port = false});
+  ::umask(before);
+  if (!socket) return socket;
+  if (auto set = set_rights(path, rights); !set) {
+    ::unlink(path.c_str());
+    return set.error();
+  }
+  return socket;
+}
+
+// The group first, so that the former group never gets the new mode.
+Result<void> set_rights(const std::string& path, const SocketRights& rights) {
+  if (rights.gid != UINT32_MAX && ::chown(path.c_str(), static_cast<uid_t>(-1), rights.gid) != 0)
+    return Error(Errc::System, "unix:" + path + ": set its group: " + strerror(errno));
+  if (::chmod(path.c_str(), rights.mode) != 0)
+    return Error(Errc::System, "unix:" + path + ": set its mode: " + strerror(errno));
+  return {};
 }
 
 Result<std::vector<Fd>> open_state(const Plan& plan, std::vector<std::string>& made) {

@@ -5,12 +5,28 @@
 #pragma once
 
 #include "base/fd.h"
+#include "net/address.h"
 #include "process/plan.h"
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
 namespace weir::process {
+
+/// Who may connect to a Unix socket.
+struct SocketRights {
+  std::uint32_t mode = 0;
+  std::uint32_t gid = UINT32_MAX;  ///< UINT32_MAX = the master's
+};
+
+/// Binds a Unix socket at `path`, which is that of `address`.  Nobody but root and the master's user can connect
+/// before group and mode are what they shall be.
+Result<Fd> bind_local(const net::Address& address, const std::string& path,
+                      const SocketRights& rights);
+
+/// Sets group and mode of a socket that is bound.
+Result<void> set_rights(const std::string& path, const SocketRights& rights);
 
 /// Binds an admin socket at `path`, which is the plan's or one it is to be renamed from.  Nobody can connect before
 /// owner and mode are what they shall be.

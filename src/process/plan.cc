@@ -71,6 +71,15 @@ bool take_bind_place(std::string_view value, Plan& plan) {
   return true;
 }
 
+// So does this.
+bool take_bind_rights(std::string_view value, Plan& plan) {
+  if (plan.binds.empty()) return false;
+  BindPlan& bind = plan.binds.back();
+  bind.mode = static_cast<std::uint32_t>(to_number(take_word(value)).value_or(bind.mode));
+  bind.gid = static_cast<std::uint32_t>(to_number(value).value_or(bind.gid));
+  return true;
+}
+
 bool take_admin(std::string_view value, Plan& plan) {
   auto number = [&value] {
     return static_cast<std::uint32_t>(to_number(take_word(value)).value_or(0));
@@ -137,6 +146,8 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
     return take_bind(value, plan);
   else if (name == "bind_place")
     return take_bind_place(value, plan);
+  else if (name == "bind_rights")
+    return take_bind_rights(value, plan);
   else if (name == "admin")
     return take_admin(value, plan);
   else if (name.starts_with("error_log."))
@@ -146,6 +157,30 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
   else
     return false;
   return true;
+}
+
+// UINT32_MAX for no name: the master's group.
+Result<std::uint32_t> group_id(const std::string& name, const std::string& place) {
+  if (name.empty()) return UINT32_MAX;
+  if (const ::group* group = getgrnam(name.c_str())) return group->gr_gid;
+  return Error(Errc::NotFound, "group \"" + name + "\" does not exist").within(place);
+}
+
+Result<void> add_sockets(const config::Config& config, Plan& plan) {
+  for (std::uint32_t i = 0; i < config.listeners.size(); ++i)
+    for (const config::Bind& bind : config.listeners[i].binds) {
+      const std::string place = config::place_text(config, bind.place);
+      auto gid = group_id(bind.group, place);
+      if (!gid) return gid.error();
+      plan.binds.push_back({i, bind.at, place, bind.mode, *gid});
+    }
+  for (const config::AdminSocket& socket : config.admin) {
+    const std::string place = config::place_text(config, socket.place);
+    auto gid = group_id(socket.group, place);
+    if (!gid) return gid.error();
+    plan.admin.push_back({socket.level, socket.mode, *gid, place, socket.at.host});
+  }
+  return {};
 }
 
 std::string place_of(const config::Config& config, std::string_view statement) {
@@ -184,21 +219,7 @@ Result<Plan> make_plan(const config::Config& config) {
   plan.nameservers = resolvers(config);
   plan.error_log = config.error_log;
   plan.access_log = config.access_log;
-  for (std::uint32_t i = 0; i < config.listeners.size(); ++i)
-    for (const config::Bind& bind : config.listeners[i].binds)
-      plan.binds.push_back({i, bind.at, config::place_text(config, bind.place)});
-  for (const config::AdminSocket& socket : config.admin) {
-    AdminPlan admin{socket.level, socket.mode, UINT32_MAX, config::place_text(config, socket.place),
-                    socket.at.host};
-    if (!socket.group.empty()) {
-      const ::group* group = getgrnam(socket.group.c_str());
-      if (!group)
-        return Error(Errc::NotFound, "group \"" + socket.group + "\" does not exist")
-            .within(admin.place);
-      admin.gid = group->gr_gid;
-    }
-    plan.admin.push_back(std::move(admin));
-  }
+  if (auto added = add_sockets(config, plan); !added) return added.error();
   plan.uid = getuid();
   plan.gid = getgid();
   if (geteuid() != 0) return plan;
@@ -247,6 +268,8 @@ std::string write_plan(const Plan& plan) {
             std::to_string(bind.at.port) + " " + std::to_string(bind.at.host.size()) + " " +
             bind.at.host + bind.at.text);
     put(out, "bind_place", bind.place);
+    if (bind.at.kind == config::Endpoint::Kind::Unix)
+      put(out, "bind_rights", std::to_string(bind.mode) + " " + std::to_string(bind.gid));
   }
   return out;
 }

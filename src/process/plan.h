@@ -19,7 +19,9 @@ namespace weir::process {
 struct BindPlan {
   std::uint32_t listener = 0;
   config::Endpoint at;
-  std::string place = {};  ///< where it stands: file:line
+  std::string place = {};          ///< where it stands: file:line
+  std::uint32_t mode = 0666;       ///< of a Unix socket
+  std::uint32_t gid = UINT32_MAX;  ///< its group; UINT32_MAX = the master's
 };
 
 /// An admin socket to bind.

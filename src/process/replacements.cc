@@ -31,6 +31,7 @@ const AdminPlan* find_path(const std::vector<AdminPlan>& sockets, const std::str
 Result<std::unique_ptr<Replacements>> Replacements::make(const Plan& now, const Plan& next) {
   std::unique_ptr<Replacements> all(new Replacements);
   all->names_change_ = now.nameservers != next.nameservers;
+  if (auto looked = all->look_at_rights(now, next); !looked) return looked.error();
   if (auto made = all->make_admin(now, next); !made) return made.error();
   if (auto made = all->make_pid_file(now, next); !made) return made.error();
   all->state_changes_ = now.state_file != next.state_file;
@@ -43,6 +44,26 @@ Result<std::unique_ptr<Replacements>> Replacements::make(const Plan& now, const 
 
 Replacements::~Replacements() {
   for (const std::string& path : made_) ::unlink(path.c_str());
+}
+
+// Permissions are set when the next plan takes effect.  That the sockets exist is checked here, where a reload can still
+// be refused.
+Result<void> Replacements::look_at_rights(const Plan& now, const Plan& next) {
+  for (const BindPlan& bind : next.binds) {
+    const auto known = std::find_if(now.binds.begin(), now.binds.end(), [&](const BindPlan& each) {
+      return each.at.text == bind.at.text && each.at.kind == config::Endpoint::Kind::Unix;
+    });
+    if (known == now.binds.end() || (known->mode == bind.mode && known->gid == bind.gid)) continue;
+    struct stat there;
+    if (::lstat(bind.at.host.c_str(), &there) != 0)
+      return Error(Errc::System, bind.at.text + ": " + strerror(errno)).within(bind.place);
+    if (!S_ISSOCK(there.st_mode))
+      return Error(Errc::Invalid, bind.at.text + " is no longer a socket").within(bind.place);
+    changed_rights_.push_back(bind);
+    // Without a group of its own it gets the master's back.
+    if (bind.gid == UINT32_MAX) changed_rights_.back().gid = ::getegid();
+  }
+  return {};
 }
 
 // A socket of which anything is another is another one: clients of the former had other rights.
@@ -91,6 +112,9 @@ void Replacements::put_admin_in_place(Assets& assets, const Plan& next) {
 
 void Replacements::put_in_place(Assets& assets, const Plan& next) {
   if (admin_changes_) put_admin_in_place(assets, next);
+  for (const BindPlan& bind : changed_rights_)
+    if (auto set = set_rights(bind.at.host, {bind.mode, bind.gid}); !set)
+      log(Level::Error, "bind ", set.error().text(), " (", bind.place, ")");
   for (const auto& [from, to] : renaming_)
     if (::rename(from.c_str(), to.c_str()) != 0)
       log(Level::Error, to, ": ", std::string_view(strerror(errno)));

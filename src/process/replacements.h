@@ -39,13 +39,16 @@ class Replacements {
  private:
   Replacements() = default;
 
+  Result<void> look_at_rights(const Plan& now, const Plan& next);
   Result<void> make_admin(const Plan& now, const Plan& next);
   Result<void> make_pid_file(const Plan& now, const Plan& next);
   void put_admin_in_place(Assets& assets, const Plan& next);
 
   std::map<std::size_t, Fd> admin_;  ///< by their positions in the next plan
   std::vector<Fd> state_;
-  std::vector<std::string> made_;                              ///< paths
+  std::vector<BindPlan>
+      changed_rights_;             ///< Unix sockets of listeners that stay, with other permissions
+  std::vector<std::string> made_;  ///< paths
   std::vector<std::pair<std::string, std::string>> renaming_;  ///< from, to
   bool admin_changes_ = false, state_changes_ = false, names_change_ = false;
 };

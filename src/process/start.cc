@@ -98,17 +98,13 @@ class FreeSlots {
   std::uint32_t room_, next_ = 0;
 };
 
-Result<Fd> bind_one(const config::Endpoint& at) {
-  auto address = net::Address::from(at);
+Result<Fd> bind_one(const BindPlan& bind) {
+  auto address = net::Address::from(bind.at);
   if (!address) return address.error();
-  bool local = address->family() == AF_UNIX;
+  if (address->family() == AF_UNIX)
+    return bind_local(*address, bind.at.host, {bind.mode, bind.gid});
   // Another weir (or anybody) on this address must be noticed: the first socket binds alone.
-  auto socket = net::listen_on(*address, {.reuse_port = !local});
-  if (!socket) return socket.error();
-  // Like a port, a socket for clients is for everybody; its directory may say otherwise.
-  if (local && ::chmod(at.host.c_str(), 0666) != 0)
-    return Error(Errc::System, at.text + ": " + strerror(errno));
-  return socket;
+  return net::listen_on(*address, {.reuse_port = true});
 }
 
 }  // namespace
@@ -186,7 +182,7 @@ Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
         return each.address == bind.at.text;
       });
       auto socket =
-          former == given_up.end() ? bind_one(bind.at) : Result<Fd>(duplicate((former++)->fd));
+          former == given_up.end() ? bind_one(bind) : Result<Fd>(duplicate((former++)->fd));
       if (!socket) return socket.error().within(bind.place);
       if (!socket->is_open())
         return Error(Errc::System, bind.at.text + ": " + strerror(errno)).within(bind.place);

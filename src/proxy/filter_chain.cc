@@ -7,16 +7,16 @@
 namespace weir::proxy {
 
 Result<FilterChain> FilterChain::build(const config::Config& config, const config::Route& route) {
-  FilterChain chain;
+  std::vector<std::unique_ptr<FilterFactory>> factories;
   for (const config::Policy& policy : route.policies) {
     std::string place = config::place_text(config, policy.place);
     const FilterKind* kind = filter::find(policy.word);
     if (!kind) return Error(Errc::NotFound, place + ": unknown policy " + policy.word);
     auto factory = kind->make({policy.word, policy.values, place});
     if (!factory) return factory.error().within(place);
-    chain.factories_.push_back(std::move(*factory));
+    factories.push_back(std::move(*factory));
   }
-  return chain;
+  return FilterChain(std::move(factories));
 }
 
 Verdict FilterChain::run_request(StreamView& stream) const {

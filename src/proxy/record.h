@@ -37,7 +37,9 @@ struct Record {
   std::string_view client_addr{};     ///< "192.0.2.1", "2001:db8::1", "unix:"
   std::uint16_t client_port = 0;
   const tls::Transport* tls = nullptr;  ///< the client's; null in the clear
-  std::string_view scheme = "http";
+  std::string_view scheme =
+      "http";               ///< between the client and its proxy, if a trusted peer says so
+  std::string_view host{};  ///< that a trusted peer names; empty = the request's own
   const RequestHead* request = nullptr;    ///< null if no head could be understood
   const ResponseHead* response = nullptr;  ///< what the client got; null before there is one
   std::uint64_t request_id[2] = {0, 0};    ///< random; printed as 32 hex digits

@@ -35,6 +35,14 @@ Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
     routes.push_back(&(*policy)->route);
     rules->policies_.push_back(std::move(*policy));
   }
+  if (!listener.policies.empty()) {
+    config::Route none;
+    none.place = listener.place;
+    none.policies = listener.policies;
+    auto policy = RoutePolicy::build(config, listener, none);
+    if (!policy) return policy.error();
+    rules->unrouted_ = std::move(*policy);
+  }
   auto table = RouteTable::build(std::move(routes));
   if (!table) return table.error();
   rules->table_ = std::make_unique<const RouteTable>(std::move(*table));

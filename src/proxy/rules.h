@@ -40,6 +40,10 @@ class Rules {
   /// How to speak TLS on addresses that are bound with it; null if there is none.
   const std::shared_ptr<const tls::ServerContext>& tls() const { return tls_; }
 
+  /// What holds for answers that no route gives (400, 404, 408 ...): the listener's own policies.  Null if it
+  /// has none.
+  const RoutePolicy* unrouted() const { return unrouted_.get(); }
+
   /// The policy of the route that a request takes, or null.
   const RoutePolicy* match(const RequestHead& request, const Peer& peer) const {
     Decision decision = table_->match(request, peer);
@@ -50,6 +54,7 @@ class Rules {
   void keep_pinned() const {
     for (const auto& policy : policies_)
       if (policy->pins > 0) policy->itself = policy;
+    if (unrouted_ && unrouted_->pins > 0) unrouted_->itself = unrouted_;
   }
 
  private:
@@ -59,6 +64,7 @@ class Rules {
   http::HeadLimits limits_;
   ClientTimeouts timeouts_;
   std::vector<std::shared_ptr<const RoutePolicy>> policies_;
+  std::shared_ptr<const RoutePolicy> unrouted_;
   std::unique_ptr<const RouteTable> table_;
   std::shared_ptr<const tls::ServerContext> tls_;
   std::uint64_t key_ = 0;

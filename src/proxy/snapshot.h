@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 #include "proxy/rules.h"
+#include "proxy/sender.h"
 #include "tls/certificate_end.h"
 #include "upstream/backend.h"
 
@@ -29,7 +30,7 @@ struct Snapshot {
   std::uint64_t generation = 0;
   config::LogTarget access_log;
   std::string error_level;  ///< below which nothing is logged
-  std::vector<config::Cidr> trusted_proxies;
+  TrustedProxies trusted_proxies;
   std::vector<std::shared_ptr<const Rules>> listeners;
   std::vector<upstream::BackendPolicy> backends;
   std::vector<tls::CertificateEnd> certificates;  ///< for metrics

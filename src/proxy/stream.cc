@@ -5,7 +5,6 @@
 
 #include "http/field.h"
 #include "http/fingerprint.h"
-#include "http/forwarding.h"
 #include "http/grpc.h"
 #include "http/head_size.h"
 #include "http/hop_by_hop.h"
@@ -14,6 +13,7 @@
 #include "proxy/client_side.h"
 #include "proxy/local_reply.h"
 #include "proxy/readiness.h"
+#include "proxy/sender.h"
 #include "proxy/variables.h"
 
 #include <algorithm>
@@ -28,27 +28,13 @@ constexpr std::size_t replay_bytes = 16 * 1024;  // of a body that may have to b
 constexpr std::uint64_t discard_bytes =
     64 * 1024;  // of a body nobody wants, to keep the connection
 
-using Ranges = std::vector<config::Cidr>;
-
-bool is_trusted(const Ranges& trusted, const net::Address& peer) {
-  return std::any_of(trusted.begin(), trusted.end(),
-                     [&peer](const config::Cidr& range) { return peer.is_in(range); });
-}
-
-http::Hop judge_hop(const void* context, std::string_view text) {
-  auto address = net::Address::from_ip(text);
-  if (!address) return http::Hop::Malformed;
-  return is_trusted(*static_cast<const Ranges*>(context), *address) ? http::Hop::Trusted
-                                                                    : http::Hop::Untrusted;
-}
-
 }  // namespace
 
 Stream::Stream(Context& context, ClientSide& session, std::uint64_t begun)
     : context_(context), session_(session), deadline_(*this), tunnel_start_(*this) {
   record_.listener = &session.listener().identity();
   client_ = session.peer();
-  record_.client_addr = peer_text_ = client_.host(arena_.text(112));
+  record_.client_addr = client_.host(arena_.text(112));
   record_.client_port = session.peer().port();
   record_.request_id[0] = context.random();
   record_.request_id[1] = context.random();
@@ -64,11 +50,11 @@ void Stream::on_head(MessageHead& head) {
   request_ = static_cast<RequestHead*>(&head);
   record_.request = request_;
   record_.times.head = context_.net.loop.now();
+  identify();
   if (request_->major == 1 && !session_.listener().rules().listener().http1)
     return fail(http::Failure::RequestVersion);
   if (context_.quarantine.is_used() && is_quarantined()) return fail(http::Failure::Quarantined);
   if (is_misdirected()) return fail(http::Failure::RequestMisdirected);
-  find_client();
   route();
 }
 
@@ -86,21 +72,23 @@ bool Stream::is_quarantined() const {
 
 // A trusted proxy got it before the client's handshake was complete: it may be a replay (RFC 8470 §5.1).
 bool Stream::is_early() const {
-  const Ranges& trusted = context_.snapshot->trusted_proxies;
+  const TrustedProxies& trusted = context_.snapshot->trusted_proxies;
   if (trusted.empty()) return false;
-  const Field* early = request_->headers.find("early-data");
-  return early && early->value == "1" && is_trusted(trusted, session_.peer());
+  const Field* early = request_->headers.find(FieldName::EarlyData);
+  return early && early->value == "1" && trusted.find(session_.peer());
 }
 
-// Behind a trusted proxy the client is who that proxy says it is.
-void Stream::find_client() {
-  const Ranges& trusted = context_.snapshot->trusted_proxies;
-  if (trusted.empty() || !is_trusted(trusted, client_)) return;
-  std::string_view text = http::effective_client(request_->headers, judge_hop, &trusted);
-  auto address = net::Address::from_ip(text);
-  if (!address) return;
-  client_ = *address;
-  record_.client_addr = text;
+// Runs before routes are matched: matchers and filters see the fields that the server will get, and filters may still
+// change them.
+void Stream::identify() {
+  const Sender sender = proxy::identify(*request_, arena_, context_.snapshot->trusted_proxies,
+                                        {session_.peer(), record_.client_addr, record_.scheme});
+  if (!sender.by) return;
+  record_.scheme = sender.scheme;
+  record_.host = sender.host;
+  if (sender.text.empty()) return;
+  client_ = sender.address;
+  record_.client_addr = sender.text;
   record_.client_port = 0;
 }
 
@@ -110,8 +98,8 @@ void Stream::route() {
     const RoutePolicy* policy =
         session_.listener().rules().match(*request_, {client_, session_.tls()});
     record_.route = policy ? &policy->route : nullptr;
-    if (!policy) return fail(http::Failure::NoRoute);
     if (policy_) former_policies_.push_back(std::move(policy_));
+    if (!policy) return fail(http::Failure::NoRoute);
     policy_ = PolicyPin(*policy);
     session_.set_timeouts(policy_->client);
     if (is_early() && !policy_->early_data) return fail(http::Failure::EarlyData);
@@ -121,7 +109,8 @@ void Stream::route() {
     phase_ = Phase::Request;
     switch (policy_->filters.run_request(*this)) {
       case Verdict::Continue: return act();
-      case Verdict::Respond: return answer(*local_.head, local_.body);
+      case Verdict::Respond:
+        return local_.head ? answer(*local_.head, local_.body) : fail(http::Failure::FilterBreach);
       case Verdict::Reroute: break;
     }
   }
@@ -169,9 +158,6 @@ void Stream::forward() {
       return answer(*reply.head, reply.body);
     }
   }
-  bool trusted = is_trusted(context_.snapshot->trusted_proxies, session_.peer());
-  http::Forwarding from{peer_text_, record_.scheme, trusted};
-  http::add_forwarding(*request_, arena_, from);
   choose();
 }
 
@@ -412,8 +398,20 @@ void Stream::stop() {
   attempt_.reset();
 }
 
+// Response policies also apply to answers that weir makes: those of the route, or of the listener if no route is known.
+void Stream::run_response_policies(ResponseHead& head) {
+  response_ = &head;
+  record_.response = &head;
+  record_.status = head.status;
+  if (!policy_)
+    if (const RoutePolicy* unrouted = session_.listener().rules().unrouted())
+      policy_ = PolicyPin(*unrouted);
+  if (policy_) policy_->filters.run_response(*this);
+}
+
 void Stream::answer(ResponseHead& head, std::string_view body) {
   stop();
+  run_response_policies(head);
   const bool understood = request_ != nullptr;
   bool small_rest = understood && request_->framing.end == BodyEnd::Length &&
                     request_->framing.length <= discard_bytes && !request_->expects_continue;

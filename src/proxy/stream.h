@@ -108,7 +108,7 @@ class Stream final : public Pooled<Stream>,
   bool is_leaving_tunnel() const { return leaving_; }
 
   // For filters.
-  RequestHead& request() override { return *request_; }
+  RequestHead& request() override { return request_ ? *request_ : arena_.array<RequestHead>(1)[0]; }
   ResponseHead& response() override { return *response_; }
   std::string_view expand(std::string_view text) override;
   void respond(std::uint16_t status, std::string_view text) override;
@@ -130,7 +130,7 @@ class Stream final : public Pooled<Stream>,
 
   bool is_quarantined() const;
   bool is_misdirected() const;
-  void find_client();
+  void identify();
   bool is_early() const;
   void route();
   void act();
@@ -147,6 +147,7 @@ class Stream final : public Pooled<Stream>,
   bool ask_another(std::uint16_t status);
   bool may_replay() const;
   void count_head_out(std::size_t bytes) { record_.bytes_out += bytes, record_.heads_out += bytes; }
+  void run_response_policies(ResponseHead& head);
   void start_response(ResponseHead& head, const Framing& framing, bool keep);
   void take_response_back();
   void add_date(ResponseHead& head);
@@ -187,8 +188,7 @@ class Stream final : public Pooled<Stream>,
   RequestHead* request_ = nullptr;
   ResponseHead* response_ = nullptr;
   net::Address client_;  ///< the peer, or who a trusted peer says it speaks for
-  std::string_view peer_text_;
-  PolicyPin policy_;  ///< kept over a reload
+  PolicyPin policy_;     ///< kept over a reload
   /// Those of routes it was sent away from: what their filters have set refers to them.
   std::vector<PolicyPin> former_policies_;
   upstream::Backend* backend_ = nullptr;

@@ -27,9 +27,8 @@ void Stream::on_response(ResponseHead& head) {
     return;
   phase_ = Phase::Respond;
   record_.failure = http::Failure::None;  // that of an earlier attempt
-  response_ = &head;
   add_date(head);
-  policy_->filters.run_response(*this);
+  run_response_policies(head);
   Framing framing = head.framing;
   bool keep = request_done_ || request_->framing.end == BodyEnd::None;
   if (framing.end == BodyEnd::Close || framing.end == BodyEnd::Chunked) {
@@ -65,9 +64,7 @@ bool Stream::ask_another(std::uint16_t status) {
 }
 
 void Stream::start_response(ResponseHead& head, const Framing& framing, bool keep) {
-  response_ = &head;
   response_begun_ = true;
-  record_.response = &head;
   record_.status = head.status;
   keep_ = keep && request_ && request_->keep_alive && session_.may_keep();
   http::WriteOptions options;
@@ -120,7 +117,8 @@ void Stream::on_response_end(const Headers& trailers) {
     return context_.net.loop.post(tunnel_start_);
   }
   response_done_ = true;
-  Headers passed = trailers;
+  Headers passed;
+  if (!trailers.empty()) passed.assign(arena_, trailers.fields());
   http::remove_nominated(response_->headers, passed);
   count_head_out(session_.write_end(passed));
   bool request_sent = request_done_ || request_->framing.end == BodyEnd::None;

@@ -185,6 +185,7 @@ std::string_view milliseconds(std::uint64_t from, std::uint64_t to, Arena& arena
 std::string_view evaluate(Variable variable, std::string_view name, const Record& record,
                           Arena& arena) {
   if (variable == Variable::ResponseHeader) return field_value(record.response, name);
+  if (variable == Variable::Host && !record.host.empty()) return record.host;
   std::string_view value =
       record.request ? of_request(variable, name, *record.request, arena) : std::string_view();
   return value.empty() ? of_exchange(variable, record, arena) : value;

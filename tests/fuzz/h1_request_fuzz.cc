@@ -79,7 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   WEIR_ASSERT(reflection(head.received).size() <= head.received.size());
   if (count_hop(head, arena) != HopVerdict::Forward) return 0;
   check_meaning(head);
-  add_forwarding(head, arena, {"2001:db8::1", "https", size % 2 == 0});
+  const std::uint8_t trusted = size % 2 == 0 ? ClientInForwardedFor | ClientInForwarded : 0;
+  set_forwarding(head, arena, {"2001:db8::1", "https", {trusted, {}}, {}});
   check_meaning(head);
   return 0;
 }

@@ -109,11 +109,15 @@ def checks(example):
 def forwarding(example):
     assert example.ask(get("/", "h", "X-Forwarded-For: 192.0.2.7")).status == 200
     request = example.origins[3000].requests[0]
-    assert request.get("X-Client") == "192.0.2.7"
+    assert request.get("X-Real-IP") == "192.0.2.7" and request.get("X-Forwarded-Host") is None
     assert request.get("X-Forwarded-For").startswith("192.0.2.7")
     refused = example.ask(get("/admin/", "h", "X-Forwarded-For: 192.0.2.7"))
     assert (refused.status, refused.body) == (403, b"not from 192.0.2.7\n")
+    assert refused.get("X-Served-By") == "weir"
     assert example.ask(get("/admin/", "h", "X-Forwarded-For: 10.1.2.3")).status == 200
+    sent_on = example.ask(get("/secure/a?b", "h", "X-Forwarded-Host: www.example.com"))
+    assert (sent_on.status, sent_on.get("Location")) == (307, "https://www.example.com/secure/a?b")
+    assert example.ask(get("/secure/a?b", "h", "X-Forwarded-Proto: https")).status == 200
 
 
 def load_balancing(example):

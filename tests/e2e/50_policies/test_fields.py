@@ -76,6 +76,7 @@ def test_local_answers_have_the_listeners_fields():
     request, response = run(get("/local"))
     assert request is None
     assert (response.status, response.body) == (200, b"local")
+    assert response.get("X-From") == "web/local//"
 
 
 def test_values_from_clients_cannot_split_fields():

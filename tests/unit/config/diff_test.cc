@@ -25,7 +25,6 @@ Config loaded(const std::string& text) {
   return loaded.config ? *std::move(loaded.config) : Config{};
 }
 
-// The changes as text, one a line.
 std::string told(const Config& from, const Config& to) {
   std::string all;
   for (const Change& change : diff(from, to)) all += text(change) + "\n";
@@ -82,7 +81,7 @@ listener web { header set A "1"
 admin unix:/b { level admin }
 admin unix:/a
 trusted_proxies 0::1
-trusted_proxies 10.0.0.0/8 0::1/128
+trusted_proxies 10.0.0.0/8 0::1/128 { fields x-forwarded-proto X-Forwarded-For }
 workers 2)";
   EXPECT_EQ(told(one, other), "");
   EXPECT_EQ(told(other, one), "");
@@ -95,8 +94,10 @@ TEST(Diff, MainLevel) {
             "+ pid_file /p  (weir.conf:1)\n");
   EXPECT_EQ(told(in_main("shutdown_timeout 5s"), in_main("")),
             "~ shutdown_timeout 5s -> 30s  (default)\n");
-  EXPECT_EQ(told(in_main("trusted_proxies 10.0.0.0/8 ::1"), in_main("trusted_proxies ::1 ::2")),
-            "- trusted_proxies 10.0.0.0/8  (weir.conf:1)\n+ trusted_proxies ::2  (weir.conf:1)\n");
+  EXPECT_EQ(
+      told(in_main("trusted_proxies 10.0.0.0/8 ::1"), in_main("trusted_proxies ::1 ::2")),
+      "- trusted_proxies 10.0.0.0/8 { fields x-forwarded-for x-forwarded-proto }  (weir.conf:1)\n"
+      "+ trusted_proxies ::2 { fields x-forwarded-for x-forwarded-proto }  (weir.conf:1)\n");
   EXPECT_EQ(told(in_main("nameserver ::1; nameserver 1.1.1.1"),
                  in_main("nameserver 1.1.1.1:53; nameserver [0::1]:53")),
             "~ nameserver order nameserver [0::1]:53, nameserver 1.1.1.1:53 -> nameserver "
@@ -263,6 +264,10 @@ const std::vector<Case> cases = {
     {InMain, "stall_timeout", "", "stall_timeout 7s"},
     {InMain, "state_file", "", "state_file /s"},
     {InMain, "trusted_proxies", "", "trusted_proxies 10.0.0.0/8"},
+    {InMain, "trusted_proxies", "trusted_proxies ::1", "trusted_proxies unix:"},
+    {InTrustedProxies, "fields", "", "fields forwarded"},
+    {InBind, "group", "", "group g"},
+    {InBind, "mode", "", "mode 0600"},
     {InMain, "upgrade_timeout", "", "upgrade_timeout 7s"},
     {InMain, "user", "", "user u"},
     {InMain, "workers", "", "workers 7"},
@@ -358,11 +363,9 @@ std::string in(Context context, const std::string& statements) {
       return "listener w { bind 127.0.0.1:5; route r " + block +
              "\n}\nbackend api { server a 127.0.0.1:4 }" + rest;
     case InAdmin: return "admin unix:/a " + block + rest;
-    case InBackend:
-    case InCheck:
-    case InOutlier:
-    case InListenerTls:
-    case InBackendTls: break;
+    case InTrustedProxies: return in_main("trusted_proxies ::1 " + block);
+    case InBind: return in_listener("bind unix:/b " + block + "\nroute close");
+    default: break;
   }
   const std::string inner = context == InCheck     ? "check http /h " + block
                             : context == InOutlier ? "outlier " + block
@@ -385,15 +388,13 @@ TEST(Diff, NoDirectiveIsForgotten) {
     expect_change(each.context, each.from, each.to);
     seen.emplace(each.name, each.context);
   }
-  // These mean nothing of their own, or can have but one value.
-  const std::set<std::string_view> without_meaning = {"include", "protocol"};
-  // A case of its own.
-  const std::set<std::string_view> blocks = {"tls"};
+  // These mean nothing of their own, or can have but one value; tls has a case of its own.
+  const std::set<std::string_view> without_meaning = {"include", "protocol", "tls"};
   for (const DirectiveKind& kind : directive_kinds())
-    for (const Context context :
-         {InMain, InListener, InBackend, InRoute, InCheck, InOutlier, InAdmin})
+    for (const Context context : {InMain, InListener, InBackend, InRoute, InCheck, InOutlier,
+                                  InAdmin, InTrustedProxies, InBind})
       if (kind.contexts & context && !without_meaning.contains(kind.name) &&
-          !blocks.contains(kind.name) && !(kind.name == "timeout" && context != InCheck)) {
+          !(kind.name == "timeout" && context != InCheck)) {
         EXPECT_TRUE(seen.contains({std::string(kind.name), context}))
             << "no case for " << kind.name << " in context " << context;
       }

@@ -89,7 +89,7 @@ trusted_proxies 10.0.0.0/8
 
 listener edge {                    # protocol http is the default
     bind 0.0.0.0:80
-    bind unix:/run/weir/edge.sock
+    bind unix:/run/weir/edge.sock { mode 0660; group www-data }
     timeout header 10s body 30s idle 60s
     max_header 32k
     max_body 100m
@@ -125,10 +125,14 @@ TEST(Loader, WholeFile) {
   EXPECT_EQ(loaded.messages(), "");
   const Config& config = *loaded.config;
   EXPECT_EQ(config.max_connections, 100000U);
-  EXPECT_EQ(config.trusted_proxies.at(0).bits, 8);
+  EXPECT_EQ(config.trusted_proxies.at(0).range.bits, 8);
+  EXPECT_EQ(config.trusted_proxies.at(0).fields,
+            (std::vector<std::string>{"x-forwarded-for", "x-forwarded-proto"}));
   EXPECT_EQ(config.access_log.path, "/var/log/weir/access.log");
   const Listener& edge = config.listeners.at(0);
   EXPECT_EQ(edge.binds.at(1).at.host, "/run/weir/edge.sock");
+  EXPECT_EQ(edge.binds.at(1).mode, 0660U);
+  EXPECT_EQ(edge.binds.at(1).group, "www-data");
   EXPECT_EQ(**edge.limits.max_body, 100U << 20);
   const Route& v2 = edge.routes.at(1);
   EXPECT_EQ(v2.name, "api_v2");

@@ -56,8 +56,8 @@ TEST(Print, EveryDirectiveSurvives) {
 workers 3; user weir; group web; chroot /srv; pid_file "/run/a b.pid"; jit off
 error_log syslog level debug; access_log '/var/log/${x}.log' format own
 log_format own "\"$status\" \$5 \\ $header_x_y\n"
-max_connections 5; shutdown_timeout 90s; drain_delay 7s; stall_timeout none; upgrade_timeout 40s; trusted_proxies 10.0.0.0/8 ::1; nameserver 1.1.1.1; nameserver ::1
-listener a { bind [::1]:80; bind unix:/run/a.sock; bind 127.0.0.1:0; protocol http; protocols http/1.1
+max_connections 5; shutdown_timeout 90s; drain_delay 7s; stall_timeout none; upgrade_timeout 40s; trusted_proxies 10.0.0.0/8 ::1; trusted_proxies unix: 10.1.0.0/16 { fields x-forwarded-port forwarded }; nameserver 1.1.1.1; nameserver ::1
+listener a { bind [::1]:80; bind unix:/run/a.sock { mode 0640; group g }; bind unix:/run/b.sock; bind 127.0.0.1:0; protocol http; protocols http/1.1
   max_header 64k; max_fields 7; max_line 1k; max_requests 3; max_streams 7; stream_buffer 16k; stream_window 2m; max_lifetime 1h; max_body 1m; retry 3 on 503,500
   timeout header 1s body 2s send 3s idle 4s request 5s tunnel none connect 6s first_byte 7s read 8s queue 9s
   header set X "a $host \$"; shine a 'b c' '$d' "" '#'
@@ -87,6 +87,47 @@ backend b { balance random; keepalive none; max_queue 0; max_header 128k; max_fi
   ASSERT_EQ(policies.size(), 2U);
   for (std::size_t i = 0; i < policies.size(); ++i)
     EXPECT_EQ(second.listeners[0].routes[0].policies[i].values, policies[i].values);
+}
+
+// What the listener says holds for answers that no route gives, too, and is not said twice.
+TEST(Print, PoliciesStandWhereTheyHold) {
+  const Loaded loaded = load_text(
+      "listener web { bind 127.0.0.1:80; header set A 1; response_header set B 2; response_header "
+      "set C 3\n"
+      "  route r1 path /a { response_header none; response_header set D 4; close }\n"
+      "  route r2 path /b { header set A 5; forward b }\n"
+      "  route r3 close }\n"
+      "backend b { server s 127.0.0.1:1; response_header set E 6; header none }\n");
+  ASSERT_TRUE(loaded.config) << loaded.diagnostics.text();
+  const std::string printed = without_comments(print_effective(*loaded.config));
+  EXPECT_NE(printed.find("    header set A \"1\"\n"
+                         "    response_header set B \"2\"\n"
+                         "    response_header set C \"3\"\n"
+                         "    route r1 path /a {\n"
+                         "        response_header none\n"
+                         "        response_header set D \"4\"\n"
+                         "        close\n"
+                         "    }\n"
+                         "    route r2 path /b {\n"
+                         "        header none\n"
+                         "        response_header set E \"6\"\n"
+                         "        header set A \"5\"\n"
+                         "        forward b\n"
+                         "    }\n"
+                         "    route r3 {\n"
+                         "        close\n"
+                         "    }\n"),
+            std::string::npos)
+      << printed;
+  expect_round_trip(*loaded.config);
+  const Loaded again = load_text(printed);
+  ASSERT_TRUE(again.config);
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto& before = loaded.config->listeners[0].routes[i].policies;
+    const auto& after = again.config->listeners[0].routes[i].policies;
+    ASSERT_EQ(before.size(), after.size());
+    for (std::size_t k = 0; k < before.size(); ++k) EXPECT_EQ(before[k].values, after[k].values);
+  }
 }
 
 TEST(Print, Examples) {

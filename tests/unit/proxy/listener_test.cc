@@ -153,6 +153,79 @@ TEST_F(ListenerTest, RefusesWhatItCannotUnderstand) {
   EXPECT_EQ(journal.lines, std::vector<std::string>{"unix::0 - 400"});
 }
 
+// A filter that a module might bring, with a verdict that its request handler always gives.
+class AnyFilter final : public Filter, public FilterFactory {
+ public:
+  AnyFilter(Verdict verdict, bool answers) : verdict_(verdict), answers_(answers) {}
+  Filter& filter() const override { return const_cast<AnyFilter&>(*this); }
+  Verdict on_request(StreamView& stream) override {
+    if (answers_) stream.respond(418, "short");
+    return verdict_;
+  }
+  Verdict on_response(StreamView& stream) override {
+    std::string_view host = stream.request().host;
+    stream.response().headers.add(stream.arena(), "X-Host", host.empty() ? "none" : host);
+    return Verdict::Continue;
+  }
+
+ private:
+  Verdict verdict_;
+  bool answers_;
+};
+
+struct FilterTest : ListenerTest {
+  /// The answer to these bytes, with such a filter in the only route.
+  std::string answer(std::string_view bytes, Verdict verdict, bool answers) {
+    std::vector<std::unique_ptr<FilterFactory>> factories;
+    factories.push_back(std::make_unique<AnyFilter>(verdict, answers));
+    const RoutePolicy& policy = *listener->rules().policies()[0];
+    const_cast<RoutePolicy&>(policy).filters = FilterChain(std::move(factories));
+    Fd client = connect();
+    EXPECT_GT(::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), 0);
+    std::string heard;
+    steps.when([&] { return hear(client, heard); }).run();
+    return heard;
+  }
+};
+
+constexpr std::string_view last_request = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+TEST_F(FilterTest, RespondWithoutAnAnswerIsAnErrorWithAReason) {
+  const std::string heard = answer(last_request, Verdict::Respond, false);
+  EXPECT_THAT(heard, StartsWith("HTTP/1.1 500 Internal Server Error\r\n"));
+  EXPECT_THAT(heard, HasSubstr("Proxy-Status: weir; error=proxy_internal_error\r\n"));
+  EXPECT_THAT(heard, HasSubstr(std::string(http::traits(http::Failure::FilterBreach).words)));
+  EXPECT_EQ(journal.lines, std::vector<std::string>{"unix::0 / 500"});
+}
+
+TEST_F(FilterTest, RespondsWithItsAnswer) {
+  const std::string heard = answer(last_request, Verdict::Respond, true);
+  EXPECT_THAT(heard, StartsWith("HTTP/1.1 418 "));
+  EXPECT_THAT(heard, HasSubstr("X-Host: a\r\n"));
+  EXPECT_THAT(heard, EndsWith("\r\n\r\nshort"));
+}
+
+TEST_F(FilterTest, AnAnswerWithoutTheVerdictIsNotUsed) {
+  EXPECT_THAT(answer(last_request, Verdict::Continue, true), EndsWith("/ for unix:"));
+}
+
+TEST_F(FilterTest, ReroutingForEverIsAnErrorWithAReason) {
+  EXPECT_THAT(answer(last_request, Verdict::Reroute, false), StartsWith("HTTP/1.1 500 "));
+}
+
+// Filters of the listener see answers to requests that nobody could understand.
+TEST_F(ListenerTest, ListenersFiltersSeeAnswersWithoutARequest) {
+  config.listeners[0].policies.push_back({"response_header", {"set", "X-Host", "<$host>"}, {}});
+  context.snapshot = *Snapshot::build(config, 2, nullptr);
+  listener->adopt(context.snapshot->listeners[0]);
+  std::string heard;
+  Fd client = connect();
+  EXPECT_GT(::send(client.get(), "GET\r\n\r\n", 7, MSG_NOSIGNAL), 0);
+  steps.when([&] { return hear(client, heard); }).run();
+  EXPECT_THAT(heard, StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(heard, HasSubstr("\r\nX-Host: <>\r\n"));
+}
+
 // Who has just had an answer may be about to ask again; who is silent for longer is not.
 TEST_F(ListenerTest, DrainsByClosingWhoIsIdle) {
   Fd idle = connect(), busy = connect();

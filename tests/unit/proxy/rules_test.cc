@@ -76,5 +76,24 @@ TEST_F(PolicyPinTest, NobodyKeepsWhatIsNotPinned) {
   EXPECT_EQ(present.pins, 0u);
 }
 
+// Answers that no route gives are pinned like those of routes.
+TEST(Rules, WhatHoldsWithoutARouteIsTheListenersOwn) {
+  config::Config config = two_routes();
+  config::Listener& listener = config.listeners[0];
+  const std::uint64_t plain = Rules::key(config, listener);
+  EXPECT_EQ((*Rules::build(config, listener, plain))->unrouted(), nullptr);
+  listener.policies.push_back({"response_header", {"remove", "X"}, {}});
+  EXPECT_NE(Rules::key(config, listener), plain);
+  auto rules = *Rules::build(config, listener, Rules::key(config, listener));
+  ASSERT_NE(rules->unrouted(), nullptr);
+  PolicyPin pin(*rules->unrouted());
+  rules->keep_pinned();
+  std::weak_ptr<const RoutePolicy> seen = pin->itself;
+  rules.reset();
+  ASSERT_FALSE(seen.expired());
+  pin = PolicyPin();
+  EXPECT_TRUE(seen.expired());
+}
+
 }  // namespace
 }  // namespace weir::proxy
