@@ -70,6 +70,7 @@ struct Bind {
   std::uint32_t mode = 0666;  ///< Unix sockets only: permissions of the file
   std::string group;          ///< Unix sockets only; empty = the master's
   Place place;
+  bool shared = false;  ///< another instance may listen there, too
 };
 
 /// A file that the configuration names, with what it held when it was loaded.

@@ -22,7 +22,7 @@ namespace {
 constexpr std::uint64_t most_streams = 1000;
 constexpr std::uint64_t most_requests = 1000000000000;
 constexpr std::array<std::string_view, 1> protocols = {"http"};
-constexpr std::array<std::string_view, 1> bind_options = {"tls"};
+constexpr std::array<std::string_view, 2> bind_options = {"tls", "shared"};
 constexpr std::array<std::string_view, 2> versions = {"http/1.1", "h2"};
 
 // The first value that is set wins, member by member.
@@ -126,8 +126,14 @@ class ListenerBlock {
 
   void bind(const Directive& directive) {
     const Value& value = directive.values[0];
-    const bool tls = directive.values.size() == 2;
-    if (tls) read_choice(directive.values[1], "option of an address", bind_options, report_);
+    bool tls = false, shared = false;
+    for (std::size_t i = 1; i < directive.values.size(); ++i) {
+      const Value& word = directive.values[i];
+      const auto choice = read_choice(word, "option of an address", bind_options, report_);
+      if (!choice) continue;
+      if (std::exchange(*choice == 0 ? tls : shared, true))
+        report_.error(word.at, concat(in_quotes(word.text), " is given twice"), "write it once");
+    }
     auto endpoint = read_endpoint(value, EndpointUse::Bind, report_);
     if (!endpoint) return;
     // Port 0 is another port each time.
@@ -141,6 +147,10 @@ class ListenerBlock {
     bind.at = std::move(*endpoint);
     bind.tls = tls;
     bind.place = value.at;
+    bind.shared = shared;
+    if (shared && bind.at.kind == Endpoint::Kind::Unix)
+      report_.error(value.at, "a Unix socket cannot be shared by two instances",
+                    "leave the word shared out");
     permissions(directive, bind);
   }
 

@@ -230,7 +230,8 @@ Properties properties(const Listener& listener) {
   List list(listener.origins);
   std::size_t any_port = 0;
   for (const Bind& bind : listener.binds) {
-    const std::string options = concat(bind.tls ? " tls" : "", permissions_text(bind));
+    const std::string options =
+        concat(bind.tls ? " tls" : "", bind.shared ? " shared" : "", permissions_text(bind));
     Property& property =
         list.at(&bind.place, "bind", concat(quoted(bind.at.text), options), Property::Kind::Set);
     property.meaning = concat(canonical_text(bind.at), options);

@@ -46,7 +46,11 @@ enum class MessageType : std::uint32_t {
   Upgrade,    ///< control to master: begin; who wants it
   Upgrading,  ///< master to control: it begins now; what is to be said of it
   Export,     ///< master to control: write what you know into this, for other shared memory
-  Exported    ///< control to master: done; or why not
+  Exported,   ///< control to master: done; or why not
+
+  // After the death of a master; see process/orphan.h.
+  Sockets,  ///< worker to another master: addresses, a line each, and their listening sockets
+  Taken     ///< that master to the worker: the sockets are in use
 };
 
 struct Message {

@@ -2,9 +2,13 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include <algorithm>
 
 namespace weir::net {
 
@@ -12,6 +16,11 @@ namespace {
 
 Error failed(const Address& address, const char* what) {
   return Error(Errc::System, address.text() + ": " + what + ": " + strerror(errno));
+}
+
+// Who listened and has died may have left the socket to children of its own, who answer until they end.
+bool is_dead(pid_t pid) {
+  return pid != 0 && (pid == ::getpid() || (::kill(pid, 0) != 0 && errno == ESRCH));
 }
 
 // A socket file left behind by a process that is gone would make bind fail for ever.
@@ -22,8 +31,15 @@ Result<void> remove_stale(const Address& address) {
   if (!S_ISSOCK(status.st_mode))
     return Error(Errc::Exists, std::string(path) + " exists and is not a socket");
   Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (::connect(probe.get(), address.get(), address.size()) == 0 || errno == EAGAIN)
+  if (::connect(probe.get(), address.get(), address.size()) == 0) {
+    const pid_t pid = listening_process(probe.get());
+    if (!is_dead(pid))
+      return Error(Errc::Exists, std::string(path) + " is in use by " +
+                                     (pid ? "process " + std::to_string(pid) : "another process"));
+    errno = ECONNREFUSED;
+  } else if (errno == EAGAIN) {
     return Error(Errc::Exists, std::string(path) + " is in use by another process");
+  }
   // EPROTOTYPE: somebody's, of another type.  EACCES: perhaps somebody's.
   if (errno != ECONNREFUSED) return failed(address, "look at the socket that is there");
   if (::unlink(path) != 0) return failed(address, "remove stale socket");
@@ -49,6 +65,16 @@ Result<Fd> listen_on(const Address& address, const ListenOptions& options) {
   if (::bind(fd.get(), address.get(), address.size()) != 0) return failed(address, "bind");
   if (::listen(fd.get(), listen_backlog) != 0) return failed(address, "listen");
   return fd;
+}
+
+pid_t owner(int fd) { return std::max(::fcntl(fd, F_GETOWN), 0); }
+
+void set_owner(int fd, pid_t pid) { (void)::fcntl(fd, F_SETOWN, pid); }
+
+pid_t listening_process(int fd) {
+  ucred peer{};
+  socklen_t size = sizeof(peer);
+  return ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
 }
 
 void defer_accept(int fd, bool on) {

@@ -27,4 +27,12 @@ Result<Fd> listen_on(const Address& address, const ListenOptions& options);
 /// who were kept are handed out a second after they came, whether they have said something or not.
 void defer_accept(int fd, bool on);
 
+/// The process that a listening socket belongs to, whoever else has it open; 0 if nobody said so or that process has died.
+/// It is the kernel's "owner" of the open file (F_SETOWN), which sockets send no signals to as long as nobody asks for them.
+pid_t owner(int fd);
+void set_owner(int fd, pid_t pid);
+
+/// The process that listens on a Unix socket we are connected to: the one that called listen().  0 if it is unknown.
+pid_t listening_process(int fd);
+
 }  // namespace weir::net

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/departure.h"
 
+#include <utility>
+
 namespace weir::process {
 
 using shm::DrainPhase;
@@ -36,7 +38,7 @@ void Departure::start() {
 void Departure::apply() {
   each_([this](std::uint32_t number, proxy::Listener& listener) {
     DrainPhase phase = drain_.phase(number);
-    bool serving = phase < DrainPhase::Draining;
+    bool serving = phase < DrainPhase::Draining && !closes_gates_;
     listener.set_draining(!serving || ended_);
     if (serving)
       listener.open_gates();
@@ -49,6 +51,15 @@ void Departure::apply() {
 void Departure::end(std::function<bool()> ended) {
   ended_ = std::move(ended);
   apply();
+}
+
+void Departure::end_alone(std::function<bool()> ended) {
+  alone_ = true;
+  end(std::move(ended));
+}
+
+void Departure::close_gates(bool close) {
+  if (std::exchange(closes_gates_, close) != close) apply();
 }
 
 // True if there will be more to do.

@@ -30,12 +30,19 @@ class Departure final : private event::DeadlineEvents {
   void apply();
   /// The process ends when it has no client any more.  It gives up its sockets, unless all of weir ends.
   void end(std::function<bool()> ended);
+  /// The same without a master that could give the sockets to others: they are kept, and new clients served, until their
+  /// gates are closed.
+  void end_alone(std::function<bool()> ended);
+  /// Closes all gates, whatever was ordered; false opens those that were closed by this.
+  void close_gates(bool close);
   /// The instance was drained and has waited for its clients long enough.
   bool is_time_up() const {
     return drain_.order(shm::Drain::instance).phase == shm::DrainPhase::Drained;
   }
   /// Sockets are for others to accept on.
-  bool gives_up_sockets() const { return ended_ && drain_.ending() != shm::DrainPhase::Draining; }
+  bool gives_up_sockets() const {
+    return ended_ && !alone_ && drain_.ending() != shm::DrainPhase::Draining;
+  }
 
  private:
   void on_deadline() noexcept override;
@@ -47,6 +54,8 @@ class Departure final : private event::DeadlineEvents {
   std::function<void(const Visit&)> each_;
   std::function<void()> answer_;
   std::function<bool()> ended_;  ///< false = not yet
+  bool alone_ = false;           ///< without a master
+  bool closes_gates_ = false;    ///< see close_gates()
   event::Deadline next_;
   std::uint64_t seen_ = 0;
   shm::DrainPhase ending_ = shm::DrainPhase::Serving;

@@ -118,6 +118,10 @@ class Reader {
       assets.error_log = take_fd(value);
     else if (name == "access_log")
       assets.access_log = take_fd(value);
+    else if (name == "pid_lock")
+      assets.pid_lock = take_fd(value);
+    else if (name == "state_lock")
+      assets.state_lock = take_fd(value);
     else if (name == "waker")
       assets.wakers.push_back(take_fd(value));
     else if (name == "admin")
@@ -232,6 +236,11 @@ void HandoverText::add_child(const Child& child) {
     value += " " + std::to_string(child.channel.fd());
   }
   add("child", value);
+}
+
+void HandoverText::add_locks(const Assets& assets) {
+  if (assets.pid_lock.is_open()) add_descriptor("pid_lock", assets.pid_lock.get());
+  if (assets.state_lock.is_open()) add_descriptor("state_lock", assets.state_lock.get());
 }
 
 void HandoverText::add(std::string_view item, std::string_view value) {

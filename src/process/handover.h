@@ -58,6 +58,9 @@ class HandoverText {
 
   void add(std::string_view item, std::string_view value);
   void add_descriptor(std::string_view item, int fd);
+  /// The locks of an instance, for the binary that takes over in this process.  A trial does not get them: it is a child,
+  /// with which they would outlive the master.
+  void add_locks(const Assets& assets);
   void add_lines(std::string_view item, std::string_view lines);
 
   const std::vector<int>& descriptors() const { return descriptors_; }

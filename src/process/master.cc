@@ -16,6 +16,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 namespace weir::process {
 
@@ -39,6 +40,7 @@ void Master::begin() {
   log_port_ = std::make_unique<LogPort>("master", level_from(assets_.plan.error_log.level),
                                         shm::LogRing(*assets_.segment, shm::RingOf::master),
                                         assets_.wakers[WakerOf::writer].get());
+  for (const std::string& note : std::exchange(assets_.notes, {})) log(Level::Warn, note);
 }
 
 int Master::run_first() {
@@ -294,10 +296,6 @@ int run_master(const MasterOptions& options) {
   auto assets = prepare(options.path);
   if (!assets) {
     std::fprintf(stderr, "weir: %s\n", assets.error().text().c_str());
-    return 1;
-  }
-  if (auto written = write_pid_file(assets->plan); !written) {
-    std::fprintf(stderr, "weir: %s\n", written.error().text().c_str());
     return 1;
   }
   std::uint64_t last = assets->history.present().about.number;

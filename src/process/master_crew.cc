@@ -111,6 +111,7 @@ void Master::have_started() {
   if (!std::all_of(children().begin(), children().end(), [](const Child& c) { return c.ready; }))
     return;
   phase_ = Phase::Running;
+  assets_.reclaimed.confirm();
   log(Level::Notice, "weir ready, ", assets_.plan.workers, " workers");
   if (assets_.plan.error_log.to != config::LogTo::Stderr || !logs(Level::Notice))
     std::fputs("weir ready\n", stderr);

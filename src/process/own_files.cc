@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/own_files.h"
 
+#include "base/text.h"
 #include "net/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <sstream>
 
 namespace weir::process {
 
@@ -32,6 +39,63 @@ Result<Fd> open_one(const Plan& plan, const std::string& path, std::vector<std::
   if (!S_ISREG(kind.st_mode))
     return Error(Errc::Invalid, "state_file " + path + " is no file").within(plan.state_place);
   return file;
+}
+
+// The process that holds a lock of the file, as the kernel tells it; 0 if it does not.
+pid_t find_holder(int fd) {
+  struct stat file {};
+  if (::fstat(fd, &file) != 0) return 0;
+  char wanted[64];
+  std::snprintf(wanted, sizeof(wanted), "%02x:%02x:%llu", major(file.st_dev), minor(file.st_dev),
+                static_cast<unsigned long long>(file.st_ino));
+  std::ifstream table("/proc/locks");
+  for (std::string line; std::getline(table, line);) {
+    // 1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF
+    std::istringstream words(line);
+    std::string skipped, kind, pid, at;
+    words >> skipped >> kind >> skipped >> skipped >> pid >> at;
+    if (kind == "FLOCK" && at == wanted) return to_number<pid_t>(pid).value_or(0);
+  }
+  return 0;
+}
+
+Result<void> lock(const Fd& fd, const std::string& what, const std::string& place) {
+  int done;
+  do done = ::flock(fd.get(), LOCK_EX | LOCK_NB);
+  while (done != 0 && errno == EINTR);
+  if (done == 0) return {};
+  if (errno != EWOULDBLOCK) return failed(place, what + ": lock");
+  pid_t holder = find_holder(fd.get());
+  // Some file systems have other numbers there.  A pid file says it itself.
+  if (char text[16]; holder == 0 && what.starts_with("pid_file ")) {
+    const ssize_t size = ::pread(fd.get(), text, sizeof(text), 0);
+    const std::string_view line(text, size > 0 ? static_cast<std::size_t>(size) : 0);
+    holder = to_number<pid_t>(line.substr(0, line.find('\n'))).value_or(0);
+  }
+  return Error(Errc::Exists,
+               what + " is locked by " +
+                   (holder ? "process " + std::to_string(holder) : "another process") +
+                   ": another weir is running with it")
+      .within(place);
+}
+
+// Closed if it is not there and is not to be made.
+Result<Fd> open_pid_file(const Plan& plan, const std::string& path, int flags) {
+  Fd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0644));
+  struct stat kind {};
+  if (!fd.is_open() && errno == ENOENT && (flags & O_CREAT) == 0) return fd;
+  if (!fd.is_open() || ::fstat(fd.get(), &kind) != 0)
+    return failed(plan.pid_place, "pid_file " + path);
+  if (!S_ISREG(kind.st_mode))
+    return Error(Errc::Invalid, "pid_file " + path + " is no file").within(plan.pid_place);
+  return fd;
+}
+
+bool is_at(const std::string& path, const Fd& fd) {
+  struct stat named {
+  }, open{};
+  return ::stat(path.c_str(), &named) == 0 && ::fstat(fd.get(), &open) == 0 &&
+         named.st_ino == open.st_ino && named.st_dev == open.st_dev;
 }
 
 }  // namespace
@@ -81,13 +145,42 @@ Result<std::vector<Fd>> open_state(const Plan& plan, std::vector<std::string>& m
   return files;
 }
 
-Result<void> write_pid(const Plan& plan, const std::string& path) {
-  Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+Result<Fd> lock_pid_file(const Plan& plan) {
+  while (true) {
+    auto fd = open_pid_file(plan, plan.pid_file, O_CREAT);
+    if (!fd) return fd;
+    if (auto locked = lock(*fd, "pid_file " + plan.pid_file, plan.pid_place); !locked)
+      return locked.error();
+    // Its last owner may have removed it between the two.
+    if (is_at(plan.pid_file, *fd)) return fd;
+  }
+}
+
+Result<void> write_pid(const Plan& plan, const Fd& file) {
   std::string text = std::to_string(::getpid()) + "\n";
-  if (!fd.is_open() ||
-      ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-    return failed(plan.pid_place, "pid_file " + path);
+  if (::ftruncate(file.get(), 0) != 0 ||
+      ::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+    return failed(plan.pid_place, "pid_file " + plan.pid_file);
   return {};
+}
+
+Result<Fd> lock_next_pid_file(const Plan& plan, const std::string& path) {
+  if (auto there = open_pid_file(plan, plan.pid_file, 0); there && there->is_open())
+    if (auto locked = lock(*there, "pid_file " + plan.pid_file, plan.pid_place); !locked)
+      return locked.error();
+  auto fd = open_pid_file(plan, path, O_CREAT | O_TRUNC);
+  if (!fd) return fd;
+  if (auto locked = lock(*fd, "pid_file " + path, plan.pid_place); !locked) return locked.error();
+  if (auto written = write_pid(plan, *fd); !written) return written.error();
+  return fd;
+}
+
+Result<Fd> lock_state_file(const Plan& plan) {
+  Fd fd(::open(plan.state_file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!fd.is_open()) return failed(plan.state_place, "state_file " + plan.state_file);
+  if (auto locked = lock(fd, "state_file " + plan.state_file, plan.state_place); !locked)
+    return locked.error();
+  return fd;
 }
 
 }  // namespace weir::process

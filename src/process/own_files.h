@@ -35,7 +35,17 @@ Result<Fd> bind_admin(const AdminPlan& plan, const std::string& path);
 /// The two files of a state file.  Adds the paths of those that were not there to `made`.
 Result<std::vector<Fd>> open_state(const Plan& plan, std::vector<std::string>& made);
 
-/// Writes this process's id, as the plan's pid file, to `path`.
-Result<void> write_pid(const Plan& plan, const std::string& path);
+// A lock says that an instance runs: flock(2) of an open file that the master alone has.  It is another one than that of
+// the state file which control and writer have, is closed when a child execs, and is named to the next binary when that
+// takes over in this process.  So it outlives an upgrade, and ends with the master, whatever children it leaves.
+
+/// Opens the pid file, makes it if it is not there, and locks it.  Errc::Exists names the process that has it locked.
+Result<Fd> lock_pid_file(const Plan& plan);
+/// Writes this process's id into it.
+Result<void> write_pid(const Plan& plan, const Fd& file);
+/// Both under another path, which is to be renamed; the plan's own must not be locked by anybody else.
+Result<Fd> lock_next_pid_file(const Plan& plan, const std::string& path);
+/// Locks the state file, which is there.
+Result<Fd> lock_state_file(const Plan& plan);
 
 }  // namespace weir::process

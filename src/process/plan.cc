@@ -80,6 +80,13 @@ bool take_bind_rights(std::string_view value, Plan& plan) {
   return true;
 }
 
+// So does this.
+bool take_bind_shared(std::string_view value, Plan& plan) {
+  if (plan.binds.empty()) return false;
+  plan.binds.back().shared = value == "1";
+  return true;
+}
+
 bool take_admin(std::string_view value, Plan& plan) {
   auto number = [&value] {
     return static_cast<std::uint32_t>(to_number(take_word(value)).value_or(0));
@@ -148,6 +155,8 @@ bool take_item(std::string_view name, std::string_view value, Plan& plan) {
     return take_bind_place(value, plan);
   else if (name == "bind_rights")
     return take_bind_rights(value, plan);
+  else if (name == "bind_shared")
+    return take_bind_shared(value, plan);
   else if (name == "admin")
     return take_admin(value, plan);
   else if (name.starts_with("error_log."))
@@ -172,7 +181,7 @@ Result<void> add_sockets(const config::Config& config, Plan& plan) {
       const std::string place = config::place_text(config, bind.place);
       auto gid = group_id(bind.group, place);
       if (!gid) return gid.error();
-      plan.binds.push_back({i, bind.at, place, bind.mode, *gid});
+      plan.binds.push_back({i, bind.at, place, bind.mode, *gid, bind.shared});
     }
   for (const config::AdminSocket& socket : config.admin) {
     const std::string place = config::place_text(config, socket.place);
@@ -270,6 +279,7 @@ std::string write_plan(const Plan& plan) {
     put(out, "bind_place", bind.place);
     if (bind.at.kind == config::Endpoint::Kind::Unix)
       put(out, "bind_rights", std::to_string(bind.mode) + " " + std::to_string(bind.gid));
+    if (bind.shared) put(out, "bind_shared", 1);
   }
   return out;
 }

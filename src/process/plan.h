@@ -22,6 +22,7 @@ struct BindPlan {
   std::string place = {};          ///< where it stands: file:line
   std::uint32_t mode = 0666;       ///< of a Unix socket
   std::uint32_t gid = UINT32_MAX;  ///< its group; UINT32_MAX = the master's
+  bool shared = false;             ///< another instance may listen there, too
 };
 
 /// An admin socket to bind.

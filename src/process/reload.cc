@@ -219,8 +219,11 @@ Result<void> Reload::acquire() {
   auto replacements = Replacements::make(assets_.plan, plan);
   if (!replacements) return replacements.error();
   replacements_ = std::move(*replacements);
-  auto sockets = bind_missing(plan, assets_.sockets, given_up_, room.sockets);
+  const bool has_lock = assets_.pid_lock.is_open() || assets_.state_lock.is_open();
+  std::vector<std::string> notes;
+  auto sockets = bind_missing(plan, {assets_.sockets, given_up_, room.sockets, has_lock}, notes);
   if (!sockets) return sockets.error();
+  for (const std::string& note : notes) log(Level::Warn, note);
   new_sockets_ = std::move(*sockets);
   if (auto limited = limit_connections(plan, assets_.sockets.size() + new_sockets_.size());
       !limited)

@@ -39,6 +39,10 @@ Result<std::unique_ptr<Replacements>> Replacements::make(const Plan& now, const 
   auto files = open_state(next, all->made_);
   if (!files) return files.error();
   all->state_ = std::move(*files);
+  if (next.state_file.empty()) return all;
+  auto locked = lock_state_file(next);
+  if (!locked) return locked.error();
+  all->state_lock_ = std::move(*locked);
   return all;
 }
 
@@ -86,13 +90,13 @@ Result<void> Replacements::make_admin(const Plan& now, const Plan& next) {
 
 Result<void> Replacements::make_pid_file(const Plan& now, const Plan& next) {
   if (now.pid_file == next.pid_file || next.pid_file.empty()) return {};
-  struct stat there;
-  if (::stat(next.pid_file.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
-    return Error(Errc::Invalid, "pid_file " + next.pid_file + " is no file").within(next.pid_place);
   std::string path = next.pid_file + suffix;
   made_.push_back(path);
+  auto locked = lock_next_pid_file(next, path);
+  if (!locked) return locked.error();
+  pid_lock_ = std::move(*locked);
   renaming_.emplace_back(path, next.pid_file);
-  return write_pid(next, path);
+  return {};
 }
 
 void Replacements::put_admin_in_place(Assets& assets, const Plan& next) {
@@ -119,13 +123,17 @@ void Replacements::put_in_place(Assets& assets, const Plan& next) {
     if (::rename(from.c_str(), to.c_str()) != 0)
       log(Level::Error, to, ": ", std::string_view(strerror(errno)));
   const std::string& pid_file = assets.plan.pid_file;
-  if (!pid_file.empty() && pid_file != next.pid_file) ::unlink(pid_file.c_str());
+  if (pid_file != next.pid_file) {
+    if (!pid_file.empty()) ::unlink(pid_file.c_str());
+    assets.pid_lock = std::move(pid_lock_);
+  }
   if (state_changes_) {
     // What is true is in memory and about to be written; what was in there is of another life.
     for (const Fd& file : state_)
       if (::ftruncate(file.get(), 0) != 0)
         log(Level::Error, "state_file: ", std::string_view(strerror(errno)));
     assets.state = std::move(state_);
+    assets.state_lock = std::move(state_lock_);
   }
   made_.clear();
 }

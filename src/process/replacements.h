@@ -46,6 +46,7 @@ class Replacements {
 
   std::map<std::size_t, Fd> admin_;  ///< by their positions in the next plan
   std::vector<Fd> state_;
+  Fd pid_lock_, state_lock_;
   std::vector<BindPlan>
       changed_rights_;             ///< Unix sockets of listeners that stay, with other permissions
   std::vector<std::string> made_;  ///< paths

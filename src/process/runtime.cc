@@ -3,8 +3,10 @@
 
 #include "base/logger.h"
 #include "net/pump.h"
+#include "net/socket.h"
 
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
@@ -55,7 +57,8 @@ Runtime::Runtime(event::Loop& loop, Setup& setup, const shm::Segment& segment, L
           [this](const Departure::Visit& visit) {
             for (const auto& [number, listener] : listeners_) visit(number, *listener);
           },
-          [this] { process::wake(setup_.control_waker()); }) {
+          [this] { process::wake(setup_.control_waker()); }),
+      master_(::getppid()) {
   for (ListeningSocket& socket : setup.sockets) sockets_.push_back({std::move(socket)});
 }
 
@@ -198,7 +201,9 @@ void Runtime::update_slots() {
       std::max<std::uint64_t>(setup_.plan.max_connections / setup_.plan.workers, 1);
   for (const auto& [number, listener] : listeners_) listener->limit_clients(most);
   for (Slot& slot : sockets_) {
-    bool mine = !departure_.gives_up_sockets() && slots_.belongs(slot.socket.slot, setup_.index);
+    // Without a master nobody gives the slots of the dead to the living: everybody watches all.
+    bool mine = orphan_ ||
+                (!departure_.gives_up_sockets() && slots_.belongs(slot.socket.slot, setup_.index));
     auto owner = addresses_.find(slot.socket.address);
     proxy::Listener* wanted =
         mine && owner != addresses_.end() ? listeners_[owner->second].get() : nullptr;
@@ -269,13 +274,58 @@ void Runtime::report() {
   process::wake(setup_.control_waker());
 }
 
+template <typename Which>
+void Runtime::close_sockets(const Which& which) {
+  std::erase_if(sockets_, [&](Slot& slot) {
+    if (!which(slot)) return false;
+    if (slot.watched_by) slot.watched_by->stop_accepting(slot.socket.fd.get());
+    return true;
+  });
+}
+
+bool Runtime::has_ended() {
+  if (leaving_.empty()) loop_.stop();
+  return leaving_.empty();
+}
+
 void Runtime::drain() {
   tallies_.note_leaving();
-  departure_.end([this] {
-    if (leaving_.empty()) loop_.stop();
-    return leaving_.empty();
-  });
+  departure_.end([this] { return has_ended(); });
   update_slots();
+  // Others have them.  Kept open here, the kernel would go on to connect clients to an address that a reload removes.
+  if (departure_.gives_up_sockets()) close_sockets([](const Slot&) { return true; });
+}
+
+// ---- Without a master --------------------------------------------------------------------------
+
+void Runtime::outlive_master() {
+  tallies_.note_leaving();
+  OrphanHost& host = *this;
+  orphan_ = std::make_unique<Orphan>(loop_, host, setup_.plan.uid);
+  departure_.end_alone([this] { return has_ended(); });
+  update_slots();
+}
+
+std::vector<const ListeningSocket*> Runtime::open_sockets() const {
+  std::vector<const ListeningSocket*> open;
+  for (const Slot& slot : sockets_) open.push_back(&slot.socket);
+  return open;
+}
+
+// A master that has them has made itself their owner: see process/reclaim.h.
+void Runtime::close_taken() {
+  close_sockets([this](const Slot& slot) {
+    const pid_t owner = net::owner(slot.socket.fd.get());
+    return owner != 0 && owner != master_;
+  });
+}
+
+// What another master has must stay as it is, even if it asked others for it and not us.
+void Runtime::close_gates(bool close) {
+  if (close) close_taken();
+  departure_.close_gates(close);
+  if (close)
+    close_sockets([](const Slot& slot) { return !slot.watched_by || slot.watched_by->is_shut(); });
 }
 
 // Those of former generations go when their clients have gone, and nobody else can come.

@@ -12,6 +12,7 @@
 #include "process/builder.h"
 #include "process/departure.h"
 #include "process/log_port.h"
+#include "process/orphan.h"
 #include "process/setup.h"
 #include "process/tallies.h"
 #include "proxy/listener.h"
@@ -26,6 +27,7 @@
 namespace weir::process {
 
 class Runtime final : private upstream::NoticeSink,
+                      private OrphanHost,
                       private event::ReadyEvents,
                       private event::DeadlineEvents {
  public:
@@ -47,6 +49,8 @@ class Runtime final : private upstream::NoticeSink,
 
   /// Stops accepting, lets requests end; the loop stops when no client is left.
   void drain();
+  /// The master has died: the same, but new clients are served until another master has the sockets (process/orphan.h).
+  void outlive_master();
 
  private:
   using Listeners = std::map<std::uint32_t, std::unique_ptr<proxy::Listener>>;
@@ -69,6 +73,13 @@ class Runtime final : private upstream::NoticeSink,
   void apply_row(std::uint32_t slot);
   void apply_orphans();
   void report();
+  bool has_ended();
+
+  std::vector<const ListeningSocket*> open_sockets() const override;
+  void close_taken() override;
+  void close_gates(bool close) override;
+  template <typename Which>
+  void close_sockets(const Which& which);
 
   event::Loop& loop_;
   Setup& setup_;
@@ -102,6 +113,8 @@ class Runtime final : private upstream::NoticeSink,
   event::Watch waker_;
   event::Deadline drain_check_;
   Departure departure_;
+  const pid_t master_;
+  std::unique_ptr<Orphan> orphan_;  ///< once the master has died
   // Of a reload under way:
   std::uint64_t preparing_ = 0;  ///< generation; 0 = none
   Plan next_plan_;

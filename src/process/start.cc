@@ -5,9 +5,11 @@
 
 #include "base/wall_time.h"
 #include "net/socket.h"
+#include "process/address_use.h"
 #include "process/child.h"
 #include "process/log_port.h"
 #include "process/own_files.h"
+#include "process/preflight.h"
 #include "process/privileges.h"
 
 #include <errno.h>
@@ -74,6 +76,25 @@ Result<void> bind_admin(Assets& assets) {
   return {};
 }
 
+// Before anything is bound or written: another instance is named, and left alone.
+Result<void> lock(Assets& assets) {
+  const Plan& plan = assets.plan;
+  if (!plan.pid_file.empty()) {
+    auto locked = lock_pid_file(plan);
+    if (!locked) return locked.error();
+    assets.pid_lock = std::move(*locked);
+  }
+  std::vector<std::string> made;
+  auto state = open_state(plan, made);
+  if (!state) return state.error();
+  assets.state = std::move(*state);
+  if (plan.state_file.empty()) return {};
+  auto locked = lock_state_file(plan);
+  if (!locked) return locked.error();
+  assets.state_lock = std::move(*locked);
+  return {};
+}
+
 Result<Fd> open_log(const config::LogTarget& target, const std::string& place) {
   if (target.to != config::LogTo::File) return Fd();
   Fd fd(::open(target.path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
@@ -105,6 +126,99 @@ Result<Fd> bind_one(const BindPlan& bind) {
     return bind_local(*address, bind.at.host, {bind.mode, bind.gid});
   // Another weir (or anybody) on this address must be noticed: the first socket binds alone.
   return net::listen_on(*address, {.reuse_port = true});
+}
+
+// Binds one address after the other.
+class Binding {
+ public:
+  Binding(const Plan& plan, const BindTerms& terms, std::vector<std::string>& notes)
+      : plan_(plan), terms_(terms), slots_(terms.sockets, terms.room), notes_(notes) {
+    for (const auto* some : {&terms.sockets, &terms.given_up})
+      for (const ListeningSocket& socket : *some) own_.insert(number_of(socket.fd.get()));
+  }
+
+  Result<void> bind(const BindPlan& bind) {
+    const bool local = bind.at.kind == config::Endpoint::Kind::Unix;
+    std::uint32_t missing = local ? 1 : std::max(least_slots, plan_.workers);
+    for (const ListeningSocket& former : terms_.given_up) {
+      if (former.address != bind.at.text) continue;
+      if (auto added = add(bind, duplicate(former.fd)); !added) return added;
+      missing -= missing > 0;
+    }
+    if (local && missing == 0)
+      if (auto set = set_rights(bind.at.host, {bind.mode, bind.gid}); !set) return set;
+    if (missing > 0 && !bind.shared)
+      if (auto alone = check_alone(bind); !alone) return alone;
+    for (; missing > 0; --missing) {
+      auto socket = bind_one(bind);
+      if (!socket) return socket.error();
+      if (auto added = add(bind, std::move(*socket)); !added) return added;
+    }
+    return {};
+  }
+
+  std::vector<ListeningSocket> take() { return std::move(made_); }
+
+ private:
+  static ino_t number_of(int fd) {
+    struct stat kind {};
+    return ::fstat(fd, &kind) == 0 ? kind.st_ino : 0;
+  }
+
+  Result<void> check_alone(const BindPlan& bind) {
+    auto address = net::Address::from(bind.at);
+    if (!address) return address.error();
+    std::string note;
+    std::string why = objection(look_for_use(*address, own_), terms_.has_lock, note);
+    if (!why.empty()) return Error(Errc::Exists, bind.at.text + ": " + why);
+    if (!note.empty()) notes_.push_back(bind.at.text + ": " + note);
+    return {};
+  }
+
+  Result<void> add(const BindPlan& bind, Fd fd) {
+    if (!fd.is_open()) return Error(Errc::System, bind.at.text + ": " + strerror(errno));
+    auto slot = slots_.take();
+    if (!slot) return Error(Errc::Limit, "no room for more listening sockets without an upgrade");
+    own_.insert(number_of(fd.get()));
+    made_.push_back({std::move(fd), *slot, bind.at.text});
+    return {};
+  }
+
+  const Plan& plan_;
+  const BindTerms& terms_;
+  FreeSlots slots_;
+  std::vector<std::string>& notes_;
+  std::set<ino_t> own_;  ///< numbers of sockets that are ours
+  std::vector<ListeningSocket> made_;
+};
+
+// Sockets first that workers of a dead master still have: so no client of theirs is lost.
+Result<void> bind_first(Assets& assets) {
+  assets.reclaimed = Reclaimed::ask();
+  const bool has_lock = assets.pid_lock.is_open() || assets.state_lock.is_open();
+  auto sockets = bind_missing(assets.plan, {{}, assets.reclaimed.sockets(), UINT32_MAX, has_lock},
+                              assets.notes);
+  if (!sockets) return sockets.error();
+  assets.sockets = std::move(*sockets);
+  if (assets.reclaimed.workers() == 0) return {};
+  Reclaimed::own(assets.sockets);
+  assets.notes.push_back("listening sockets taken over from " +
+                         std::to_string(assets.reclaimed.workers()) +
+                         " workers of a weir that has died");
+  return {};
+}
+
+Result<void> acquire(const std::string& path, Assets& assets) {
+  if (auto done = load(path, assets); !done) return done;
+  if (auto may = check_user(assets.plan); !may) return may;
+  if (auto done = lock(assets); !done) return done;
+  if (auto done = bind_first(assets); !done) return done;
+  if (auto done = bind_admin(assets); !done) return done;
+  if (auto done = open_logs(assets.plan, assets.error_log, assets.access_log); !done) return done;
+  if (auto done = share(assets); !done) return done;
+  if (auto done = limit_connections(assets.plan, assets.sockets.size()); !done) return done;
+  if (assets.pid_lock.is_open()) return write_pid(assets.plan, assets.pid_lock);
+  return {};
 }
 
 }  // namespace
@@ -158,38 +272,16 @@ Result<void> share(Assets& assets) {
   return {};
 }
 
-Result<void> write_pid_file(const Plan& plan) {
-  if (plan.pid_file.empty()) return {};
-  return write_pid(plan, plan.pid_file);
-}
-
-Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
-                                                  const std::vector<ListeningSocket>& sockets,
-                                                  const std::vector<ListeningSocket>& given_up,
-                                                  std::uint32_t room) {
+Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan, const BindTerms& terms,
+                                                  std::vector<std::string>& notes) {
   std::set<std::string> bound;
-  for (const ListeningSocket& socket : sockets) bound.insert(socket.address);
-  std::vector<ListeningSocket> made;
-  FreeSlots slots(sockets, room);
+  for (const ListeningSocket& socket : terms.sockets) bound.insert(socket.address);
+  Binding binding(plan, terms, notes);
   for (const BindPlan& bind : plan.binds) {
     if (!bound.insert(bind.at.text).second) continue;
-    bool local = bind.at.kind == config::Endpoint::Kind::Unix;
-    auto former = given_up.begin();
-    for (std::uint32_t i = 0; i < (local ? 1 : std::max(least_slots, plan.workers)); ++i) {
-      auto slot = slots.take();
-      if (!slot) return Error(Errc::Limit, "no room for more listening sockets without an upgrade");
-      former = std::find_if(former, given_up.end(), [&](const ListeningSocket& each) {
-        return each.address == bind.at.text;
-      });
-      auto socket =
-          former == given_up.end() ? bind_one(bind) : Result<Fd>(duplicate((former++)->fd));
-      if (!socket) return socket.error().within(bind.place);
-      if (!socket->is_open())
-        return Error(Errc::System, bind.at.text + ": " + strerror(errno)).within(bind.place);
-      made.push_back({std::move(*socket), *slot, bind.at.text});
-    }
+    if (auto done = binding.bind(bind); !done) return done.error().within(bind.place);
   }
-  return made;
+  return binding.take();
 }
 
 // Every client needs a descriptor and another one towards its server; a pipe for its large bodies takes
@@ -227,20 +319,13 @@ Result<void> open_logs(const Plan& plan, Fd& error_log, Fd& access_log) {
 
 Result<Assets> prepare(const std::string& path) {
   Assets assets;
-  if (auto done = load(path, assets); !done) return done.error();
-  auto sockets = bind_missing(assets.plan, {}, {}, UINT32_MAX);
-  if (!sockets) return sockets.error();
-  assets.sockets = std::move(*sockets);
-  if (auto done = bind_admin(assets); !done) return done.error();
-  std::vector<std::string> made;
-  auto state = open_state(assets.plan, made);
-  if (!state) return state.error();
-  assets.state = std::move(*state);
-  if (auto done = open_logs(assets.plan, assets.error_log, assets.access_log); !done)
-    return done.error();
-  if (auto done = share(assets); !done) return done.error();
-  if (auto done = limit_connections(assets.plan, assets.sockets.size()); !done) return done.error();
-  return assets;
+  auto done = acquire(path, assets);
+  if (done) return assets;
+  // One that has been made for nothing.
+  struct stat kind {};
+  if (assets.pid_lock.is_open() && ::fstat(assets.pid_lock.get(), &kind) == 0 && kind.st_size == 0)
+    ::unlink(assets.plan.pid_file.c_str());
+  return done.error();
 }
 
 }  // namespace weir::process

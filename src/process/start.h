@@ -5,6 +5,7 @@
 #pragma once
 
 #include "process/history.h"
+#include "process/reclaim.h"
 #include "process/setup.h"
 #include "shm/segment.h"
 
@@ -21,6 +22,11 @@ struct Assets {
   Fd error_log, access_log;
   std::vector<Fd> admin, state;  ///< admin sockets; the two state files
   std::unique_ptr<shm::Segment> segment;
+  /// Locks of pid_file and state_file, which say that this instance runs: see own_files.h.
+  Fd pid_lock, state_lock;
+  /// Until our own workers accept: the workers of a dead master whose sockets we have.
+  Reclaimed reclaimed;
+  std::vector<std::string> notes;  ///< of the start, for the log
 
   /// What a child of that role gets: duplicates, so that what is ours stays ours.
   Setup setup_of(Role role) const;
@@ -30,24 +36,26 @@ struct Assets {
   Fd carried;  ///< what the former control knew; only while other shared memory is taken over
 };
 
-/// Runs the loader, then binds and opens what the plan says.
+/// Runs the loader, then locks, binds and opens what the plan says.
 Result<Assets> prepare(const std::string& path);
 
 /// Makes shared memory with room for what the plan needs, and the wakers that go with it.
 Result<void> share(Assets& assets);
 
-/// Writes the master's process id where the plan wants it, if it does.
-Result<void> write_pid_file(const Plan& plan);
-
 /// Opens the log files of a plan (again, after they were moved away).
 Result<void> open_logs(const Plan& plan, Fd& error_log, Fd& access_log);
 
-/// Sockets for the addresses of a plan that none of `sockets` has: those of `given_up`, where there are any, and
-/// new ones.  `room`: slots in all.
-Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan,
-                                                  const std::vector<ListeningSocket>& sockets,
-                                                  const std::vector<ListeningSocket>& given_up,
-                                                  std::uint32_t room);
+/// Sockets for the addresses of a plan that none of `sockets` has: all those of `given_up`, where there are any, and new
+/// ones.  Errc::Exists if another instance listens on an address that is not shared; with `has_lock` processes that are not
+/// seen are taken for the workers of a dead one.  `notes`: what is to be said of it.  `room`: slots in all.
+struct BindTerms {
+  const std::vector<ListeningSocket>& sockets;
+  const std::vector<ListeningSocket>& given_up;
+  std::uint32_t room;
+  bool has_lock;
+};
+Result<std::vector<ListeningSocket>> bind_missing(const Plan& plan, const BindTerms& terms,
+                                                  std::vector<std::string>& notes);
 
 /// Unix sockets are one each, watched by every worker.
 inline bool is_shared(const ListeningSocket& socket) { return socket.address.starts_with("unix:"); }

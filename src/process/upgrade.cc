@@ -102,6 +102,7 @@ void Upgrade::exec(int carried) {
   given.executable = executable_.get();
   HandoverText text(given);
   text.add_lines("next_plan", verdict_.plan);
+  text.add_locks(given.assets);
   text.add("memory", verdict_.same_memory ? "same" : "other");
   if (carried >= 0) text.add_descriptor("carried", carried);
   auto sealed = text.seal();

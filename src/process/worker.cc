@@ -32,7 +32,7 @@ class Orders final : private event::ReadyEvents {
     if (message.error().code() == Errc::NotFound) return;
     // The master is gone: nobody could replace us, so finish what runs and end.
     watch_.stop();
-    runtime_.drain();
+    runtime_.outlive_master();
   }
 
   void obey(const net::Message& message) {

@@ -110,6 +110,13 @@ void Listener::leave_to_others(const std::function<bool(const std::string&)>& is
   std::erase_if(closing_, [&](const auto& socket) { return is_theirs(socket->address); });
 }
 
+// Another process has shut it before us: there is nobody in its queue.
+bool Listener::note_shut(Socket& socket) {
+  socket.ready.stop();
+  socket.shut = true;
+  return false;
+}
+
 // True if there may be more.
 bool Listener::accept_from(Socket& socket) {
   for (int i = 0; i < accepts_in_a_row; ++i) {
@@ -127,6 +134,7 @@ bool Listener::accept_from(Socket& socket) {
     }
     int error = errno;
     if (error == EAGAIN) return false;
+    if (error == EINVAL && gates_closed_) return note_shut(socket);
     // The peer gave up meanwhile, or a signal came: the next one may be fine.
     if (error == ECONNABORTED || error == EINTR || error == EPROTO) continue;
     if ((error == EMFILE || error == ENFILE) && context_.shed_idle()) continue;

@@ -85,6 +85,7 @@ class Listener final : private event::DeadlineEvents {
   struct Socket;
 
   bool accept_from(Socket& socket);
+  static bool note_shut(Socket& socket);
   void start_session(int fd, const net::Address& peer, bool tls);
   void note_tls(Socket& socket) const;
   bool pause_accepting();
