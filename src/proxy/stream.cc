@@ -158,13 +158,13 @@ void Stream::forward() {
       return answer(*reply.head, reply.body);
     }
   }
-  choose();
+  choose(upstream::Turn::BehindQueue);
 }
 
 // When a backend has no server left, its fallback takes over.
-upstream::Chosen Stream::choose_server() {
+upstream::Chosen Stream::choose_server(upstream::Turn turn) {
   while (true) {
-    upstream::Chosen chosen = backend_->choose(tried_);
+    upstream::Chosen chosen = backend_->choose(tried_, turn);
     const auto& fallback = backend_->fallback();
     if (chosen.server || chosen.all_busy || !fallback) return chosen;
     backend_ = context_.backends[*fallback].get();
@@ -172,10 +172,10 @@ upstream::Chosen Stream::choose_server() {
   }
 }
 
-void Stream::choose() {
+void Stream::choose(upstream::Turn turn) {
   phase_ = Phase::Choose;
   deadline_.clear();
-  upstream::Chosen chosen = choose_server();
+  upstream::Chosen chosen = choose_server(turn);
   if (chosen.server) return start_attempt(chosen);
   if (!chosen.all_busy) {
     bool tried_some = record_.failure != http::Failure::None;
@@ -201,7 +201,7 @@ void Stream::on_deadline() noexcept {
 
 void Stream::on_slot() {
   event::About about(context_.net.loop, session_);
-  choose();
+  choose(upstream::Turn::Ours);
 }
 
 void Stream::on_attempt_ready() {
@@ -328,7 +328,7 @@ bool Stream::try_again(http::Failure failure) {
   }
   record_.retry_reason = http::traits(failure).name;
   attempt_.reset();
-  choose();
+  choose(upstream::Turn::BehindQueue);
   return true;
 }
 

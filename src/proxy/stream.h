@@ -135,8 +135,8 @@ class Stream final : public Pooled<Stream>,
   void route();
   void act();
   void forward();
-  void choose();
-  upstream::Chosen choose_server();
+  void choose(upstream::Turn turn);
+  upstream::Chosen choose_server(upstream::Turn turn);
   void start_attempt(const upstream::Chosen& chosen);
   bool may_end_call() const;
   void end_call(http::Failure failure);

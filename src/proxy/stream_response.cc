@@ -51,7 +51,7 @@ void Stream::add_date(ResponseHead& head) {
 bool Stream::ask_another(std::uint16_t status) {
   tried_.push_back(&attempt_->server());
   upstream::Backend* const asked = backend_;
-  const upstream::Chosen chosen = choose_server();
+  const upstream::Chosen chosen = choose_server(upstream::Turn::Ours);
   if (!chosen.server) {
     backend_ = asked;
     record_.backend = &asked->config();

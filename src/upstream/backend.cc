@@ -50,7 +50,11 @@ BackendPolicy policy_of(const config::Config& config, const config::Backend& bac
 
 Backend::Backend(const net::Context& context, const Sharing& sharing, BackendPolicy policy,
                  std::uint64_t seed)
-    : context_(context), sharing_(sharing), policy_(std::move(policy)), seed_(seed) {}
+    : context_(context),
+      sharing_(sharing),
+      policy_(std::move(policy)),
+      wake_(*this),
+      seed_(seed) {}
 
 Backend::~Backend() {
   for (Server* server : servers_) delete server;
@@ -183,8 +187,11 @@ Server* Backend::choose_half_open(std::span<Server* const> tried) {
   return nullptr;
 }
 
-Chosen Backend::choose(std::span<Server* const> tried) {
+Chosen Backend::choose(std::span<Server* const> tried, Turn turn) {
   if (stale_) rebuild();
+  // A request that finds no room in the queue is not refused while there is a server for it.
+  const bool can_wait = queued_ > 0 && queued_ < policy_.config.max_queue;
+  if (turn == Turn::BehindQueue && to_wake_ > 0 && can_wait) return {nullptr, true};
   for (const Step step : choosing_order)
     if (Server* server = take(step, tried)) return {server, false, step == Step::Trial};
   return {nullptr, may_become_free(tried)};
@@ -243,19 +250,35 @@ std::size_t Backend::shed_idle(std::size_t most) {
 
 void Backend::serve_queue() {
   if (queued_ == 0) return;
-  if (stale_) rebuild();
-  for (std::uint32_t left = queued_; left > 0 && queued_ > 0; --left) {
-    // Whoever waits for servers that have all gone is to hear of it.
-    bool hopeless = starting_ == 0 && primary_.size() == 0 && backup_.size() == 0;
-    if (!hopeless && !primary_.any_can_take() && !backup_.any_can_take() && half_open_.empty())
-      return;
-    Waiter* waiter = queue_.pop_front();
+  to_wake_ = queued_;
+  context_.loop.post(wake_);
+}
+
+// Waiters whose servers have all gone are called too: they have to be answered.
+bool Backend::has_server_for_waiter() const {
+  const bool hopeless = starting_ == 0 && primary_.size() == 0 && backup_.size() == 0;
+  return hopeless || primary_.any_can_take() || backup_.any_can_take() || !half_open_.empty();
+}
+
+void Backend::on_task() noexcept {
+  const std::uint64_t until = context_.loop.read_clock() + waking_us;
+  while (to_wake_ > 0 && queued_ > 0) {
+    if (stale_) rebuild();
+    if (!has_server_for_waiter()) to_wake_ = 0;
+    if (to_wake_ == 0) break;
+    --to_wake_;
     --queued_;
+    Waiter* waiter = queue_.pop_front();
     publish_queue();
     waiter->on_slot();
+    if (context_.loop.read_clock() >= until) break;
   }
   // Not before the last one has its slot: a server that nobody uses or wants may go.
-  if (queued_ == 0) want_slots(false);
+  if (queued_ == 0) {
+    to_wake_ = 0;
+    want_slots(false);
+  }
+  if (to_wake_ > 0) context_.loop.post(wake_);
 }
 
 }  // namespace weir::upstream

@@ -13,6 +13,7 @@
 
 #include "base/list.h"
 #include "config/config.h"
+#include "event/loop.h"
 #include "tls/client_context.h"
 #include "upstream/answer_limits.h"
 #include "upstream/server.h"
@@ -47,7 +48,8 @@ BackendPolicy policy_of(const config::Config& config, const config::Backend& bac
 /// A request that waits for a free server.
 class Waiter : public Hook {
  public:
-  /// A server may be free: try again.  The waiter is no longer linked.
+  /// A server may be free: call `choose` with Turn::Ours, and `wait` again if there is none.  Called from the
+  /// event loop, never from inside a call of this room.  The waiter is no longer linked.
   virtual void on_slot() = 0;
 
  protected:
@@ -61,7 +63,13 @@ struct Chosen {
   bool probe = false;        ///< the server is half-open and this is its one request
 };
 
-class Backend {
+/// Who asks for a server while the queue is being served.
+enum class Turn : std::uint8_t {
+  BehindQueue,  ///< a request that has not waited: free slots belong to those that have
+  Ours,         ///< a waiter that was called, or a request that does not want to wait
+};
+
+class Backend final : private event::TaskEvents {
  public:
   Backend(const net::Context& context, const Sharing& sharing, BackendPolicy policy,
           std::uint64_t seed);
@@ -83,20 +91,25 @@ class Backend {
   void forget(std::uint32_t slot);
 
   /// Picks a server that is not among `tried` and takes a slot of it.
-  Chosen choose(std::span<Server* const> tried);
+  Chosen choose(std::span<Server* const> tried, Turn turn = Turn::BehindQueue);
 
   /// Queues a request; false if the queue is full.
   bool wait(Waiter& waiter);
   void stop_waiting(Waiter& waiter);
 
-  /// Gives a server's slot back and lets waiting requests try.  Returns the other workers to wake.
+  /// Gives a server's slot back and has the queue served.  Returns the other workers to wake.
   std::uint64_t release(Server& server);
 
   /// Closes idle connections to its servers, at most so many; returns how many.
   std::size_t shed_idle(std::size_t most);
 
-  /// Lets as many waiting requests try as there were at the start.
+  /// Calls the waiters, each once and in order, from the event loop: after the events of this iteration, and for
+  /// `waking_us` of each iteration.  Calling them from here would recurse: a waiter whose connect fails
+  /// at once gives its slot back, which serves the queue.
   void serve_queue();
+
+  /// Microseconds of an iteration that are spent on waiters; the waiter under way is finished.
+  static constexpr std::uint64_t waking_us = 125;
 
  private:
   /// A part of the usable servers, primary or backup, as a balancer sees it.
@@ -113,6 +126,8 @@ class Backend {
     std::unique_ptr<Balancer> balancer;
   };
 
+  void on_task() noexcept override;
+  bool has_server_for_waiter() const;
   void rebuild();
   template <typename More>
   void freeze(More more);
@@ -133,7 +148,9 @@ class Backend {
   Part primary_, backup_;
   std::vector<Server*> half_open_;
   List<Waiter> queue_;
+  event::Task wake_;
   std::uint32_t queued_ = 0;
+  std::uint32_t to_wake_ = 0;  ///< waiters still to be called since the queue was last to be served
   std::uint32_t starting_ = 0;  ///< servers nothing is known of yet
   std::uint64_t seed_;
   bool left_ = false;  ///< the parts stay as they are, but for servers that go
