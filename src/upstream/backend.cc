@@ -50,11 +50,7 @@ BackendPolicy policy_of(const config::Config& config, const config::Backend& bac
 
 Backend::Backend(const net::Context& context, const Sharing& sharing, BackendPolicy policy,
                  std::uint64_t seed)
-    : context_(context),
-      sharing_(sharing),
-      policy_(std::move(policy)),
-      wake_(*this),
-      seed_(seed) {}
+    : context_(context), sharing_(sharing), policy_(std::move(policy)), wake_(*this), seed_(seed) {}
 
 Backend::~Backend() {
   for (Server* server : servers_) delete server;
@@ -191,7 +187,10 @@ Chosen Backend::choose(std::span<Server* const> tried, Turn turn) {
   if (stale_) rebuild();
   // A request that finds no room in the queue is not refused while there is a server for it.
   const bool can_wait = queued_ > 0 && queued_ < policy_.config.max_queue;
-  if (turn == Turn::BehindQueue && to_wake_ > 0 && can_wait) return {nullptr, true};
+  if (turn == Turn::BehindQueue && to_wake_ > 0 && can_wait) {
+    ++to_wake_;  // its turn comes as well: those before it may leave the slot to it
+    return {nullptr, true};
+  }
   for (const Step step : choosing_order)
     if (Server* server = take(step, tried)) return {server, false, step == Step::Trial};
   return {nullptr, may_become_free(tried)};

@@ -65,8 +65,8 @@ struct Chosen {
 
 /// Who asks for a server while the queue is being served.
 enum class Turn : std::uint8_t {
-  BehindQueue,  ///< a request that has not waited: free slots belong to those that have
-  Ours,         ///< a waiter that was called, or a request that does not want to wait
+  BehindQueue,  ///< a request that has not waited: free slots belong to those that have, so it is told to `wait`
+  Ours,  ///< a waiter that was called, or a request that does not want to wait
 };
 
 class Backend final : private event::TaskEvents {

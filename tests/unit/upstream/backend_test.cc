@@ -195,6 +195,21 @@ TEST_F(Queue, HasNobodyOvertaken) {
   EXPECT_EQ(order, std::vector<int>{1});
 }
 
+// Whoever was before it has no use for the slot.
+TEST_F(Queue, CallsThoseThatCameMeanwhile) {
+  Server* busy = take();
+  Request first, second,
+      late([&](Request&) { EXPECT_TRUE(backend_->choose({}, Turn::Ours).server); });
+  ASSERT_TRUE(backend_->wait(first));
+  (void)backend_->release(*busy);
+  for (Request* request : {&second, &late}) {
+    EXPECT_TRUE(backend_->choose({}).all_busy);
+    ASSERT_TRUE(backend_->wait(*request));
+  }
+  loop_.run();
+  EXPECT_EQ(first.calls + second.calls + late.calls, 3);
+}
+
 TEST_F(Queue, RefusesNobodyWhileAServerIsFree) {
   BackendPolicy policy;
   policy.config.max_queue = 1;
