@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """max_in_flight, and what waits behind it."""
+import socket
 import threading
 import time
 
+from h2test import H2Client, request
 from weirtest import DEADLINE, Client, Origin, Weir, answer, ask, get, wait_until
 
 
@@ -88,3 +90,24 @@ def test_a_client_that_leaves_the_queue_is_forgotten():
             gauge.go.set()
             assert first.receive().status == third.receive().status == 200
         assert ask(weir, get("/fourth")).status == 200
+
+
+def test_a_long_queue_whose_server_dies():
+    """All that wait are answered, whatever becomes of the others, and the worker lives on."""
+    gauge, many = Gauge(), 1000
+    text = """access_log {dir}/access.log
+        listener web { bind 127.0.0.1:{port}; max_streams 1000; route path /here respond 200 here; route forward origin }
+        backend origin { server a %s max_in_flight 1; max_queue 10000; timeout queue 5m }"""
+    with Origin(gauge) as origin, Weir(text % origin.address) as weir:
+        worker = weir.pids()
+        with Client(weir) as first, H2Client(weir) as one, H2Client(weir) as other:
+            first.send(get())
+            origin.wait()
+            waiting = [(client, client.request(request())) for client in (one, other) for _ in range(many)]
+            assert one.sync() and other.sync()
+            origin.socket.shutdown(socket.SHUT_RDWR)  # who connects now is refused
+            origin.connections[0].reset()
+            assert first.receive().status == 502
+            assert {client.answer(stream).status for client, stream in waiting} == {502}
+        assert ask(weir, get("/here")).body == b"here"
+        assert weir.pids() == worker
