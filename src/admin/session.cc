@@ -26,6 +26,7 @@ constexpr std::uint64_t visible_us = 250'000;     // for workers to see a change
 constexpr std::uint64_t durable_us = 5'000'000;   // for the disk to take a record
 constexpr std::uint64_t reload_us = 120'000'000;  // for a reload to end
 constexpr std::uint64_t stuck_us = 30'000'000;    // for a client to take what it has asked for
+constexpr std::uint64_t silent_us = 600'000'000;  // for a client to ask something
 
 std::string peer_of(int fd) {
   ucred peer{};
@@ -42,7 +43,8 @@ AdminSession::AdminSession(event::Loop& loop, Fleet& fleet, Fd fd, config::Admin
       fd_(std::move(fd)),
       deadline_(*this),
       again_(*this),
-      caller_{level, peer_of(fd_.get()), {}} {
+      caller_{level, peer_of(fd_.get()), {}},
+      progress_(loop.now()) {
   watch_.start(loop, fd_.get(), event::Watch::Edge::Both, *this);
 }
 
@@ -51,7 +53,9 @@ AdminSession::~AdminSession() { fleet_.events.unsubscribe(*this); }
 void AdminSession::on_ready(event::Ready) noexcept { pump(); }
 
 void AdminSession::on_deadline() noexcept {
-  if (out_at_ < out_.size() && loop_.now() >= progress_ + stuck_us) return die();
+  const std::uint64_t now = loop_.now();
+  if (out_at_ < out_.size() && now >= progress_ + stuck_us) return die();
+  if (waits_for_client() && now >= progress_ + silent_us) return die();
   pump();
 }
 
@@ -75,7 +79,7 @@ void AdminSession::pump() {
     if (!read && !sent) break;
   }
   if (leaving_) hear_no_more();
-  if ((input_ended_ || closing_) && pending_.empty() && out_.empty() && !watching_) return die();
+  if ((input_ended_ || closing_) && waits_for_client()) return die();
   arm();
 }
 
@@ -113,6 +117,7 @@ bool AdminSession::read_input() {
   char buffer[read_bytes];
   ssize_t size = receive(buffer, sizeof(buffer));
   if (size > 0) {
+    progress_ = loop_.now();
     if (!watching_) in_.append(buffer, static_cast<std::size_t>(size));
     return true;
   }
@@ -330,6 +335,7 @@ bool AdminSession::send_output() {
 void AdminSession::arm() {
   std::uint64_t at = 0;
   if (out_at_ < out_.size()) at = progress_ + stuck_us;
+  if (waits_for_client()) at = progress_ + silent_us;
   if (!pending_.empty() && !pending_.front().begun)
     at = at == 0 ? pending_.front().due : std::min(at, pending_.front().due);
   deadline_.set(loop_, at);

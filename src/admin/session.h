@@ -62,6 +62,7 @@ class AdminSession final : public Hook,
   bool read_input();
   ssize_t receive(char* buffer, std::size_t size);
   bool may_take() const;
+  bool waits_for_client() const { return pending_.empty() && out_.empty() && !watching_; }
   void take_lines();
   void take_line(std::string_view line);
   void answer(std::vector<std::string> words, bool json, Reply& reply);
@@ -88,7 +89,7 @@ class AdminSession final : public Hook,
   std::string in_, out_;
   std::size_t out_at_ = 0;  ///< bytes of `out_` that have been sent
   std::deque<Pending> pending_;
-  std::uint64_t progress_ = 0;  ///< when the client last took something
+  std::uint64_t progress_;  ///< when the client last said or took something
   std::uint64_t seen_event_ = 0;
   std::string watched_type_;
   bool at_line_start_ = true;

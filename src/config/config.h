@@ -173,12 +173,23 @@ struct Retry {
   std::vector<std::uint16_t> on_status;
 };
 
+/// `client_close`: what it means that a client of HTTP/1 ends its direction (FIN, or close_notify over TLS) while its
+/// request is with a server, or waits for one.
+enum class ClientClose : std::uint8_t {
+  Abort,   ///< it has gone: the request is cancelled
+  Finish,  ///< it still reads: the request is served to its end
+};
+
 /// Single-valued policies; looked up in the route, then the backend, then the listener.
 struct Limits {
   std::optional<Limit> handshake, header, body, send, idle, request, tunnel;  ///< client side
-  std::optional<Limit> connect, first_byte, read, server_idle, queue, ping;   ///< server side
-  std::optional<std::optional<std::uint64_t>> max_body;                       ///< bytes
+  std::optional<Limit> connect, first_byte, read, server_send, server_idle, queue,
+      ping;                                              ///< server side
+  std::optional<std::optional<std::uint64_t>> max_body;  ///< bytes
   std::optional<Retry> retry;
+  std::optional<ClientClose> client_close;
+  std::optional<Limit>
+      tcp_keepalive;  ///< of a listener's clients, or of a backend's servers; never inherited
   std::optional<bool> early_data;  ///< requests that a trusted proxy got as early data are taken
 };
 

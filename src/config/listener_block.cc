@@ -31,6 +31,8 @@ void fill(Limits& limits, const Limits& defaults) {
     if (!(limits.*kind.member)) limits.*kind.member = defaults.*kind.member;
   if (!limits.max_body) limits.max_body = defaults.max_body;
   if (!limits.retry) limits.retry = defaults.retry;
+  if (!limits.client_close) limits.client_close = defaults.client_close;
+  if (!limits.tcp_keepalive) limits.tcp_keepalive = defaults.tcp_keepalive;
 }
 
 class ListenerBlock {

@@ -6,6 +6,8 @@
 #include "config/values.h"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <string>
 
 namespace weir::config {
@@ -67,6 +69,24 @@ void build_max_body(const Directive& directive, Reporter& report, Limits& limits
                  "0 does not mean unlimited: write none, or a size above it");
   else if (const auto size = read_size(value, 1024, most, report))
     limits.max_body = std::optional<std::uint64_t>(*size);
+}
+
+void build_client_close(const Directive& directive, Reporter& report, Limits& limits) {
+  // In the order of enum ClientClose.
+  static constexpr std::array<std::string_view, 2> choices = {"abort", "finish"};
+  const auto which = read_choice(directive.values[0], "client_close", choices, report);
+  if (which) limits.client_close = static_cast<ClientClose>(*which);
+}
+
+void build_tcp_keepalive(const Directive& directive, Reporter& report, Limits& limits) {
+  using namespace std::chrono_literals;
+  const Value& value = directive.values[0];
+  const auto limit = read_limit(value, report);
+  if (!limit) return;
+  if (*limit && (**limit < 1s || **limit > 9h))
+    report.error(value.at, concat("tcp_keepalive ", value.text, " is out of range"),
+                 "write 1s to 9h, or none");
+  limits.tcp_keepalive = *limit;
 }
 
 void build_conditions(const Value& value, Reporter& report, Retry& retry) {
@@ -173,6 +193,8 @@ bool build_policy(const DirectiveKind& kind, const Directive& directive, Context
                            concat(in_quotes(directive.values[0].text), " is not a switch"),
                            "write on or off");
       break;
+    case Word::ClientClose: build_client_close(directive, scope.report, limits); break;
+    case Word::TcpKeepalive: build_tcp_keepalive(directive, scope.report, limits); break;
     case Word::Retry: build_retry(directive, scope.report, limits); break;
     case Word::Policy: build_filter(directive, scope, list); break;
     default: return false;

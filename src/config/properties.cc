@@ -62,6 +62,9 @@ class List {
     }
     if (limits.max_body) add("max_body", *limits.max_body ? size_text(**limits.max_body) : "none");
     if (limits.retry) add(*limits.retry);
+    if (limits.client_close)
+      add("client_close", *limits.client_close == ClientClose::Abort ? "abort" : "finish");
+    if (limits.tcp_keepalive) add("tcp_keepalive", limit_text(*limits.tcp_keepalive));
     if (limits.early_data) add("early_data", *limits.early_data ? "on" : "off");
   }
 

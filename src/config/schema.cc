@@ -45,6 +45,8 @@ constexpr DirectiveKind kinds[] = {
     {Word::ClientCa, "client_ca", InListenerTls, Times::Once, Block::Never, 1, 3,
      "FILE [verify optional | required]", "",
      "Asks clients for a certificate of one of these authorities, in PEM; optional: those without one are served too."},
+    {Word::ClientClose, "client_close", InListener | InRoute, Times::Once, Block::Never, 1, 1, "abort | finish", "abort",
+     "What to do when an HTTP/1 client ends its direction before its answer is complete: cancel the request, or finish it."},
     {Word::Close, "close", InRoute, Times::Once, Block::Never, 0, 0, "", "",
      "Action: closes the connection without an answer."},
     {Word::ConnectErrors, "connect_errors", InOutlier, Times::Once, Block::Never, 1, 1, "N | none", "3",
@@ -198,6 +200,9 @@ constexpr DirectiveKind kinds[] = {
      "Bytes of an answer kept for an HTTP/2 client that does not take it, 16k to 512k; more is left with the server."},
     {Word::StreamWindow, "stream_window", InListener, Times::Once, Block::Never, 1, 1, "SIZE", "1m",
      "How far the window of an HTTP/2 request grows from 64k while its server keeps up, 64k to 16m."},
+    {Word::TcpKeepalive, "tcp_keepalive", InListener | InBackend, Times::Once, Block::Never, 1, 1, "TIME | none", "30s",
+     "How long a TCP connection may be silent before the kernel probes the other host, 1s to 9h; 3 lost probes, a third of "
+     "that time apart, end it."},
     {Word::Tickets, "tickets", InListenerTls, Times::Once, Block::Never, 1, 1, "on | off", "on",
      "Whether clients may resume a session by a ticket; all workers share its keys, which change every few hours."},
     {Word::Timeout, "timeout", in_policies, Times::Many, Block::Never, 2, any,
@@ -236,7 +241,9 @@ constexpr TimeoutKind timeouts[] = {
     {"timeout queue", in_policies, &Limits::queue, "5s", "waiting for a free server"},
     {"timeout read", in_policies, &Limits::read, "60s", "between two reads of an answer"},
     {"timeout request", in_policies, &Limits::request, "none", "the whole exchange; tunnels are exempt"},
-    {"timeout send", in_policies, &Limits::send, "30s", "without progress in writing to the client"},
+    {"timeout send", InListener | InRoute, &Limits::send, "30s", "without progress in writing to the client"},
+    {"timeout send", InBackend, &Limits::server_send, "30s",
+     "without progress in writing a request to a server; then 504 server_send_timeout"},
     {"timeout tunnel", in_policies, &Limits::tunnel, "1h", "idle time of an upgraded connection"},
 };
 // clang-format on
@@ -259,6 +266,7 @@ Limits default_limits() {
   limits.header = std::chrono::seconds(10);
   limits.body = std::chrono::seconds(30);
   limits.send = std::chrono::seconds(30);
+  limits.server_send = std::chrono::seconds(30);
   limits.idle = std::chrono::seconds(60);
   limits.request.emplace(std::nullopt);
   limits.tunnel = std::chrono::hours(1);
@@ -270,6 +278,8 @@ Limits default_limits() {
   limits.queue = std::chrono::seconds(5);
   limits.max_body.emplace(std::nullopt);
   limits.retry = Retry{};
+  limits.client_close = ClientClose::Abort;
+  limits.tcp_keepalive = std::chrono::seconds(30);
   return limits;
 }
 

@@ -47,6 +47,7 @@ enum class Word : std::uint8_t {
   Chroot,
   Ciphers,
   ClientCa,
+  ClientClose,
   Close,
   ConnectErrors,
   Down,
@@ -110,6 +111,7 @@ enum class Word : std::uint8_t {
   Status,
   StreamBuffer,
   StreamWindow,
+  TcpKeepalive,
   Tickets,
   Timeout,
   Tls,
@@ -156,7 +158,7 @@ struct TimeoutKind {
   std::string_view name() const { return statement.substr(8); }
 };
 
-/// All rows; `idle` stands for two, one of a listener and one of a backend.
+/// All rows; `idle` and `send` have two each, one of clients and one of servers.
 std::span<const TimeoutKind> timeout_kinds();
 
 /// What `weir help directive NAME` prints.

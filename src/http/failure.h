@@ -66,6 +66,7 @@ enum class Failure : std::uint8_t {
   NeedsHttp11,           ///< it wants this request over HTTP/1.1 (RFC 9113 §7)
   ServerAbuse,           ///< it does what costs it nothing and us something (RFC 9113 §10.5)
   ServerSilent,          ///< it has left a PING without an answer
+  ServerSendTimeout,     ///< it does not read the request: 504
   FirstByteTimeout,      ///< 504
   ReadTimeout,           ///< 504, or the connection is cut when the answer has begun
   // Our own limits.

@@ -82,4 +82,16 @@ void defer_accept(int fd, bool on) {
   (void)::setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
 }
 
+void keep_alive(int fd, std::uint64_t silence_us) {
+  const auto set = [fd](int level, int name, int value) {
+    (void)::setsockopt(fd, level, name, &value, sizeof(value));
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, silence_us > 0);
+  if (silence_us == 0) return;
+  const int seconds = std::max(1, static_cast<int>(silence_us / 1'000'000));
+  set(IPPROTO_TCP, TCP_KEEPIDLE, seconds);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, seconds / 3));
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
 }  // namespace weir::net

@@ -8,6 +8,8 @@
 #include "base/fd.h"
 #include "net/address.h"
 
+#include <cstdint>
+
 namespace weir::net {
 
 /// Clients that may wait to be accepted; the kernel cuts it to net.core.somaxconn.
@@ -34,5 +36,10 @@ void set_owner(int fd, pid_t pid);
 
 /// The process that listens on a Unix socket we are connected to: the one that called listen().  0 if it is unknown.
 pid_t listening_process(int fd);
+
+/// Has the kernel probe a peer that has been silent for `silence_us` microseconds (seconds matter; 0 = never), and
+/// give it up after 3 lost probes, a third of that time apart.  Of a listening socket: those of its clients.  Unix
+/// sockets need none.
+void keep_alive(int fd, std::uint64_t silence_us);
 
 }  // namespace weir::net

@@ -2,11 +2,14 @@
 #include "net/tcp.h"
 
 #include "net/calls.h"
+#include "net/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,13 +43,14 @@ void TcpTransport::start_over() {
   closed_ = failed_ = connecting_ = shut_down_ = false;
 }
 
-int TcpTransport::connect(const Address& to) {
+int TcpTransport::connect(const Address& to, std::uint64_t keepalive_us) {
   if (fd_ >= 0) start_over();
   fd_ = ::socket(to.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd_ < 0) return errno;
   if (to.family() != AF_UNIX) {
     int on = 1;
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if (keepalive_us > 0) keep_alive(fd_, keepalive_us);
   }
   if (::connect(fd_, to.get(), to.size()) == 0) {
     watch();
@@ -187,6 +191,18 @@ void TcpTransport::flush_queue() {
 bool TcpTransport::has_unread() const {
   char byte;
   return receive(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0;
+}
+
+bool TcpTransport::is_at_end() {
+  if (!closed_ || failed_) return false;
+  char byte;
+  return receive(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+std::size_t TcpTransport::unacknowledged() const {
+  int bytes = 0;
+  // Unix sockets count what the peer has not read.
+  return ::ioctl(fd_, SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 bool TcpTransport::is_broken() {

@@ -25,9 +25,10 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
   /// Takes the connection out of another one, with what is queued and what is known of it.
   void take_over(TcpTransport& from);
 
-  /// Begins to connect and watches; from a former connection nothing stays.  The first on_sent (or on_readable with an error) tells the
-  /// outcome: ask `connect_result`.  Returns an errno if it failed at once, else 0.
-  int connect(const Address& to);
+  /// Begins to connect and watches; from a former connection nothing stays.  The first on_sent (or on_readable with an
+  /// error) tells the outcome: ask `connect_result`.  Returns an errno if it failed at once, else 0.  `keepalive_us`:
+  /// as net::keep_alive.
+  int connect(const Address& to, std::uint64_t keepalive_us = 0);
   bool is_connecting() const { return connecting_; }
 
   /// 0 once connected, EINPROGRESS while not, or the errno of the failure.
@@ -50,6 +51,10 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
 
   /// True if bytes or the end lie in the socket, told of or not; asks the kernel.
   bool has_unread() const;
+  bool is_at_end() override;
+
+  /// Bytes that the kernel has taken and the peer's has not acknowledged; asks the kernel.
+  std::size_t unacknowledged() const;
 
   bool is_watched() const { return watch_.is_started(); }
   int fd() const { return fd_; }

@@ -65,6 +65,10 @@ class Transport {
   /// system call only after the end was reported.
   virtual bool is_broken() = 0;
 
+  /// True if the peer has ended its side properly (FIN, and close_notify over TLS) and all that it sent before
+  /// has been read.  Costs a system call once the end was reported.
+  virtual bool is_at_end() = 0;
+
   /// Starts to tell readiness; may be called late, when a read has said Again.
   virtual void watch() = 0;
 

@@ -113,6 +113,8 @@ void Attempt::on_end(const Headers& trailers) {
 
 bool Attempt::can_move_body() const { return stream_.can_move_response(); }
 
+bool Attempt::has_unsent() const { return stream_.holds_upload(); }
+
 net::IoResult Attempt::move_body() { return stream_.move_response(); }
 
 }  // namespace weir::proxy

@@ -42,6 +42,7 @@ class Attempt final : public upstream::ConnectionUser {
   void on_raw_readable() override;
   bool can_move_body() const override;
   net::IoResult move_body() override;
+  bool has_unsent() const override;
   const RequestHead& request() const override;
   const event::Subject* subject() const override;
   void ready();

@@ -27,6 +27,10 @@ class ClientTransport {
     return tls_ ? static_cast<net::Transport&>(*tls_) : static_cast<net::Transport&>(*tcp_);
   }
   net::Transport* operator->() const { return &**this; }
+  /// The socket, while it does not take what it is given; else null.
+  const net::TcpTransport* blocked_socket() const {
+    return (**this).queued() > 0 ? tcp_.get() : nullptr;
+  }
   /// Null in the clear.
   const tls::Transport* tls() const { return tls_.get(); }
 

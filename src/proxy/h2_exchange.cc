@@ -204,6 +204,19 @@ std::uint64_t H2Exchange::request_limit() const {
   return std::min(call_limit_, timeouts_->request);
 }
 
+// Its bytes wait for the socket, which all exchanges share, or for a window, which the client alone opens.
+std::uint64_t H2Exchange::send_due() {
+  if (session_.blocked_socket()) return stream_.client_stall().due(progress_, timeouts_->send);
+  return timeouts_->send > 0 ? progress_ + timeouts_->send : 0;
+}
+
+bool H2Exchange::is_stalled(std::uint64_t now) {
+  if (timeouts_->send == 0) return false;
+  if (const net::TcpTransport* blocked = session_.blocked_socket())
+    return stream_.client_stall().judge(*blocked, progress_, now, timeouts_->send);
+  return now >= progress_ + timeouts_->send;
+}
+
 void H2Exchange::arm() {
   std::uint64_t at = 0;
   is_sending_ = session_.codec().queued(id_) > 0;
@@ -212,14 +225,15 @@ void H2Exchange::arm() {
     case Phase::Request:
       at = earlier(0, begun_, request_limit());
       if (waits_for_body()) at = earlier(at, progress_, timeouts_->body);
-      if (is_sending_) at = earlier(at, progress_, timeouts_->send);
+      if (is_sending_)
+        if (const std::uint64_t due = send_due(); due > 0) at = at == 0 ? due : std::min(at, due);
       break;
     case Phase::Raw:
       if (stream_.is_leaving_tunnel()) break;
       at = earlier(0, progress_, timeouts_->tunnel);
       at = earlier(at, session_.opened(), session_.lifetime());
       break;
-    case Phase::Ending: at = earlier(0, progress_, timeouts_->send); break;
+    case Phase::Ending: at = send_due(); break;
     case Phase::Dead: break;
   }
   deadline_.set(context_.net.loop, at);
@@ -246,8 +260,7 @@ void H2Exchange::on_deadline() noexcept {
     case Phase::Ending: break;
   }
   const bool sending = phase_ == Phase::Ending || session_.codec().queued(id_) > 0;
-  if (sending && passed(progress_, timeouts_->send))
-    return stream_.fail(http::Failure::ClientSendTimeout);
+  if (sending && is_stalled(now)) return stream_.fail(http::Failure::ClientSendTimeout);
   arm();
 }
 

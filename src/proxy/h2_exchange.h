@@ -71,6 +71,8 @@ class H2Exchange final : public Pooled<H2Exchange>,
   bool waits_for_body() const;
   bool is_upgrading() const;
   std::uint64_t request_limit() const;
+  std::uint64_t send_due();
+  bool is_stalled(std::uint64_t now);
   void arm();
 
   Context& context_;

@@ -339,7 +339,7 @@ void H2Session::arm() {
     if (until_ > 0) sooner(until_);
     if (exchanges_count_ == 0 && timeouts.idle > 0) sooner(progress_ + timeouts.idle);
     if (exchanges_count_ == 0 && !codec_.is_resting()) sooner(progress_ + restless_us);
-    if (transport_->queued() > 0 && timeouts.send > 0) sooner(progress_ + timeouts.send);
+    if (blocked_socket() && timeouts.send > 0) sooner(stall_.due(progress_, timeouts.send));
   }
   deadline_.set(context_.net.loop, at);
 }
@@ -351,7 +351,9 @@ void H2Session::on_deadline() noexcept {
   const std::uint64_t now = context_.net.loop.now();
   const ClientTimeouts& timeouts = listener_.timeouts();
   const auto passed = [&](std::uint64_t limit) { return limit > 0 && now >= progress_ + limit; };
-  if (transport_->queued() > 0 && passed(timeouts.send)) return die();
+  const net::TcpTransport* blocked = blocked_socket();
+  if (blocked && timeouts.send > 0 && stall_.judge(*blocked, progress_, now, timeouts.send))
+    return die();
   if (until_ > 0 && now >= until_) {
     if (phase_ == Phase::Announced)
       end();

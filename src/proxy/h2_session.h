@@ -46,6 +46,8 @@ class H2Session final : public Pooled<H2Session>,
   void push_soon() { context_.net.loop.post(push_); }
   /// As H2Codec::write_through, as far as the socket takes it: what `bytes` points at may change then.
   void write_through(http::StreamId stream, std::span<const char> bytes);
+  /// The socket, while it does not take what it is given; else null.
+  const net::TcpTransport* blocked_socket() const { return transport_.blocked_socket(); }
   /// The socket takes bytes at once.
   bool is_clear() const { return transport_->queued() == 0; }
   std::uint64_t opened() const { return opened_; }
@@ -112,6 +114,7 @@ class H2Session final : public Pooled<H2Session>,
   event::Task push_;
   net::Address peer_;
   std::uint64_t opened_;
+  net::SendStall stall_;
   std::uint64_t progress_;   ///< the last byte sent, the last exchange that ended
   std::uint64_t until_ = 0;  ///< the end of its lifetime, or of its announcement; 0 = none
   std::uint64_t requests_ = 0;

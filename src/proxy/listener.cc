@@ -4,6 +4,7 @@
 #include <weir/log.h>
 
 #include "net/gate.h"
+#include "net/socket.h"
 #include "proxy/client_connection.h"
 #include "proxy/session.h"
 
@@ -62,10 +63,14 @@ void Listener::adopt(std::shared_ptr<const Rules> rules) {
   rules_ = std::move(rules);
   limits_ = rules_->limits();
   timeouts_ = rules_->timeouts();
-  for (const auto& socket : sockets_) note_tls(*socket);
+  for (const auto& socket : sockets_) prepare(*socket);
 }
 
-void Listener::note_tls(Socket& socket) const {
+// What the rules say of those who come by it.  Accepted sockets inherit the options of theirs.
+void Listener::prepare(Socket& socket) const {
+  const auto& keepalive = rules_->listener().limits.tcp_keepalive;
+  const config::Limit limit = keepalive.value_or(config::Limit());
+  net::keep_alive(socket.fd, limit ? static_cast<std::uint64_t>(limit->count()) * 1000 : 0);
   const auto& binds = rules_->listener().binds;
   socket.tls = std::any_of(binds.begin(), binds.end(), [&](const config::Bind& bind) {
     return bind.tls && bind.at.text == socket.address;
@@ -78,7 +83,7 @@ Listener::~Listener() {
 
 void Listener::accept_on(int fd, const std::string& address) {
   sockets_.push_back(std::make_unique<Socket>(*this, fd, address));
-  note_tls(*sockets_.back());
+  prepare(*sockets_.back());
   // Whoever watched it before may have died in the middle of closing or opening it.
   if (gates_closed_)
     close_gates();

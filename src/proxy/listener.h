@@ -87,7 +87,7 @@ class Listener final : private event::DeadlineEvents {
   bool accept_from(Socket& socket);
   static bool note_shut(Socket& socket);
   void start_session(int fd, const net::Address& peer, bool tls);
-  void note_tls(Socket& socket) const;
+  void prepare(Socket& socket) const;
   bool pause_accepting();
   std::unique_ptr<Socket> take(int fd);
   void narrow(Socket& socket);

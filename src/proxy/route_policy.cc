@@ -43,11 +43,12 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
   auto of = [&](auto member) {
     return us(config::pick(member, route.limits, backend, listener.limits, last));
   };
-  policy->server = {of(&Limits::connect), of(&Limits::first_byte), of(&Limits::read),
-                    of(&Limits::server_idle), of(&Limits::ping)};
+  policy->server = {of(&Limits::connect),     of(&Limits::first_byte),  of(&Limits::read),
+                    of(&Limits::server_idle), of(&Limits::server_send), of(&Limits::ping)};
   policy->queue = of(&Limits::queue);
   policy->max_body = config::pick(&Limits::max_body, route.limits, backend, listener.limits, last);
   policy->early_data = route.limits.early_data.value_or(false);
+  policy->client_close = config::pick(&Limits::client_close, route.limits, listener.limits, last);
   policy->retry = config::pick(&Limits::retry, route.limits, backend, listener.limits, last);
   auto text = config::parse_template(route.action.text);
   if (!text) return text.error();

@@ -36,6 +36,7 @@ struct RoutePolicy {
   std::uint64_t queue = 0;                ///< microseconds to wait for a server; 0 = for ever
   std::optional<std::uint64_t> max_body;  ///< bytes
   bool early_data = false;                ///< requests that may be replays are taken
+  config::ClientClose client_close = config::ClientClose::Abort;
   config::Retry retry;
   FilterChain filters;
   config::Template text;  ///< of `respond` and `redirect`

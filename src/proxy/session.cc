@@ -114,6 +114,8 @@ void Session::go_on() {
   }
   pumping_ = false;
   if (phase_ == Phase::HandedOver) return hand_over();
+  // Not from inside a call of the stream's.
+  if (phase_ == Phase::Request && tcp_.is_closing() && has_client_left()) has_left_ = true;
   arm();
 }
 
@@ -159,8 +161,8 @@ void Session::on_readable() noexcept {
     case Phase::Lingering: return discard();
     case Phase::Request:
     case Phase::Ending:
-      // A client that only ended its sending side still waits for the answer.
-      if (!wants_input() && transport().is_broken()) return stream_->client_gone();
+      if (!wants_input() && (transport().is_broken() || has_client_left()))
+        return stream_->client_gone();
       [[fallthrough]];
     default: pump();
   }
@@ -210,6 +212,7 @@ void Session::settle() {
   stream_.reset();
   timeouts_ = &listener_.timeouts();
   begun_ = 0;
+  has_left_ = false;
   if (!keep_) {
     if (complete && inbox_.empty() && !transport().may_have_input()) return die();
     return linger();

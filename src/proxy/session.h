@@ -83,6 +83,7 @@ class Session final : public Pooled<Session>,
   Gather& out() { return context_.net.outbox.to(transport()); }
   std::size_t note_written(std::size_t bytes);
   bool wants_input() const;
+  bool has_client_left();
   void pump();
   void go_on();
   net::IoResult step();
@@ -95,6 +96,7 @@ class Session final : public Pooled<Session>,
   void discard();
   void die();
   void arm();
+  std::uint64_t look_at();
   std::uint64_t lifetime_end() const;
   void end_tunnel();
   Stream& open_stream();
@@ -118,6 +120,7 @@ class Session final : public Pooled<Session>,
   bool pumping_ : 1 = false;
   bool keep_ : 1 = false;
   bool handed_over_ : 1 = false;
+  bool has_left_ : 1 = false;  ///< the client, which is to be said to the stream
 };
 
 }  // namespace weir::proxy

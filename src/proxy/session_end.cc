@@ -104,6 +104,26 @@ void Session::die() {
   context_.net.loop.reap(*this);
 }
 
+// A client that has ended its direction, all of which was read: it has not asked for anything more.  A request that
+// takes less than a second is finished whatever the client did, watched or not.
+bool Session::has_client_left() {
+  if (phase_ != Phase::Request || wants_input()) return false;
+  if (context_.net.loop.now() < begun_ + unwatched_us) return false;
+  // It may have come with the request, so that no edge has told of it.
+  if (tcp_.is_closing() && transport().is_broken()) return true;
+  return inbox_.empty() && stream_->ends_with_client() && transport().is_at_end();
+}
+
+// When to see whether the client is still there; 0 = its socket will tell.
+std::uint64_t Session::look_at() {
+  if (has_left_) return context_.net.loop.now();
+  const std::uint64_t at = begun_ + unwatched_us;
+  if (!tcp_.is_watched()) return at;
+  // No edge tells of an end that was seen with what came before it, or that is a record of TLS.
+  const bool may_have_ended = tls_ || tcp_.is_closing();
+  return may_have_ended && context_.net.loop.now() < at ? at : 0;
+}
+
 void Session::arm() {
   std::uint64_t at = 0;
   switch (phase_) {
@@ -119,11 +139,11 @@ void Session::arm() {
     case Phase::Request:
       if (wants_input()) at = after(progress_, timeouts_->body);
       at = earlier(at, after(begun_, timeouts_->request));
-      if (!tcp_.is_watched()) at = earlier(at, begun_ + unwatched_us);
+      at = earlier(at, look_at());
       [[fallthrough]];
     case Phase::Ending:
       if (transport().queued() > 0 || stream_->has_unsent())
-        at = earlier(at, after(progress_, timeouts_->send));
+        at = earlier(at, stream_->client_stall().due(progress_, timeouts_->send));
       break;
     case Phase::HandedOver:
     case Phase::Dead: break;
@@ -153,12 +173,14 @@ void Session::on_deadline() noexcept {
       if (passed(begun_, timeouts_->request)) return stream_->fail(http::Failure::RequestTimeout);
       if (wants_input() && passed(progress_, timeouts_->body))
         return stream_->fail(http::Failure::RequestBodyTimeout);
+      if (has_left_ || has_client_left()) return stream_->client_gone();
       if (!tcp_.is_watched()) transport().watch();
       break;
     case Phase::Ending: break;
   }
-  bool sending = transport().queued() > 0 || stream_->has_unsent();
-  if (sending && passed(progress_, timeouts_->send))
+  const bool sending = transport().queued() > 0 || stream_->has_unsent();
+  if (sending && timeouts_->send > 0 &&
+      stream_->client_stall().judge(tcp_, progress_, now, timeouts_->send))
     return stream_->fail(http::Failure::ClientSendTimeout);
   arm();
 }

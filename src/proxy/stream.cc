@@ -274,6 +274,7 @@ net::IoResult Stream::move_body() {
     record_.content_in += result.bytes;
     body_seen_ += result.bytes;
     wire.codec->skip_body(result.bytes);
+    if (attempt_ && attempt_->connection()) attempt_->connection()->note_sent();
   }
   return result;
 }
@@ -339,6 +340,12 @@ void Stream::on_attempt_failed(http::Failure failure) {
   if (response_begun_) return fail(failure);
   if (try_again(failure)) return;
   answer(failure);
+}
+
+bool Stream::ends_with_client() const {
+  if (tunnel_ || phase_ < Phase::Choose || phase_ > Phase::Relay) return false;
+  const bool is_cut = !request_done_ && request_->framing.end != BodyEnd::None && !response_begun_;
+  return is_cut || policy_->client_close == config::ClientClose::Abort;
 }
 
 void Stream::client_gone() { fail(http::Failure::ClientGone); }

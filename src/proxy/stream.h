@@ -24,6 +24,7 @@
 #include "event/deadline.h"
 #include "http/websocket_frames.h"
 #include "net/pump.h"
+#include "net/send_stall.h"
 #include "proxy/attempt.h"
 #include "proxy/context.h"
 #include "proxy/listener.h"
@@ -70,6 +71,8 @@ class Stream final : public Pooled<Stream>,
   bool can_move_body() const;
   /// A large body follows plainly: moves what can be moved; as ConnectionUser::move_body.
   net::IoResult move_body();
+  /// Bytes of the request's body are on their way inside the kernel, and the server does not take them yet.
+  bool holds_upload() const { return up_.held() > 0; }
   /// The request cannot be completed, or took too long.
   void fail(http::Failure failure);
   /// The client has gone for good.
@@ -80,6 +83,10 @@ class Stream final : public Pooled<Stream>,
   bool has_unsent() const { return down_.held() > 0; }
   bool is_tunnel() const { return tunnel_; }
   bool is_finished() const { return phase_ == Phase::Finish; }
+  /// The client has ended its direction, and all of it was read: there is nobody left to serve.
+  bool ends_with_client() const;
+  /// For the time limit of sending to the client.
+  net::SendStall& client_stall() { return client_stall_; }
   /// Lets go of server and queue; the connection to the client is ending.
   void stop();
   /// Writes the access log; once, when nothing more will happen.
@@ -200,6 +207,7 @@ class Stream final : public Pooled<Stream>,
   event::Task tunnel_start_;
   Buffer replay_;  ///< body bytes already sent, while they may have to be sent again
   net::Pump up_, down_;
+  net::SendStall client_stall_;
   Frames* frames_ = nullptr;  ///< of a WebSocket tunnel, in the arena
   std::uint64_t body_seen_ = 0;
   Phase phase_ = Phase::Receive;

@@ -292,6 +292,10 @@ bool Transport::is_broken() {
   return next != SSL_ERROR_NONE && next != SSL_ERROR_ZERO_RETURN && next != SSL_ERROR_WANT_READ;
 }
 
+bool Transport::is_at_end() {
+  return established_ && !has_failed() && peek() == SSL_ERROR_ZERO_RETURN;
+}
+
 bool Transport::may_have_input() const {
   return SSL_has_pending(ssl_) == 1 || tcp_->may_have_input();
 }

@@ -74,6 +74,7 @@ class Transport final : public net::Transport, private net::TransportEvents {
   bool is_closing() const override;
   bool may_have_input() const override;
   bool is_broken() override;
+  bool is_at_end() override;
   void watch() override { tcp_->watch(); }
   void report_to(net::TransportEvents& owner) override { owner_ = &owner; }
   void shut_down() override;

@@ -70,19 +70,44 @@ void Connection::lease(ConnectionUser& user, const ServerTimeouts& timeouts) {
 void Connection::write_request(const RequestHead& head, const http::WriteOptions& options) {
   phase_ = Phase::Sending;
   request_ended_ = false;
+  sent_at_ = 0;
   deadline_.clear();
   codec_.write_request(1, head, options, context_.outbox.to(transport()));
 }
 
 void Connection::write_body(std::span<const char> bytes) {
   codec_.write_body(1, bytes, context_.outbox.to(transport()));
+  note_sent();
+}
+
+// Bytes of the request are under way, and of the answer nothing but perhaps that it may go on.
+bool Connection::is_sending() const {
+  if (phase_ == Phase::Reading) return !request_ended_ && !codec_.is_mid_message();
+  return phase_ == Phase::Sending || phase_ == Phase::Awaiting;
+}
+
+// Whether the socket takes them shows at the end of the iteration.
+void Connection::note_sent() {
+  if (!is_sending()) return;
+  sent_at_ = context_.loop.now();
+  std::uint64_t at = stall_.due(sent_at_, timeouts_.send);
+  if (phase_ == Phase::Awaiting && timeouts_.first_byte > 0) {
+    const std::uint64_t answer_due = sent_at_ + timeouts_.first_byte;
+    at = at == 0 ? answer_due : std::min(at, answer_due);
+  }
+  if (at > 0) deadline_.set(context_.loop, at);
 }
 
 void Connection::write_end(const Headers& trailers) {
   codec_.write_end(1, trailers, context_.outbox.to(transport()));
   request_ended_ = true;
+  // It has said that we may go on; now the answer has to follow.
+  if (phase_ == Phase::Reading && !codec_.is_mid_message()) arm(timeouts_.read);
   if (phase_ != Phase::Sending) return;
   phase_ = Phase::Awaiting;
+  // Without a body all of it leaves at once, or nearly.
+  if (sent_at_ > 0) return note_sent();
+  sent_at_ = context_.loop.now();
   arm(timeouts_.first_byte);
 }
 
@@ -167,6 +192,7 @@ void Connection::on_sent() noexcept {
     finish_connecting();
     return;
   }
+  note_sent();
   user_->on_sent();
 }
 
@@ -244,18 +270,31 @@ void Connection::on_deadline() noexcept {
       if (moves_on_) return;
       return fail_here(http::Failure::ConnectTimeout);
     case Phase::Sending:
-    case Phase::Awaiting: return fail(http::Failure::FirstByteTimeout);
+    case Phase::Awaiting: return check_sending();
     case Phase::Reading:
       // While the client does not take what we have, the server is not to blame.
       if (user_ && !user_->wants_body()) return arm(timeouts_.read);
       // Nor if all it has said is to go on, and the client does.
-      if (!request_ended_ && !codec_.is_mid_message()) return arm(timeouts_.read);
+      if (is_sending()) return check_sending();
       return fail(http::Failure::ReadTimeout);
     case Phase::Idle: return die();
     case Phase::Raw:
     case Phase::Returned:
     case Phase::Dead: return;
   }
+}
+
+// Sending: time matters only while the server does not take what there is.  Then it runs to the first byte.
+void Connection::check_sending() {
+  const std::uint64_t now = context_.loop.now();
+  if (timeouts_.send > 0 && has_unsent()) {
+    if (stall_.judge(tcp_, sent_at_, now, timeouts_.send))
+      return fail(http::Failure::ServerSendTimeout);
+    return deadline_.set(context_.loop, stall_.due(sent_at_, timeouts_.send));
+  }
+  if (phase_ != Phase::Awaiting || timeouts_.first_byte == 0) return;
+  if (now >= sent_at_ + timeouts_.first_byte) return fail(http::Failure::FirstByteTimeout);
+  deadline_.set(context_.loop, sent_at_ + timeouts_.first_byte);
 }
 
 void Connection::fail(http::Failure failure) {

@@ -9,6 +9,7 @@
 #include "event/deadline.h"
 #include "http/h1_codec.h"
 #include "net/feed.h"
+#include "net/send_stall.h"
 #include "net/tcp.h"
 #include "tls/transport.h"
 #include "upstream/addresses.h"
@@ -47,6 +48,7 @@ class Connection final : public Pooled<Connection>,
   void write_request(const RequestHead& head, const http::WriteOptions& options) override;
   void write_body(std::span<const char> bytes) override;
   void write_end(const Headers& trailers) override;
+  void note_sent() override;
   bool has_room() const override { return transport().queued() == 0; }
   void resume() override { pump(); }
   /// The connection goes to the pool if the message and `reusable` allow, else it dies.
@@ -93,6 +95,9 @@ class Connection final : public Pooled<Connection>,
   void fail(http::Failure failure);
   void die();
   void arm(std::uint64_t limit);
+  bool is_sending() const;
+  bool has_unsent() const { return transport().queued() > 0 || (user_ && user_->has_unsent()); }
+  void check_sending();
 
   enum class Phase : std::uint8_t {
     Connecting,
@@ -115,6 +120,9 @@ class Connection final : public Pooled<Connection>,
   event::Task again_;
   ConnectionUser* user_ = nullptr;
   ServerTimeouts timeouts_{};  ///< `connect`: the moment, not the time, while it connects
+  net::SendStall stall_;
+  std::uint64_t sent_at_ =
+      0;  ///< when bytes of the request's body left last, or the last of its head
   std::uint32_t served_ = 0;
   Dial dial_;
   bool request_ended_ = false;

@@ -62,9 +62,16 @@ void H2Call::write_request(const RequestHead& head, const http::WriteOptions& op
 
 void H2Call::write_body(std::span<const char> bytes) {
   if (!message_) return;
+  const bool was_empty = !has_unsent();
   connection_.codec().write_body(*message_, bytes);
   connection_.push_soon();
-  if (phase_ == Phase::Sending && !has_room()) arm(timeouts_.first_byte);
+  // The server's time begins with the first bytes that it does not take.
+  if (phase_ == Phase::Sending && was_empty) note_sent();
+}
+
+void H2Call::note_sent() {
+  sent_at_ = connection_.context().loop.now();
+  if (timeouts_.send > 0) arm(timeouts_.send / 8);
 }
 
 void H2Call::write_end(const Headers& trailers) {
@@ -74,8 +81,13 @@ void H2Call::write_end(const Headers& trailers) {
   connection_.push_soon();
   if (phase_ != Phase::Sending) return;
   phase_ = Phase::Awaiting;
+  // Without a body all of it leaves at once, or waits for its connection, which has a limit of its own.
+  if (has_unsent() && timeouts_.send > 0) return note_sent();
+  sent_at_ = connection_.context().loop.now();
   arm(timeouts_.first_byte);
 }
+
+bool H2Call::has_unsent() const { return message_ && http::H2ClientCodec::queued(*message_) > 0; }
 
 bool H2Call::has_room() const {
   return message_ && http::H2ClientCodec::queued(*message_) < most_unsent;
@@ -83,9 +95,10 @@ bool H2Call::has_room() const {
 
 void H2Call::on_sent() {
   event::About about(connection_.context().loop, subject());
-  // The server takes what it gets, so it is alive.
-  if (phase_ == Phase::Sending) deadline_.clear();
-  if (phase_ == Phase::Awaiting) arm(timeouts_.first_byte);
+  if (phase_ == Phase::Sending || phase_ == Phase::Awaiting) {
+    note_sent();
+    if (phase_ == Phase::Awaiting && !has_unsent()) arm(timeouts_.first_byte);
+  }
   if (user_) user_->on_sent();
 }
 
@@ -177,13 +190,29 @@ void H2Call::die() {
   connection_.context().loop.reap(*this);
 }
 
+// Its bytes wait for the socket, which all calls share, or for the window of its stream or of all streams.
+void H2Call::check_sending() {
+  event::Loop& loop = connection_.context().loop;
+  const std::uint64_t now = loop.now(), limit = timeouts_.send;
+  if (limit > 0 && has_unsent()) {
+    const net::TcpTransport* blocked = connection_.blocked_socket();
+    const bool stalled =
+        blocked ? stall_.judge(*blocked, sent_at_, now, limit) : now >= sent_at_ + limit;
+    if (stalled) return fail(http::Failure::ServerSendTimeout);
+    return deadline_.set(loop, blocked ? stall_.due(sent_at_, limit) : sent_at_ + limit);
+  }
+  if (phase_ != Phase::Awaiting || timeouts_.first_byte == 0) return;
+  if (now >= sent_at_ + timeouts_.first_byte) return fail(http::Failure::FirstByteTimeout);
+  deadline_.set(loop, sent_at_ + timeouts_.first_byte);
+}
+
 void H2Call::on_deadline() noexcept {
   event::About about(connection_.context().loop, subject());
   if (doomed_ != http::Failure::None) return fail(doomed_);
   switch (phase_) {
     case Phase::Waiting: return fail(http::Failure::ConnectTimeout);
     case Phase::Sending:
-    case Phase::Awaiting: return fail(http::Failure::FirstByteTimeout);
+    case Phase::Awaiting: return check_sending();
     case Phase::Reading:
       // While the client does not take what we have, the server is not to blame.
       if (user_ && !user_->wants_body()) return arm(timeouts_.read);

@@ -11,6 +11,7 @@
 #include "base/pooled.h"
 #include "event/deadline.h"
 #include "http/h2_codec_client.h"
+#include "net/send_stall.h"
 #include "upstream/server_side.h"
 
 namespace weir::upstream {
@@ -44,6 +45,7 @@ class H2Call final : public Pooled<H2Call>,
   void write_request(const RequestHead& head, const http::WriteOptions& options) override;
   void write_body(std::span<const char> bytes) override;
   void write_end(const Headers& trailers) override;
+  void note_sent() override;
   bool has_room() const override;
   void resume() override;
   void give_back(bool reusable) override;
@@ -63,6 +65,8 @@ class H2Call final : public Pooled<H2Call>,
 
   void on_deadline() noexcept override;
   void arm(std::uint64_t limit);
+  bool has_unsent() const;
+  void check_sending();
   void open_tunnel(ResponseHead& head);
   void fail(http::Failure failure);
   void die();
@@ -72,6 +76,8 @@ class H2Call final : public Pooled<H2Call>,
   ConnectionUser* user_ = nullptr;
   event::Deadline deadline_;
   ServerTimeouts timeouts_{};
+  net::SendStall stall_;
+  std::uint64_t sent_at_ = 0;  ///< when bytes of the request left last
   Phase phase_ = Phase::Waiting;
   http::Failure doomed_ = http::Failure::None;  ///< told at the next deadline
   bool reused_ = false;

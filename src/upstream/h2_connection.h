@@ -70,6 +70,10 @@ class H2Connection final : public Pooled<H2Connection>,
   void on_call_ended();
   /// Something of an answer has come.
   void note_answer() { is_quiet_ = false; }
+  /// The socket, while it does not take what it is given; else null.
+  const net::TcpTransport* blocked_socket() const {
+    return transport().queued() > 0 ? &tcp_ : nullptr;
+  }
   /// There are frames to be made at the end of this turn.
   void push_soon() { context_.loop.post(push_); }
 
@@ -92,6 +96,9 @@ class H2Connection final : public Pooled<H2Connection>,
   void on_broken(http::Failure failure) override;
 
   net::Transport& transport() { return tls_ ? static_cast<net::Transport&>(*tls_) : tcp_; }
+  const net::Transport& transport() const {
+    return tls_ ? static_cast<const net::Transport&>(*tls_) : tcp_;
+  }
   bool finish_connecting();
   bool finish_handshake();
   void arm_connect();

@@ -84,7 +84,7 @@ void Server::leave_addresses() {
 int Server::dial(net::TcpTransport& tcp, Dial& dial) {
   int error = EADDRNOTAVAIL;
   while (const net::Address* to = addresses_.next(dial, context_.loop.now())) {
-    error = tcp.connect(*to);
+    error = tcp.connect(*to, tcp_keepalive());
     const bool is_ours = error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
     if (error == 0 || is_ours) return error;
     note_address_failed(dial, http::traits(connect_failure(error)).name);
@@ -104,6 +104,13 @@ void Server::note_address_failed(const Dial& dial, std::string_view why) {
     log(Level::Warn, "server ", backend_.name, "/", config_.name, ": ", failed->text(), ": ", why,
         "; its other addresses come first for ", std::to_string(Addresses::avoid_us / 1'000'000),
         "s");
+}
+
+std::uint64_t Server::tcp_keepalive() const {
+  static const config::Limits defaults = config::default_limits();
+  const config::Limit& limit =
+      config::pick(&config::Limits::tcp_keepalive, backend_.limits, defaults);
+  return limit ? static_cast<std::uint64_t>(limit->count()) * 1000 : 0;
 }
 
 void Server::limit_idle() {

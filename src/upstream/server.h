@@ -76,8 +76,11 @@ class Server final : public event::Reaped {
   const Addresses& addresses() const { return addresses_; }
   /// Everything that decides whether requests may come here.
   Standing standing() const {
-    return {use_, weight_, is_backup_, is_forced_out_, !addresses_.empty(), config_.max_in_flight > 0};
+    return {
+        use_, weight_, is_backup_, is_forced_out_, !addresses_.empty(), config_.max_in_flight > 0};
   }
+  /// As net::keep_alive.
+  std::uint64_t tcp_keepalive() const;
 
   /// Takes over what control says now; idle connections that are of no more use are closed.
   void apply(const shm::ServerRow& row);

@@ -29,6 +29,8 @@ class ConnectionUser : public http::MessageSink {
   /// Much body follows with nothing in between: move it past the codec if you can.  Done: moved some
   /// (and told the codec); Again: cannot now, call `resume` later; End, Failed: the server's side did.
   virtual net::IoResult move_body() = 0;
+  /// It holds bytes of the request, taken from the client, that it will move to the wire itself.
+  virtual bool has_unsent() const { return false; }
   /// After an upgrade: the wire has something to read.
   virtual void on_raw_readable() = 0;
   /// The request it uses it for.
@@ -40,6 +42,7 @@ class ConnectionUser : public http::MessageSink {
 /// Time limits of a request towards its server, in microseconds; 0 = none.
 struct ServerTimeouts {
   std::uint64_t connect, first_byte, read, idle;
+  std::uint64_t send = 0;  ///< without progress in writing the request
   std::uint64_t ping =
       0;  ///< HTTP/2: silence until a server is asked for a sign of life, and then again
 };
@@ -57,6 +60,8 @@ class ServerSide {
 
   virtual void write_request(const RequestHead& head, const http::WriteOptions& options) = 0;
   virtual void write_body(std::span<const char> bytes) = 0;
+  /// The user has moved bytes of the request to the wire itself: the time limit of sending starts anew.
+  virtual void note_sent() = 0;
   /// The request is complete: the time to the first byte runs from when it has left.
   virtual void write_end(const Headers& trailers) = 0;
   /// The server takes what it gets: more of the request may be produced.

@@ -59,7 +59,8 @@ def test_a_half_closed_client_gets_its_answer():
     import threading
 
     released = threading.Event()
-    with Origin(handler) as origin, Weir(forward_to(origin)) as weir, Client(weir) as client:
+    text = forward_to(origin := Origin(handler), listener="client_close finish")
+    with origin, Weir(text) as weir, Client(weir) as client:
         client.send(get())
         client.finish()
         origin.wait()

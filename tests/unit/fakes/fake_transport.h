@@ -49,6 +49,7 @@ class FakeTransport : public net::Transport {
   bool is_closing() const override { return failed; }
   bool may_have_input() const override { return !input.empty(); }
   bool is_broken() override { return failed; }
+  bool is_at_end() override { return input.empty() && then == net::Io::End; }
   void watch() override {}
   void report_to(net::TransportEvents&) override {}
   void shut_down() override {}
