@@ -25,9 +25,13 @@ def outcomes(weir):
     return {line["path"]: (line["status"], line["failure"]) for line in lines}
 
 
-def wait_gone(weir, path):
+def wait_outcome(weir, path, status, failure=""):
     wait_until(lambda: path in outcomes(weir), f"{path} in the log")
-    assert outcomes(weir)[path] == (499, "client_gone")
+    assert outcomes(weir)[path] == (status, failure)
+
+
+def wait_gone(weir, path):
+    wait_outcome(weir, path, 499, "client_gone")
 
 
 def silent(connection, _):
@@ -138,7 +142,7 @@ def test_what_was_sent_before_counts_first():
             hold.set()
             assert client.receive().body == b"one"
             wait_gone(weir, "/second")
-        assert outcomes(weir)["/first"] == (200, "")
+        wait_outcome(weir, "/first", 200)
 
 
 def test_a_second_request_in_the_socket_counts_too():
@@ -198,7 +202,7 @@ def test_finish(place):
             hold.set()
             assert client.receive().body == b"begunended"
             assert client.is_closed()
-        assert outcomes(weir)["/kept"] == (200, "")
+        wait_outcome(weir, "/kept", 200)
 
 
 def test_a_tunnel_may_be_half_closed():
