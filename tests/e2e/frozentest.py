@@ -197,11 +197,12 @@ def poll(condition, what):
 
 def is_open(port, peer):
     """A process has the connection between a local port and that of its peer open."""
-    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        row = line.split()
-        local, remote = (int(row[i].split(":")[1], 16) for i in (1, 2))
-        if (local, remote) == (port, peer):
-            return row[9] != "0"
+    for _ in range(5):  # the table may miss a line while others come and go
+        for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            row = line.split()
+            local, remote = (int(row[i].split(":")[1], 16) for i in (1, 2))
+            if (local, remote) == (port, peer):
+                return row[9] != "0"
     return False
 
 
@@ -237,9 +238,15 @@ class Scene:
             return [l["failure"] for l in lines if l["listener"] == self.name and l["failure"] != "none"]
         return poll(found, self.name)[0]
 
+    def ended(self, client):
+        """weir has ended its direction: for clients that have room to hear of it, and may not be accepted yet."""
+        established = 1
+        poll(lambda: client.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] != established, self.name)
+        return "closed"
+
     def closed(self, client):
-        sock = getattr(client, "socket", client)
-        port = sock.getsockname()[1]
+        """weir has closed the connection of a client that it has answered."""
+        port = client.socket.getsockname()[1]
         poll(lambda: not is_open(self.port, port), self.name)
         return "closed"
 

@@ -44,19 +44,19 @@ def certificate():
 def client_handshake(scene):
     client = scene.client()
     client.send(b"\x16\x03\x01")
-    return scene.closed(client)
+    return scene.ended(client)
 
 
 @case()
 def client_first_request(scene):
-    return scene.closed(scene.client())
+    return scene.ended(scene.client())
 
 
 @case()
 def client_preface(scene):
     client = scene.client()
     client.send(PREFACE[:-5])
-    return scene.closed(client)
+    return scene.ended(client)
 
 
 @case()
@@ -109,7 +109,7 @@ def client_takes_nothing_tls(scene):
 @case(route="respond 200 ok")
 def client_lingers(scene):
     client = scene.client()
-    client.send(get("/", "a", "Content-Length: 1000000", method="POST"))
+    assert client.ask(get("/", "a", "Content-Length: 1000000", method="POST")).status == 200
     return scene.closed(client)
 
 
@@ -127,7 +127,7 @@ def h2_client(scene, **options):
 
 @case()
 def h2_client_settings(scene):
-    return scene.closed(h2_client(scene))
+    return scene.ended(h2_client(scene))
 
 
 @case()
@@ -162,7 +162,7 @@ def h2_client_next_request(scene):
 @case(route="respond 200 ok", listener="max_requests 1")
 def h2_client_lingers(scene):
     client = h2_client(scene)
-    client.request(request())
+    assert client.ask(request()).status == 200
     return scene.closed(client)
 
 
@@ -179,7 +179,7 @@ def tunnel_silent(scene):
 @case(flood(SWITCH % b"x", BLOCK))
 def tunnel_client_takes_nothing(scene):
     client = scene.client()
-    client.send(UPGRADE)
+    assert client.ask(UPGRADE).status == 101
     return scene.closed(client)
 
 
