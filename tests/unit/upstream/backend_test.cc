@@ -6,6 +6,7 @@
 
 #include "fakes/manual_clock.h"
 #include "shm/segment.h"
+#include "upstream/address_set.h"
 
 #include <gtest/gtest.h>
 
@@ -49,6 +50,7 @@ class Queue : public testing::Test, private NoticeSink {
     row.use = use;
     row.weight = 1;
     row.max_in_flight = 1;
+    row.addresses = to_set(*net::Address::from({config::Endpoint::Kind::Ip4, "127.0.0.1", 1, ""}));
     backend_->apply(slot, row);
   }
   Server* take() { return backend_->choose({}).server; }
