@@ -96,7 +96,7 @@ constexpr Command table[] = {
     {"show generations", false, 0, 0, show_generations},
     {"show listeners", false, 0, 0, show_listeners},
     {"show quarantine", false, 0, 0, show_quarantine},
-    {"show routes", false, 0, 0, show_routes},
+    {"show routes", false, 0, 1, show_routes},
     {"show servers", false, 0, 1, show_servers},
     {"show sessions", false, 0, 0, show_sessions},
     {"show state", false, 0, 0, show_state},

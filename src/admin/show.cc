@@ -79,6 +79,40 @@ std::string drains_text(const Fleet& fleet) {
   return text.empty() ? "none" : text;
 }
 
+/// Where a route stands: which listener, and which of its routes.
+using RoutePlace = std::pair<std::uint32_t, std::uint32_t>;
+
+// Whether the words after "LISTENER/" mean that route: its name, or "#N".
+bool is_called(const config::Route& route, std::uint32_t position, std::string_view name) {
+  return route.name == name || name == concat("#", std::to_string(position + 1));
+}
+
+// All routes, those of LISTENER, or the one that LISTENER/NAME or LISTENER/#N means.
+bool find_routes(const Fleet& fleet, std::span<const std::string> words,
+                 std::vector<RoutePlace>& found, Reply& reply) {
+  const std::string_view wanted = words.empty() ? std::string_view() : words[0];
+  const std::size_t slash = wanted.find('/');
+  const std::string_view listener = wanted.substr(0, slash);
+  const auto& listeners = fleet.config().listeners;
+  bool knows_listener = words.empty();
+  for (std::uint32_t l = 0; l < listeners.size(); ++l) {
+    if (!words.empty() && listeners[l].name != listener) continue;
+    knows_listener = true;
+    for (std::uint32_t r = 0; r < listeners[l].routes.size(); ++r)
+      if (slash == std::string_view::npos ||
+          is_called(listeners[l].routes[r], r, wanted.substr(slash + 1)))
+        found.emplace_back(l, r);
+  }
+  if (!knows_listener)
+    reply.fail("unknown", concat("there is no listener ", in_quotes(listener)));
+  else if (slash != std::string_view::npos && found.empty())
+    reply.fail("unknown", concat("listener ", listener, " has no route ",
+                                 in_quotes(wanted.substr(slash + 1))));
+  else
+    return true;
+  return false;
+}
+
 }  // namespace
 
 void show_status(const Call& call, Reply& reply) {
@@ -127,24 +161,23 @@ void show_listeners(const Call& call, Reply& reply) {
 
 void show_routes(const Call& call, Reply& reply) {
   const Fleet& fleet = call.fleet;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> routes;
-  for (std::uint32_t l = 0; l < fleet.config().listeners.size(); ++l)
-    for (std::uint32_t r = 0; r < fleet.config().listeners[l].routes.size(); ++r)
-      routes.emplace_back(l, r);
+  std::vector<RoutePlace> routes;
+  if (!find_routes(fleet, call.words, routes, reply)) return;
   std::size_t count = routes.size();
-  reply.body = make_list(
-      {{"listener", "route", "place", "action", "requests", "errors_5xx", "failures", "p50_ms",
-        "p99_ms"},
-       count,
-       [&fleet, view = fleet.view, routes = std::move(routes)](std::size_t i) {
-         const config::Listener& listener = view->config->listeners[routes[i].first];
-         const config::Route& route = listener.routes[routes[i].second];
-         Row row{listener.name, route.name, config::place_text(*view->config, route.place),
-                 config::action_text(*view->config, route.action)};
-         append_traffic(fleet, Of::Route, route.number, row);
-         return row;
-       }},
-      call.json);
+  reply.body = make_list({{"listener", "nth", "route", "place", "action", "requests", "errors_5xx",
+                           "failures", "p50_ms", "p99_ms"},
+                          count,
+                          [&fleet, view = fleet.view, routes = std::move(routes)](std::size_t i) {
+                            const auto [l, r] = routes[i];
+                            const config::Listener& listener = view->config->listeners[l];
+                            const config::Route& route = listener.routes[r];
+                            Row row{listener.name, std::uint64_t{r} + 1, route.name,
+                                    config::place_text(*view->config, route.place),
+                                    config::action_text(*view->config, route.action)};
+                            append_traffic(fleet, Of::Route, route.number, row);
+                            return row;
+                          }},
+                         call.json);
 }
 
 void show_backends(const Call& call, Reply& reply) {

@@ -194,7 +194,7 @@ struct Limits {
 };
 
 struct Route {
-  std::string name;    ///< as written, else "route_<line>"
+  std::string name;    ///< as written, else made of its matchers (route_names.h)
   bool named = false;  ///< the name was written
   std::uint32_t number =
       0;  ///< in shared memory; as written over all listeners, until it is assigned

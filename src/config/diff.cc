@@ -202,17 +202,18 @@ class Comparison {
   }
 
   void routes(const Listener& from, const Listener& to, const std::string& object) {
-    const auto before = route_identities(from), after = route_identities(to);
-    Pairing pairs = pair_up(before, after);
+    Pairing pairs = pair_up(route_identities(from), route_identities(to));
     pair_renamed(from, to, pairs);
+    const auto called = [](const Listener& listener, std::size_t i) {
+      return concat("route ", listener.name, "/", listener.routes[i].name);
+    };
     for (const std::size_t i : pairs.removed)
-      add(Kind::Removed, concat("route ", before[i]), "", &from.routes[i].place, nullptr);
-    for (const auto& [a, b] : pairs.common)
-      compare(from.routes[a], to.routes[b], concat("route ", after[b]));
+      add(Kind::Removed, called(from, i), "", &from.routes[i].place, nullptr);
+    for (const auto& [a, b] : pairs.common) compare(from.routes[a], to.routes[b], called(to, b));
     for (const std::size_t i : pairs.added)
-      add(Kind::Added, concat("route ", after[i]), "", nullptr, &to.routes[i].place);
+      add(Kind::Added, called(to, i), "", nullptr, &to.routes[i].place);
     if (!pairs.is_reordered()) return;
-    const auto label = [&](std::size_t i) { return after[i].substr(to.name.size() + 1); };
+    const auto label = [&](std::size_t i) { return to.routes[i].name; };
     add(Kind::Changed, object, "order", &from.place, &to.place);
     say_order(pairs, label);
   }

@@ -14,7 +14,8 @@ namespace weir::config {
 
 /// The identity of each route of a listener, in order; no two are the same, in all of a Config.
 /// "web/api_v2" where the name was written, else what it matches in canonical form: "web/path /a",
-/// with " #2" for the second one that matches the same; "web/*" for one that matches everything.
+/// with " #2" for the second one that matches the same; "web/*" for one that matches everything.  Holds
+/// values that may be secrets: for comparing and hashing only, never to be shown.
 std::vector<std::string> route_identities(const Listener& listener);
 
 /// The matchers of a route so written that all routes that match the same way are the same text:

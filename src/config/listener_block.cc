@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "config/head_limits.h"
 #include "config/reachability.h"
+#include "config/route_names.h"
 #include "config/tls_block.h"
 #include "config/units.h"
 #include "config/values.h"
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 namespace weir::config {
@@ -53,7 +55,8 @@ class ListenerBlock {
     for (const Directive* route : routes_)
       listener_.routes.push_back(build_route(*route, scope_, policies_, backends_));
     listener_.policies = std::move(policies_.own);
-    name_routes();
+    refuse_equal_names();
+    name_routes(listener_.routes);
     // An address that was refused has been told of.
     const bool tries_to_bind =
         std::any_of(directive.block.begin(), directive.block.end(),
@@ -184,8 +187,7 @@ class ListenerBlock {
                       "write bind ADDRESS tls");
   }
 
-  // Those without a name are called after their line; nothing is called the same.
-  void name_routes() {
+  void refuse_equal_names() {
     std::unordered_map<std::string_view, const Route*> names;
     for (const Route& route : listener_.routes) {
       if (route.name.empty()) continue;
@@ -195,18 +197,6 @@ class ListenerBlock {
                       concat("route ", in_quotes(route.name), " is defined twice in listener ",
                              in_quotes(listener_.name)),
                       concat("the first one is at ", report_.sources().text(first->second->place)));
-    }
-    std::unordered_map<std::uint32_t, std::uint32_t> on_line;
-    for (Route& route : listener_.routes) {
-      while (route.name.empty()) {
-        const std::uint32_t nth = ++on_line[route.place.line];
-        std::string name = concat("route_", std::to_string(route.place.line));
-        if (nth > 1) name += concat("_", std::to_string(nth));
-        if (!names.contains(name)) {
-          route.name = std::move(name);
-          names.emplace(route.name, &route);
-        }
-      }
     }
   }
 

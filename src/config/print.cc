@@ -96,7 +96,7 @@ class Printer {
     Properties list = properties(config_, route);
     const Property action = std::move(list.back());
     list.pop_back();
-    std::string head = concat("route ", route.name);
+    std::string head = route.named ? concat("route ", route.name) : "route";
     for (const Property& property : list)
       if (property.name.empty()) head += concat(" ", property.value);
     open(head, route.place);

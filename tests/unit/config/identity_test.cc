@@ -86,5 +86,23 @@ TEST(Identity, OfSeveralThatMatchTheSameIsTheirOrder) {
                                                   "x/*", "x/* #2"}));
 }
 
+TEST(Identity, OfARouteWithoutNameHasTheValuesOfItsMatchers) {
+  const Config config = config_of(R"(
+    listener web {
+      bind 127.0.0.1:8080
+      route api path /a close
+      route path /b host x close; route host x path /b close
+      route header A '#2' header a "b c" close
+      route header A '#2' header a "b c" close
+      route client 10.0.0.1 close
+      route close; route close
+    })");
+  EXPECT_EQ(route_identities(config.listeners[0]),
+            (std::vector<std::string>{"web/api", "web/host x path /b", "web/host x path /b #2",
+                                      "web/header a \"#2\" header a \"b c\"",
+                                      "web/header a \"#2\" header a \"b c\" #2",
+                                      "web/client 10.0.0.1/32", "web/*", "web/* #2"}));
+}
+
 }  // namespace
 }  // namespace weir::config

@@ -47,7 +47,7 @@ TEST(Loader, SmallestFile) {
   EXPECT_EQ(listener.max_header, 32768U);
   EXPECT_EQ(listener.max_fields, 100U);
   EXPECT_EQ(listener.max_line, 8192U);
-  EXPECT_EQ(listener.routes.at(0).name, "route_1");
+  EXPECT_EQ(listener.routes.at(0).name, "any");
   EXPECT_EQ(listener.routes.at(0).action.kind, Act::Forward);
   const Backend& backend = config.backends.at(0);
   EXPECT_EQ(backend.balance, Balance::P2c);
@@ -202,17 +202,6 @@ TEST(Loader, SingleValuesStayWhereTheyWereSaid) {
   EXPECT_EQ(pick(&Limits::retry, route.limits, backend.limits, listener.limits).attempts, 0U);
 }
 
-TEST(Loader, RouteNamesNeverCollide) {
-  const Loaded loaded = load_text(
-      "listener a { bind 127.0.0.1:1\n"
-      "route path /1 close; route path /2 close; route route_2_2 path /3 close; route path /4 "
-      "close }");
-  ASSERT_TRUE(loaded.config) << loaded.diagnostics.text();
-  std::string names;
-  for (const Route& route : loaded.config->listeners[0].routes) names += route.name + " ";
-  EXPECT_EQ(names, "route_2 route_2_3 route_2_2 route_2_4 ");
-}
-
 TEST(Loader, NamedFormatsMayStandAfterTheirUse) {
   const Loaded loaded = load_text(
       "access_log stderr format mine\nlog_format mine \"$status \\$5\"\n"
@@ -230,9 +219,9 @@ TEST(Loader, Warnings) {
             "2:1: warning: backend \"b\" has only servers of weight 0: none takes requests\n"
             "2:1: warning: backend \"b\" is not used\n");
   EXPECT_EQ(load_route("route all close").messages(),
-            "4:1: warning: route \"route_4\" can never match: route \"all\" comes before it and "
+            "4:1: warning: route \"any\" can never match: route \"all\" comes before it and "
             "takes all of it\n"
-            "4:26: warning: route \"route_4_2\" can never match: route \"all\" comes before it and "
+            "4:26: warning: route \"any #2\" can never match: route \"all\" comes before it and "
             "takes all of it\n");
 }
 

@@ -45,7 +45,7 @@ TEST(Print, TellsWhereEachValueIsFrom) {
         "    max_header 16k                                      # weir.conf:2\n",
         "    max_fields 100                                      # default\n",
         "    timeout header 10s                                  # default\n",
-        "    route route_3 path /a {                             # weir.conf:3\n",
+        "    route path /a {                                     # weir.conf:3\n",
         "        redirect 301 \"/b\"                               # weir.conf:3\n"})
     EXPECT_NE(printed.find(line), std::string::npos) << line << printed;
   expect_round_trip(*loaded.config);
