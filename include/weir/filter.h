@@ -21,9 +21,15 @@ namespace weir {
 /// What happens after a filter had its say.
 enum class Verdict : std::uint8_t {
   Continue,  ///< the next filter, then on
-  Respond,  ///< the filter has called StreamView::respond; nothing is forwarded.  Without that call the
-            ///< client gets 500 (filter_breach)
-  Reroute  ///< path or host changed in a way that wants another look at the routes
+  Respond,  ///< the filter has called StreamView::respond or refuse; nothing is forwarded.  Without such a
+            ///< call the client gets 500 (filter_breach)
+  Reroute  ///< forward_path or host changed in a way that wants another look at the routes
+};
+
+/// Why a filter refuses a request; logs and error pages name it.
+enum class Refusal : std::uint8_t {
+  MalformedPath,  ///< 400 request_target: what the filter makes of the path is none
+  RegexLimit      ///< 500 regex_limit: a Regex gave up, so nobody knows whether it matches
 };
 
 /// What a filter may see and do to one request.  Texts it sets are copied into the stream's arena.
@@ -37,6 +43,8 @@ class StreamView {
   virtual std::string_view expand(std::string_view text) = 0;
   /// Answers the request with this status and text (copied); for Verdict::Respond.
   virtual void respond(std::uint16_t status, std::string_view text) = 0;
+  /// Answers the request with the page of that failure; for Verdict::Respond.
+  virtual void refuse(Refusal why) = 0;
 };
 
 class Filter {

@@ -52,12 +52,18 @@ struct RequestHead : MessageHead {
   Method method = Method::Other;
   std::string_view received;  ///< all of the head as it came, start line to empty line
   std::string_view method_text;
-  std::string_view target;     ///< as received: for logs and for asterisk- and authority-form
+  std::string_view target;     ///< as received, in whichever form (RFC 9112 §3.2)
   std::string_view authority;  ///< host[:port] as received in Host (or the absolute target)
   std::string_view host;       ///< lower case, without port and trailing dot; for matching
-  std::string_view path;       ///< normalised; what is matched, forwarded and logged
-  std::string_view query;      ///< after '?', without it; empty if none
-  bool has_query = false;      ///< tells "/a?" from "/a"
+  /// The plain reading of the target's path: dot segments resolved, unreserved characters decoded, other
+  /// escapes in capitals (RFC 3986 §6.2.2).  What is matched; no filter changes it.
+  std::string_view path;
+  /// What goes to a server: the path as received but for dot segments, until a filter rewrites it.
+  std::string_view forward_path;
+  std::string_view query;  ///< after '?', without it; empty if none
+  bool has_query = false;  ///< tells "/a?" from "/a"
+  /// Servers may read forward_path differently from path: it holds '%', '\', ';' or "//".
+  bool has_path_readings = false;
   bool expects_continue = false;
   bool wants_upgrade = false;  ///< Upgrade with Connection: upgrade, or CONNECT
 };

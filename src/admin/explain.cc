@@ -8,6 +8,7 @@
 #include "config/print.h"
 #include "config/properties.h"
 #include "http/failure.h"
+#include "proxy/route_policy.h"
 #include "proxy/sender.h"
 #include "upstream/address_set.h"
 #include "upstream/standing.h"
@@ -192,6 +193,53 @@ void add_addresses(const shm::ServerColumns& columns, Story& story) {
             outcome, nullptr);
 }
 
+// What becomes of the request at its route, as streams decide it.
+void tell_outcome(const Fleet& fleet, const RequestHead& request, const proxy::Decision& decision,
+                  Story& story, Reply& reply) {
+  const config::Route* chosen = decision.route;
+  http::Failure failure = decision.failure;
+  const bool may_tunnel = request.major == 1 && chosen && proxy::allows_connect(*chosen);
+  if (request.method == Method::Connect && !may_tunnel) failure = http::Failure::MethodNotAllowed;
+  if (failure == http::Failure::AmbiguousPath && !decision.reading.empty())
+    story.add("path", std::string(decision.reading),
+              decision.other == chosen ? "a second reading, which path_check strict refuses"
+              : decision.other         ? "read so, it takes route " + decision.other->name
+                                       : "read so, no route matches",
+              decision.other ? &decision.other->place : nullptr);
+  if (!chosen && failure == http::Failure::None) failure = http::Failure::NoRoute;
+  if (failure != http::Failure::None) {
+    const http::FailureTraits& traits = http::traits(failure);
+    reply.text = failure == http::Failure::NoRoute ? "no route" : concat("refused ", traits.name);
+    story.add("answer", std::to_string(traits.status), std::string(traits.words), nullptr);
+    return;
+  }
+  reply.text = "route " + chosen->name;
+  if (chosen->action.kind == config::Act::Forward)
+    tell_candidates(fleet, chosen->action.backend, story);
+}
+
+void tell_route(const Fleet& fleet, const config::Listener& listener,
+                const proxy::RouteTable& table, const RequestHead& request, const proxy::Peer& peer,
+                Story& story, Reply& reply) {
+  Arena arena;
+  const proxy::Decision decision = table.decide(request, peer, arena);
+  for (const config::Route& route : listener.routes) {
+    if (&route == decision.route && decision.failure != http::Failure::RegexLimit) {
+      story.add("route", route.name,
+                "matches: " + config::action_text(fleet.config(), route.action), &route.place);
+      break;
+    }
+    const auto [failing, unknown] = table.judge(route, request, peer);
+    std::string outcome = "matches, but later";
+    if (unknown) outcome = "unknown: at its step limit: " + config::matcher_text(*unknown);
+    if (failing) outcome = "does not match: " + config::matcher_text(*failing);
+    const config::Matcher* reason = failing ? failing : unknown;
+    story.add("route", route.name, outcome, reason ? &reason->place : &route.place);
+    if (&route == decision.route) break;
+  }
+  tell_outcome(fleet, request, decision, story, reply);
+}
+
 }  // namespace
 
 void explain_request(const Call& call, Reply& reply) {
@@ -219,27 +267,7 @@ void explain_request(const Call& call, Reply& reply) {
             concat("host ", request->host, ", ", proxy::protocol_of(*request), question.tls_text()),
             nullptr);
   const net::Address client = tell_sender(fleet, question, *request, reader.arena(), story);
-  const proxy::Peer peer = question.peer(client);
-  const config::Route* chosen = table.match(*request, peer).route;
-  for (const config::Route& route : listener.routes) {
-    const config::Matcher* failing = table.failing(route, *request, peer);
-    if (&route == chosen) {
-      story.add("route", route.name,
-                "matches: " + config::action_text(fleet.config(), route.action), &route.place);
-      break;
-    }
-    story.add("route", route.name,
-              failing ? "does not match: " + config::matcher_text(*failing) : "matches, but later",
-              failing ? &failing->place : &route.place);
-  }
-  if (!chosen) {
-    reply.text = "no route";
-    story.add("answer", "404", std::string(http::traits(http::Failure::NoRoute).words), nullptr);
-  } else {
-    reply.text = "route " + chosen->name;
-    if (chosen->action.kind == config::Act::Forward)
-      tell_candidates(fleet, chosen->action.backend, story);
-  }
+  tell_route(fleet, listener, table, *request, question.peer(client), story, reply);
   reply.body = story.tell(call.json);
 }
 

@@ -14,10 +14,15 @@ struct Asked {
   std::string host = "localhost", target, fields;
 };
 
-// "https://host:port/path?query" or "/path".
-Result<void> read_url(std::string_view url, Question& question, Asked& asked) {
+// "https://host:port/path?query" or "/path"; of CONNECT "host:port".
+Result<void> read_url(std::string_view method, std::string_view url, Question& question,
+                      Asked& asked) {
   asked.target = url;
   if (url.starts_with("/") || url == "*") return {};
+  if (method == "CONNECT") {
+    asked.host = url;
+    return {};
+  }
   std::size_t scheme = url.find("://");
   if (scheme == std::string_view::npos)
     return Error(Errc::Invalid, "write the URL as http://HOST/PATH or /PATH");
@@ -102,7 +107,7 @@ Result<void> read_question(std::span<const std::string> words, Question& questio
   Asked asked;
   question.protocol = "http/1.1";
   question.client = *net::Address::from_ip("127.0.0.1");
-  if (auto done = read_url(words[1], question, asked); !done) return done;
+  if (auto done = read_url(words[0], words[1], question, asked); !done) return done;
   for (std::string_view word : words.subspan(2)) {
     std::size_t equals = word.find('=');
     if (equals == std::string_view::npos || word.find_first_of("\r\n") != std::string_view::npos)

@@ -180,6 +180,13 @@ enum class ClientClose : std::uint8_t {
   Finish,  ///< it still reads: the request is served to its end
 };
 
+/// What happens to a request whose path servers may read in more than one way.
+enum class PathCheck : std::uint8_t {
+  On,      ///< it is served if all readings take the same route
+  Strict,  ///< it is refused
+  Off      ///< nobody looks: it takes the route of its plain reading
+};
+
 /// Single-valued policies; looked up in the route, then the backend, then the listener.
 struct Limits {
   std::optional<Limit> handshake, header, body, send, idle, request, tunnel;  ///< client side
@@ -191,6 +198,7 @@ struct Limits {
   std::optional<Limit>
       tcp_keepalive;  ///< of a listener's clients, or of a backend's servers; never inherited
   std::optional<bool> early_data;  ///< requests that a trusted proxy got as early data are taken
+  std::optional<PathCheck> path_check;
 };
 
 struct Route {

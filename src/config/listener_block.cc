@@ -35,6 +35,7 @@ void fill(Limits& limits, const Limits& defaults) {
   if (!limits.retry) limits.retry = defaults.retry;
   if (!limits.client_close) limits.client_close = defaults.client_close;
   if (!limits.tcp_keepalive) limits.tcp_keepalive = defaults.tcp_keepalive;
+  if (!limits.path_check) limits.path_check = defaults.path_check;
 }
 
 class ListenerBlock {

@@ -60,14 +60,12 @@ void build_host(const Value& value, Reporter& report, Matcher& matcher) {
   report.error(value.at, concat(in_quotes(value.text), " is not a host name"), hint);
 }
 
-// Why a path can never be equal to a normalised one, or nothing.
+// Why a path can never be equal to a plain one (http/path.h), or nothing.
 std::string_view never_matches(std::string_view path) {
   if (!path.starts_with('/')) return "a path begins with \"/\"";
   if (path.find_first_of("?#") != std::string_view::npos)
     return "a path has no query and no fragment";
-  if (path.find('\\') != std::string_view::npos) return "a backslash is never in a path";
-  if (path.find("//") != std::string_view::npos)
-    return "empty segments are removed before matching";
+  if (path.find('\\') != std::string_view::npos) return "write %5C for a backslash";
   for (const char c : path)
     if (c <= ' ' || c == '\x7f')
       return "blanks, controls and bytes that are not ASCII are written %20";
@@ -78,8 +76,7 @@ std::string_view never_matches(std::string_view path) {
     const bool good = digits.size() == 2 &&
                       digits.find_first_not_of("0123456789ABCDEF") == std::string_view::npos;
     if (!good) return "\"%\" is followed by two hex digits in capitals";
-    if (digits == "00" || digits == "2F" || digits == "5C")
-      return "requests with such an escape are refused";
+    if (digits == "00") return "requests with such an escape are refused";
     const auto hex = [](char c) { return is_digit(c) ? c - '0' : c - 'A' + 10; };
     const char c = static_cast<char>(hex(digits[0]) * 16 + hex(digits[1]));
     if (is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~')
@@ -88,14 +85,29 @@ std::string_view never_matches(std::string_view path) {
   return {};
 }
 
+// Characters that no URI may hold are escaped before matching, so they are in what is compared.
+std::string with_escapes(std::string_view path) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string escaped;
+  for (const char c : path) {
+    if (std::string_view("\"<>[]^`{|}").find(c) == std::string_view::npos)
+      escaped += c;
+    else
+      escaped.append(1, '%')
+          .append(1, digits[static_cast<unsigned>(c) >> 4])
+          .append(1, digits[c & 15]);
+  }
+  return escaped;
+}
+
 void build_path(const Value& value, Reporter& report, Matcher& matcher) {
-  matcher.value = value.text;
+  matcher.value = with_escapes(value.text);
   std::string_view path = value.text;
   if (path.ends_with("/*")) path.remove_suffix(path.size() > 2 ? 2 : 1);
   std::string_view why = never_matches(path);
   if (path.find('*') != std::string_view::npos) why = "\"*\" stands only at the end, after \"/\"";
   if (path != value.text && path.size() > 1 && path.ends_with('/'))
-    why = "empty segments are removed before matching";
+    why = "write one \"/\" before the \"*\"";
   if (!why.empty())
     report.error(value.at, concat("path ", in_quotes(value.text), " cannot match"),
                  std::string(why));

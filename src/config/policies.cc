@@ -195,6 +195,11 @@ bool build_policy(const DirectiveKind& kind, const Directive& directive, Context
       break;
     case Word::ClientClose: build_client_close(directive, scope.report, limits); break;
     case Word::TcpKeepalive: build_tcp_keepalive(directive, scope.report, limits); break;
+    case Word::PathCheck:
+      if (const auto read =
+              read_choice(directive.values[0], "path_check", path_checks, scope.report))
+        limits.path_check = static_cast<PathCheck>(*read);
+      break;
     case Word::Retry: build_retry(directive, scope.report, limits); break;
     case Word::Policy: build_filter(directive, scope, list); break;
     default: return false;

@@ -9,6 +9,7 @@
 #include "config/schema.h"
 #include "config/statements.h"
 
+#include <array>
 #include <cstddef>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,9 @@ namespace weir::config {
 /// `header set NAME TEXT`, `rewrite path REGEX TEXT`.
 inline constexpr std::size_t first_text_of_policy = 2;
 
+/// The words of PathCheck, in its order.
+inline constexpr std::array<std::string_view, 3> path_checks = {"on", "strict", "off"};
+
 /// The list policies of one block.
 struct PolicyList {
   std::vector<Policy> own;
@@ -28,7 +32,7 @@ struct PolicyList {
   void add_to(std::vector<Policy>& outer) const;
 };
 
-/// Takes a statement apart that is a policy: Word::Timeout, MaxBody, Retry or Policy; false if it is
+/// Takes a statement apart that is a policy: a timeout, a limit, a switch or a list policy; false if it is
 /// none of these.
 bool build_policy(const DirectiveKind& kind, const Directive& directive, Context context,
                   const Scope& scope, Limits& limits, PolicyList& list, Origins& origins);

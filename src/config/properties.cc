@@ -65,6 +65,8 @@ class List {
     if (limits.client_close)
       add("client_close", *limits.client_close == ClientClose::Abort ? "abort" : "finish");
     if (limits.tcp_keepalive) add("tcp_keepalive", limit_text(*limits.tcp_keepalive));
+    if (limits.path_check)
+      add("path_check", std::string(path_checks[static_cast<std::size_t>(*limits.path_check)]));
     if (limits.early_data) add("early_data", *limits.early_data ? "on" : "off");
   }
 

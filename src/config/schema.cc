@@ -147,6 +147,8 @@ constexpr DirectiveKind kinds[] = {
      "Ejects servers for a while when requests to them fail, and lets them back in with one request."},
     {Word::Panic, "panic", InBackend, Times::Once, Block::Never, 1, 1, "PERCENT | none", "none",
      "With less than this share of its weight usable, a backend uses all its servers."},
+    {Word::PathCheck, "path_check", InListener | InRoute, Times::Once, Block::Never, 1, 1, "on | strict | off", "on",
+     "What becomes of a path that servers may read in several ways: on serves it if all of them take the same route, strict refuses it, off does not look."},
     {Word::PidFile, "pid_file", InMain, Times::Once, Block::Never, 1, 1, "PATH", "",
      "A file for the process id of the master process."},
     {Word::Pin, "pin", InBackendTls, Times::Many, Block::Never, 1, 1, "BASE64", "",
@@ -280,6 +282,7 @@ Limits default_limits() {
   limits.retry = Retry{};
   limits.client_close = ClientClose::Abort;
   limits.tcp_keepalive = std::chrono::seconds(30);
+  limits.path_check = PathCheck::On;
   return limits;
 }
 

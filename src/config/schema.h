@@ -90,6 +90,7 @@ enum class Word : std::uint8_t {
   Nameserver,
   Outlier,
   Panic,
+  PathCheck,
   PidFile,
   Pin,
   Policy,

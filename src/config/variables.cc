@@ -13,7 +13,7 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<VariableKind, 44> kinds = {{
+constexpr std::array<VariableKind, 46> kinds = {{
     {"attempts", Variable::Attempts, "how often a server was tried"},
     {"backend", Variable::Backend, "name of the backend; empty if none was chosen"},
     {"body_bytes_out", Variable::BodyBytesOut, "bytes sent to the client without those of heads"},
@@ -31,6 +31,8 @@ constexpr std::array<VariableKind, 44> kinds = {{
     {"cookie_", Variable::Cookie, "value of the request's cookie NAME"},
     {"duration", Variable::Duration,
      "time from the first byte of the request to the end of the answer, in ms"},
+    {"forward_path", Variable::ForwardPath,
+     "path that goes to the server, without query: as sent but for dot segments, or as rewritten"},
     {"h2_stream", Variable::H2Stream,
      "number of the stream of an HTTP/2 request; empty for HTTP/1"},
     {"header_", Variable::Header, "value of the request's field NAME, in lower case with _ for -"},
@@ -38,7 +40,8 @@ constexpr std::array<VariableKind, 44> kinds = {{
      "host asked for, in lower case, without port; behind trusted proxies the one they name"},
     {"listener", Variable::Listener, "name of the listener"},
     {"method", Variable::Method, "request method"},
-    {"path", Variable::Path, "normalised path, without query"},
+    {"path", Variable::Path,
+     "plain form of the path asked for, without query: what routes compare, before any rewrite"},
     {"protocol", Variable::Protocol, "HTTP version of the request, as in HTTP/1.1"},
     {"query", Variable::Query, "query without its question mark"},
     {"query_", Variable::QueryArgument, "decoded value of the query's argument NAME"},
@@ -46,7 +49,8 @@ constexpr std::array<VariableKind, 44> kinds = {{
      "name of the failure that ended the request; empty if there was none; weir(8) lists them"},
     {"referer", Variable::Referer, "the request's Referer field"},
     {"request_id", Variable::RequestId, "random identifier of the request, 32 hex digits"},
-    {"request_uri", Variable::RequestUri, "path and query"},
+    {"request_uri", Variable::RequestUri,
+     "path and query as sent: the target without the scheme and host it may hold"},
     {"response_header_", Variable::ResponseHeader, "value of the answer's field NAME"},
     {"retry_reason", Variable::RetryReason,
      "why a server was tried once more: a failure, or the status of its answer; empty if none was"},
@@ -62,6 +66,7 @@ constexpr std::array<VariableKind, 44> kinds = {{
      "time from the request sent to the first byte of the answer, in ms"},
     {"t_queue", Variable::TimeQueue, "time spent waiting for a free server, in ms"},
     {"t_total", Variable::TimeTotal, "the same as duration"},
+    {"target", Variable::Target, "request target as sent, in whichever form"},
     {"time", Variable::Time, "when the request began: ISO 8601, UTC, with milliseconds"},
     {"tls_alpn", Variable::TlsAlpn, "protocol agreed on with the client by ALPN"},
     {"tls_cipher", Variable::TlsCipher, "cipher of the client's TLS connection"},

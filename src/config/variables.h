@@ -28,6 +28,7 @@ enum class Variable : std::uint8_t {
   ClientPort,
   Cookie,  ///< cookie_NAME
   Duration,
+  ForwardPath,
   Header,  ///< header_NAME
   Host,
   Listener,
@@ -48,6 +49,7 @@ enum class Variable : std::uint8_t {
   Server,
   ServerAddr,
   Status,
+  Target,
   TimeConnect,
   TimeFirstByte,
   TimeQueue,

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "config/variables.h"
 #include "http/field.h"
+#include "http/path.h"
 
 #include <algorithm>
 #include <iterator>
@@ -21,7 +22,8 @@ class HeaderFilter final : public Filter, public FilterFactory {
       : change_(change),
         name_(std::move(name)),
         value_(std::move(value)),
-        on_request_(on_request) {}
+        on_request_(on_request),
+        is_location_(!on_request && field_name(name_) == FieldName::Location) {}
 
   Filter& filter() const override { return const_cast<HeaderFilter&>(*this); }
 
@@ -41,6 +43,7 @@ class HeaderFilter final : public Filter, public FilterFactory {
       return;
     }
     std::string_view value = stream.expand(value_);
+    if (is_location_) value = http::reduce_slashes(value, stream.arena());
     if (!http::is_field_value(value)) return;
     if (change_ == Change::Set)
       head.headers.set(stream.arena(), name_, value);
@@ -50,7 +53,7 @@ class HeaderFilter final : public Filter, public FilterFactory {
 
   Change change_;
   std::string name_, value_;
-  bool on_request_;
+  bool on_request_, is_location_;
 };
 
 bool is_ours(std::string_view name) {

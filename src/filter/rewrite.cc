@@ -28,34 +28,36 @@ class Rewrite final : public Filter, public FilterFactory {
 
   Filter& filter() const override { return const_cast<Rewrite&>(*this); }
 
+  // Whether what comes out is a path that may be forwarded is found out behind all filters.
   Verdict on_request(StreamView& stream) override {
     RequestHead& request = stream.request();
     Captures captures;
-    switch (pattern_.match(request.path, &captures)) {
+    switch (pattern_.match(request.forward_path, &captures)) {
       case Regex::Outcome::NoMatch: return Verdict::Continue;
-      case Regex::Outcome::LimitExceeded: return refuse(stream);
+      case Regex::Outcome::LimitExceeded: return refuse(stream, Refusal::RegexLimit);
       case Regex::Outcome::Match: break;
     }
-    std::span<char> path = fill(stream.arena(), captures);
-    if (path.size() > longest_path) return refuse(stream);
-    auto mark = std::find(path.begin(), path.end(), '?');
-    std::string_view query(
-        mark == path.end() ? path.data() : &*mark + 1,
-        mark == path.end() ? 0 : static_cast<std::size_t>(path.end() - mark - 1));
-    auto normal = http::normalise_path(path.first(static_cast<std::size_t>(mark - path.begin())));
-    if (!normal || !http::is_safe_query(query)) return refuse(stream);
-    request.path = *normal;
-    if (mark != path.end()) add_query(stream.arena(), request, query);
+    const std::string_view target = fill(stream.arena(), captures);
+    const std::size_t mark = std::min(target.find('?'), target.size());
+    const std::string_view path = target.substr(0, mark);
+    if (target.size() > longest_path || !path.starts_with('/'))
+      return refuse(stream, Refusal::MalformedPath);
+    if (mark < target.size()) {
+      const std::string_view query = target.substr(mark + 1);
+      if (!http::is_safe_query(query)) return refuse(stream, Refusal::MalformedPath);
+      add_query(stream.arena(), request, query);
+    }
+    request.forward_path = path;
     return Verdict::Continue;
   }
 
  private:
-  static Verdict refuse(StreamView& stream) {
-    stream.respond(500, "the path cannot be rewritten\n");
+  static Verdict refuse(StreamView& stream, Refusal why) {
+    stream.refuse(why);
     return Verdict::Respond;
   }
 
-  std::span<char> fill(Arena& arena, const Captures& captures) const {
+  std::string_view fill(Arena& arena, const Captures& captures) const {
     auto group = [&captures](std::size_t i) {
       return i < captures.count ? captures.group[i] : std::string_view();
     };

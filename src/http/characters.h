@@ -14,7 +14,7 @@ enum CharacterSet : std::uint8_t {
   TokenSet = 1,
   ValueSet = 2,       ///< field values: tab, blank, visible ASCII and obs-text; no control
   UnreservedSet = 4,  ///< never need an escape in a URL
-  PathSet = 8,        ///< may stand unescaped in a path, '%' apart
+  PathSet = 8,        ///< pchar and '/' of RFC 3986 §3.3, '%' apart
   QuerySet = 16,      ///< may be forwarded in a query as they are
   HexSet = 32,
   UnderscoreSet = 64,  ///< '_' alone, so that a scan for tokens finds it in passing
@@ -36,8 +36,7 @@ constexpr std::array<std::uint8_t, 256> classify_characters() {
        TokenSet | UnreservedSet | PathSet | NameSet);
   mark("!#$%&'*+-.^_`|~", TokenSet);
   mark("-._~", UnreservedSet | PathSet);
-  // More than RFC 3986 pchar: what browsers send as it is and all servers read in the same way.
-  mark("!$&'()*+,;=:@/[]|^`{}\"<>", PathSet);
+  mark("!$&'()*+,;=:@/", PathSet);
   mark("0123456789abcdefABCDEF", HexSet);
   mark("_", UnderscoreSet);
   mark("-", NameSet);

@@ -16,7 +16,8 @@ enum class Failure : std::uint8_t {
   RequestSyntax,          ///< malformed start line or field
   RequestFraming,         ///< ambiguous or malformed length: the byte stream cannot be trusted
   RequestHost,            ///< missing, repeated, malformed, or disagreeing Host
-  RequestTarget,          ///< target that cannot be normalised safely
+  RequestTarget,          ///< malformed target, or one with a control character
+  AmbiguousPath,          ///< servers may read the path as one of another route
   RequestProtectedField,  ///< Connection names a field that must not be removed
   RequestMethodTooLong,   ///< 501
   RequestLineTooLong,     ///< 414
@@ -25,6 +26,7 @@ enum class Failure : std::uint8_t {
   RequestCodingUnknown,   ///< 501
   RequestVersion,         ///< 505
   RequestExpectation,     ///< 417
+  MethodNotAllowed,       ///< CONNECT without a route for it: 405
   RequestHeaderTimeout,   ///< 408
   RequestBodyTimeout,     ///< 408
   EarlyData,              ///< sent as early data, and not to be taken as such: 425
@@ -72,6 +74,7 @@ enum class Failure : std::uint8_t {
   // Our own limits.
   FilterFailed,  ///< 500
   FilterBreach,  ///< a filter broke its contract, such as Verdict::Respond without an answer: 500
+  RegexLimit,    ///< a regular expression gave up before it knew whether it matches: 500
   Quarantined,   ///< its like has crashed workers: 403, so that nobody tries it elsewhere
   Overloaded,    ///< 503
   Shutdown,      ///< 503

@@ -72,7 +72,10 @@ Failure H1Codec::understand(std::span<char> text, MessageSink& sink) {
   if (role_ == Role::Server) {
     auto& head = arena.array<RequestHead>(1)[0];
     Failure failure = parse_request(text, arena, head);
-    if (failure != Failure::None) return failure;
+    if (failure != Failure::None) {
+      if (!head.target.empty()) sink.on_refused_head(head);
+      return failure;
+    }
     begin_body(head.framing);
     sink.on_head(head);
   } else {

@@ -124,7 +124,7 @@ bool says_empty(Method method) {
 
 char* put_target(char* out, const RequestHead& head) {
   if (head.method == Method::Connect) return put(out, head.target);
-  out = put(out, head.path);
+  out = put(out, head.forward_path);
   if (!head.has_query) return out;
   *out++ = '?';
   return put(out, head.query);
@@ -133,8 +133,8 @@ char* put_target(char* out, const RequestHead& head) {
 }  // namespace
 
 std::size_t request_size(const RequestHead& head) {
-  return head.method_text.size() + head.target.size() + head.path.size() + head.query.size() +
-         head.authority.size() + fields_size(head.headers) + added_size;
+  return head.method_text.size() + head.target.size() + head.forward_path.size() +
+         head.query.size() + head.authority.size() + fields_size(head.headers) + added_size;
 }
 
 std::size_t response_size(const ResponseHead& head) {

@@ -31,7 +31,7 @@ std::size_t response_size(const ResponseHead& head);
 
 /// Writes "METHOD path?query HTTP/1.1", the Host, the fields that pass, the framing; ends with the
 /// empty line.  Returns the bytes written; `out` has room for request_size(head).
-/// The target is head.path with head.query; head.target for OPTIONS * and CONNECT.
+/// The target is head.forward_path with head.query; head.target for OPTIONS * and CONNECT.
 std::size_t write_request(char* out, const RequestHead& head, const WriteOptions& options);
 
 /// The same for "HTTP/1.1 STATUS REASON"; with framing None and status 204/304/1xx or an answer to

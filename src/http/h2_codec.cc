@@ -143,7 +143,10 @@ void H2Codec::finish_head(Message& m, bool ended) {
   m.in_ended = ended;
   switch (understood) {
     case Understood::Fine: break;
-    case Understood::Refused: m.end_told = true; return events_.on_refused(*m.sink, failure);
+    case Understood::Refused:
+      m.end_told = true;
+      if (!head.method_text.empty()) m.sink->on_refused_head(head);
+      return events_.on_refused(*m.sink, failure);
     case Understood::Malformed:
       m.failure = failure;
       nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m.id, NGHTTP2_PROTOCOL_ERROR);

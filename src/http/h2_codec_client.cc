@@ -27,9 +27,9 @@ std::string_view authority_of(const RequestHead& head) {
 }
 
 std::string_view path_of(const RequestHead& head, Arena& arena) {
-  if (!head.has_query) return head.path;
-  char* const begin = arena.text(head.path.size() + 1 + head.query.size());
-  char* out = begin + head.path.copy(begin, head.path.size());
+  if (!head.has_query) return head.forward_path;
+  char* const begin = arena.text(head.forward_path.size() + 1 + head.query.size());
+  char* out = begin + head.forward_path.copy(begin, head.forward_path.size());
   *out++ = '?';
   out += head.query.copy(out, head.query.size());
   return {begin, static_cast<std::size_t>(out - begin)};

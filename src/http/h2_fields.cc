@@ -28,8 +28,10 @@ constexpr std::size_t most_spares = 8;  // a block seldom waits for its rest
 #endif
 constexpr std::size_t most_spare_text = 16 * 1024;
 
+// May stand in the start line of HTTP/1.1; what is right where is found out later.
 bool is_safe_word(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_in(c, ValueSet) && c != ' ' && c != '\t'; });
 }
 
 bool may_stand(const Field& field) {
@@ -210,7 +212,10 @@ Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head,
   head.method = method_from(head.method_text);
   head.target = head.received.substr(pseudo_.method.size() + 1, pseudo_.path.size());
   if (head.method == Method::Connect) {
-    failure = Failure::RequestTarget;  // we are nobody's way to anywhere
+    // No route can allow a tunnel over HTTP/2 yet.
+    head.target = head.headers.get(FieldName::Host);
+    (void)understand_target(head, arena);
+    failure = Failure::MethodNotAllowed;
     return Understood::Refused;
   }
   failure = frame_request(head);

@@ -5,17 +5,17 @@
 #include "http/target.h"
 
 #include "http/field.h"
+#include "http/path.h"
 #include "http/url.h"
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 
 namespace weir::http {
 
 namespace {
 
-// Splits path?query and normalises the path, in a copy if anything changes.
+// Splits path?query and understands the path.
 Failure understand_path(std::string_view text, RequestHead& head, Arena& arena) {
   if (const std::size_t mark = text.find('?'); mark != std::string_view::npos) {
     head.has_query = true;
@@ -23,19 +23,11 @@ Failure understand_path(std::string_view text, RequestHead& head, Arena& arena) 
     if (!is_safe_query(head.query)) return Failure::RequestTarget;
     text = text.substr(0, mark);
   }
-  if (is_normal_path(text)) {
-    head.path = text;
-    return Failure::None;
-  }
-  if (text.empty()) {
-    head.path = "/";
-    return Failure::None;
-  }
-  char* copy = arena.text(text.size());
-  std::memcpy(copy, text.data(), text.size());
-  const std::optional<std::string_view> path = normalise_path({copy, text.size()});
+  const std::optional<Path> path = read_path(text.empty() ? "/" : text, arena);
   if (!path) return Failure::RequestTarget;
-  head.path = *path;
+  head.path = path->plain;
+  head.forward_path = path->forwarded;
+  head.has_path_readings = path->has_readings;
   return Failure::None;
 }
 
@@ -107,7 +99,7 @@ Failure understand_absolute(RequestHead& head, Arena& arena, std::optional<Autho
   text.remove_prefix(end);
   // OPTIONS without a path asks about the server as a whole (RFC 9112 §3.2.4).
   if (text.empty() && head.method == Method::Options) {
-    head.path = "*";
+    head.path = head.forward_path = "*";
     return Failure::None;
   }
   return understand_path(text, head, arena);
@@ -124,7 +116,7 @@ Failure understand_form(RequestHead& head, Arena& arena, std::optional<Authority
   if (head.method == Method::Connect) return understand_connect(head, host);
   if (head.target.front() == '/') return understand_path(head.target, head, arena);
   if (head.target == "*") {
-    head.path = head.target;
+    head.path = head.forward_path = head.target;
     return head.method == Method::Options ? Failure::None : Failure::RequestTarget;
   }
   return understand_absolute(head, arena, host);
@@ -136,7 +128,8 @@ Failure understand_target(RequestHead& head, Arena& arena) {
   std::optional<Authority> host;
   Failure failure = read_host(head, host);
   if (failure == Failure::None) failure = understand_form(head, arena, host);
-  if (failure == Failure::None && host) head.host = lower_case(host->host, arena);
+  // Also what is refused is logged with its host.
+  if (host) head.host = lower_case(host->host, arena);
   return failure;
 }
 

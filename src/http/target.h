@@ -11,9 +11,9 @@
 
 namespace weir::http {
 
-/// Sets authority, host, path and query from head.target and the Host field.  Returns
-/// Failure::None, RequestTarget or RequestHost.  The target and Host stay as they were received;
-/// what is rewritten is copied into the arena.
+/// Sets authority, host, both forms of the path, and query from head.target and the Host field.  Returns
+/// Failure::None, RequestTarget or RequestHost; then what was understood before is set all the same.
+/// The target and Host stay as they were received; what differs is copied into the arena.
 Failure understand_target(RequestHead& head, Arena& arena);
 
 }  // namespace weir::http

@@ -1,25 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Request targets and authorities: what they mean, and what is refused (RFC 3986 §3.2–3.4, §6.2;
-// RFC 9112 §3.2).  A path is normalised once; routes, servers and logs see the same bytes.
+// Queries and authorities: what they mean, and what is refused (RFC 3986 §3.2, §3.4; RFC 9112 §3.2).
+// Paths: see path.h.
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string_view>
 
 namespace weir::http {
-
-/// Normalises a path in place and returns what is left of it: percent-encoded unreserved characters
-/// are decoded, other escapes get upper-case digits, empty segments ("//") and dot segments are
-/// resolved (never above the root).  Nothing if it cannot be done safely: an escape that is not
-/// hex, %00, %2f, %5c, a backslash, a dot segment with ';', control or non-ASCII raw bytes, '#'.
-/// `path` begins with '/'.
-std::optional<std::string_view> normalise_path(std::span<char> path);
-
-/// True if normalise_path would leave every byte as it is, found out in one pass.  Some paths for
-/// which it says no are normal nevertheless ("/.well-known/x").
-bool is_normal_path(std::string_view path);
 
 /// True if a query holds only what may be forwarded as it is: no controls, blanks, '#', non-ASCII bytes.
 bool is_safe_query(std::string_view query);

@@ -63,6 +63,10 @@ constexpr Extra retry_reason{
     "of an answer; absent if none was"};
 constexpr Extra h2_stream{",\"h2_stream\":", "number",
                           "number of the stream of an HTTP/2 request; absent for HTTP/1"};
+constexpr Extra forward_path{",\"forward_path\":", "text",
+                             "path that went to the server; absent if it is the same as path"};
+constexpr Extra target{",\"target\":", "text",
+                       "request target as sent; absent if path and query say the same"};
 constexpr Extra reused{",\"reused\":", "boolean",
                        "whether the last attempt used a connection that was open already"};
 constexpr Extra reason{",\"reason\":", "text",
@@ -89,7 +93,7 @@ std::vector<AccessField> access_fields() {
   for (const Item& item : items) fields.push_back({bare(item.name), type_of(item), help_of(item)});
   for (const Item& item : tls_items)
     fields.push_back({bare(item.name), type_of(item), help_of(item) + "; absent in the clear"});
-  for (const Extra* extra : {&retry_reason, &h2_stream, &reused, &reason})
+  for (const Extra* extra : {&retry_reason, &h2_stream, &forward_path, &target, &reused, &reason})
     fields.push_back({bare(extra->name), extra->type, std::string(extra->help)});
   return fields;
 }
@@ -142,10 +146,27 @@ void AccessLog::write_json(const Record& record) {
     line_ += h2_stream.name;
     append_number(line_, record.h2_stream);
   }
+  write_paths(record);
   line_.append(reused.name).append(record.reused ? "true" : "false");
   line_.append(reason.name).append("\"");
   if (record.failure != http::Failure::None) line_ += http::traits(record.failure).words;
   line_ += "\"}";
+}
+
+// The other forms of the path, where `path` and `query` do not say it all.
+void AccessLog::write_paths(const Record& record) {
+  if (!record.request) return;
+  const RequestHead& request = *record.request;
+  const auto write = [this](std::string_view name, std::string_view text) {
+    line_.append(name).append("\"");
+    append_json(line_, text);
+    line_ += '"';
+  };
+  if (request.forward_path != request.path) write(forward_path.name, request.forward_path);
+  const std::size_t query = request.has_query ? 1 + request.query.size() : 0;
+  if (request.target.size() != request.path.size() + query ||
+      !request.target.starts_with(request.path))
+    write(target.name, request.target);
 }
 
 // host - user [time] "request" status bytes "referer" "agent", as Apache writes it.

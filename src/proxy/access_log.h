@@ -37,6 +37,7 @@ class AccessLog {
   enum class Form { Json, Combined, Text };
 
   void write_json(const Record& record);
+  void write_paths(const Record& record);
   void write_combined(const Record& record);
   void write_text(const Record& record);
   std::string_view value(config::Variable variable, const Record& record);

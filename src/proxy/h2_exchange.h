@@ -43,6 +43,7 @@ class H2Exchange final : public Pooled<H2Exchange>,
   // For the codec: the request.
   Arena& arena() override { return stream_.arena(); }
   void on_head(MessageHead& head) override;
+  void on_refused_head(const RequestHead& head) override { stream_.on_refused_head(head); }
   bool wants_body() const override;
   void on_body(std::span<const char> bytes) override;
   void on_end(const Headers& trailers) override;

@@ -57,6 +57,9 @@ LocalReply make_failure_reply(const Record& record, http::Failure failure, Arena
   LocalReply reply = make(traits.status, type, arena.copy(page), arena);
   std::string proxy_status = "weir; error=" + std::string(traits.error);
   reply.head->headers.add(arena, "Proxy-Status", arena.copy(proxy_status));
+  // RFC 9110 §15.5.6; what a route allows nobody knows but the server it leads to.
+  if (failure == http::Failure::MethodNotAllowed)
+    reply.head->headers.add(arena, "Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE");
   return reply;
 }
 

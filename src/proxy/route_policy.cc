@@ -3,6 +3,8 @@
 
 #include "filter/table.h"
 
+#include <algorithm>
+
 namespace weir::proxy {
 
 namespace {
@@ -21,6 +23,15 @@ ClientTimeouts client_limits(const Levels&... levels) {
 }
 
 }  // namespace
+
+bool allows_connect(const config::Route& route) {
+  const auto& matchers = route.matchers;
+  return route.action.kind == config::Act::Close ||
+         std::any_of(matchers.begin(), matchers.end(), [](const config::Matcher& matcher) {
+           return matcher.kind == config::Match::Method && !matcher.negated &&
+                  matcher.value == "CONNECT";
+         });
+}
 
 ClientTimeouts client_timeouts(const config::Listener& listener) {
   return client_limits(listener.limits, config::default_limits());
@@ -49,6 +60,8 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
   policy->max_body = config::pick(&Limits::max_body, route.limits, backend, listener.limits, last);
   policy->early_data = route.limits.early_data.value_or(false);
   policy->client_close = config::pick(&Limits::client_close, route.limits, listener.limits, last);
+  policy->allows_connect = proxy::allows_connect(route);
+  policy->path_check = config::pick(&Limits::path_check, route.limits, listener.limits, last);
   policy->retry = config::pick(&Limits::retry, route.limits, backend, listener.limits, last);
   auto text = config::parse_template(route.action.text);
   if (!text) return text.error();

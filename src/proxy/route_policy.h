@@ -37,6 +37,8 @@ struct RoutePolicy {
   std::optional<std::uint64_t> max_body;  ///< bytes
   bool early_data = false;                ///< requests that may be replays are taken
   config::ClientClose client_close = config::ClientClose::Abort;
+  bool allows_connect = false;  ///< see below
+  config::PathCheck path_check = config::PathCheck::On;
   config::Retry retry;
   FilterChain filters;
   config::Template text;  ///< of `respond` and `redirect`
@@ -70,6 +72,10 @@ class PolicyPin {
  private:
   const RoutePolicy* policy_ = nullptr;
 };
+
+/// Whether CONNECT may take that route, which otherwise is answered with 405: one of its matchers names that
+/// method, or it closes the connection.
+bool allows_connect(const config::Route& route);
 
 /// The client limits that hold before a route is known.
 ClientTimeouts client_timeouts(const config::Listener& listener);

@@ -4,9 +4,11 @@
 #include "base/hash.h"
 #include "base/text.h"
 #include "http/field.h"
+#include "http/path_readings.h"
 #include "http/url.h"
 
 #include <algorithm>
+#include <cstdint>
 
 namespace weir::proxy {
 
@@ -48,9 +50,8 @@ std::uint64_t bucket_hash(std::uint32_t group, int kind, std::string_view path) 
   return fast_hash(path, std::uint64_t{group} * 4 + static_cast<unsigned>(kind));
 }
 
-std::size_t depth_of(std::string_view path) {
-  return std::min<std::size_t>(deepest,
-                               static_cast<std::size_t>(std::count(path.begin(), path.end(), '/')));
+std::size_t segments_of(std::string_view path) {
+  return static_cast<std::size_t>(std::count(path.begin(), path.end(), '/'));
 }
 
 bool host_matches(std::string_view pattern, std::string_view host) {
@@ -91,6 +92,10 @@ bool certificate_matches(const Matcher& matcher, const tls::ClientCertificate* s
   if (matcher.name == "fingerprint") return shown->fingerprint == matcher.value;
   std::vector<std::string_view> names = split(shown->names, ',');
   return std::find(names.begin(), names.end(), matcher.value) != names.end();
+}
+
+bool is_alternative(const Matcher& one, const Matcher& other) {
+  return !other.negated && other.kind == one.kind && other.name == one.name;
 }
 
 }  // namespace
@@ -134,7 +139,8 @@ RouteTable::Bucket& RouteTable::bucket_for(std::uint32_t group, PathKind kind,
               buckets_.size());
   Group& owner = groups_[group];
   if (kind == PathKind::Exact) owner.has_exact = true;
-  if (kind == PathKind::Prefix) owner.depths |= std::uint64_t{1} << depth_of(path);
+  if (kind == PathKind::Prefix)
+    owner.depths |= std::uint64_t{1} << std::min(segments_of(path), deepest);
   if (kind == PathKind::Any) owner.any = index;
   return buckets_.back();
 }
@@ -142,11 +148,13 @@ RouteTable::Bucket& RouteTable::bucket_for(std::uint32_t group, PathKind kind,
 Result<RouteTable> RouteTable::build(const config::Listener& listener) {
   std::vector<const config::Route*> routes;
   for (const config::Route& route : listener.routes) routes.push_back(&route);
-  return build(std::move(routes));
+  return build(std::move(routes), listener.limits.path_check.value_or(config::PathCheck::On));
 }
 
-Result<RouteTable> RouteTable::build(std::vector<const config::Route*> routes) {
+Result<RouteTable> RouteTable::build(std::vector<const config::Route*> routes,
+                                     config::PathCheck path_check) {
   RouteTable table;
+  table.path_check_ = path_check;
   for (std::uint32_t number = 0; number < routes.size(); ++number) {
     const config::Route& route = *routes[number];
     std::vector<std::string> hosts, paths;
@@ -155,6 +163,8 @@ Result<RouteTable> RouteTable::build(std::vector<const config::Route*> routes) {
       bool is_key =
           !matcher.negated && (matcher.kind == Match::Host || matcher.kind == Match::Path);
       plain = plain && is_key;
+      if (matcher.kind == Match::Path)
+        table.longest_path_ = std::max(table.longest_path_, matcher.value.size());
       if (is_key) (matcher.kind == Match::Host ? hosts : paths).push_back(matcher.value);
       if (matcher.kind != Match::PathRegex) continue;
       auto regex = Regex::compile(matcher.value);
@@ -183,52 +193,66 @@ Result<RouteTable> RouteTable::build(std::vector<const config::Route*> routes) {
   return table;
 }
 
-bool RouteTable::holds(const Matcher& matcher, const RequestHead& request, const Peer& peer) const {
+RouteTable::Truth RouteTable::holds(const Matcher& matcher, const Subject& subject) const {
+  const auto truth = [](bool holds) { return holds ? Truth::Yes : Truth::No; };
+  const RequestHead& request = subject.request;
+  const Peer& peer = subject.peer;
   switch (matcher.kind) {
-    case Match::Host: return host_matches(matcher.value, request.host);
-    case Match::Path: return path_matches(matcher.value, request.path);
-    case Match::Method: return request.method_text == matcher.value;
-    case Match::Header: return header_matches(matcher, request.headers);
-    case Match::Query: return query_matches(matcher, request.query);
+    case Match::Host: return truth(host_matches(matcher.value, request.host));
+    case Match::Path: return truth(path_matches(matcher.value, subject.path));
+    case Match::Method: return truth(request.method_text == matcher.value);
+    case Match::Header: return truth(header_matches(matcher, request.headers));
+    case Match::Query: return truth(query_matches(matcher, request.query));
     case Match::Cookie: {
       std::string_view value = http::cookie(request.headers, matcher.name);
-      return value.data() && value == matcher.value;
+      return truth(value.data() && value == matcher.value);
     }
-    case Match::Client: return peer.client().is_in(matcher.cidr);
-    case Match::Sni: return host_matches(matcher.value, peer.server_name());
-    case Match::ClientCert: return certificate_matches(matcher, peer.certificate());
-    case Match::Protocol: return protocol_of(request) == matcher.value;
+    case Match::Client: return truth(peer.client().is_in(matcher.cidr));
+    case Match::Sni: return truth(host_matches(matcher.value, peer.server_name()));
+    case Match::ClientCert: return truth(certificate_matches(matcher, peer.certificate()));
+    case Match::Protocol: return truth(protocol_of(request) == matcher.value);
     case Match::PathRegex: {
       auto at = std::lower_bound(
           regexes_.begin(), regexes_.end(), &matcher,
           [](const auto& entry, const Matcher* wanted) { return entry.first < wanted; });
-      return at->second.match(request.path) == Regex::Outcome::Match;
+      const Regex::Outcome outcome = at->second.match(subject.path);
+      return outcome == Regex::Outcome::LimitExceeded ? Truth::Unknown
+                                                      : truth(outcome == Regex::Outcome::Match);
     }
   }
-  return false;
+  return Truth::No;
 }
 
-const Matcher* RouteTable::failing(const config::Route& route, const RequestHead& request,
-                                   const Peer& peer) const {
+// Whether any of the matchers from `first` on holds that are of its kind and name; the same kind
+// repeated means or.  What one of them says for sure counts more than that another one does not know.
+RouteTable::Truth RouteTable::holds_any(const std::vector<Matcher>& matchers, std::size_t first,
+                                        const Subject& subject) const {
+  Truth any = Truth::No;
+  for (std::size_t i = first; i < matchers.size(); ++i) {
+    if (!is_alternative(matchers[first], matchers[i])) continue;
+    const Truth truth = holds(matchers[i], subject);
+    if (truth == Truth::Yes) return Truth::Yes;
+    if (truth == Truth::Unknown) any = Truth::Unknown;
+  }
+  return any;
+}
+
+Judgement RouteTable::judge(const config::Route& route, const Subject& subject) const {
+  Judgement judgement;
   const auto& matchers = route.matchers;
   for (std::size_t i = 0; i < matchers.size(); ++i) {
     const Matcher& matcher = matchers[i];
-    if (matcher.negated) {
-      if (holds(matcher, request, peer)) return &matcher;
-      continue;
-    }
-    // The same kind (and name) repeated means or: judge the whole set at its first member.
-    auto same = [&matcher](const Matcher& other) {
-      return !other.negated && other.kind == matcher.kind && other.name == matcher.name;
-    };
-    auto first = std::find_if(matchers.begin(), matchers.end(), same);
-    if (&*first != &matcher) continue;
-    bool any = std::any_of(first, matchers.end(), [&](const Matcher& other) {
-      return same(other) && holds(other, request, peer);
-    });
-    if (!any) return &matcher;
+    // A set of alternatives is judged as a whole at its first member.
+    const auto is_same = [&](const Matcher& other) { return is_alternative(matcher, other); };
+    const auto here = matchers.begin() + static_cast<std::ptrdiff_t>(i);
+    if (!matcher.negated && std::any_of(matchers.begin(), here, is_same)) continue;
+    const Truth truth = matcher.negated ? holds(matcher, subject) : holds_any(matchers, i, subject);
+    if (truth == Truth::Unknown)
+      judgement.unknown = judgement.unknown ? judgement.unknown : &matcher;
+    else if ((truth == Truth::Yes) == matcher.negated)
+      return {&matcher, nullptr};
   }
-  return nullptr;
+  return judgement;
 }
 
 void RouteTable::search_bucket(std::int32_t index, Search& search) const {
@@ -236,50 +260,95 @@ void RouteTable::search_bucket(std::int32_t index, Search& search) const {
   for (std::uint32_t number : buckets_[static_cast<std::size_t>(index)].routes) {
     if (number >= search.best) return;
     ++search.tried;
-    if (plain_[number] || !failing(*routes_[number], search.request, search.peer)) {
-      search.best = number;
-      return;
-    }
+    const Judgement judgement =
+        plain_[number] ? Judgement() : judge(*routes_[number], search.subject);
+    if (judgement.failing) continue;
+    search.best = number;
+    search.is_unknown = judgement.unknown != nullptr;
+    return;
   }
 }
 
 void RouteTable::search_group(std::uint32_t number, Search& search) const {
   const Group& group = groups_[number];
-  std::string_view path = search.request.path;
+  std::string_view path = search.subject.path;
   if (group.has_exact) search_bucket(find_bucket(number, PathKind::Exact, path), search);
   search_bucket(group.any, search);
   if (group.depths == 0) return;
   // "/a/b" is tried as "/a/b", "/a", "": each ends where a segment ends.
   std::string_view prefix = path;
   if (prefix.ends_with('/')) prefix.remove_suffix(1);
-  std::size_t depth = depth_of(prefix);
-  while (true) {
-    if ((group.depths >> depth) & 1)
+  for (std::size_t depth = segments_of(prefix);; --depth) {
+    if ((group.depths >> std::min(depth, deepest)) & 1)
       search_bucket(find_bucket(number, PathKind::Prefix, prefix), search);
     std::size_t slash = prefix.rfind('/');
     if (slash == std::string_view::npos) return;
     prefix = prefix.substr(0, slash);
-    depth = depth == deepest ? depth_of(prefix) : depth - 1;
   }
 }
 
-Decision RouteTable::match(const RequestHead& request, const Peer& peer) const {
+Decision RouteTable::match(const Subject& subject) const {
   constexpr std::uint32_t none = UINT32_MAX;
-  Search search{request, peer, none, 0};
-  auto search_host = [&](std::string_view host) {
-    std::int32_t group = find_group(host);
+  const std::string_view host = subject.request.host;
+  Search search{subject, none, 0, false};
+  auto search_host = [&](std::string_view name) {
+    std::int32_t group = find_group(name);
     if (group >= 0) search_group(static_cast<std::uint32_t>(group), search);
   };
   search_host("");
-  if (!request.host.empty()) {
-    search_host(request.host);
+  if (!host.empty()) {
+    search_host(host);
     if (has_suffixes_)
-      for (std::size_t dot = request.host.find('.'); dot != std::string_view::npos;
-           dot = request.host.find('.', dot + 1))
-        if (dot > 0) search_host(request.host.substr(dot));
+      for (std::size_t dot = host.find('.'); dot != std::string_view::npos;
+           dot = host.find('.', dot + 1))
+        if (dot > 0) search_host(host.substr(dot));
   }
-  if (search.best == none) return {nullptr, 0, search.tried};
-  return {routes_[search.best], search.best, search.tried};
+  Decision decision;
+  decision.tried = search.tried;
+  if (search.best == none) return decision;
+  decision.route = routes_[search.best];
+  decision.position = search.best;
+  if (search.is_unknown) decision.failure = http::Failure::RegexLimit;
+  return decision;
+}
+
+Decision RouteTable::decide(const RequestHead& request, const Peer& peer, Arena& arena) const {
+  const Subject subject{request, request.path, peer};
+  Decision decision = match(subject);
+  if (request.has_path_readings && decision.failure == http::Failure::None)
+    compare_readings(subject, decision, arena);
+  return decision;
+}
+
+// Only matchers of paths can come to another end; that the others are asked again changes nothing.
+void RouteTable::compare_readings(const Subject& subject, Decision& decision, Arena& arena) const {
+  using config::PathCheck;
+  const PathCheck check =
+      decision.route ? decision.route->limits.path_check.value_or(path_check_) : path_check_;
+  if (check == PathCheck::Off) return;
+  const http::Path path{subject.path, subject.request.forward_path, true};
+  const http::Hidden hidden = http::find_hidden(path, arena);
+  if (hidden != http::Hidden::Nothing) {
+    decision.failure = hidden == http::Hidden::Control ? http::Failure::RequestTarget
+                                                       : http::Failure::AmbiguousPath;
+    return;
+  }
+  if (check != PathCheck::Strict && longest_path_ == 0 && regexes_.empty()) return;
+  // An exact path needs one byte more to be told from a longer one, and a prefix its slash.
+  const bool decides_whole = check == PathCheck::Strict || !regexes_.empty();
+  http::PathReadings readings(path, decides_whole ? SIZE_MAX : longest_path_ + 2, arena);
+  while (const auto reading = readings.next()) {
+    const Decision other = match({subject.request, *reading, subject.peer});
+    if (other.failure != http::Failure::None) {
+      decision.failure = other.failure;
+      return;
+    }
+    if (check != PathCheck::Strict && other.route == decision.route) continue;
+    decision.failure = http::Failure::AmbiguousPath;
+    decision.reading = arena.copy(*reading);
+    decision.other = other.route;
+    return;
+  }
 }
 
 }  // namespace weir::proxy

@@ -13,10 +13,12 @@
 // (method, header, query, cookie, client, regex, TLS, not) is a condition, tried only there.
 #pragma once
 
+#include <weir/arena.h>
 #include <weir/message.h>
 #include <weir/regex.h>
 
 #include "config/config.h"
+#include "http/failure.h"
 #include "net/address.h"
 #include "tls/transport.h"
 
@@ -54,25 +56,41 @@ class Peer {
 /// What the client speaks, as ALPN and the matcher `protocol` call it.
 std::string_view protocol_of(const RequestHead& request);
 
-/// What `match` found, and how much it looked at.
+/// What `decide` found, and how much it looked at.
 struct Decision {
-  const config::Route* route = nullptr;  ///< null: no route matches
-  std::uint32_t position = 0;            ///< of that route among those the table was built of
-  std::uint32_t tried = 0;               ///< routes whose conditions were tried
+  /// The first route that matches the plain path; null: none does.  For RegexLimit: the one it is unknown of.
+  const config::Route* route = nullptr;
+  std::uint32_t position = 0;  ///< of that route among those the table was built of
+  std::uint32_t tried = 0;     ///< routes whose conditions were tried
+  /// None, or why the request is refused nevertheless: AmbiguousPath, RegexLimit, RequestTarget.
+  http::Failure failure = http::Failure::None;
+  std::string_view reading;  ///< AmbiguousPath: the first that takes another route; in the arena
+  const config::Route* other = nullptr;  ///< that route, null if none matches
+};
+
+/// Whether a route matches.
+struct Judgement {
+  const config::Matcher* failing = nullptr;  ///< the first that does not hold; null: all do
+  const config::Matcher* unknown = nullptr;  ///< if none fails: a regex that reached its step limit
 };
 
 class RouteTable {
  public:
-  /// Compiles routes, which must outlive the table.  Errors name their place.
-  static Result<RouteTable> build(std::vector<const config::Route*> routes);
+  /// Compiles routes, which must outlive the table, of a listener with that path_check.  Errors name
+  /// their place.
+  static Result<RouteTable> build(std::vector<const config::Route*> routes,
+                                  config::PathCheck path_check);
   static Result<RouteTable> build(const config::Listener& listener);
 
-  Decision match(const RequestHead& request, const Peer& peer) const;
+  /// The route of a request, unless servers could read its path as one of another route: then, as the
+  /// route's or the listener's path_check says, the request is refused.  A path without readings is
+  /// matched once.  `arena`: for readings, and what the decision says of them.
+  Decision decide(const RequestHead& request, const Peer& peer, Arena& arena) const;
 
-  /// The first matcher of a route that does not hold for the request, or null if the route matches.
-  /// Looks at all of them, also at host and path.
-  const config::Matcher* failing(const config::Route& route, const RequestHead& request,
-                                 const Peer& peer) const;
+  /// Whether a route matches the request by its plain path.  Looks at all matchers, also at host and path.
+  Judgement judge(const config::Route& route, const RequestHead& request, const Peer& peer) const {
+    return judge(route, {request, request.path, peer});
+  }
 
  private:
   enum class PathKind : std::uint8_t { Exact, Prefix, Any };
@@ -94,12 +112,19 @@ class RouteTable {
     std::uint64_t hash = 0;
     std::int32_t index = -1;
   };
-  struct Search {
+  /// What matchers look at.
+  struct Subject {
     const RequestHead& request;
+    std::string_view path;  ///< in the reading that is matched
     const Peer& peer;
+  };
+  struct Search {
+    const Subject& subject;
     std::uint32_t best;
     std::uint32_t tried;
+    bool is_unknown;  ///< whether `best` matches: a regex reached its step limit
   };
+  enum class Truth : std::uint8_t { No, Yes, Unknown };
 
   std::uint32_t group_for(const std::string& host);
   Bucket& bucket_for(std::uint32_t group, PathKind kind, const std::string& path);
@@ -107,7 +132,12 @@ class RouteTable {
   std::int32_t find_bucket(std::uint32_t group, PathKind kind, std::string_view path) const;
   void search_group(std::uint32_t group, Search& search) const;
   void search_bucket(std::int32_t bucket, Search& search) const;
-  bool holds(const config::Matcher& matcher, const RequestHead& request, const Peer& peer) const;
+  Decision match(const Subject& subject) const;
+  Judgement judge(const config::Route& route, const Subject& subject) const;
+  Truth holds(const config::Matcher& matcher, const Subject& subject) const;
+  Truth holds_any(const std::vector<config::Matcher>& matchers, std::size_t first,
+                  const Subject& subject) const;
+  void compare_readings(const Subject& subject, Decision& decision, Arena& arena) const;
 
   std::vector<const config::Route*> routes_;
   std::vector<Group> groups_;
@@ -116,6 +146,8 @@ class RouteTable {
   std::vector<std::pair<const config::Matcher*, Regex>> regexes_;  ///< sorted by matcher
   std::vector<bool> plain_;  ///< the route has no condition but one kind of host and path
   bool has_suffixes_ = false;
+  std::size_t longest_path_ = 0;  ///< so much of a path decides, in bytes; more with a regex
+  config::PathCheck path_check_ = config::PathCheck::On;  ///< for routes that say nothing of it
 };
 
 }  // namespace weir::proxy

@@ -43,7 +43,8 @@ Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
     if (!policy) return policy.error();
     rules->unrouted_ = std::move(*policy);
   }
-  auto table = RouteTable::build(std::move(routes));
+  auto table = RouteTable::build(std::move(routes),
+                                 listener.limits.path_check.value_or(config::PathCheck::On));
   if (!table) return table.error();
   rules->table_ = std::make_unique<const RouteTable>(std::move(*table));
   if (listener.tls) {

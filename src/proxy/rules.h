@@ -44,10 +44,17 @@ class Rules {
   /// has none.
   const RoutePolicy* unrouted() const { return unrouted_.get(); }
 
-  /// The policy of the route that a request takes, or null.
-  const RoutePolicy* match(const RequestHead& request, const Peer& peer) const {
-    Decision decision = table_->match(request, peer);
-    return decision.route ? policies_[decision.position].get() : nullptr;
+  /// What becomes of a request.
+  struct Match {
+    const RoutePolicy* policy = nullptr;          ///< of the route it takes; null if there is none
+    http::Failure failure = http::Failure::None;  ///< why it is refused, with or without a policy
+  };
+  /// The policy of the route that a request takes; see RouteTable::decide.
+  Match match(const RequestHead& request, const Peer& peer, Arena& arena) const {
+    const Decision decision = table_->decide(request, peer, arena);
+    if (!decision.route && decision.failure == http::Failure::None)
+      return {nullptr, http::Failure::NoRoute};
+    return {decision.route ? policies_[decision.position].get() : nullptr, decision.failure};
   }
 
   /// No new request comes here: policies that are pinned live until they are not.  The loop's thread.

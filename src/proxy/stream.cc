@@ -3,6 +3,8 @@
 // The request's half of a stream: from the head to a server, again if need be.
 #include "proxy/stream.h"
 
+#include <weir/log.h>
+
 #include "http/field.h"
 #include "http/fingerprint.h"
 #include "http/grpc.h"
@@ -22,7 +24,6 @@ namespace weir::proxy {
 
 namespace {
 
-constexpr int most_reroutes = 5;
 constexpr std::uint8_t most_refusals = 3;
 constexpr std::size_t replay_bytes = 16 * 1024;  // of a body that may have to be sent twice
 constexpr std::uint64_t discard_bytes =
@@ -90,31 +91,6 @@ void Stream::identify() {
   client_ = sender.address;
   record_.client_addr = sender.text;
   record_.client_port = 0;
-}
-
-void Stream::route() {
-  phase_ = Phase::Route;
-  for (int tries = 0; tries <= most_reroutes; ++tries) {
-    const RoutePolicy* policy =
-        session_.listener().rules().match(*request_, {client_, session_.tls()});
-    record_.route = policy ? &policy->route : nullptr;
-    if (policy_) former_policies_.push_back(std::move(policy_));
-    if (!policy) return fail(http::Failure::NoRoute);
-    policy_ = PolicyPin(*policy);
-    session_.set_timeouts(policy_->client);
-    if (is_early() && !policy_->early_data) return fail(http::Failure::EarlyData);
-    if (request_->framing.end == BodyEnd::Length && policy_->max_body &&
-        request_->framing.length > *policy_->max_body)
-      return fail(http::Failure::RequestBodyTooLarge);
-    phase_ = Phase::Request;
-    switch (policy_->filters.run_request(*this)) {
-      case Verdict::Continue: return act();
-      case Verdict::Respond:
-        return local_.head ? answer(*local_.head, local_.body) : fail(http::Failure::FilterBreach);
-      case Verdict::Reroute: break;
-    }
-  }
-  fail(http::Failure::FilterFailed);
 }
 
 void Stream::act() {
@@ -354,6 +330,11 @@ void Stream::fail(http::Failure failure) {
   if (phase_ == Phase::Finish && response_done_ && failure == http::Failure::None)
     return session_.abort();
   if (failure != http::Failure::None) record_.failure = failure;
+  // Who wrote the expression has to know; the log says no more often than it can be read.
+  if (failure == http::Failure::RegexLimit)
+    weir::log(Level::Warn, "listener ", record_.listener->name, ", route ",
+              record_.route ? std::string_view(record_.route->name) : std::string_view(),
+              ": a regular expression reached its step limit, the request is refused");
   bool silent = failure == http::Failure::ClientGone || failure == http::Failure::None;
   if (!silent && response_begun_) take_response_back();
   if (failure == http::Failure::ClientGone && !response_done_) record_.status = 499;
@@ -436,6 +417,13 @@ void Stream::answer(ResponseHead& head, std::string_view body) {
 
 void Stream::respond(std::uint16_t status, std::string_view text) {
   local_ = make_text_reply(status, arena_.copy(text), arena_);
+}
+
+void Stream::refuse(Refusal why) {
+  switch (why) {
+    case Refusal::MalformedPath: refusal_ = http::Failure::RequestTarget; break;
+    case Refusal::RegexLimit: refusal_ = http::Failure::RegexLimit; break;
+  }
 }
 
 std::string_view Stream::expand(std::string_view text) {

@@ -64,6 +64,7 @@ class Stream final : public Pooled<Stream>,
   // From the session: the request.
   Arena& arena() override { return arena_; }
   void on_head(MessageHead& head) override;
+  void on_refused_head(const RequestHead& head) override { record_.request = &head; }
   bool wants_body() const override;
   void on_body(std::span<const char> bytes) override;
   void on_end(const Headers& trailers) override;
@@ -119,6 +120,7 @@ class Stream final : public Pooled<Stream>,
   ResponseHead& response() override { return *response_; }
   std::string_view expand(std::string_view text) override;
   void respond(std::uint16_t status, std::string_view text) override;
+  void refuse(Refusal why) override;
 
   const RequestHead& request_head() const { return *request_; }
   const RoutePolicy& policy() const { return *policy_; }
@@ -140,6 +142,8 @@ class Stream final : public Pooled<Stream>,
   void identify();
   bool is_early() const;
   void route();
+  http::Failure take_policy();
+  http::Failure check_rewritten(std::string_view before);
   void act();
   void forward();
   void choose(upstream::Turn turn);
@@ -203,6 +207,7 @@ class Stream final : public Pooled<Stream>,
   std::optional<Attempt> attempt_;
   std::vector<upstream::Server*> tried_;
   LocalReply local_;
+  http::Failure refusal_ = http::Failure::None;  ///< by a filter, in place of local_
   event::Deadline deadline_;
   event::Task tunnel_start_;
   Buffer replay_;  ///< body bytes already sent, while they may have to be sent again

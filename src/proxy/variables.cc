@@ -6,12 +6,15 @@
 #include "base/wall_time.h"
 #include "http/characters.h"
 #include "http/field.h"
+#include "http/path.h"
 #include "http/url.h"
 
 #include <time.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <span>
 
 namespace weir::proxy {
 
@@ -32,14 +35,18 @@ std::string_view hex_id(const Record& record, Arena& arena) {
   return {out, 32};
 }
 
+// The path and query of the target in whichever form it was sent (RFC 9112 §3.2).
 std::string_view request_uri(const RequestHead& request, Arena& arena) {
-  if (!request.has_query) return request.path;
-  std::size_t size = request.path.size() + 1 + request.query.size();
-  char* out = arena.text(size);
-  request.path.copy(out, request.path.size());
-  out[request.path.size()] = '?';
-  request.query.copy(out + request.path.size() + 1, request.query.size());
-  return {out, size};
+  std::string_view target = request.target;
+  const std::size_t authority = target.find("://");
+  if (request.method == Method::Connect || target.starts_with('/') ||
+      authority == std::string_view::npos)
+    return target;
+  target.remove_prefix(std::min(target.find_first_of("/?", authority + 3), target.size()));
+  if (target.starts_with('/')) return target;
+  char* out = arena.text(target.size() + 1);
+  *out = '/';
+  return {out, 1 + target.copy(out + 1, target.size())};
 }
 
 std::string_view field_value(const MessageHead* head, std::string_view name) {
@@ -53,6 +60,8 @@ std::string_view of_request(Variable variable, std::string_view name, const Requ
     case Variable::Host: return request.host;
     case Variable::Method: return request.method_text;
     case Variable::Path: return request.path;
+    case Variable::ForwardPath: return request.forward_path;
+    case Variable::Target: return request.target;
     case Variable::Query: return request.query;
     case Variable::RequestUri: return request_uri(request, arena);
     case Variable::Protocol:
@@ -146,22 +155,45 @@ void append_safe(char*& out, std::string_view value, Safety safety) {
   }
 }
 
+// The pieces of a text, filled in: a literal, then a variable's value, and so on.
+std::span<std::string_view> pieces_of(const config::Template& text, const Record& record,
+                                      Arena& arena) {
+  auto pieces = arena.array<std::string_view>(2 * text.parts.size());
+  for (std::size_t i = 0; i < text.parts.size(); ++i) {
+    const auto& part = text.parts[i];
+    pieces[2 * i] = part.text;
+    pieces[2 * i + 1] = evaluate(part.variable, part.name, record, arena);
+  }
+  return pieces;
+}
+
+// Takes the slashes off that the whole begins with, of either kind, if they are two or more.  True if so.
+bool take_leading_slashes(std::span<std::string_view> pieces) {
+  const auto length = [](std::string_view piece) { return http::leading_slashes(piece); };
+  std::size_t all = 0, last = 0;
+  for (; last < pieces.size(); ++last) {
+    all += length(pieces[last]);
+    if (length(pieces[last]) < pieces[last].size()) break;
+  }
+  if (all < 2) return false;
+  for (std::string_view& piece : pieces.first(std::min(last + 1, pieces.size())))
+    piece.remove_prefix(length(piece));
+  return true;
+}
+
 std::string_view fill(const config::Template& text, const Record& record, Arena& arena,
                       Safety safety) {
   if (text.parts.empty()) return {};
   if (!text.has_variables()) return text.parts[0].text;
-  std::size_t count = text.parts.size(), size = 0;
-  auto values = arena.array<std::string_view>(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    values[i] = evaluate(text.parts[i].variable, text.parts[i].name, record, arena);
-    size += text.parts[i].text.size() + 3 * values[i].size();
-  }
+  const auto pieces = pieces_of(text, record, arena);
+  std::size_t size = 1;
+  for (const std::string_view piece : pieces) size += 3 * piece.size();
   char* begin = arena.text(size);
   char* out = begin;
-  for (std::size_t i = 0; i < count; ++i) {
-    append_safe(out, text.parts[i].text, Safety::None);
-    append_safe(out, values[i], safety);
-  }
+  // Else a client could name the host that a redirect leads to: "//evil.example" (RFC 3986 §4.2).
+  if (safety == Safety::Url && take_leading_slashes(pieces)) *out++ = '/';
+  for (std::size_t i = 0; i < pieces.size(); ++i)
+    append_safe(out, pieces[i], i % 2 == 0 ? Safety::None : safety);
   return {begin, static_cast<std::size_t>(out - begin)};
 }
 

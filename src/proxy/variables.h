@@ -16,7 +16,8 @@ std::string_view evaluate(config::Variable variable, std::string_view name, cons
 std::string_view expand(const config::Template& text, const Record& record, Arena& arena);
 
 /// A template for a field value or a URL: bytes of variables that may not stand in one are dropped
-/// (controls) or percent-encoded (`expand_url`: also blanks, quotes and non-ASCII).
+/// (controls) or percent-encoded (`expand_url`: also blanks, quotes and non-ASCII).  Two or more slashes of
+/// either kind at the beginning of a URL are reduced to one '/', so that a client's path names no host.
 std::string_view expand_field(const config::Template& text, const Record& record, Arena& arena);
 std::string_view expand_url(const config::Template& text, const Record& record, Arena& arena);
 

@@ -55,7 +55,7 @@ RequestHead request_head(const config::Check& check, const net::Address& address
   const bool is_call = check.kind == config::Check::Kind::Grpc;
   head.method_text = is_call ? "POST" : std::string_view(check.method);
   head.method = http::method_from(head.method_text);
-  head.path = head.target = is_call ? http::grpc_health_path : std::string_view(check.path);
+  head.forward_path = head.target = is_call ? http::grpc_health_path : std::string_view(check.path);
   head.authority = check.host.empty() ? host : std::string_view(check.host);
   if (head.authority.empty())
     head.authority = arena.copy(address.family() == AF_UNIX ? "localhost" : address.text());
@@ -256,10 +256,12 @@ void Probe::judge_call(const Headers& trailers) {
 
 void Probe::judge_body() {
   const bool contains = body_.find(question_.check.body_contains) != std::string::npos;
-  const bool matches =
-      !question_.body_regex || question_.body_regex->match(body_) == Regex::Outcome::Match;
-  decide(contains && matches ? CheckOutcome::Passed : CheckOutcome::Failed,
-         std::to_string(status_));
+  const Regex::Outcome outcome =
+      question_.body_regex ? question_.body_regex->match(body_) : Regex::Outcome::Match;
+  std::string seen = std::to_string(status_);
+  if (outcome == Regex::Outcome::LimitExceeded) seen += ", regex_limit of body regex";
+  const bool passes = contains && outcome == Regex::Outcome::Match;
+  decide(passes ? CheckOutcome::Passed : CheckOutcome::Failed, std::move(seen));
 }
 
 void Probe::on_broken(http::StreamId, http::Failure failure) {

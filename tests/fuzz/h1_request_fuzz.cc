@@ -60,7 +60,8 @@ void check_meaning(const RequestHead& head) {
       failure == Failure::None || (failure == Failure::RequestHost && head.authority.empty()) ||
       (failure == Failure::RequestHeadTooLarge && head.headers.size() > FieldLines::most - 6));
   if (failure != Failure::None) return;
-  WEIR_ASSERT(again.method_text == head.method_text && again.path == head.path);
+  WEIR_ASSERT(again.method_text == head.method_text && again.path == head.path &&
+              again.forward_path == head.forward_path);
   WEIR_ASSERT(again.query == head.query && again.host == head.host);
   WEIR_ASSERT(again.framing.length == head.framing.length && again.dropped_fields == 0);
   WEIR_ASSERT(written(again).size() == once.size());

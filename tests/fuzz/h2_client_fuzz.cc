@@ -87,7 +87,7 @@ struct FuzzOwner final : H2ClientEvents {
       RequestHead head;
       head.method = Method::Post;
       head.method_text = "POST";
-      head.target = head.path = "/x";
+      head.target = head.forward_path = "/x";
       head.authority = head.host = "a";
       return head;
     }();

@@ -52,7 +52,8 @@ struct FuzzSink final : MessageSink {
     RequestHead again;
     const Failure failure = parse_request({copy, out.size()}, arena, again);
     WEIR_ASSERT(failure == Failure::None);
-    WEIR_ASSERT(again.method_text == given.method_text && again.path == given.path);
+    WEIR_ASSERT(again.method_text == given.method_text && again.path == given.path &&
+                again.forward_path == given.forward_path);
     WEIR_ASSERT(again.query == given.query && again.host == given.host);
     WEIR_ASSERT(again.framing.end == given.framing.end ||
                 (again.framing.end == BodyEnd::Length && again.framing.length == 0));

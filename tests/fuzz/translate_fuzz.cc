@@ -95,7 +95,8 @@ void check_request(std::string_view bytes, bool ended) {
   RequestHead again;
   WEIR_ASSERT(parse_request(copied(arena, out), arena, again) == Failure::None);
   check_one_head(out, again.headers.size());
-  WEIR_ASSERT(again.method_text == given.method_text && again.path == given.path);
+  WEIR_ASSERT(again.method_text == given.method_text && again.path == given.path &&
+              again.forward_path == given.forward_path);
   WEIR_ASSERT(again.query == given.query && again.host == given.host);
   WEIR_ASSERT(again.wants_upgrade == given.wants_upgrade);
   WEIR_ASSERT(meaning(again.headers) == meaning(given.headers));

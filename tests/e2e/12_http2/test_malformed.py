@@ -121,7 +121,7 @@ def test_trailers_with_pseudo_fields_or_without_end(server):
 def test_requests_that_are_well_formed_but_not_served(server):
     _, weir = server
     with H2Client(weir) as client:
-        assert client.ask([(":method", "CONNECT"), (":authority", "a.test:443")]).status == 400
+        assert client.ask([(":method", "CONNECT"), (":authority", "a.test:443")]).status == 405
         assert client.ask(request(path="/%00")).status == 400
         assert client.ask(request("POST", "/", ("expect", "tea"))).status == 417
         assert client.ask(request("GET", "/", ("x-big", "y" * 9000))).status == 431

@@ -58,14 +58,14 @@ error_log syslog level debug; access_log '/var/log/${x}.log' format own
 log_format own "\"$status\" \$5 \\ $header_x_y\n"
 max_connections 5; shutdown_timeout 90s; drain_delay 7s; stall_timeout none; upgrade_timeout 40s; trusted_proxies 10.0.0.0/8 ::1; trusted_proxies unix: 10.1.0.0/16 { fields x-forwarded-port forwarded }; nameserver 1.1.1.1; nameserver ::1
 listener a { bind [::1]:80; bind unix:/run/a.sock { mode 0640; group g }; bind unix:/run/b.sock; bind 127.0.0.1:0; protocol http; protocols http/1.1
-  max_header 64k; max_fields 7; max_line 1k; max_requests 3; max_streams 7; stream_buffer 16k; stream_window 2m; max_lifetime 1h; max_body 1m; retry 3 on 503,500; client_close abort; tcp_keepalive none
+  max_header 64k; max_fields 7; max_line 1k; max_requests 3; max_streams 7; stream_buffer 16k; stream_window 2m; max_lifetime 1h; max_body 1m; retry 3 on 503,500; client_close abort; tcp_keepalive none; path_check strict
   timeout header 1s body 2s send 3s idle 4s request 5s tunnel none connect 6s first_byte 7s read 8s queue 9s
   header set X "a $host \$"; shine a 'b c' '$d' "" '#'
   route host *.x path /a/* path_regex '^/(a|b)$' method GET not header Accept 'a "b" \' query 'q q' v cookie c d \
         close
   route host *.x path "/\"\"" not client 10.0.0.0/8 respond 200 "x\t\"$path\" \${HOME} $$"
   route path /ready ready; route path /ready/b ready a
-  route r path /r { timeout read none; max_body none; retry none; client_close finish; header none; rewrite path '^/(\d+)$' '/$1'; forward b }
+  route r path /r { timeout read none; max_body none; retry none; client_close finish; header none; rewrite path '^/(\d+)$' '/$1'; path_check off; forward b }
 }
 backend b { balance random; keepalive none; max_queue 0; max_header 128k; max_fields 300; max_line 16k; timeout idle 3s connect 1s send 4s; retry 1 on connect_error; tcp_keepalive 1m
   server s1 unix:/run/b.sock weight 0; server s2 name:1 weight 5 max_in_flight 6 backup }

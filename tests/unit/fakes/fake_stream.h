@@ -7,6 +7,7 @@
 #include <weir/filter.h>
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,7 @@ class FakeStream final : public StreamView {
   ResponseHead response_head;
   std::uint16_t status = 0;  ///< of `respond`; 0 = it was not called
   std::string answer;
+  std::optional<Refusal> refusal;
 
   RequestHead& request() override { return request_head; }
   ResponseHead& response() override { return response_head; }
@@ -32,17 +34,19 @@ class FakeStream final : public StreamView {
     status = code;
     answer = text;
   }
+  void refuse(Refusal why) override { refusal = why; }
 
-  /// Sets path and query as a request has them: "/a?b".
+  /// Sets both forms of the path and the query as a request has them: "/a?b".
   void set_target(std::string_view target) {
     const std::size_t mark = target.find('?');
     request_head.has_query = mark != std::string_view::npos;
-    request_head.path = arena_.copy(target.substr(0, mark));
+    request_head.path = request_head.forward_path = arena_.copy(target.substr(0, mark));
     request_head.query =
         request_head.has_query ? arena_.copy(target.substr(mark + 1)) : std::string_view();
   }
+  /// What goes out.
   std::string target() const {
-    std::string text(request_head.path);
+    std::string text(request_head.forward_path);
     if (request_head.has_query) text.append("?").append(request_head.query);
     return text;
   }

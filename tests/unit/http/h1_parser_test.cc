@@ -166,7 +166,7 @@ TEST(HeadScanner, AnyTextIsJudgedWholeAsByteByByte) {
 
 TEST(ParseRequest, UnderstandsAUsualHead) {
   const ParsedRequest parsed = parse_request_text(
-      "POST /a/./b?x=1&y HTTP/1.1\r\n"
+      "POST /a/./b%2fc?x=1&y HTTP/1.1\r\n"
       "Host: WWW.Example.com:8080\r\n"
       "Content-Length:  5 \r\n"
       "Accept: */*\r\n\r\n");
@@ -174,8 +174,10 @@ TEST(ParseRequest, UnderstandsAUsualHead) {
   const RequestHead& head = parsed.head;
   EXPECT_EQ(head.method, Method::Post);
   EXPECT_EQ(head.method_text, "POST");
-  EXPECT_EQ(head.target, "/a/./b?x=1&y");
-  EXPECT_EQ(head.path, "/a/b");
+  EXPECT_EQ(head.target, "/a/./b%2fc?x=1&y");
+  EXPECT_EQ(head.path, "/a/b%2Fc");
+  EXPECT_EQ(head.forward_path, "/a/b%2fc");
+  EXPECT_TRUE(head.has_path_readings);
   EXPECT_TRUE(head.has_query);
   EXPECT_EQ(head.query, "x=1&y");
   EXPECT_EQ(head.authority, "WWW.Example.com:8080");
@@ -216,6 +218,21 @@ TEST(ParseRequest, UnderstandsTheFourForms) {
   EXPECT_EQ(tunnel.head.authority, "a.example:443");
   EXPECT_EQ(tunnel.head.host, "a.example");
   EXPECT_TRUE(tunnel.head.wants_upgrade);
+  EXPECT_EQ(parse_request_text("CONNECT a.example:443 HTTP/1.1\r\nHost: b\r\n\r\n").failure,
+            Failure::RequestHost);
+}
+
+// What is refused is logged with what could be understood of it.
+TEST(ParseRequest, KeepsMethodTargetAndHostOfWhatIsRefused) {
+  const ParsedRequest target = parse_request_text("GET /%zz?q HTTP/1.1\r\nHost: A.b:1\r\n\r\n");
+  EXPECT_EQ(target.failure, Failure::RequestTarget);
+  EXPECT_EQ(target.head.method_text, "GET");
+  EXPECT_EQ(target.head.target, "/%zz?q");
+  EXPECT_EQ(target.head.host, "a.b");
+  const ParsedRequest host = parse_request_text("GET /x HTTP/1.1\r\nHost: a b\r\n\r\n");
+  EXPECT_EQ(host.failure, Failure::RequestHost);
+  EXPECT_EQ(host.head.target, "/x");
+  EXPECT_EQ(host.head.host, "");
 }
 
 struct Persistence {

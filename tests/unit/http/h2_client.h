@@ -156,7 +156,7 @@ struct H2ClientCodecTest : testing::Test, H2ClientEvents {
     RequestHead head;
     head.method = method;
     head.method_text = method == Method::Get ? "GET" : method == Method::Head ? "HEAD" : "POST";
-    head.path = "/p";
+    head.forward_path = "/p";
     head.query = "q";
     head.has_query = true;
     head.headers.add(sink.memory, "Host", "a");

@@ -4,6 +4,7 @@
 // is forwarded of those that pass is read in the same way again, with nothing hop-by-hop in it.
 #include "http/field.h"
 #include "http/messages.h"
+#include "http/path_readings.h"
 
 #include <gtest/gtest.h>
 
@@ -15,9 +16,16 @@ namespace {
 
 constexpr std::size_t pieces[] = {1, 2, 3, 7, 64, 1'000'000};
 
-std::string outcome_of(const Reading& reading) {
+bool hides_something(const RequestHead& head) {
+  Arena arena;
+  const Path path{head.path, head.forward_path, head.has_path_readings};
+  return find_hidden(path, arena) != Hidden::Nothing;
+}
+
+std::string outcome_of(const Reading& reading, const ParsedRequest& parsed) {
   if (reading.failure != Failure::None) return std::to_string(traits(reading.failure).status);
-  return reading.complete ? "pass" : "408";
+  if (!reading.complete) return "408";
+  return hides_something(parsed.head) ? "hidden" : "pass";
 }
 
 std::string outcome_of(const Reading& reading, const ParsedResponse& parsed) {
@@ -51,6 +59,7 @@ void expect_forwarded_faithfully(const RequestHead& head) {
   ASSERT_EQ(again.failure, Failure::None) << once;
   EXPECT_EQ(again.head.method_text, head.method_text);
   EXPECT_EQ(again.head.path, head.path);
+  EXPECT_EQ(again.head.forward_path, head.forward_path);
   EXPECT_EQ(again.head.query, head.query);
   EXPECT_EQ(again.head.host, head.host);
   EXPECT_EQ(again.head.dropped_fields, 0);
@@ -90,7 +99,7 @@ TEST(Hostile, RequestsComeToWhatTheirLineSays) {
     for (const std::size_t piece : pieces) {
       ParsedRequest parsed;
       const Reading reading = read_request(message.bytes, piece, parsed);
-      EXPECT_EQ(outcome_of(reading), message.outcome)
+      EXPECT_EQ(outcome_of(reading, parsed), message.outcome)
           << message.name << " in pieces of " << piece << ": " << traits(reading.failure).name;
       EXPECT_TRUE(reading.failure == Failure::None ||
                   traits(reading.failure).blame == Blame::Client);

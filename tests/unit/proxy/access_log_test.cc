@@ -33,6 +33,7 @@ void make_hostile(Exchange& exchange) {
   exchange.add(exchange.request, "User-Agent", hostile);
   exchange.add(exchange.request, "Referer", hostile);
   exchange.request.method_text = exchange.request.path = exchange.request.query = hostile;
+  exchange.request.forward_path = exchange.request.target = hostile;
   exchange.request.host = exchange.record.client_addr = hostile;
 }
 
@@ -58,11 +59,32 @@ TEST(AccessLog, Json) {
       "\",\"bytes_in\":120,\"bytes_out\":4567,\"attempts\":2,\"queue_ms\":1.000,"
       "\"connect_ms\":2.500,\"first_byte_ms\":6.301,\"total_ms\":12.345,\"user_agent\":\"curl/8\","
       "\"referer\":\"https://shop.example/\",\"request_id\":\"0123456789abcdeffedcba9876543210\","
-      "\"retry_reason\":\"connect_refused\",\"reused\":true,\"reason\":\"" +
+      "\"retry_reason\":\"connect_refused\",\"forward_path\":\"/a/%62\","
+      "\"target\":\"/./a/%62?x=1&name=J%C3%B6rg+M%2b&empty=\",\"reused\":true,\"reason\":\"" +
       std::string(failure.words) + "\"}";
   auto log = made("json");
   EXPECT_EQ(log->line(exchange.record), expected);
   EXPECT_EQ(log->line(exchange.record), expected) << "the second line is like the first";
+}
+
+TEST(AccessLog, JsonTellsOtherFormsOfThePathWhereTheyDiffer) {
+  Exchange exchange;
+  auto log = made("json");
+  exchange.request.forward_path = "/a/b";
+  exchange.request.target = "/a/b?x=1&name=J%C3%B6rg+M%2b&empty=";
+  std::string line(log->line(exchange.record));
+  EXPECT_EQ(line.find("forward_path"), std::string::npos);
+  EXPECT_EQ(line.find("\"target"), std::string::npos);
+  exchange.request.target = "http://shop.example/a/b?x=1&name=J%C3%B6rg+M%2b&empty=";
+  line = log->line(exchange.record);
+  EXPECT_NE(line.find(",\"target\":\"http://shop.example/a/b?x=1"), std::string::npos) << line;
+  // What was refused may have no path at all.
+  exchange.request.path = exchange.request.forward_path = exchange.request.query = {};
+  exchange.request.has_query = false;
+  exchange.request.target = "/%zz";
+  line = log->line(exchange.record);
+  EXPECT_NE(line.find("\"path\":\"\""), std::string::npos) << line;
+  EXPECT_NE(line.find(",\"target\":\"/%zz\""), std::string::npos) << line;
 }
 
 TEST(AccessLog, JsonOfAConnectionThatSaidNothing) {
@@ -82,10 +104,10 @@ TEST(AccessLog, Combined) {
   auto log = made("combined");
   EXPECT_EQ(log->line(exchange.record),
             "2001:db8::7 - - [21/Nov/2026:02:00:00 +0000] "
-            "\"GET /a/b?x=1&name=J%C3%B6rg+M%2b&empty= HTTP/1.1\" 200 4000 "
+            "\"GET /./a/%62?x=1&name=J%C3%B6rg+M%2b&empty= HTTP/1.1\" 200 4000 "
             "\"https://shop.example/\" \"curl/8\"");
   exchange.request.headers.clear();
-  exchange.request.has_query = false;
+  exchange.request.target = "/a/b";
   exchange.record.client_addr = "unix:";
   exchange.record.status = 499;
   EXPECT_EQ(log->line(exchange.record),

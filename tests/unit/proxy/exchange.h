@@ -21,6 +21,8 @@ struct Exchange {
     request.method_text = "GET";
     request.host = "shop.example";
     request.path = "/a/b";
+    request.forward_path = "/a/%62";
+    request.target = "/./a/%62?x=1&name=J%C3%B6rg+M%2b&empty=";
     request.query = "x=1&name=J%C3%B6rg+M%2b&empty=";
     request.has_query = true;
     add(request, "User-Agent", "curl/8");

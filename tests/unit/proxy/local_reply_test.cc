@@ -33,6 +33,7 @@ TEST(LocalReply, EveryFailureHasAPage) {
     EXPECT_EQ(reply.head->status, traits.status);
     EXPECT_EQ(field(reply, "Proxy-Status"), "weir; error=" + std::string(traits.error));
     EXPECT_EQ(field(reply, "Content-Type"), "text/html; charset=utf-8");
+    EXPECT_EQ(field(reply, "Allow") != "(none)", traits.status == 405);  // RFC 9110 §15.5.6
     EXPECT_THAT(std::string(reply.body), HasSubstr(std::string(traits.words)));
     EXPECT_THAT(std::string(reply.body), HasSubstr("0123456789abcdeffedcba9876543210"));
   }

@@ -38,6 +38,7 @@ const std::map<std::string_view, std::string_view> worth{
     {"$cookie_sid", "abc"},
     {"$duration", "12.345"},
     {"$header_x_forwarded_for", "203.0.113.5"},
+    {"$forward_path", "/a/%62"},
     {"$h2_stream", "7"},
     {"$host", "shop.example"},
     {"$listener", "web"},
@@ -49,7 +50,7 @@ const std::map<std::string_view, std::string_view> worth{
     {"$reason", "connect_refused"},
     {"$referer", "https://shop.example/"},
     {"$request_id", "0123456789abcdeffedcba9876543210"},
-    {"$request_uri", "/a/b?x=1&name=J%C3%B6rg+M%2b&empty="},
+    {"$request_uri", "/./a/%62?x=1&name=J%C3%B6rg+M%2b&empty="},
     {"$response_header_x_cache", "hit"},
     {"$route", "route_12"},
     {"$scheme", "http"},
@@ -57,6 +58,7 @@ const std::map<std::string_view, std::string_view> worth{
     {"$server_addr", "192.0.2.9:80"},
     {"$status", "200"},
     {"$t_connect", "2.500"},
+    {"$target", "/./a/%62?x=1&name=J%C3%B6rg+M%2b&empty="},
     {"$t_first_byte", "6.301"},
     {"$t_queue", "1.000"},
     {"$t_total", "12.345"},
@@ -114,13 +116,45 @@ TEST(ProxyVariables, OfPartsThatAreMissing) {
   EXPECT_EQ(expanded("$cookie_theme", exchange.record), "dark");
   EXPECT_EQ(expanded("$header_cookie", exchange.record), "sid=abc; theme=\"dark\"");
   exchange.request.minor = 0;
-  exchange.request.has_query = false;
-  exchange.request.query = {};
   exchange.record.response = nullptr;
-  EXPECT_EQ(expanded("$protocol $request_uri|$response_header_x_cache", exchange.record),
-            "HTTP/1.0 /a/b|");
-  exchange.request.has_query = true;
-  EXPECT_EQ(expanded("$request_uri", exchange.record), "/a/b?");
+  EXPECT_EQ(expanded("$protocol|$response_header_x_cache", exchange.record), "HTTP/1.0|");
+}
+
+// Whatever form the target was sent in (RFC 9112 §3.2).
+TEST(ProxyVariables, RequestUriIsPathAndQueryAsSent) {
+  Exchange exchange;
+  const char* rows[][2] = {
+      {"/a%2fb/../c?", "/a%2fb/../c?"}, {"http://Host:80/a//b?q", "/a//b?q"}, {"https://host", "/"},
+      {"http://host?q=/", "/?q=/"},     {"/x?u=http://y/", "/x?u=http://y/"}, {"*", "*"}};
+  for (const auto& [target, uri] : rows) {
+    exchange.request.target = target;
+    EXPECT_EQ(expanded("$target $request_uri", exchange.record), std::string(target) + " " + uri);
+  }
+  exchange.request.method = Method::Connect;
+  exchange.request.target = "a.example:443";
+  EXPECT_EQ(expanded("$request_uri", exchange.record), "a.example:443");
+}
+
+// A client must not be able to name the host that a redirect leads to.
+TEST(ProxyVariables, UrlsBeginWithNoMoreThanOneSlash) {
+  Exchange exchange;
+  const auto url = [&](const char* text) {
+    Arena arena;
+    return std::string(expand_url(parsed(text), exchange.record, arena));
+  };
+  for (const char* path : {"//evil.example/x", "/\\evil.example/x", "\\\\evil.example/x",
+                           "///evil.example/x", "\\/\\/evil.example/x"}) {
+    exchange.request.path = path;
+    EXPECT_EQ(url("$path"), "/evil.example/x") << path;
+    EXPECT_EQ(url("/$path"), "/evil.example/x") << path;
+    EXPECT_EQ(url("$cookie_none$path"), "/evil.example/x") << path;
+  }
+  exchange.request.path = "/\\";
+  EXPECT_EQ(url("$path$path"), "/");
+  exchange.request.path = "//a//b";
+  EXPECT_EQ(url("https://$host$path"), "https://shop.example//a//b");
+  exchange.request.path = "\\a";
+  EXPECT_EQ(url("$path"), "%5Ca");
 }
 
 TEST(ProxyVariables, TimesNeverRunBackwards) {

@@ -134,6 +134,12 @@ INSTANTIATE_TEST_SUITE_P(
         BodyCase{"4", "^ready", {"HTTP/1.0 200 OK\r\n\r\nready=4"}, Passed, "200"},
         BodyCase{
             "5", "^ready", {"HTTP/1.0 200 OK\r\n\r\nready=4"}, Failed, "200, body \"ready=4\""},
+        // An expression that gives up has not matched, and says so.
+        BodyCase{"",
+                 "^(a+)+$",
+                 {"HTTP/1.0 200 OK\r\n\r\n", std::string(5000, 'a') + "!"},
+                 Failed,
+                 "200, regex_limit of body regex, body \"" + std::string(60, 'a') + "...\""},
         BodyCase{"", "^$", {"HTTP/1.1 204 No Content\r\n\r\n"}, Passed, "204"},
         BodyCase{"ok", "", {busy}, Failed, "503, body \"starting\""},
         BodyCase{"ok",
