@@ -25,7 +25,7 @@ namespace {
 
 using net::MessageType;
 
-constexpr timeval answer_limit{1, 0};
+constexpr timeval answer_limit{3, 0};  // of one worker; a busy machine is no reason to lose clients
 
 // The abstract names of Unix sockets that orphaned workers listen on; in the kernel's table a name begins with "@".
 std::vector<std::string> offers() {

@@ -19,7 +19,7 @@ namespace weir::process {
 class Reclaimed {
  public:
   /// Asks all orphaned workers of this network namespace.  Takes only sockets that this user has made and that listen at the
-  /// address that is said of them.  Waits at most a second for each worker.
+  /// address that is said of them.  Waits at most three seconds for each worker.
   static Reclaimed ask();
 
   /// Each socket once, by the address that it was configured with.
