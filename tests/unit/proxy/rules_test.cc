@@ -37,8 +37,9 @@ struct PolicyPinTest : testing::Test {
     rules = *Rules::build(config, listener, Rules::key(config, listener));
     request.path = "/two";
   }
-  const RoutePolicy& policy() const { return *rules->match(request, net::Address()); }
+  const RoutePolicy& policy() { return *rules->match(request, net::Address(), arena).policy; }
 
+  Arena arena;
   std::shared_ptr<const Rules> rules;
   RequestHead request;
 };
