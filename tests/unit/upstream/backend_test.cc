@@ -32,8 +32,9 @@ class Queue : public testing::Test, private NoticeSink {
     in_flight_ = std::make_unique<shm::InFlight>(*segment_, 0);
     h2_servers_ = std::make_unique<shm::H2Servers>(*segment_, 0);
     outliers_ = std::make_unique<shm::Outliers>(*segment_);
+    queues_ = std::make_unique<shm::Queues>(*segment_, 0);
     sharing_ = std::make_unique<Sharing>(
-        Sharing{*in_flight_, *h2_servers_, *outliers_, static_cast<NoticeSink&>(*this)});
+        Sharing{*in_flight_, *h2_servers_, *outliers_, *queues_, static_cast<NoticeSink&>(*this)});
     BackendPolicy policy;
     policy.config.name = "api";
     policy.config.max_queue = 1'000'000;
@@ -65,6 +66,7 @@ class Queue : public testing::Test, private NoticeSink {
   std::unique_ptr<shm::InFlight> in_flight_;
   std::unique_ptr<shm::H2Servers> h2_servers_;
   std::unique_ptr<shm::Outliers> outliers_;
+  std::unique_ptr<shm::Queues> queues_;
   std::unique_ptr<Sharing> sharing_;
   std::unique_ptr<Backend> backend_;
 };
