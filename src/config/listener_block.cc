@@ -136,7 +136,11 @@ class ListenerBlock {
     for (std::size_t i = 1; i < directive.values.size(); ++i) {
       const Value& word = directive.values[i];
       const auto choice = read_choice(word, "option of an address", bind_options, report_);
-      if (!choice) continue;
+      if (!choice) {
+        // It may have been about TLS: what does not fit together follows from this error.
+        is_tls_unclear_ = true;
+        break;
+      }
       if (std::exchange(*choice == 0 ? tls : shared, true))
         report_.error(word.at, concat(in_quotes(word.text), " is given twice"), "write it once");
     }
@@ -175,6 +179,7 @@ class ListenerBlock {
   }
 
   void check_tls(const Directive& directive) {
+    if (is_tls_unclear_) return;
     const auto bound = std::find_if(listener_.binds.begin(), listener_.binds.end(),
                                     [](const Bind& bind) { return bind.tls; });
     if (bound != listener_.binds.end() && !listener_.tls)
@@ -219,6 +224,7 @@ class ListenerBlock {
   BackendNames& backends_;
   BoundAddresses& bound_;
   Listener& listener_;
+  bool is_tls_unclear_ = false;  ///< an address has an option that is none
   PolicyList policies_;
   std::vector<const Directive*> routes_;
 };

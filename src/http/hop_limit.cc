@@ -67,7 +67,7 @@ bool is_secret(std::string_view line) {
 }  // namespace
 
 HopVerdict count_hop(RequestHead& head, Arena& arena) {
-  if (head.headers.has(FieldName::Via) && count_visits(head.headers) >= most_visits)
+  if (head.headers.has(FieldName::Via) && count_visits(head.headers) > most_visits)
     return HopVerdict::Loop;
   const bool counts = head.method == Method::Trace || head.method == Method::Options;
   return counts ? count_down(head, arena) : HopVerdict::Forward;

@@ -20,7 +20,7 @@ enum class HopVerdict : std::uint8_t {
   Loop        ///< weir has forwarded it `most_visits` times already
 };
 
-/// Visits after which a request is taken for going round in a circle, the present one included.  Chains of weirs are
+/// Visits that a request may make, the present one included; one more is taken for a loop.  Chains of weirs are
 /// shorter.
 inline constexpr int most_visits = 16;
 

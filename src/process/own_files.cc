@@ -84,7 +84,8 @@ Result<Fd> open_pid_file(const Plan& plan, const std::string& path, int flags) {
   Fd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | flags, 0644));
   struct stat kind {};
   if (!fd.is_open() && errno == ENOENT && (flags & O_CREAT) == 0) return fd;
-  if (!fd.is_open() || ::fstat(fd.get(), &kind) != 0)
+  const bool is_directory = !fd.is_open() && errno == EISDIR;
+  if (!is_directory && (!fd.is_open() || ::fstat(fd.get(), &kind) != 0))
     return failed(plan.pid_place, "pid_file " + path);
   if (!S_ISREG(kind.st_mode))
     return Error(Errc::Invalid, "pid_file " + path + " is no file").within(plan.pid_place);
@@ -165,7 +166,9 @@ Result<void> write_pid(const Plan& plan, const Fd& file) {
 }
 
 Result<Fd> lock_next_pid_file(const Plan& plan, const std::string& path) {
-  if (auto there = open_pid_file(plan, plan.pid_file, 0); there && there->is_open())
+  auto there = open_pid_file(plan, plan.pid_file, 0);
+  if (!there) return there;
+  if (there->is_open())
     if (auto locked = lock(*there, "pid_file " + plan.pid_file, plan.pid_place); !locked)
       return locked.error();
   auto fd = open_pid_file(plan, path, O_CREAT | O_TRUNC);

@@ -64,6 +64,8 @@ bool is_what_it_says(const ListeningSocket& socket) {
   sockaddr_un bound{};
   socklen_t size = sizeof(bound);
   if (::getsockname(socket.fd.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0) return false;
+  // The kernel shortens the address of a Unix socket to its path; ours are as long as the structure.
+  if (bound.sun_family == AF_UNIX) size = sizeof(bound);
   const auto endpoint = config::parse_endpoint(socket.address);
   if (!endpoint) return false;
   const auto address = net::Address::from(*endpoint);

@@ -56,7 +56,7 @@ constexpr MetricFamily families[] = {
     {"weir_worker_requests_total", Type::Counter, Of::Worker, Value::Count, at(Count::Requests),
      "Requests that have ended."},
     {"weir_worker_requests_by_protocol_total", Type::Counter, Of::Worker, Value::CountByProtocol, at(Count::RequestsHttp10),
-     "Those of them that could be understood, by the protocol of the client."},
+     "Those whose method and target could be read, by protocol of the client."},
     {"weir_worker_http2_connections_open", Type::Gauge, Of::Worker, Value::Count, at(Count::H2ClientsOpen),
      "Client connections that are open and speak HTTP/2."},
     {"weir_worker_http2_connections_total", Type::Counter, Of::Worker, Value::Count, at(Count::H2ClientsAccepted),

@@ -21,8 +21,12 @@ struct Standing {
 };
 
 inline Standing standing_of(const shm::ServerRow& row) {
-  return {row.use,        row.weight,              row.backup,
-          row.forced_out, row.addresses.count > 0, row.max_in_flight > 0};
+  return {row.use,
+          row.weight,
+          row.backup,
+          row.forced_out,
+          row.addresses.count > 0,
+          row.max_in_flight > 0};
 }
 
 /// Tells whether a backend is in panic: under a share of the weight of its servers is usable.  Backups do not

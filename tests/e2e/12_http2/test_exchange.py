@@ -122,7 +122,8 @@ def test_an_answer_that_is_cut_off_is_reset():
 
     with Origin(cut, answer("fine")) as origin, Weir(forward_to(origin)) as weir, H2Client(weir) as client:
         got = client.ask(request())
-        assert not got.complete and got.reset not in (None, NO_ERROR)
+        # If the end was read together with the head, nothing of the answer has left yet.
+        assert got.status == 502 or (not got.complete and got.reset not in (None, NO_ERROR))
         assert client.ask(request()).body == b"fine"
 
 

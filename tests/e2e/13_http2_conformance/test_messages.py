@@ -100,7 +100,7 @@ PSEUDO = (
     *SMUGGLED,
     Case("8.5", "CONNECT with :path and :scheme", asks(method="CONNECT"), MALFORMED),
     Case("8.5", "CONNECT without :authority", asks(method="CONNECT", scheme=None, path=None, authority=None), MALFORMED),
-    Case("8.5", "CONNECT is nothing that weir serves", asks(method="CONNECT", scheme=None, path=None, authority="a.test:1"), Answers(400)),
+    Case("8.5", "CONNECT is nothing that weir serves", asks(method="CONNECT", scheme=None, path=None, authority="a.test:1"), Answers(405)),
     Case("RFC 8441 4", ":protocol without CONNECT", asks((":protocol", "websocket")), MALFORMED),
     Case("RFC 8441 4", ":protocol without :path", asks((":protocol", "websocket"), method="CONNECT", path=None), MALFORMED),
 )

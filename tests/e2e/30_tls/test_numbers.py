@@ -51,7 +51,7 @@ def test_requests_and_connections_by_protocol(certificate):
             client.ask(get("/"))
             client.ask(get("/").replace(b"HTTP/1.1", b"HTTP/1.0"))
         with Client(weir, "clear") as client:
-            assert client.ask(b"what is this\r\n\r\n").status == 400  # of no protocol
+            assert client.ask(b"what\r\n\r\n").status == 400  # of no protocol
         with H2Client(weir, "clear") as clear, h2(weir) as secure:
             for client in [clear, secure, secure]:
                 assert client.ask(request()).status == 200

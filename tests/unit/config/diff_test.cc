@@ -213,14 +213,14 @@ TEST(Diff, PoliciesOfListenersAndBackendsAreToldOnce) {
 }
 
 TEST(Diff, PoliciesCountWhereTheyApply) {
-  // Said elsewhere, the same for every route.
+  // For every route the same.  A listener's own policies also hold for answers that no route gives.
   EXPECT_EQ(told(in_listener("shine 1\nroute a path /a close\nroute b close"),
                  in_listener("route a path /a { shine 1; close }\nroute b { shine 1; close }")),
-            "");
-  // Nobody notices.
+            "- listener web shine 1  (weir.conf:2)\n");
+  // Noticed by those answers only.
   EXPECT_EQ(told(in_listener("route a { shine none; close }"),
                  in_listener("shine 1\nroute a { shine none; close }")),
-            "");
+            "+ listener web shine 1  (weir.conf:2)\n");
   EXPECT_EQ(told(in_listener("shine 1\nroute a path /a close\nroute b close"),
                  in_listener("shine 1\nroute a path /a { shine none; close }\nroute b close")),
             "- route web/a shine 1  (weir.conf:2)\n");
@@ -282,6 +282,7 @@ const std::vector<Case> cases = {
     {InAdmin, "group", "", "group g"},
     {InAdmin, "level", "", "level read"},
     {InAdmin, "mode", "", "mode 0660"},
+    {InListener, "path_check", "", "path_check strict"},
     {InListener, "bind", "", "bind 127.0.0.1:7"},
     {InListener, "bind", "bind 127.0.0.1:0", "bind 127.0.0.1:0; bind 127.0.0.1:0"},
     {InListener, "client_close", "", "client_close finish"},
@@ -331,6 +332,7 @@ const std::vector<Case> cases = {
     {InRoute, "header", "close; header set X 1", "close; header set X 2"},
     {InRoute, "max_body", "close", "close; max_body 1m"},
     {InRoute, "metrics", "close", "metrics"},
+    {InRoute, "path_check", "close", "close; path_check strict"},
     {InRoute, "ready", "close", "ready"},
     {InRoute, "redirect", "redirect 301 /a", "redirect 302 /a"},
     {InRoute, "redirect", "redirect 301 /a", "redirect 301 /b"},

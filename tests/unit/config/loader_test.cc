@@ -219,9 +219,9 @@ TEST(Loader, Warnings) {
             "2:1: warning: backend \"b\" has only servers of weight 0: none takes requests\n"
             "2:1: warning: backend \"b\" is not used\n");
   EXPECT_EQ(load_route("route all close").messages(),
-            "4:1: warning: route \"any\" can never match: route \"all\" comes before it and "
+            "4:1: warning: route \"path /a\" can never match: route \"all\" comes before it and "
             "takes all of it\n"
-            "4:26: warning: route \"any #2\" can never match: route \"all\" comes before it and "
+            "4:26: warning: route \"any\" can never match: route \"all\" comes before it and "
             "takes all of it\n");
 }
 

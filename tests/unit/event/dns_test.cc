@@ -70,17 +70,9 @@ class NameServer final : private ReadyEvents {
   using Script = std::function<std::string(const Question&)>;  ///< empty = says nothing
 
   NameServer(Loop& loop, Script script) : loop_(loop), script_(std::move(script)) {
+    // A port that is free for UDP may be in use for TCP.
     sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    udp_ = Fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    EXPECT_EQ(::bind(udp_.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at)), 0);
-    socklen_t size = sizeof(at);
-    getsockname(udp_.get(), reinterpret_cast<sockaddr*>(&at), &size);
-    tcp_ = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    int on = 1;
-    setsockopt(tcp_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    EXPECT_EQ(::bind(tcp_.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at)), 0);
+    while (!bind_both(at)) continue;
     EXPECT_EQ(::listen(tcp_.get(), 8), 0);
     address = "127.0.0.1:" + std::to_string(ntohs(at.sin_port));
     udp_watch_.start(loop, udp_.get(), Watch::Edge::LevelRead, *this);
@@ -91,6 +83,20 @@ class NameServer final : private ReadyEvents {
   std::vector<Question> asked;
 
  private:
+  bool bind_both(sockaddr_in& at) {
+    at = {};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    udp_ = Fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::bind(udp_.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at)), 0);
+    socklen_t size = sizeof(at);
+    getsockname(udp_.get(), reinterpret_cast<sockaddr*>(&at), &size);
+    tcp_ = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    int on = 1;
+    setsockopt(tcp_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    return ::bind(tcp_.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at)) == 0;
+  }
+
   void on_ready(Ready) noexcept override {
     char buffer[512];
     sockaddr_in from{};

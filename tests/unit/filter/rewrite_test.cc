@@ -47,7 +47,7 @@ INSTANTIATE_TEST_SUITE_P(
                     // The path is replaced as a whole, wherever the pattern matches.
                     Rewriting{"old", "/new", "/an/old/path", "/new"},
                     Rewriting{"^/api/(.*)$", "/$1", "/api/v1/x?q=1", "/v1/x?q=1"},
-                    Rewriting{"^/(a)(b)?(.*)$", "/$3/$2/$1", "/acd", "/cd/a"},
+                    Rewriting{"^/(a)(b)?(.*)$", "/$3/$2/$1", "/acd", "/cd//a"},
                     Rewriting{"^/(.)(.)(.)(.)(.)(.)(.)(.)(.)$", "/$9$1$10", "/123456789", "/9110"},
                     Rewriting{"^/(.*)$", "/$2$9", "/x", "/"},
                     Rewriting{"^/(.*)$", "/5$$/$1", "/x", "/5$/x"}, Rewriting{".*", "/x", "", "/x"},

@@ -59,7 +59,7 @@ TEST(HopLimit, WhatIsNoNumberIsMalformed) {
 
 TEST(HopLimit, ManyVisitsAreALoop) {
   std::string one = "Via: ", several;
-  for (int i = 0; i < most_visits; ++i) {
+  for (int i = 0; i <= most_visits; ++i) {
     EXPECT_EQ(count("GET", one + "1.1 a\r\n" + several).verdict, HopVerdict::Forward) << i;
     (i % 2 == 0 ? one : several) += i % 2 == 0 ? "HTTP/1.1 weir (a, b), " : "Via: 2  weir\r\n";
   }

@@ -17,7 +17,7 @@ constexpr std::uint8_t everything =
 
 // 10.1.* is trusted with everything, 10.2.* with addresses, 10.3.* with nothing it writes but Forwarded.
 Hop find(const void*, std::string_view address) {
-  if (address.empty() || address[0] < '0' || address[0] > '9') return {};
+  if (address.empty() || address.find_first_not_of("0123456789abcdef.:") != address.npos) return {};
   if (address.starts_with("10.1.")) return {true, everything};
   if (address.starts_with("10.2.")) return {true, ClientInForwardedFor};
   if (address.starts_with("10.3.")) return {true, ClientInForwarded};

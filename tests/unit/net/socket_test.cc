@@ -7,8 +7,11 @@
 
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -121,13 +124,23 @@ TEST_F(SocketTest, ReplacesASocketThatNobodyAnswersOn) {
 }
 
 TEST_F(SocketTest, LeavesASocketInUseAlone) {
-  auto former = listen_on(address, {});
-  ASSERT_TRUE(former);
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t other = ::fork();
+  if (other == 0) {
+    auto former = listen_on(address, {});
+    ::_exit(former && ::write(ready[1], "x", 1) == 1 ? ::pause() : 1);
+  }
+  char byte;
+  ASSERT_EQ(::read(ready[0], &byte, 1), 1);
   auto fd = listen_on(address, {});
   ASSERT_FALSE(fd);
   EXPECT_EQ(fd.error().code(), Errc::Exists);
-  EXPECT_EQ(fd.error().text(), path + " is in use by another process");
+  EXPECT_EQ(fd.error().text(), path + " is in use by process " + std::to_string(other));
   EXPECT_EQ(try_to_connect(address), 0);
+  ::kill(other, SIGKILL);
+  EXPECT_EQ(::waitpid(other, nullptr, 0), other);
+  for (const int end : ready) ::close(end);
 }
 
 // Its queue is full, so it neither takes nor refuses a connection.

@@ -240,6 +240,7 @@ TEST(ServerTable, FollowerEndsWithTheLastOfEachRow) {
 TEST(ServerTable, ControlIsWokenByWhoCrossesWhatItWaitsFor) {
   Segment segment = make_segment();
   ServerTable control(segment), worker(segment);
+  for (int i = 0; i < 9; ++i) control.publish(0, row_of(1), columns_of(1));
   EXPECT_FALSE(worker.saw(1, 3)) << "nobody waits";
   EXPECT_EQ(control.seen(1), 3U);
   EXPECT_EQ(control.seen(0), 0U);
