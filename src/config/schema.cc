@@ -24,7 +24,7 @@ constexpr DirectiveKind kinds[] = {
      "p2c | round_robin | least_request | random", "p2c",
      "How a server is chosen: the better of two random ones, in turn, the least busy, or any."},
     {Word::Bind, "bind", InListener, Times::Many, Block::May, 1, 3, "ADDRESS [tls] [shared]", "",
-     "An address to listen on: IP:PORT, [IPv6]:PORT or unix:/path; with tls, clients speak TLS there; shared lets another instance listen there, too.  The block is for Unix sockets."},
+     "An address to listen on: IP:PORT, [IPv6]:PORT or unix:/path; with tls, clients speak TLS there; shared lets another instance listen there, too; the block is for Unix sockets."},
     {Word::Body, "body", InCheck, Times::Many, Block::Never, 2, 2, "contains TEXT | regex REGEX", "",
      "What the first 64k of an answer's body must contain."},
     {Word::Ca, "ca", InBackendTls, Times::Once, Block::Never, 1, 1, "FILE | system", "system",

@@ -144,6 +144,8 @@ void Dns::begin_some() {
 }
 
 void Dns::ask(std::unique_ptr<Query> query) {
+  // c-ares 1.18 leaks a query that it has nobody to send to.
+  if (!channel_.has_servers()) return finish(std::move(query), {{}, 0, "no name server is known"});
   query->asked = mix_case(query->name);
   DnsChannel& channel = query->is_about_reason ? reasons_ : channel_;
   const char* name = query->asked.c_str();

@@ -82,6 +82,7 @@ void DnsChannel::use(const std::vector<std::string>& nameservers) {
   std::vector<ares_addr_port_node> servers;
   for (const std::string& text : nameservers)
     if (ares_addr_port_node server; read_server(text, server)) servers.push_back(server);
+  has_servers_ = !servers.empty();
   for (std::size_t i = 1; i < servers.size(); ++i) servers[i - 1].next = &servers[i];
   WEIR_ASSERT(ares_set_servers_ports(channel_, servers.data()) == ARES_SUCCESS);
   arm();

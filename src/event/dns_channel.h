@@ -32,6 +32,9 @@ class DnsChannel : private DeadlineEvents {
   /// with or without a port, of IPv6 in brackets if there is one.  Anything else is left out.
   void use(const std::vector<std::string>& nameservers);
 
+  /// There is somebody to ask.
+  bool has_servers() const { return has_servers_; }
+
   /// Sends a query of class IN; the callback may be called from inside.
   void query(const char* name, int type, Callback callback, void* argument);
 
@@ -46,6 +49,7 @@ class DnsChannel : private DeadlineEvents {
 
   Loop& loop_;
   ares_channeldata* channel_ = nullptr;
+  bool has_servers_ = false;
   std::map<int, Socket*> sockets_;  ///< by descriptor
   Deadline deadline_;
 };

@@ -79,16 +79,17 @@ ino_t number_of(int fd) {
 
 }  // namespace
 
-Reclaimed Reclaimed::ask() {
+Reclaimed Reclaimed::ask(const std::set<std::string>& addresses) {
   Reclaimed reclaimed;
   for (const std::string& name : offers()) {
     Fd fd = connect_to(name);
-    if (fd.is_open()) reclaimed.receive(net::Channel(std::move(fd)));
+    if (fd.is_open()) reclaimed.receive(net::Channel(std::move(fd)), addresses);
   }
   return reclaimed;
 }
 
-void Reclaimed::receive(net::Channel worker) {
+void Reclaimed::receive(net::Channel worker, const std::set<std::string>& addresses) {
+  bool is_ours = false;
   while (true) {
     auto message = worker.receive();
     if (!message || message->type != MessageType::Sockets) return;
@@ -98,11 +99,12 @@ void Reclaimed::receive(net::Channel worker) {
       const std::size_t end = std::min(lines.find('\n'), lines.size());
       ListeningSocket socket{std::move(fd), 0, std::string(lines.substr(0, end))};
       lines.remove_prefix(std::min(end + 1, lines.size()));
-      const bool is_new = known_.insert(number_of(socket.fd.get())).second;
-      if (is_new && is_what_it_says(socket)) sockets_.push_back(std::move(socket));
+      if (!addresses.contains(socket.address) || !is_what_it_says(socket)) continue;
+      is_ours = true;
+      if (known_.insert(number_of(socket.fd.get())).second) sockets_.push_back(std::move(socket));
     }
   }
-  workers_.push_back(std::move(worker));
+  if (is_ours) workers_.push_back(std::move(worker));
 }
 
 void Reclaimed::own(const std::vector<ListeningSocket>& taken) {

@@ -19,8 +19,9 @@ namespace weir::process {
 class Reclaimed {
  public:
   /// Asks all orphaned workers of this network namespace.  Takes only sockets that this user has made and that listen at the
-  /// address that is said of them.  Waits at most three seconds for each worker.
-  static Reclaimed ask();
+  /// address that is said of them.  A worker that has none of `addresses` is of another instance and keeps its sockets.
+  /// Waits at most three seconds for each worker.
+  static Reclaimed ask(const std::set<std::string>& addresses);
 
   /// Each socket once, by the address that it was configured with.
   const std::vector<ListeningSocket>& sockets() const { return sockets_; }
@@ -32,7 +33,7 @@ class Reclaimed {
   void confirm();
 
  private:
-  void receive(net::Channel worker);
+  void receive(net::Channel worker, const std::set<std::string>& addresses);
 
   std::vector<ListeningSocket> sockets_;
   std::set<ino_t> known_;  ///< by the number of the socket, which each worker has a descriptor of

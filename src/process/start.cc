@@ -194,7 +194,9 @@ class Binding {
 
 // Sockets first that workers of a dead master still have: so no client of theirs is lost.
 Result<void> bind_first(Assets& assets) {
-  assets.reclaimed = Reclaimed::ask();
+  std::set<std::string> addresses;
+  for (const BindPlan& bind : assets.plan.binds) addresses.insert(bind.at.text);
+  assets.reclaimed = Reclaimed::ask(addresses);
   const bool has_lock = assets.pid_lock.is_open() || assets.state_lock.is_open();
   auto sockets = bind_missing(assets.plan, {{}, assets.reclaimed.sockets(), UINT32_MAX, has_lock},
                               assets.notes);
