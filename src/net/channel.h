@@ -50,7 +50,8 @@ enum class MessageType : std::uint32_t {
 
   // After the death of a master; see process/orphan.h.
   Sockets,  ///< worker to another master: addresses, a line each, and their listening sockets
-  Taken     ///< that master to the worker: the sockets are in use
+  Taken,    ///< that master to the worker: the sockets are in use
+  Declined  ///< or: they are another instance's
 };
 
 struct Message {

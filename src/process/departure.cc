@@ -58,8 +58,8 @@ void Departure::end_alone(std::function<bool()> ended) {
   end(std::move(ended));
 }
 
-void Departure::close_gates(bool close) {
-  if (std::exchange(closes_gates_, close) != close) apply();
+void Departure::close_gates() {
+  if (!std::exchange(closes_gates_, true)) apply();
 }
 
 // True if there will be more to do.

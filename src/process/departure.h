@@ -33,8 +33,8 @@ class Departure final : private event::DeadlineEvents {
   /// The same without a master that could give the sockets to others: they are kept, and new clients served, until their
   /// gates are closed.
   void end_alone(std::function<bool()> ended);
-  /// Closes all gates, whatever was ordered; false opens those that were closed by this.
-  void close_gates(bool close);
+  /// Closes all gates, whatever was ordered.
+  void close_gates();
   /// The instance was drained and has waited for its clients long enough.
   bool is_time_up() const {
     return drain_.order(shm::Drain::instance).phase == shm::DrainPhase::Drained;

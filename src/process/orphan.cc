@@ -81,6 +81,10 @@ class Orphan::Peer final : private event::ReadyEvents {
       close();
       return owner_.taken();
     }
+    if (message && message->type == MessageType::Declined) {
+      close();
+      return owner_.declined();
+    }
     if (!message && message.error().code() != Errc::NotFound) leave();
   }
 
@@ -91,7 +95,7 @@ class Orphan::Peer final : private event::ReadyEvents {
 
   void leave() {
     close();
-    owner_.leave_in(patience_us);
+    owner_.wait_again();
   }
 
   Orphan& owner_;
@@ -103,10 +107,15 @@ Orphan::Orphan(event::Loop& loop, OrphanHost& host, uid_t uid)
     : loop_(loop), host_(host), uid_(uid), listener_(listen_for_masters()), next_(*this) {
   if (listener_.is_open())
     watch_.start(loop, listener_.get(), event::Watch::Edge::LevelRead, *this);
-  leave_in(patience_us);
+  wait_again();
 }
 
 Orphan::~Orphan() = default;
+
+void Orphan::wait_again() {
+  patience_ends_us_ = loop_.now() + patience_us;
+  leave_in(patience_us);
+}
 
 void Orphan::leave_in(std::uint64_t us) {
   leave_at_us_ = loop_.now() + us;
@@ -118,7 +127,6 @@ void Orphan::accept_masters() {
     Fd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd.is_open()) return;
     if (!is_trusted(fd.get(), uid_)) continue;
-    if (std::exchange(leaving_, false)) host_.close_gates(false);
     leave_in(start_us);
     peers_.emplace_back(*this, std::move(fd));
   }
@@ -130,16 +138,24 @@ void Orphan::taken() {
   leave_in(0);
 }
 
-// A master that asks at this very moment comes first.
+// Masters of other instances that start meanwhile do not prolong the wait.
+void Orphan::declined() {
+  if (std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) { return !peer.is_gone(); }))
+    return;
+  const std::uint64_t now = loop_.now();
+  leave_in(patience_ends_us_ > now ? patience_ends_us_ - now : 0);
+}
+
+// A master that asks at this very moment comes first.  Later ones find no offer any more, and share the addresses
+// with what is left here.
 void Orphan::on_deadline() noexcept {
   peers_.remove_if([](const Peer& peer) { return peer.is_gone(); });
   accept_masters();
   if (loop_.now() < leave_at_us_) return next_.set(loop_, leave_at_us_);
-  leaving_ = true;
-  host_.close_gates(true);
-  if (!host_.open_sockets().empty()) return next_.set(loop_, loop_.now() + look_us);
   watch_.stop();
   listener_.reset();
+  host_.close_gates();
+  if (!host_.open_sockets().empty()) next_.set(loop_, loop_.now() + look_us);
 }
 
 }  // namespace weir::process

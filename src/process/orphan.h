@@ -8,7 +8,7 @@
 //   @weir-sockets/PID        SOCK_SEQPACKET; for root, and for the user the worker runs as
 //   worker  → master         Sockets: a line for each descriptor that comes with it, its address as configured; the
 //                            last message has none
-//   master  → worker         Taken: other workers accept on them now
+//   master  → worker         Taken: other workers accept on them now; or Declined: it is a master of another instance
 //
 // The worker closes what was taken.  If no master comes within `patience_us`, or one that came is gone for so long, it leaves the pool as in a drain: nobody new
 // is let in, who is on the way is accepted, and then the sockets refuse.
@@ -38,9 +38,8 @@ class OrphanHost {
   virtual std::vector<const ListeningSocket*> open_sockets() const = 0;
   /// Closes those that another master owns.
   virtual void close_taken() = 0;
-  /// True: lets nobody new in, and closes each socket as soon as nobody is on the way to it any more.  False: a master wants
-  /// the sockets after all.
-  virtual void close_gates(bool close) = 0;
+  /// Lets nobody new in, and closes each socket as soon as nobody is on the way to it any more.
+  virtual void close_gates() = 0;
 
  protected:
   ~OrphanHost() = default;
@@ -65,6 +64,8 @@ class Orphan final : private event::ReadyEvents, private event::DeadlineEvents {
   void on_deadline() noexcept override;
   void accept_masters();
   void taken();
+  void declined();
+  void wait_again();
   void leave_in(std::uint64_t us);
 
   event::Loop& loop_;
@@ -75,7 +76,7 @@ class Orphan final : private event::ReadyEvents, private event::DeadlineEvents {
   event::Deadline next_;
   std::list<Peer> peers_;
   std::uint64_t leave_at_us_ = 0;
-  bool leaving_ = false;
+  std::uint64_t patience_ends_us_ = 0;  ///< since the last master of this instance died
 };
 
 }  // namespace weir::process

@@ -104,7 +104,10 @@ void Reclaimed::receive(net::Channel worker, const std::set<std::string>& addres
       if (known_.insert(number_of(socket.fd.get())).second) sockets_.push_back(std::move(socket));
     }
   }
-  if (is_ours) workers_.push_back(std::move(worker));
+  if (is_ours)
+    workers_.push_back(std::move(worker));
+  else
+    (void)worker.send(MessageType::Declined);
 }
 
 void Reclaimed::own(const std::vector<ListeningSocket>& taken) {

@@ -321,11 +321,10 @@ void Runtime::close_taken() {
 }
 
 // What another master has must stay as it is, even if it asked others for it and not us.
-void Runtime::close_gates(bool close) {
-  if (close) close_taken();
-  departure_.close_gates(close);
-  if (close)
-    close_sockets([](const Slot& slot) { return !slot.watched_by || slot.watched_by->is_shut(); });
+void Runtime::close_gates() {
+  close_taken();
+  departure_.close_gates();
+  close_sockets([](const Slot& slot) { return !slot.watched_by || slot.watched_by->is_shut(); });
 }
 
 // Those of former generations go when their clients have gone, and nobody else can come.

@@ -77,7 +77,7 @@ class Runtime final : private upstream::NoticeSink,
 
   std::vector<const ListeningSocket*> open_sockets() const override;
   void close_taken() override;
-  void close_gates(bool close) override;
+  void close_gates() override;
   template <typename Which>
   void close_sockets(const Which& which);
 
