@@ -81,10 +81,12 @@ std::size_t H2Codec::feed(std::span<char> bytes) {
   for (std::span<char> rest = bytes; used >= 0 && !deaf_ && !rest.empty();) {
     StreamId stream = 0;
     const std::size_t size = heads_.to_data(rest, stream);
+    // An empty frame may itself be what ends the stream.
+    const bool may_end = heads_.is_between() && find(stream) != nullptr;
     used =
         nghttp2_session_mem_recv(awake(), reinterpret_cast<const std::uint8_t*>(rest.data()), size);
     rest = rest.subspan(size);
-    if (stream % 2 == 1 && stream <= highest_ && used >= 0 && !find(stream) &&
+    if (stream % 2 == 1 && stream <= highest_ && used >= 0 && !may_end && !find(stream) &&
         judge_closed(stream) && ++discarded_ % late_per_token == 0)
       count(H2Abuse::EmptyFrames);
   }
