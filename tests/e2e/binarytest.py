@@ -7,12 +7,15 @@
     at.install(broken="run_worker")        one that crashes where that function begins
     at.install(stuck="run_worker")         one that hangs there
 """
+import functools
 import os
+import pathlib
 import platform
 import re
 import shutil
 import struct
 import subprocess
+import tempfile
 
 from weirtest import WEIR
 
@@ -21,14 +24,28 @@ HANGS = {"x86_64": b"\xeb\xfe", "aarch64": b"\x00\x00\x00\x14"}
 CRASHES = {"x86_64": b"\x0f\x0b", "aarch64": b"\x00\x00\x00\x00"}
 
 
+@functools.cache
 def own_version():
     return subprocess.run([WEIR, "--version"], capture_output=True, text=True).stdout.split()[1]
 
 
+@functools.cache
+def binary():
+    """The binary under test without its debug information: that is most of it, and would be copied each time."""
+    with tempfile.TemporaryDirectory(prefix="weir-e2e-") as directory:
+        stripped = pathlib.Path(directory) / "weir"
+        subprocess.run(["strip", "--strip-debug", "-o", stripped, WEIR], check=True)
+        return stripped.read_bytes()
+
+
+@functools.cache
+def symbols():
+    return subprocess.run(["nm", "-C", WEIR], capture_output=True, text=True, check=True).stdout
+
+
 def offset_of(data, function):
     """Where in the file the code of weir::process::FUNCTION lies."""
-    names = subprocess.run(["nm", "-C", WEIR], capture_output=True, text=True, check=True).stdout
-    found = re.search(rf"^([0-9a-f]+) [Tt] weir::process::{function}\(", names, re.M)
+    found = re.search(rf"^([0-9a-f]+) [Tt] weir::process::{function}\(", symbols(), re.M)
     address = int(found.group(1), 16)
     table, = struct.unpack_from("<Q", data, 32)
     size, count = struct.unpack_from("<HH", data, 54)
@@ -46,8 +63,7 @@ class Installed:
         self.install()
 
     def install(self, version=None, memory=False, broken=None, stuck=None):
-        with open(WEIR, "rb") as file:
-            data = bytearray(file.read())
+        data = bytearray(binary())
 
         def replace(before, after):
             assert before in data and len(before) == len(after)

@@ -22,6 +22,7 @@ Client(weir or port)  is a connection.  Bytes go out as they are written; ask() 
 Nothing here sleeps to let something happen: wait_until() polls a condition against a deadline, and
 reading a socket has a deadline too.
 """
+import contextlib
 import os
 import pathlib
 import signal
@@ -496,9 +497,14 @@ class Weir:
     def stop(self, number=signal.SIGINT):
         if self.process and self.process.poll() is None:
             family = children(self.process.pid)
+            # Workers whose master was killed would wait for another one.
+            orphans = self.pids() if number == signal.SIGKILL else []
             self.send_signal(number)
             try:
                 self.process.wait(DEADLINE)
+                for pid in orphans:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

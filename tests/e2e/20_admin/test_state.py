@@ -12,7 +12,7 @@ from weirtest import Origin, Weir, ask, forward_to, wait_until
 TOP = ADMIN + "\nstate_file {dir}/state"
 
 
-def restart(weir, number=signal.SIGTERM):
+def restart(weir, number=signal.SIGINT):
     weir.stop(number)
     weir.log.clear()  # its successor has to say anew that it is ready
     weir.start()
@@ -29,8 +29,8 @@ def test_overrides_survive_a_restart():
         order(weir, "server set origin/s2 address auto")
         order(weir, "sync")
         before = servers(weir)
-        for _ in range(2):
-            restart(weir)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            restart(weir, number)
             after = servers(weir)
             assert sorted(after) == ["s1", "s2", "s3"]
             for name, row in after.items():
@@ -125,6 +125,6 @@ def test_a_full_disk():
         for weight in range(1, 900):
             order(weir, f"server set origin/s1 weight {weight + 1}")
         weir.wait_log("state file: No space left on device")
-        assert admin(weir, "sync")[0].startswith("error timeout")
+        assert admin(weir, "sync")[0].startswith("error timeout")  # which takes the five seconds that it has
         assert servers(weir)["s1"]["weight"] == 900
         assert ask(weir).status == 200

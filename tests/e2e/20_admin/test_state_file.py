@@ -306,14 +306,6 @@ def weights(admin):
     return {name.split("/")[1]: row["weight"] for name, row in admin.servers().items()}
 
 
-def end_family(weir, number):
-    """The master dies; its children see it and end."""
-    family = children(weir.process.pid)
-    os.kill(weir.process.pid, number)
-    weir.process.wait()
-    wait_until(lambda: not any(map(is_running, family)), "the end of weir's children")
-
-
 @pytest.mark.parametrize("role", ["writer", "control", "both", "master", "all"])
 def test_deaths_under_a_stream_of_changes(role):
     """Whatever dies, each change that sync was answered for is there after it, and no other is half there."""
@@ -329,7 +321,7 @@ def test_deaths_under_a_stream_of_changes(role):
                 chance_ms = chance.random() * 0.01
                 threading.Event().wait(chance_ms)  # somewhere between two commands
                 if role == "master":
-                    end_family(weir, signal.SIGKILL)
+                    weir.stop(signal.SIGKILL)
                 elif role == "all":
                     family = children(weir.process.pid)
                     for pid in [weir.process.pid, *chance.sample(family, len(family))]:

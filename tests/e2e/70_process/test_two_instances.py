@@ -154,9 +154,14 @@ def test_nobody_goes_unanswered():
         assert [(each.broken, each.refused) for each in load] == [(0, 0)] * 4
 
 
+# Those below who wait for the end of workers that nobody has asked for their sockets take seconds: that long these go on.
+
+
 def test_while_nobody_restarts_it_the_workers_go_on_for_a_while():
+    """And nobody outlives it for longer."""
     weir = Weir(SIMPLE, workers=2)
     family = kill_master(weir)
+    assert len(family) == 4 and all(map(is_running, family))
     assert {ask(weir).body for _ in range(50)} == {b"one"}
     with contextlib.suppress(ConnectionRefusedError):
         while any(map(is_running, family)):
@@ -263,9 +268,11 @@ def test_a_lock_is_not_inherited():
         held = re.findall(r"FLOCK +ADVISORY +WRITE (\d+) \S+:(\d+) ", pathlib.Path("/proc/locks").read_text())
         inodes = {str((weir.dir / name).stat().st_ino) for name in ("pid", "state")}
         assert {(pid, inode) for pid, inode in held if inode in inodes} == {(str(weir.process.pid), i) for i in inodes}
-        family = kill_master(weir)
+        workers, family = weir.pids(), kill_master(weir)
         held = re.findall(r"FLOCK +ADVISORY +WRITE \S+ \S+:(\d+) ", pathlib.Path("/proc/locks").read_text())
         assert not inodes & set(held)
+        for pid in workers:  # which would go on for a while
+            os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not any(map(is_running, family)), "the end of its children")
 
 
