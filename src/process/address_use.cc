@@ -61,7 +61,9 @@ std::set<ino_t> listening(const char* table, const net::Address& address) {
     std::string skipped, local, state;
     words >> skipped >> local >> skipped >> state;
     const std::size_t colon = local.find(':');
-    if (state != "0A" || colon == std::string::npos) continue;
+    // Those that listen come first (proc_net_tcp.rst); behind them may be a hundred thousand connections.
+    if (state != "0A") break;
+    if (colon == std::string::npos) continue;
     const std::string host = local.substr(0, colon);
     if (std::stoul(local.substr(colon + 1), nullptr, 16) != address.port()) continue;
     if (host != wanted && !is_any(host) && !is_any(wanted)) continue;
