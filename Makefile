@@ -83,16 +83,22 @@ $O/%.o: %.cc config.mk
 	$(call say,CXX)
 	$Q$(COMPILE) $(PRECOMPILED) -c -o $@ $<
 
-# Unit tests: parsing GoogleTest and the standard library takes longer than the rest, and they are compiled more often
-# than they run.
-PCH := $O/pch/tests.h
-$(PCH).gch: tests/support/precompiled.h config.mk
-	@mkdir -p $(@D) && echo '#include "$<"' >$(PCH)
+# Parsing GoogleTest and the standard library takes longer than the rest, so it is done once a build for the unit tests, which
+# are compiled more often than they run, and for the other sources where PRECOMPILE is set.  The plain build leaves it
+# unset: it is what shows that a source includes what it uses.
+TEST_PCH := $O/pch/tests.h
+SRC_PCH  := $O/pch/sources.h
+$O/pch/%.h.gch: tests/support/precompiled_%.h config.mk
+	@mkdir -p $(@D) && echo '#include "$<"' >$(@:.gch=)
 	$(call say,PCH)
-	$Q$(COMPILE) -I. -x c++-header -o $@ $(PCH)
-$(filter $O/tests/unit/%,$(call object,$(filter %.cc,$(TESTS)))): $(PCH).gch
-$O/tests/unit/%.o: PRECOMPILED = -include $(PCH)
-$O/tests/unit/%.o $(PCH).gch: UNOPTIMISED = -O0 -U_FORTIFY_SOURCE
+	$Q$(COMPILE) -I. -x c++-header -o $@ $(@:.gch=)
+$(filter $O/tests/unit/%,$(call object,$(filter %.cc,$(TESTS)))): $(TEST_PCH).gch
+$O/tests/unit/%.o: PRECOMPILED = -include $(TEST_PCH)
+$O/tests/unit/%.o $(TEST_PCH).gch: UNOPTIMISED = -O0 -U_FORTIFY_SOURCE
+ifdef PRECOMPILE
+$(OBJS): $(SRC_PCH).gch
+$O/src/%.o: PRECOMPILED = -include $(SRC_PCH)
+endif
 
 # A C file with a main() is a test program written for cmocka: its main gets a name of its own,
 # and tests/support/cmocka.h has it called when the tests are collected.
@@ -139,7 +145,7 @@ compile_commands.json: Makefile config.mk $(sort $(dir $(SRCS) $(TESTS)))
 
 # ---- Running and testing -----------------------------------------------------------------------
 PYTHON   ?= /usr/bin/python3
-PYTEST    = $(PYTHON) -B -m pytest -q -p no:cacheprovider $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 4')
+PYTEST    = $(PYTHON) -B -m pytest -q -p no:cacheprovider $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 6')
 MUTATIONS ?= 200
 RUN_UNIT  = $(or $1,$O/unit-tests) --gtest_brief=1 $(GTEST_ARGS)
 RUN_FUZZ  = @set -e; for f in $(FUZZ); do $O/fuzz/$$f tests/fuzz/corpus/$$f $(MUTATIONS); done
@@ -167,9 +173,9 @@ check-e2e: $O/weir $O/weirctl ## end-to-end tests; E2E=FILE for one, PYTEST_ARGS
 	$(RUN_E2E)
 
 # One build by clang, under AddressSanitizer and UBSan and with what libFuzzer wants to know, serves both targets below.
-# Warnings are the business of the plain build: those of clang are others.
+# Warnings are the business of the plain build: those of clang are others.  Reports name lines, not variables: -g1 does.
 MAKE_ASAN = ASAN_OPTIONS=strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) O=build-asan CXX=clang++ CC=clang \
-    CXXFLAGS='-O1 -g' HARDEN= HARDEN_LD= LIBFUZZER=1 WARN= WARN_CXX= \
+    CXXFLAGS='-O1 -g1' HARDEN= HARDEN_LD= LIBFUZZER=1 PRECOMPILE=1 WARN= WARN_CXX= \
     SANITIZE=address,undefined,fuzzer-no-link
 
 check-asan: ## the unit and end-to-end tests under AddressSanitizer and UBSan (clang), in build-asan
