@@ -22,6 +22,9 @@ Failure failure_of(std::uint32_t code) {
   switch (code) {
     case NGHTTP2_REFUSED_STREAM: return Failure::StreamRefused;
     case NGHTTP2_HTTP_1_1_REQUIRED: return Failure::NeedsHttp11;
+    case NGHTTP2_CANCEL: return Failure::StreamCancelled;
+    case NGHTTP2_ENHANCE_YOUR_CALM: return Failure::StreamThrottled;
+    case NGHTTP2_INADEQUATE_SECURITY: return Failure::StreamInsecure;
     default: return Failure::StreamReset;
   }
 }
