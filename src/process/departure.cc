@@ -69,8 +69,7 @@ bool Departure::follow(std::uint32_t number, proxy::Listener& listener) {
     drain_.tell(worker_, number, {}, 0);
     return false;
   }
-  if (phase == DrainPhase::Drained) listener.expel();
-  shm::ClientsLeft left = listener.go_on();
+  shm::ClientsLeft left = listener.go_on(phase == DrainPhase::Drained);
   bool shut = listener.is_shut();
   drain_.tell(worker_, number, left, shut ? seen_ : 0);
   return phase != DrainPhase::Drained || !shut || listener.sessions() > 0;

@@ -331,8 +331,7 @@ void Runtime::close_gates() {
 void Runtime::on_deadline() noexcept {
   std::erase_if(leaving_, [this](const auto& leaving) {
     const auto& listener = leaving.second;
-    if (departure_.is_time_up()) listener->expel();
-    (void)listener->go_on();
+    (void)listener->go_on(departure_.is_time_up());
     return listener->sessions() == 0 && !listener->is_letting_go();
   });
   bool more = !leaving_.empty();
