@@ -320,7 +320,7 @@ void Runtime::close_taken() {
   });
 }
 
-// What another master has must stay as it is, even if it asked others for it and not us.
+// Sockets that another master owns must stay open, even if it asked other workers for them and not this one.
 void Runtime::close_gates() {
   close_taken();
   departure_.close_gates();
