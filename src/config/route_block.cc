@@ -218,7 +218,7 @@ class RouteBlock {
     if (status) route_.action.status = static_cast<std::uint16_t>(*status);
     if (values.size() < 2) return;
     route_.action.text = read_template(values[1], report_);
-    if (status && (*status == 204 || *status == 304))
+    if (status && (*status == 204 || *status == 205 || *status == 304))
       report_.error(values[1].at, concat("an answer with status ", values[0].text, " has no text"),
                     "leave the text out");
   }

@@ -287,6 +287,8 @@ const Case route_cases[] = {
     {"route respond 199", "3:15", "\"199\" is not allowed here", "200 to 599"},
     {"route respond 204 text", "3:19", "an answer with status 204 has no text",
      "leave the text out"},
+    {"route respond 205 text", "3:19", "an answer with status 205 has no text",
+     "leave the text out"},
     {"route respond 200 $hst", "3:19", "unknown variable \"$hst\"", "\"$host\"?"},
     {"route method CONNECT respond 200 x", "3:22", "answers CONNECT with a 2xx status",
      "such as 403"},
