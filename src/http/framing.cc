@@ -93,7 +93,7 @@ Failure frame_request(RequestHead& head) {
   if (failure != Failure::None) return failure;
   // RFC 9110 §9.3.8.
   if (head.method == Method::Trace && has_body(head.framing)) return Failure::RequestFraming;
-  // What follows CONNECT is the tunnel; a body before it would be read as part of that by others.
+  // Bytes behind CONNECT belong to the tunnel; other recipients would take a body for its beginning.
   if (head.method == Method::Connect) {
     if (has_body(head.framing)) return Failure::RequestFraming;
     head.framing = {};

@@ -113,7 +113,7 @@ void H2Codec::feed_end() {
   if (!stopped_) events_.on_broken(0, Failure::ClientGone);
 }
 
-// What may be the first call of a connection that was idle.
+// The session, whose pages may have been saved while the connection was idle.
 nghttp2_session* H2Codec::awake() const {
   memory_->wake();
   return session_;

@@ -320,8 +320,8 @@ void Reload::committed() {
   look_if_settled();
 }
 
-// Who is not there gets them when it is started again.  The writer first: what control has written for a file must
-// not find it with the former one.
+// A process that does not run gets them when it is started.  The writer first: records that control writes for the new
+// state files must not reach the old ones.
 void Reload::hand_over_resources() {
   std::unique_ptr<Replacements> replaced = std::move(replacements_);
   if (replaced->concerns_writer()) {
@@ -421,7 +421,7 @@ void Reload::on_death(const Child& child) {
   if (step_ != Step::Settling) refuse("control died");
 }
 
-// What a reload under way may have taken again is kept until its end.
+// While a reload is under way it may have taken given-up sockets back, so they are kept until it ends.
 std::uint64_t Reload::deadline() const {
   if (given_up_until_ == 0 || step_ >= Step::Preparing) return deadline_us_;
   return deadline_us_ == 0 ? given_up_until_ : std::min(deadline_us_, given_up_until_);

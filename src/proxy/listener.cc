@@ -79,7 +79,7 @@ Listener::~Listener() = default;
 void Listener::accept_on(int fd, const std::string& address) {
   sockets_.push_back(std::make_unique<Socket>(*this, fd, address));
   prepare(*sockets_.back());
-  // Whoever watched it before may have died in the middle of closing or opening it.
+  // The worker that watched it before may have died while it closed or opened the gate.
   if (gates_closed_)
     close_gates();
   else
@@ -204,7 +204,7 @@ bool Listener::is_shut() const {
                      [](const auto& socket) { return socket->shut; });
 }
 
-// Whoever is in the queue believes to be connected, so they are accepted first.
+// For clients in the accept queue the connection is established, so they are accepted first.
 void Listener::go_on_closing(Socket& socket) {
   std::uint64_t now = context_.net.loop.now();
   if (socket.shut || now < socket.narrowed_at + net::on_the_way_us || paused_) return;
