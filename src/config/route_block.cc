@@ -38,7 +38,7 @@ class RouteBlock {
     if (understood && !has_action_)
       report_.error(directive_.at, "the route has no action", hint_at_action());
     else if (understood)
-      warn_of_name();
+      check_action();
     outer.add_to(route_.policies);
     for (Policy& policy : route_.policies) policy.inherited = true;
     if (forwards_to_) backends_.policies[*forwards_to_].add_to(route_.policies);
@@ -72,6 +72,27 @@ class RouteBlock {
   std::string hint_at_action() const {
     const ForeignWord* foreign = find_foreign("matcher or action", route_.name);
     return std::string(foreign ? foreign->hint : no_action);
+  }
+
+  void check_action() {
+    warn_of_name();
+    refuse_false_tunnel();
+  }
+
+  // To the client any 2xx is a tunnel (RFC 9110 §9.3.6), which would go nowhere.
+  void refuse_false_tunnel() {
+    const bool takes_connect =
+        std::any_of(route_.matchers.begin(), route_.matchers.end(), [](const Matcher& matcher) {
+          return matcher.kind == Match::Method && !matcher.negated && matcher.value == "CONNECT";
+        });
+    const Action& action = route_.action;
+    const bool is_2xx = action.kind == Act::Metrics || action.kind == Act::Ready ||
+                        (action.kind == Act::Respond && action.status / 100 == 2);
+    if (takes_connect && is_2xx)
+      report_.error(action.place,
+                    "the route answers CONNECT with a 2xx status, which opens a tunnel",
+                    "write forward BACKEND, or another status such as 403, or the route without "
+                    "method CONNECT");
   }
 
   // `route example.com forward a` is a route for everything.
@@ -197,7 +218,7 @@ class RouteBlock {
     if (status) route_.action.status = static_cast<std::uint16_t>(*status);
     if (values.size() < 2) return;
     route_.action.text = read_template(values[1], report_);
-    if (status && (*status == 204 || *status == 304))
+    if (status && (*status == 204 || *status == 205 || *status == 304))
       report_.error(values[1].at, concat("an answer with status ", values[0].text, " has no text"),
                     "leave the text out");
   }

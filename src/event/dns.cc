@@ -11,8 +11,8 @@
 
 #include <algorithm>
 #include <fstream>
+#include <span>
 #include <sstream>
-#include <string_view>
 #include <utility>
 
 namespace weir::event {
@@ -23,12 +23,6 @@ constexpr std::uint32_t hosts_ttl = 3600;
 
 // Thousands of names at a time would only make a name server drop queries.
 constexpr std::size_t most_running = 64;
-
-// More addresses than that of one name are left out.
-constexpr int most_addresses = 256;
-
-// RFC 1035, 3.2.2 and RFC 3596.
-constexpr int type_a = 1, type_aaaa = 28;
 
 std::map<std::string, std::vector<std::string>> read_hosts() {
   std::map<std::string, std::vector<std::string>> hosts;
@@ -60,41 +54,6 @@ std::string mix_case(std::string name) {
     if (is_letter && (bits[i] & 1) != 0) name[i] = static_cast<char>(name[i] ^ 0x20);
   }
   return name;
-}
-
-// The question of an answer is the name as it was asked, letter by letter.  c-ares has compared them before,
-// but takes upper and lower case for the same.
-bool repeats(const std::string& name, const unsigned char* answer, int size) {
-  constexpr std::size_t header = 12;
-  const std::string_view bytes(reinterpret_cast<const char*>(answer),
-                               static_cast<std::size_t>(size));
-  if (bytes.size() < header + name.size() + 2) return false;
-  const std::string_view asked = bytes.substr(header + 1, name.size());
-  return std::equal(name.begin(), name.end(), asked.begin(),
-                    [](char ours, char theirs) { return ours == '.' || ours == theirs; });
-}
-
-template <typename Record, typename Parse>
-int read_records(Parse parse, const unsigned char* answer, int size, DnsAnswer& into) {
-  Record records[most_addresses];
-  int count = most_addresses;
-  const int status = parse(answer, size, nullptr, records, &count);
-  if (status != ARES_SUCCESS) return status;
-  if (count == 0) return ARES_ENODATA;
-  into.ttl_seconds = UINT32_MAX;
-  for (int i = 0; i < count; ++i) {
-    const auto& address = [&]() -> const auto& {
-      if constexpr (std::is_same_v<Record, ares_addrttl>)
-        return records[i].ipaddr;
-      else
-        return records[i].ip6addr;
-    }
-    ();
-    into.addresses.emplace_back(reinterpret_cast<const char*>(&address), sizeof(address));
-    into.ttl_seconds =
-        std::min(into.ttl_seconds, static_cast<std::uint32_t>(std::max(records[i].ttl, 0)));
-  }
-  return ARES_SUCCESS;
 }
 
 }  // namespace
@@ -166,17 +125,15 @@ void Dns::answered(void* argument, int status, int, unsigned char* answer, int s
 
 void Dns::take(std::unique_ptr<Query> query, int status, const unsigned char* answer, int size) {
   DnsAnswer found;
-  if (status == ARES_SUCCESS && !repeats(query->asked, answer, size)) {
+  const std::span<const unsigned char> bytes(answer, static_cast<std::size_t>(std::max(size, 0)));
+  if (status == ARES_SUCCESS && !repeats_question(query->asked, bytes)) {
     found.error = concat(
         "the answer spells the name differently from the question: forged, or by a "
         "name server that changes its case (",
         servers_, ")");
     return finish(std::move(query), found);
   }
-  if (status == ARES_SUCCESS)
-    status = query->type == type_a
-                 ? read_records<ares_addrttl>(ares_parse_a_reply, answer, size, found)
-                 : read_records<ares_addr6ttl>(ares_parse_aaaa_reply, answer, size, found);
+  if (status == ARES_SUCCESS) status = read_addresses(query->type, bytes, found);
   if (status == ARES_ENODATA && query->type == type_a) {
     query->type = type_aaaa;
     return ask(std::move(query));

@@ -11,6 +11,7 @@
 // name servers are given to it.
 #pragma once
 
+#include "event/dns_answer.h"
 #include "event/dns_channel.h"
 #include "event/loop.h"
 
@@ -22,13 +23,6 @@
 #include <vector>
 
 namespace weir::event {
-
-/// The result of a look-up: addresses in network order (4 or 16 bytes each).
-struct DnsAnswer {
-  std::vector<std::string> addresses;
-  std::uint32_t ttl_seconds = 0;  ///< the least of all records that led to the addresses
-  std::string error;              ///< why there are none, for people; empty if there are
-};
 
 class DnsEvents {
  public:

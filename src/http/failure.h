@@ -64,7 +64,10 @@ enum class Failure : std::uint8_t {
   UpgradeUnknown,        ///< an HTTP/2 server that lets nobody open tunnels (RFC 8441)
   NotHttp2,              ///< it does not speak HTTP/2, as it should
   StreamRefused,         ///< it has not looked at the request, as it says (RFC 9113 §8.7)
-  StreamReset,           ///< it has ended this request alone
+  StreamReset,           ///< it has reset the stream, for another reason than the next three
+  StreamCancelled,       ///< it has reset the stream with CANCEL
+  StreamThrottled,       ///< it has reset the stream with ENHANCE_YOUR_CALM
+  StreamInsecure,        ///< it has reset the stream with INADEQUATE_SECURITY
   NeedsHttp11,           ///< it wants this request over HTTP/1.1 (RFC 9113 §7)
   ServerAbuse,           ///< it does what costs it nothing and us something (RFC 9113 §10.5)
   ServerSilent,          ///< it has left a PING without an answer
@@ -97,7 +100,8 @@ struct FailureTraits {
   std::uint16_t status;    ///< what the client gets; 0 = the connection is just closed
   Blame blame;
   Again again;
-  std::string_view words;  ///< one sentence for log and error page
+  std::string_view words;        ///< one sentence for log and error page
+  std::uint8_t grpc_status = 0;  ///< of gRPC; 0 = follows from `status`, see http/grpc
 };
 
 const FailureTraits& traits(Failure failure);

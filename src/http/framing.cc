@@ -91,7 +91,9 @@ Failure frame_request(RequestHead& head) {
   const Failure failure = frame_by_fields(
       head, {Failure::RequestFraming, Failure::RequestFraming, Failure::RequestCodingUnknown});
   if (failure != Failure::None) return failure;
-  // What follows CONNECT is the tunnel; a body before it would be read as part of that by others.
+  // RFC 9110 §9.3.8.
+  if (head.method == Method::Trace && has_body(head.framing)) return Failure::RequestFraming;
+  // Bytes behind CONNECT belong to the tunnel; other recipients would take a body for its beginning.
   if (head.method == Method::Connect) {
     if (has_body(head.framing)) return Failure::RequestFraming;
     head.framing = {};

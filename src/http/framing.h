@@ -12,7 +12,7 @@ namespace weir::http {
 
 /// Sets head.framing, or says why the byte stream cannot be trusted (RequestFraming, 400): both
 /// Content-Length and Transfer-Encoding, repeated or malformed lengths, a final coding other than
-/// chunked, chunked in HTTP/1.0, a body of CONNECT.  RequestCodingUnknown (501): a coding that weir
+/// chunked, chunked in HTTP/1.0, a body of CONNECT or TRACE.  RequestCodingUnknown (501): a coding that weir
 /// does not implement stands before a final chunked (RFC 9112 §6.1).
 Failure frame_request(RequestHead& head);
 

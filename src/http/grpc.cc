@@ -60,7 +60,9 @@ std::optional<std::uint64_t> grpc_timeout(const RequestHead& head) {
 }
 
 int grpc_status(Failure failure) {
-  switch (traits(failure).status) {
+  const FailureTraits& row = traits(failure);
+  if (row.grpc_status != 0) return row.grpc_status;
+  switch (row.status) {
     case 400: return Internal;
     case 403: return PermissionDenied;
     case 404: return Unimplemented;

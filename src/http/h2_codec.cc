@@ -81,14 +81,15 @@ std::size_t H2Codec::feed(std::span<char> bytes) {
   for (std::span<char> rest = bytes; used >= 0 && !deaf_ && !rest.empty();) {
     StreamId stream = 0;
     const std::size_t size = heads_.to_data(rest, stream);
-    // An empty frame may itself be what ends the stream.
-    const bool may_end = heads_.is_between() && find(stream) != nullptr;
-    used =
-        nghttp2_session_mem_recv(awake(), reinterpret_cast<const std::uint8_t*>(rest.data()), size);
+    // The stream is looked at when all before the frame's head has been understood: the frame itself may close it.
+    const std::size_t before = stream == 0 ? size : size - 1;
+    used = understand(rest.first(before));
+    if (before < size && used >= 0 && !deaf_) {
+      const bool is_closed = stream % 2 == 1 && stream <= highest_ && !find(stream);
+      used = understand(rest.subspan(before, 1));
+      if (is_closed && used >= 0) discard(stream);
+    }
     rest = rest.subspan(size);
-    if (stream % 2 == 1 && stream <= highest_ && used >= 0 && !may_end && !find(stream) &&
-        judge_closed(stream) && ++discarded_ % late_per_token == 0)
-      count(H2Abuse::EmptyFrames);
   }
   feeding_ = false;
   if (used >= 0 || deaf_) return bytes.size();
@@ -99,11 +100,20 @@ std::size_t H2Codec::feed(std::span<char> bytes) {
   return bytes.size();
 }
 
+ssize_t H2Codec::understand(std::span<char> bytes) {
+  return nghttp2_session_mem_recv(awake(), reinterpret_cast<const std::uint8_t*>(bytes.data()),
+                                  bytes.size());
+}
+
+void H2Codec::discard(StreamId stream) {
+  if (judge_closed(stream) && ++discarded_ % late_per_token == 0) count(H2Abuse::EmptyFrames);
+}
+
 void H2Codec::feed_end() {
   if (!stopped_) events_.on_broken(0, Failure::ClientGone);
 }
 
-// What may be the first call of a connection that was idle.
+// The session, whose pages may have been saved while the connection was idle.
 nghttp2_session* H2Codec::awake() const {
   memory_->wake();
   return session_;

@@ -146,6 +146,8 @@ class H2Codec final : public Codec {
   void finish_out(Message& message);
   void drop_body(Message& message, std::size_t bytes);
   void close(Message& message, std::uint32_t error);
+  ssize_t understand(std::span<char> bytes);
+  void discard(StreamId stream);
   bool judge_closed(StreamId stream);
   void count(H2Abuse kind);
   void blame(H2Abuse kind);

@@ -18,7 +18,7 @@ std::string_view text(const std::uint8_t* bytes, std::size_t size) {
   return {reinterpret_cast<const char*>(bytes), size};
 }
 
-// What we reset for what the client did costs it a token, as if it had done so itself (CVE-2025-8671).
+// A stream that we reset for the client's fault costs it a token, like a reset of its own (CVE-2025-8671).
 bool is_clients_fault(std::uint32_t code) {
   switch (code) {
     case NGHTTP2_NO_ERROR:

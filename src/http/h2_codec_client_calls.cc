@@ -22,6 +22,9 @@ Failure failure_of(std::uint32_t code) {
   switch (code) {
     case NGHTTP2_REFUSED_STREAM: return Failure::StreamRefused;
     case NGHTTP2_HTTP_1_1_REQUIRED: return Failure::NeedsHttp11;
+    case NGHTTP2_CANCEL: return Failure::StreamCancelled;
+    case NGHTTP2_ENHANCE_YOUR_CALM: return Failure::StreamThrottled;
+    case NGHTTP2_INADEQUATE_SECURITY: return Failure::StreamInsecure;
     default: return Failure::StreamReset;
   }
 }
@@ -130,10 +133,10 @@ struct H2ClientCodec::Calls::On {
     me.last_found_ = nullptr;
     me.growth_ -= m->window - H2Codec::first_window;
     Failure failure = m->failure;
-    // What has come whole is delivered as its sink wants it.
+    // A complete answer is still delivered, as its sink takes it.
     if (failure == Failure::None && !m->in_ended) failure = failure_of(error);
     if (failure != Failure::None && m->sink) {
-      // What was told of it before leaves first; while frames are made it has left.
+      // Bytes that were told to the sink are sent first; while frames are made there are none.
       if (!me.out_) me.events_.flush();
       me.tell_closed(*m, failure);
     }
@@ -208,7 +211,7 @@ const nghttp2_option* H2ClientCodec::Calls::options() {
       nghttp2_option_new(&option);
       nghttp2_option_set_no_auto_window_update(option, 1);
       nghttp2_option_set_no_closed_streams(option, 1);
-      // What a message may be is judged by H2Fields and finish_*; once is enough.
+      // H2Fields and finish_* validate messages; nghttp2 need not do so again.
       nghttp2_option_set_no_http_messaging(option, 1);
       nghttp2_option_set_max_outbound_ack(option, 256);
       nghttp2_option_set_max_continuations(option, 8);

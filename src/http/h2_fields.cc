@@ -233,6 +233,10 @@ Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head,
     head.headers.add(arena, "Upgrade", "websocket");
   }
   if (!ended && !has_length && !is_extended_) head.framing = {BodyEnd::Chunked, 0};
+  if (head.method == Method::Trace && head.framing.end == BodyEnd::Chunked) {
+    failure = Failure::RequestFraming;
+    return Understood::Refused;
+  }
   failure = understand_target(head, arena);
   if (failure == Failure::None) failure = understand_expectation(head);
   return failure == Failure::None ? Understood::Fine : Understood::Refused;

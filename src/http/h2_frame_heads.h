@@ -19,9 +19,6 @@ class H2FrameHeads {
   /// `stream`.  All bytes, and 0, if no such head ends here.  The next call goes on behind them.
   std::size_t to_data(std::span<const char> bytes, std::uint32_t& stream);
 
-  /// The last frame has no payload that is still to come.
-  bool is_between() const { return left_ == 0; }
-
  private:
   static constexpr std::size_t size = 9;
 

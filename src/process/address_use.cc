@@ -114,7 +114,7 @@ void find_processes(const std::set<ino_t>& sockets, AddressUse& use) {
     if (!pid || *pid == ::getpid()) continue;
     const std::string process = concat("/proc/", each->d_name);
     const bool worker = is_worker(process);
-    // Of workers that run as another user we may see nothing but that they are workers.
+    // Descriptors of processes of another user cannot be read: any worker may be the one that holds the address.
     const bool holds = has_open(process, sockets) || (worker && !may_look(process));
     if (!holds) continue;
     if (worker) {

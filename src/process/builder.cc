@@ -63,7 +63,7 @@ Result<void> Builder::start() {
 }
 
 void* Builder::run(void* builder) {
-  // What is sent to the process is meant for the loop's thread: whoever ends it wants to see that one.
+  // Signals sent to the process are for the loop's thread, whose stack a crash report has to show.
   sigset_t all;
   sigfillset(&all);
   for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) sigdelset(&all, fault);
@@ -93,7 +93,7 @@ void Builder::work() {
       job->built =
           build_of(segment_, job->generation, job->bundle, job->secrets, job->snapshot.get());
     job->snapshot.reset();
-    // What it lay in, between what lives on, goes back: else each reload would leave its holes behind.
+    // Returns the freed pages to the kernel; otherwise each reload would leave fragmentation behind.
     if (job->bundle.empty()) ::malloc_trim(0);
   } while (true);
 }

@@ -38,12 +38,12 @@ void Departure::start() {
 void Departure::apply() {
   each_([this](std::uint32_t number, proxy::Listener& listener) {
     DrainPhase phase = drain_.phase(number);
-    bool serving = phase < DrainPhase::Draining && !closes_gates_;
+    bool serving = phase < DrainPhase::Draining;
     listener.set_draining(!serving || ended_);
-    if (serving)
-      listener.open_gates();
-    else
+    if (!serving)
       listener.close_gates();
+    else if (!alone_)
+      listener.open_gates();
   });
   on_deadline();
 }
@@ -59,7 +59,7 @@ void Departure::end_alone(std::function<bool()> ended) {
 }
 
 void Departure::close_gates() {
-  if (!std::exchange(closes_gates_, true)) apply();
+  each_([](std::uint32_t, proxy::Listener& listener) { listener.close_gates(); });
 }
 
 // True if there will be more to do.
@@ -69,8 +69,7 @@ bool Departure::follow(std::uint32_t number, proxy::Listener& listener) {
     drain_.tell(worker_, number, {}, 0);
     return false;
   }
-  if (phase == DrainPhase::Drained) listener.expel();
-  shm::ClientsLeft left = listener.go_on();
+  shm::ClientsLeft left = listener.go_on(phase == DrainPhase::Drained);
   bool shut = listener.is_shut();
   drain_.tell(worker_, number, left, shut ? seen_ : 0);
   return phase != DrainPhase::Drained || !shut || listener.sessions() > 0;

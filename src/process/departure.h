@@ -30,10 +30,10 @@ class Departure final : private event::DeadlineEvents {
   void apply();
   /// The process ends when it has no client any more.  It gives up its sockets, unless all of weir ends.
   void end(std::function<bool()> ended);
-  /// The same without a master that could give the sockets to others: they are kept, and new clients served, until their
-  /// gates are closed.
+  /// The same without a master that could give the sockets to others: they are kept, and new clients served, until
+  /// `close_gates`.
   void end_alone(std::function<bool()> ended);
-  /// Closes all gates, whatever was ordered.
+  /// Closes all gates, whatever was ordered; after `end_alone` nothing opens them again.
   void close_gates();
   /// The instance was drained and has waited for its clients long enough.
   bool is_time_up() const {
@@ -55,7 +55,6 @@ class Departure final : private event::DeadlineEvents {
   std::function<void()> answer_;
   std::function<bool()> ended_;  ///< false = not yet
   bool alone_ = false;           ///< without a master
-  bool closes_gates_ = false;    ///< see close_gates()
   event::Deadline next_;
   std::uint64_t seen_ = 0;
   shm::DrainPhase ending_ = shm::DrainPhase::Serving;

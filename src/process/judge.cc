@@ -92,8 +92,9 @@ Judge::Ticket Judge::order(MessageType type, const std::string& what, Order orde
 }
 
 Judge::Ticket Judge::load(std::string_view by, const admin::LoadFrom& from, Order wish) {
-  if (from.name.empty()) return order(MessageType::Load, "load\t" + std::string(by), wish);
-  return order(MessageType::Load, concat("load ", from.name, "\t", by), wish, {from.file});
+  const std::string_view how = wish.only_plan ? "plan" : "load";
+  if (from.name.empty()) return order(MessageType::Load, concat(how, "\t", by), wish);
+  return order(MessageType::Load, concat(how, " ", from.name, "\t", by), wish, {from.file});
 }
 
 Judge::Ticket Judge::plan(std::string_view by, const admin::LoadFrom& from) {

@@ -13,9 +13,9 @@
 
 namespace weir::process {
 
-/// Body of the loader process; without a path the master's first message says what to load: a directory and an
-/// opened file, or by four descriptors the bundle and secrets of a past generation and of the present one.  Sends Diagnostics if there are any, then Plan with the bundle's descriptor, or Failed.  Returns
-/// the exit status.
+/// Body of the loader process.  Without a path the master's first message says what to load: a directory and an opened
+/// file, or by four descriptors the bundle and secrets of a past generation and of the present one.  Sends Diagnostics
+/// if there are any, then Plan with the bundle's descriptor, or Failed.  Returns the exit status.
 int run_loader(net::Channel channel, const std::string& path);
 
 /// Regular expressions, routes and filters are compiled by the workers; a mistake in one must show before.

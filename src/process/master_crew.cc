@@ -261,7 +261,7 @@ void Master::dismiss(Child& child) {
   (void)child.channel.send(net::MessageType::Drain);
 }
 
-// Who left, or ran a former binary, has ended.
+// A worker that was leaving, or that ran the former binary, has ended.
 void Master::retire(Child& child) {
   log(Level::Notice, child.former ? "former " : "", child.name(),
       " has ended: it is not wanted any more");

@@ -39,7 +39,7 @@ Fd listen_for_masters() {
   return Fd();
 }
 
-// Root may have everything; anybody else only what it could have taken from our memory.
+// Root, and processes of our own user, could take the sockets out of this process anyway.
 bool is_trusted(int fd, uid_t uid) {
   ucred peer{};
   socklen_t size = sizeof(peer);
@@ -63,7 +63,7 @@ bool send_all(net::Channel& channel, const std::vector<const ListeningSocket*>& 
 
 }  // namespace
 
-/// A master that has been given the sockets.  Until it says that they are taken, or is gone, they stay open to clients.
+/// A master that was sent the sockets.  They stay open to clients until it says Taken, or its connection ends.
 class Orphan::Peer final : private event::ReadyEvents {
  public:
   Peer(Orphan& owner, Fd fd) : owner_(owner), channel_(std::move(fd)) {
@@ -132,13 +132,13 @@ void Orphan::accept_masters() {
   }
 }
 
-// What it did not want goes as if nobody had asked.
+// Sockets that the master did not take are drained as if nobody had asked for them.
 void Orphan::taken() {
   host_.close_taken();
   leave_in(0);
 }
 
-// Masters of other instances that start meanwhile do not prolong the wait.
+// Masters of other instances that start meanwhile do not extend the wait.
 void Orphan::declined() {
   if (std::any_of(peers_.begin(), peers_.end(), [](const Peer& peer) { return !peer.is_gone(); }))
     return;
@@ -146,8 +146,8 @@ void Orphan::declined() {
   leave_in(patience_ends_us_ > now ? patience_ends_us_ - now : 0);
 }
 
-// A master that asks at this very moment comes first.  Later ones find no offer any more, and share the addresses
-// with what is left here.
+// A master that has connected by now is still served.  Later ones find no offer, and share the addresses with the sockets
+// that are left here.
 void Orphan::on_deadline() noexcept {
   peers_.remove_if([](const Peer& peer) { return peer.is_gone(); });
   accept_masters();

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Orphan: what a worker does with its listening sockets when the master has died.  The kernel goes on handing it new
-// connections, also when a supervisor has started weir again, since all sockets of an address share what comes.  So the
-// worker goes on accepting, and offers the sockets to the next master (process/reclaim.h) at an abstract Unix socket, which
-// lies in the same network namespace as the addresses:
+// Orphan: a worker whose master has died.  It keeps its listening sockets open, because the kernel goes on assigning new
+// connections to every socket of an address, also after a supervisor has started weir again.  The worker therefore keeps
+// accepting, and offers its sockets to the next master (process/reclaim.h) at an abstract Unix socket.  Abstract sockets
+// belong to the network namespace, as the addresses do.
 //
 //   @weir-sockets/PID        SOCK_SEQPACKET; for root, and for the user the worker runs as
-//   worker  → master         Sockets: a line for each descriptor that comes with it, its address as configured; the
-//                            last message has none
-//   master  → worker         Taken: other workers accept on them now; or Declined: it is a master of another instance
+//   worker  → master         Sockets: one line for each descriptor sent along, with its configured address; the last
+//                            message has no descriptors
+//   master  → worker         Taken: the new master's workers accept on them now.
+//                            Declined: the master belongs to another instance.
 //
-// The worker closes what was taken.  If no master comes within `patience_us`, or one that came is gone for so long, it leaves the pool as in a drain: nobody new
-// is let in, who is on the way is accepted, and then the sockets refuse.
+// After Taken the worker closes the sockets that were taken.  If no master of its instance asks within `patience_us`, or if
+// the one that asked ends before it says Taken and none asks within another `patience_us`, the worker drains: it admits no
+// new client, accepts the connections that are already being established, and then refuses.
 #pragma once
 
 #include "base/fd.h"
@@ -34,11 +36,12 @@ struct ListeningSocket;
 /// What Orphan needs of the worker.
 class OrphanHost {
  public:
-  /// The listening sockets it still has.
+  /// The listening sockets that the worker still has.
   virtual std::vector<const ListeningSocket*> open_sockets() const = 0;
-  /// Closes those that another master owns.
+  /// Closes the sockets that another master owns.
   virtual void close_taken() = 0;
-  /// Lets nobody new in, and closes each socket as soon as nobody is on the way to it any more.
+  /// Admits no new client, and closes each socket as soon as no connection to it is being established.
+  /// Called repeatedly until `open_sockets` is empty.
   virtual void close_gates() = 0;
 
  protected:
@@ -47,12 +50,14 @@ class OrphanHost {
 
 class Orphan final : private event::ReadyEvents, private event::DeadlineEvents {
  public:
-  /// Where the orphan with that process id offers its sockets is this and the number; abstract, without its leading zero.
+  /// The abstract name of the offer is this and the worker's process id, without the leading zero byte.
   static constexpr std::string_view name_prefix = "weir-sockets/";
-  /// For how long new clients are accepted while no other master asks for the sockets, and while one that has asked starts.
-  static constexpr std::uint64_t patience_us = 5'000'000, start_us = 60'000'000;
+  /// How long new clients are accepted while no master has asked for the sockets.
+  static constexpr std::uint64_t patience_us = 5'000'000;
+  /// How long they are accepted while a master that has asked is starting.
+  static constexpr std::uint64_t start_us = 60'000'000;
 
-  /// Both must outlive this.  `uid`: of this process, which may not ask for it any more.
+  /// `loop` and `host` must outlive this.  `uid`: the user this process runs as.
   Orphan(event::Loop& loop, OrphanHost& host, uid_t uid);
   ~Orphan();
 
@@ -75,8 +80,8 @@ class Orphan final : private event::ReadyEvents, private event::DeadlineEvents {
   event::Watch watch_;
   event::Deadline next_;
   std::list<Peer> peers_;
-  std::uint64_t leave_at_us_ = 0;
-  std::uint64_t patience_ends_us_ = 0;  ///< since the last master of this instance died
+  std::uint64_t leave_at_us_ = 0;       ///< when it drains
+  std::uint64_t patience_ends_us_ = 0;  ///< the same, if no other master asks until then
 };
 
 }  // namespace weir::process

@@ -28,7 +28,7 @@ Result<void> change_user(const Plan& plan) {
   if (!plan.chroot.empty() && (::chroot(plan.chroot.c_str()) != 0 || ::chdir("/") != 0))
     return failed("chroot");
   if (!plan.drop) return {};
-  // Who stays who it is needs no right to change; a container may have taken that away.
+  // Keeping the same user needs no privilege, and a container may have removed CAP_SETGID.
   const bool stays = plan.uid == ::geteuid() && plan.gid == ::getegid();
   if (::setgroups(0, nullptr) != 0 && !(stays && errno == EPERM)) return failed("setgroups");
   if (::setgid(plan.gid) != 0 || ::setuid(plan.uid) != 0) return failed("setuid");

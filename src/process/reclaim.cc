@@ -55,7 +55,7 @@ Fd connect_to(const std::string& name) {
   return fd;
 }
 
-// Anybody may give himself such a name; a socket that our own user made is ours to use.
+// Any process can offer sockets under such a name: only those that our own user created are taken.
 bool is_what_it_says(const ListeningSocket& socket) {
   struct stat kind {};
   if (::fstat(socket.fd.get(), &kind) != 0 || !S_ISSOCK(kind.st_mode) ||

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reclaim: at its start the master takes the listening sockets over that workers of a dead master still hold
-// (process/orphan.h).  So no connection lies in a queue that nobody empties, and none is reset when those workers end.
-// Without such workers it is one look into /proc/net/unix.
+// Reclaim: a master that starts takes over the listening sockets which workers of a dead master still hold
+// (process/orphan.h).  Otherwise connections in the queues of those sockets would be reset when the workers end.  If there
+// are no such workers, this only reads /proc/net/unix.
 #pragma once
 
 #include "net/channel.h"
@@ -18,25 +18,26 @@ namespace weir::process {
 
 class Reclaimed {
  public:
-  /// Asks all orphaned workers of this network namespace.  Takes only sockets that this user has made and that listen at the
-  /// address that is said of them.  A worker that has none of `addresses` is of another instance and keeps its sockets.
-  /// Waits at most three seconds for each worker.
+  /// Asks all orphaned workers of this network namespace, at most three seconds each.  Takes a socket only if this user
+  /// created it and it listens on the address that the worker names.  A worker without any of `addresses` belongs to another
+  /// instance: it keeps its sockets and is told Declined.
   static Reclaimed ask(const std::set<std::string>& addresses);
 
-  /// Each socket once, by the address that it was configured with.
+  /// Each socket once, with its configured address.
   const std::vector<ListeningSocket>& sockets() const { return sockets_; }
   std::size_t workers() const { return workers_.size(); }
 
-  /// Makes this process the owner of those that it has taken, so that no orphan closes them to clients.
+  /// Makes this process the owner of the sockets (F_SETOWN); orphans do not drain sockets that another master owns.
   static void own(const std::vector<ListeningSocket>& taken);
-  /// Our workers accept: the orphaned ones let go of what was taken.
+  /// Our workers accept now: tells the orphaned workers to close the sockets that were taken.
   void confirm();
 
  private:
   void receive(net::Channel worker, const std::set<std::string>& addresses);
 
   std::vector<ListeningSocket> sockets_;
-  std::set<ino_t> known_;  ///< by the number of the socket, which each worker has a descriptor of
+  std::set<ino_t>
+      known_;  ///< inodes of `sockets_`: every worker has descriptors of the same sockets
   std::vector<net::Channel> workers_;
 };
 

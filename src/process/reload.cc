@@ -49,12 +49,19 @@ Child* Reload::control() {
   return nullptr;
 }
 
-void Reload::tell_control(MessageType type, const std::string& bytes,
+bool Reload::tell_control(MessageType type, const std::string& bytes,
                           const std::vector<int>& descriptors) {
   Child* child = control();
-  if (!child) return;
-  if (auto sent = child->channel.send(type, bytes, descriptors); !sent)
-    log(Level::Error, "control: ", sent.error().text());
+  if (!child) return false;
+  auto sent = child->channel.send(type, bytes, descriptors);
+  if (!sent) log(Level::Error, "control: ", sent.error().text());
+  return sent.has_value();
+}
+
+// Control counts what it is told.  While none runs, the master does: a plan is no reload.
+void Reload::report(MessageType result, const std::string& bytes) {
+  if (!tell_control(result, bytes) && !only_plan_)
+    generation_.note_reload(result == MessageType::Settled, wall_clock_us());
 }
 
 void Reload::enter(Step step, std::uint64_t limit_us) {
@@ -85,7 +92,8 @@ void Reload::on_signal() {
   begin("load\tSIGHUP\t0", Fd());
 }
 
-// An order is "load", "load FILE" (which is open) or "rollback N", who gave it, and a ticket; with tabs in between.
+// An order is "load", "load FILE" (which is open), the same with "plan", or "rollback N"; then who gave it, and a ticket;
+// with tabs in between.
 void Reload::begin(std::string_view order, Fd file) {
   std::string_view how = order.substr(0, std::min(order.find('\t'), order.size()));
   order.remove_prefix(std::min(how.size() + 1, order.size()));
@@ -96,7 +104,8 @@ void Reload::begin(std::string_view order, Fd file) {
   next_.about.how = how;
   next_.about.number = ++last_;
   diagnostics_.clear();
-  confined_ = how.starts_with("load ");
+  only_plan_ = how.starts_with("plan");
+  confined_ = how.starts_with("load ") || how.starts_with("plan ");
   const bool back = how.starts_with("rollback ");
   past_ = back ? to_number<std::uint64_t>(how.substr(9)).value_or(0) : 0;
   const History::Entry* past = assets_.history.find(past_);
@@ -177,9 +186,9 @@ void Reload::judge(Sealed sealed, const std::string& plan, const std::string& di
   next_.secrets = std::move(sealed.secrets);
   next_.check_secrets = std::move(sealed.check_secrets);
   enter(Step::Judging, judge_limit_us);
-  tell_control(MessageType::Candidate,
-               ticket_ + "\t" + write_about(next_.about) + "\n" + diagnostics,
-               {next_.bundle.get(), next_.check_secrets.get()});
+  (void)tell_control(MessageType::Candidate,
+                     ticket_ + "\t" + write_about(next_.about) + "\n" + diagnostics,
+                     {next_.bundle.get(), next_.check_secrets.get()});
 }
 
 void Reload::on_control(net::Message& message) {
@@ -188,9 +197,9 @@ void Reload::on_control(net::Message& message) {
       if (is_idle())
         return begin(message.bytes,
                      message.descriptors.empty() ? Fd() : std::move(message.descriptors[0]));
-      return tell_control(
-          MessageType::Refused,
-          message.bytes.substr(message.bytes.rfind('\t') + 1) + "\t" + std::string(under_way));
+      (void)tell_control(MessageType::Refused, message.bytes.substr(message.bytes.rfind('\t') + 1) +
+                                                   "\t" + std::string(under_way));
+      return;
     case MessageType::Prepare:
       if (step_ == Step::Judging) prepare();
       return;
@@ -288,7 +297,7 @@ void Reload::no_longer_awaited(const Child& child) {
 
 void Reload::all_prepared() {
   enter(Step::Committing, commit_limit_us);
-  tell_control(MessageType::Prepared, std::to_string(next_.about.number));
+  (void)tell_control(MessageType::Prepared, std::to_string(next_.about.number));
 }
 
 // ---- Commit and settle -------------------------------------------------------------------------
@@ -311,8 +320,8 @@ void Reload::committed() {
   look_if_settled();
 }
 
-// Who is not there gets them when it is started again.  The writer first: what control has written for a file must
-// not find it with the former one.
+// A process that does not run gets them when it is started.  The writer first: records that control writes for the new
+// state files must not reach the old ones.
 void Reload::hand_over_resources() {
   std::unique_ptr<Replacements> replaced = std::move(replacements_);
   if (replaced->concerns_writer()) {
@@ -366,7 +375,7 @@ void Reload::settled() {
   assets_.history.set_times(took_);
   const About& about = assets_.history.present().about;
   log(Level::Notice, "generation ", about.number, " runs in every worker: ", text(took_));
-  tell_control(MessageType::Settled, write_about(about));
+  report(MessageType::Settled, write_about(about));
   rest();
 }
 
@@ -387,7 +396,7 @@ void Reload::refuse(const std::string& why) {
   next_ = {};
   if (!why.empty())
     log(Level::Notice, "no reload: ", std::string_view(why).substr(0, why.find('\n')));
-  tell_control(MessageType::Refused, ticket_ + "\t" + why);
+  report(MessageType::Refused, ticket_ + "\t" + why);
   rest();
 }
 
@@ -412,7 +421,7 @@ void Reload::on_death(const Child& child) {
   if (step_ != Step::Settling) refuse("control died");
 }
 
-// What a reload under way may have taken again is kept until its end.
+// While a reload is under way it may have taken given-up sockets back, so they are kept until it ends.
 std::uint64_t Reload::deadline() const {
   if (given_up_until_ == 0 || step_ >= Step::Preparing) return deadline_us_;
   return deadline_us_ == 0 ? given_up_until_ : std::min(deadline_us_, given_up_until_);

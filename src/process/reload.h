@@ -101,8 +101,9 @@ class Reload {
   void give_up_sockets();
   void enter(Step step, std::uint64_t limit_us);
   void count_step();
-  void tell_control(net::MessageType type, const std::string& bytes,
+  bool tell_control(net::MessageType type, const std::string& bytes,
                     const std::vector<int>& descriptors = {});
+  void report(net::MessageType result, const std::string& bytes);
   Child* control();
   void rest();
 
@@ -111,8 +112,9 @@ class Reload {
   std::string path_;
   shm::Generation generation_;
   Step step_ = Step::Idle;
-  bool again_ = false;     ///< a signal came meanwhile
-  bool confined_ = false;  ///< a client has chosen what is loaded: see process/reach.h
+  bool again_ = false;      ///< a signal came meanwhile
+  bool only_plan_ = false;  ///< control will refuse it in any case
+  bool confined_ = false;   ///< a client has chosen what is loaded: see process/reach.h
   std::uint64_t deadline_us_ = 0;
   std::uint64_t entered_us_ = 0;  ///< when the present step began
   StepTimes took_;

@@ -128,7 +128,7 @@ void Replacements::put_in_place(Assets& assets, const Plan& next) {
     assets.pid_lock = std::move(pid_lock_);
   }
   if (state_changes_) {
-    // What is true is in memory and about to be written; what was in there is of another life.
+    // The state is in memory and is written to the new files; records of an earlier use of these files must go.
     for (const Fd& file : state_)
       if (::ftruncate(file.get(), 0) != 0)
         log(Level::Error, "state_file: ", std::string_view(strerror(errno)));

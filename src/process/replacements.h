@@ -32,7 +32,7 @@ class Replacements {
   /// Those that are not wanted any more go.
   void put_in_place(Assets& assets, const Plan& next);
 
-  /// Who has descriptors of it must be told.
+  /// That process has descriptors of what was replaced, and needs the new ones.
   bool concerns_control() const { return admin_changes_ || state_changes_ || names_change_; }
   bool concerns_writer() const { return state_changes_; }
 

@@ -320,7 +320,7 @@ void Runtime::close_taken() {
   });
 }
 
-// What another master has must stay as it is, even if it asked others for it and not us.
+// Sockets that another master owns must stay open, even if it asked other workers for them and not this one.
 void Runtime::close_gates() {
   close_taken();
   departure_.close_gates();
@@ -331,8 +331,7 @@ void Runtime::close_gates() {
 void Runtime::on_deadline() noexcept {
   std::erase_if(leaving_, [this](const auto& leaving) {
     const auto& listener = leaving.second;
-    if (departure_.is_time_up()) listener->expel();
-    (void)listener->go_on();
+    (void)listener->go_on(departure_.is_time_up());
     return listener->sessions() == 0 && !listener->is_letting_go();
   });
   bool more = !leaving_.empty();

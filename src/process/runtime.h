@@ -41,7 +41,8 @@ class Runtime final : private upstream::NoticeSink,
   /// Watches the slots that are this worker's, and its waker, and serves.
   void start(Snapshot first);
 
-  /// Begins to make the next generation, of `next`'s bundle, plan and new sockets; `ready` is called when it can be committed, or could not be made.
+  /// Begins to make the next generation, of `next`'s bundle, plan and new sockets.  `ready` is called when it can be
+  /// committed, or could not be made.
   using Ready = std::function<void(std::uint64_t generation, const Result<void>& prepared)>;
   void prepare(Setup next, Ready ready);
   /// It will not come.

@@ -33,7 +33,7 @@ struct PastGeneration {
   std::string about;  ///< see process/history.h
 };
 
-/// Whose waker is which, whatever number of workers there is; a segment's worth of workers have one.
+/// The index of each process's waker.  There is one for every worker that the segment has room for.
 struct WakerOf {
   static constexpr std::size_t control = 0, writer = 1;
   static constexpr std::size_t worker(std::size_t index) { return 2 + index; }

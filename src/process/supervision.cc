@@ -55,7 +55,7 @@ std::string tell(const shm::LastWords& words) {
   return text + ", turn of " + std::to_string(words.turn_us / 1000) + " ms";
 }
 
-// What comes before the first frame in a library is the signal's own: the handler, and how it was called.
+// The frames before the first one in a library belong to the signal: the handler, and how it was called.
 std::string tell_trace(const shm::LastWords& words) {
   constexpr std::uint32_t most_own = 5;
   std::uint32_t begin = 0;
@@ -132,7 +132,7 @@ void Supervision::end(const Child& child, Watched& watched, std::uint64_t now_us
             : std::string(),
         ": it is ended");
     ::kill(child.pid, SIGABRT);
-    // Who is stopped leaves its last words when it goes on.
+    // A stopped process handles SIGABRT, and writes its crash report, only when it continues.
     ::kill(child.pid, SIGCONT);
   } else if (now_us >= watched.kill_at_us) {
     watched.kill_at_us = UINT64_MAX;
@@ -158,7 +158,7 @@ std::string Supervision::tell_end(const Child& child, int status) {
   box.clear();
   if (std::string trace = tell_trace(words); !trace.empty())
     log(Level::Error, child.name(), " backtrace, for addr2line -Cfpie: ", trace);
-  // Who stopped it from outside is to blame, not what it was doing.
+  // A process that was stopped from outside did not stall because of its request.
   if (words.fingerprint != 0 && !last.was_stopped) suspect(words);
   return concat(stalled ? text : concat("crashed (", how, ")"), " ", tell(words));
 }

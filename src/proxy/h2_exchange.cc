@@ -55,7 +55,7 @@ void H2Exchange::on_head(MessageHead& head) {
   arm();
 }
 
-// What a client sends before its tunnel stands waits.
+// Bytes that a client sends before its tunnel is established have to wait.
 bool H2Exchange::is_upgrading() const {
   const RequestHead* request = stream_.record().request;
   return phase_ == Phase::Request && request && request->wants_upgrade;

@@ -13,7 +13,7 @@ namespace weir::proxy {
 namespace {
 
 constexpr int most_steps = 8;  // in one turn, before others get their share
-// Of a turn, to read and to begin requests; nobody is in a hurry for what sends much at a time.
+// Time of an iteration for reading and for beginning requests; less for a connection that sends much at a time.
 constexpr std::uint64_t share_us = 125, large_share_us = 60;
 constexpr std::size_t worth_a_look = 4 * 1024;  // at the clock: bytes of a read
 constexpr std::size_t write_bytes =
@@ -91,14 +91,14 @@ void H2Session::pump() {
       break;
     }
     const std::span<char> room = context_.net.read_buffer;
-    // Of one that sends much, what the kernel takes for it counts as well.
+    // A large read takes time in the kernel, which counts as well.
     if (looked_ == 0 && reading_ > worth_a_look) looked_ = context_.net.loop.read_clock();
     const net::IoResult result = transport_->read(room.first(std::min(reading_, room.size())));
     if (result.io == net::Io::Again) break;
     if (result.io != net::Io::Done) return die();
     late = feed(room.first(result.bytes));
   }
-  // What was read may end the connection, or be followed by its end: only then are its requests begun.
+  // The bytes read may be followed by an error that ends the connection, so requests begin only after all was read.
   send();
   if (!more_to_read_ && phase_ < Phase::Lingering) codec_.tell_held();
   push();
@@ -299,7 +299,7 @@ void H2Session::linger() {
   discard();
 }
 
-// Who was sent away does not make us drop what it goes on sending: it fills its window, and waits.
+// After GOAWAY for abuse nothing more is read: the client fills its TCP window and waits.
 void H2Session::discard() {
   if (sent_away_) return transport_->is_closing() ? die() : transport_->watch();
   switch (net::drop_some(context_.net, *transport_)) {

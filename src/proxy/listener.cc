@@ -5,7 +5,6 @@
 
 #include "net/gate.h"
 #include "net/socket.h"
-#include "proxy/client_connection.h"
 #include "proxy/session.h"
 
 #include <errno.h>
@@ -22,10 +21,8 @@ namespace {
 constexpr int accepts_in_a_row = 32;  // before others get their share
 constexpr int accepts_at_least = 4;   // in a turn that is long already
 constexpr std::uint64_t welcome_us =
-    10'000'000;                                 // for who came through a narrow gate to be accepted
-constexpr std::uint64_t polite_us = 1'000'000;  // for the last answers to leave
-constexpr std::uint32_t closes_in_a_row = 256;  // of idle clients, before others get their share
-constexpr std::uint64_t pause_us = 100'000;     // without descriptors, until we try again
+    10'000'000;                              // for who came through a narrow gate to be accepted
+constexpr std::uint64_t pause_us = 100'000;  // without descriptors, until we try again
 
 }  // namespace
 
@@ -52,7 +49,7 @@ struct Listener::Socket final : private event::ReadyEvents {
 };
 
 Listener::Listener(Context& context, std::shared_ptr<const Rules> rules)
-    : context_(context), retry_(*this) {
+    : context_(context), retry_(*this), clients_(context.net.loop) {
   identity_.name = rules->listener().name;
   identity_.number = rules->listener().number;
   adopt(std::move(rules));
@@ -77,14 +74,12 @@ void Listener::prepare(Socket& socket) const {
   });
 }
 
-Listener::~Listener() {
-  while (ClientConnection* client = all_.pop_front()) delete client;
-}
+Listener::~Listener() = default;
 
 void Listener::accept_on(int fd, const std::string& address) {
   sockets_.push_back(std::make_unique<Socket>(*this, fd, address));
   prepare(*sockets_.back());
-  // Whoever watched it before may have died in the middle of closing or opening it.
+  // The worker that watched it before may have died while it closed or opened the gate.
   if (gates_closed_)
     close_gates();
   else
@@ -194,7 +189,7 @@ void Listener::open_gate(int fd) {
 
 void Listener::open_gates() {
   gates_closed_ = false;
-  expelled_at_ = 0;
+  clients_.welcome();
   for (const auto& socket : sockets_) {
     socket->narrowed_at = 0;
     socket->shut = false;
@@ -209,7 +204,7 @@ bool Listener::is_shut() const {
                      [](const auto& socket) { return socket->shut; });
 }
 
-// Whoever is in the queue believes to be connected, so they are accepted first.
+// For clients in the accept queue the connection is established, so they are accepted first.
 void Listener::go_on_closing(Socket& socket) {
   std::uint64_t now = context_.net.loop.now();
   if (socket.shut || now < socket.narrowed_at + net::on_the_way_us || paused_) return;
@@ -220,44 +215,14 @@ void Listener::go_on_closing(Socket& socket) {
   if (!socket.owned.is_open()) net::shut_gate(socket.fd);
 }
 
-shm::ClientsLeft Listener::go_on() {
+shm::ClientsLeft Listener::go_on(bool expels) {
   if (gates_closed_)
     for (const auto& socket : sockets_) go_on_closing(*socket);
   for (const auto& socket : closing_) go_on_closing(*socket);
   std::erase_if(closing_, [](const auto& socket) { return socket->shut; });
-  shm::ClientsLeft left;
-  std::uint32_t closed = 0;
-  List<ClientConnection> sessions;
-  sessions.splice_back(all_);
-  while (ClientConnection* session = sessions.pop_front()) {
-    all_.push_back(*session);
-    if (session->is_lingering()) continue;
-    if (draining_ && closed < closes_in_a_row && session->close_if_quiet(context_.net.loop.now()))
-      ++closed;
-    else
-      ++(session->is_idle() ? left.idle : left.busy);
-  }
-  return left;
+  clients_.begin({.closes_idle = draining_, .expels = expels});
+  return clients_.left(session_count_);
 }
-
-void Listener::expel() {
-  std::uint64_t now = context_.net.loop.now();
-  if (expelled_at_ == 0) expelled_at_ = now;
-  bool at_once = now > expelled_at_ + polite_us;
-  List<ClientConnection> sessions;
-  sessions.splice_back(all_);
-  while (ClientConnection* session = sessions.pop_front()) {
-    all_.push_back(*session);
-    session->expel(at_once);
-  }
-}
-
-std::uint32_t Listener::describe(shm::Report& report, std::uint32_t at) {
-  all_.for_each([&](ClientConnection& client) { at = client.describe(report, at); });
-  return at;
-}
-
-void Listener::enter(ClientConnection& client) { all_.push_back(client); }
 
 void Listener::count_client(int change) {
   session_count_ += static_cast<std::size_t>(change);

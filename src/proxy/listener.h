@@ -9,6 +9,7 @@
 #include "event/deadline.h"
 #include "event/watch.h"
 #include "http/h1_parser.h"
+#include "proxy/clients.h"
 #include "proxy/context.h"
 #include "proxy/rules.h"
 #include "shm/drain.h"
@@ -19,8 +20,6 @@
 #include <vector>
 
 namespace weir::proxy {
-
-class ClientConnection;
 
 class Listener final : private event::DeadlineEvents {
  public:
@@ -65,20 +64,21 @@ class Listener final : private event::DeadlineEvents {
   void open_gates();
   /// No client can come any more, by any socket.
   bool is_shut() const;
-  /// Goes on with closing gates and letting sockets go and, while it drains, closes clients that have been idle for a while,
-  /// some at a time.  To be called again and again.
-  shm::ClientsLeft go_on();
-  /// Ends all clients: politely the first time, at once some time later.
-  void expel();
+  /// Goes on with closing gates and letting sockets go and, while it drains, closes clients that have been idle for a while.
+  /// `expels`: ends all clients, politely first and at once some time later.  To be called again and again, since each loop
+  /// iteration has time for some clients only; returns how many are left, see Clients::left.
+  shm::ClientsLeft go_on(bool expels = false);
   /// Connections or descriptors have run out: this worker accepts nobody at this moment.
   bool is_full() const { return paused_ || context_.connections >= most_clients_; }
 
   /// From a client's connection: it is open, it has ended.
-  void enter(ClientConnection& client);
+  void enter(ClientConnection& client) { clients_.enter(client); }
   void count_client(int change);
 
   /// Writes down what its clients are doing, from row `at` on; returns the row behind the last.
-  std::uint32_t describe(shm::Report& report, std::uint32_t at);
+  std::uint32_t describe(shm::Report& report, std::uint32_t at) {
+    return clients_.describe(report, at);
+  }
   std::size_t sessions() const { return session_count_; }
 
  private:
@@ -102,7 +102,6 @@ class Listener final : private event::DeadlineEvents {
   ClientTimeouts timeouts_;
   std::vector<std::unique_ptr<Socket>> sockets_;
   std::vector<std::unique_ptr<Socket>> closing_;  ///< of addresses that are gone
-  List<ClientConnection> all_;
   std::size_t session_count_ = 0;
   std::uint64_t most_clients_ = 0;
   event::Deadline retry_;
@@ -110,7 +109,7 @@ class Listener final : private event::DeadlineEvents {
   bool draining_ = false;
   bool gates_closed_ = false;
   std::uint64_t welcome_until_ = 0;  ///< clients may have come through a narrow gate
-  std::uint64_t expelled_at_ = 0;    ///< the first time; 0 = not
+  Clients clients_;                  ///< destroyed first, since they refer to the rest
 };
 
 }  // namespace weir::proxy

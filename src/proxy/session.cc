@@ -63,7 +63,7 @@ bool Session::on_preface() {
   return true;
 }
 
-// What has been read goes along.
+// Bytes that were read but not parsed are handed over too.
 void Session::hand_over() {
   context_.net.outbox.flush();
   ClientTransport transport(context_.net.loop, *this, tcp_, std::move(tls_));
@@ -263,7 +263,7 @@ std::size_t Session::note_written(std::size_t bytes) {
   return bytes;
 }
 
-// Of earlier answers nothing is left there: see settle.
+// The outbox holds nothing of earlier answers: see settle.
 bool Session::take_back() {
   if (written_ == 0 || out().size() != written_) return false;
   context_.net.outbox.forget(transport());

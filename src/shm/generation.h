@@ -29,7 +29,7 @@ class Generation {
     head_->running[worker].store(generation);
   }
 
-  /// How the last reload ended, and how many did either way.  Control only; outlives it.
+  /// How the last reload ended, and how many did either way.  Written by control, and by the master while none runs.
   struct Reloads {
     std::uint64_t done = 0, refused = 0;
     bool last_done = true;          ///< also before the first one

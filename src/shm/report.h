@@ -32,7 +32,7 @@ struct SessionRow {
 
 class Report {
  public:
-  /// More connections of a worker than this are only counted.
+  /// More connections of a worker than this are not written down.
   static constexpr std::uint32_t most_rows = 4096;
 
   Report(const Segment& segment, std::uint32_t worker)
@@ -71,8 +71,8 @@ class Report {
   }
   /// The place for row `i`, or null if there is no room for it.
   SessionRow* place(std::uint32_t i) { return i < most_rows ? &block_->rows[i] : nullptr; }
-  void answer(std::uint64_t question, std::uint32_t total) {
-    block_->size.store(total < most_rows ? total : most_rows);
+  void answer(std::uint64_t question, std::uint32_t rows) {
+    block_->size.store(std::min(rows, most_rows));
     block_->answered.store(question);
   }
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from h2origin import H2Origin, to_h2
-from h2test import CANCEL, INTERNAL_ERROR, NO_ERROR, REFUSED_STREAM, H2Client, request
+from h2test import CANCEL, ENHANCE_YOUR_CALM, INADEQUATE_SECURITY, INTERNAL_ERROR, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, H2Client, request
 from weirtest import Origin, Weir, chunked, forward_to
 
 CALL = ("content-type", "application/grpc+proto")
@@ -122,8 +122,13 @@ def test_an_http1_server_that_breaks_off(last):
         ends_with(client, stream, UNAVAILABLE)
 
 
-@pytest.mark.parametrize("code", [INTERNAL_ERROR, CANCEL, REFUSED_STREAM, NO_ERROR])
-def test_an_http2_server_that_resets_the_stream(code):
+# PROTOCOL-HTTP2.md, "Errors": the code of RST_STREAM, the status of the call.
+RESETS = [(NO_ERROR, "13"), (PROTOCOL_ERROR, "13"), (INTERNAL_ERROR, "13"), (REFUSED_STREAM, UNAVAILABLE), (CANCEL, "1"),
+          (ENHANCE_YOUR_CALM, "8"), (INADEQUATE_SECURITY, "7")]
+
+
+@pytest.mark.parametrize("code, status", RESETS)
+def test_an_http2_server_that_resets_the_stream(code, status):
     seen = threading.Event()
 
     def serve(connection, asked):
@@ -134,7 +139,17 @@ def test_an_http2_server_that_resets_the_stream(code):
     with H2Origin(serve) as origin, Weir(to_h2(origin)) as weir, H2Client(weir) as client:
         stream = asked_and_begun(client)
         seen.set()
-        ends_with(client, stream, UNAVAILABLE)
+        ends_with(client, stream, status)
+
+
+@pytest.mark.parametrize("code, status", RESETS)
+def test_an_http2_server_that_resets_the_stream_before_its_head(code, status):
+    """Trailers-Only, with the same status."""
+    with H2Origin(lambda connection, asked: connection.reset(asked.stream, code)) as origin:
+        with Weir(to_h2(origin)) as weir, H2Client(weir) as client:
+            got = client.ask(call(), MESSAGE)
+            assert (got.status, got.body, got.complete) == (200, b"", True)
+            assert got.fields["grpc-status"] == status and got.fields["grpc-message"]
 
 
 def test_an_http2_server_that_closes_the_connection():

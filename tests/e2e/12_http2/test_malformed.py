@@ -123,6 +123,7 @@ def test_requests_that_are_well_formed_but_not_served(server):
     with H2Client(weir) as client:
         assert client.ask([(":method", "CONNECT"), (":authority", "a.test:443")]).status == 405
         assert client.ask(request(path="/%00")).status == 400
+        assert client.ask(request("TRACE"), b"x").status == 400
         assert client.ask(request("POST", "/", ("expect", "tea"))).status == 417
         assert client.ask(request("GET", "/", ("x-big", "y" * 9000))).status == 431
         assert client.ask(request("GET", "/", *[(f"x-{i}", "y") for i in range(120)])).status == 431

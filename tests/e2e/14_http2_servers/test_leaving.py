@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 from h2origin import H2Origin, hello, read_rest, to_h2
-from h2test import CANCEL, GOAWAY, INTERNAL_ERROR, PING, PROTOCOL_ERROR, REFUSED_STREAM, H2Client, request
+from h2test import CANCEL, ENHANCE_YOUR_CALM, GOAWAY, INTERNAL_ERROR, PING, PROTOCOL_ERROR, REFUSED_STREAM, H2Client, request
 from weirtest import Client, Weir, ask, get, post, wait_until
 
 
@@ -78,12 +78,13 @@ def test_a_connection_that_is_lost(method, status, count):
         assert (line["failure"] or line["retry_reason"]) == "server_closed"
 
 
-@pytest.mark.parametrize("code", [CANCEL, INTERNAL_ERROR, PROTOCOL_ERROR, 0])
-def test_a_stream_that_the_server_resets(code):
+@pytest.mark.parametrize("code, name", [(INTERNAL_ERROR, "stream_reset"), (PROTOCOL_ERROR, "stream_reset"), (0, "stream_reset"),
+                                        (CANCEL, "stream_cancelled"), (ENHANCE_YOUR_CALM, "stream_throttled")])
+def test_a_stream_that_the_server_resets(code, name):
     with H2Origin(after_the_first(lambda c, asked: c.reset(asked.stream, code))) as origin:
         with Weir(to_h2(origin)) as weir:
             assert ask(weir).status == 502
-            assert failures(weir) == ["stream_reset"]
+            assert failures(weir) == [name]
             assert ask(weir).status == 200 and len(origin.connections) == 1
 
 

@@ -150,5 +150,5 @@ def test_a_call_that_fails_on_the_way():
     with H2Origin(lambda c, asked: c.reset(asked.stream, 2)) as origin, Weir(to_h2(origin)) as weir:
         with H2Client(weir) as client:
             got = client.ask(request("POST", "/s/Any", CALL, ("te", "trailers")), b"\0\0\0\0\0")
-            assert got.status == 200 and got.fields["grpc-status"] == "14" and "grpc-message" in got.fields
+            assert got.status == 200 and got.fields["grpc-status"] == "13" and "grpc-message" in got.fields
         assert len(origin.requests) == 1

@@ -45,7 +45,15 @@ TEST(Grpc, Statuses) {
   EXPECT_EQ(grpc_status(Failure::FilterFailed), 2);
   EXPECT_EQ(grpc_status(Failure::ResponseTruncated), 14);
   EXPECT_EQ(grpc_status(Failure::ReadTimeout), 4);
-  EXPECT_EQ(grpc_status(Failure::StreamReset), 14);
+}
+
+// What a server's RST_STREAM says to a client that cannot see it (PROTOCOL-HTTP2.md, "Errors").
+TEST(Grpc, StatusesOfResets) {
+  EXPECT_EQ(grpc_status(Failure::StreamReset), 13);
+  EXPECT_EQ(grpc_status(Failure::StreamRefused), 14);
+  EXPECT_EQ(grpc_status(Failure::StreamCancelled), 1);
+  EXPECT_EQ(grpc_status(Failure::StreamThrottled), 8);
+  EXPECT_EQ(grpc_status(Failure::StreamInsecure), 7);
 }
 
 // The example of RFC 6455 §1.3.

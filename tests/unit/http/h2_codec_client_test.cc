@@ -233,10 +233,16 @@ TEST_P(ResetTest, SaysWhy) {
   EXPECT_EQ(broken, Failure::None);
 }
 
-INSTANTIATE_TEST_SUITE_P(H2ClientCodec, ResetTest,
-                         testing::Values(ResetCase{NGHTTP2_REFUSED_STREAM, Failure::StreamRefused},
-                                         ResetCase{NGHTTP2_HTTP_1_1_REQUIRED, Failure::NeedsHttp11},
-                                         ResetCase{NGHTTP2_INTERNAL_ERROR, Failure::StreamReset}));
+INSTANTIATE_TEST_SUITE_P(
+    H2ClientCodec, ResetTest,
+    testing::Values(ResetCase{NGHTTP2_REFUSED_STREAM, Failure::StreamRefused},
+                    ResetCase{NGHTTP2_HTTP_1_1_REQUIRED, Failure::NeedsHttp11},
+                    ResetCase{NGHTTP2_CANCEL, Failure::StreamCancelled},
+                    ResetCase{NGHTTP2_ENHANCE_YOUR_CALM, Failure::StreamThrottled},
+                    ResetCase{NGHTTP2_INADEQUATE_SECURITY, Failure::StreamInsecure},
+                    ResetCase{NGHTTP2_NO_ERROR, Failure::StreamReset},
+                    ResetCase{NGHTTP2_INTERNAL_ERROR, Failure::StreamReset},
+                    ResetCase{0xff, Failure::StreamReset}));
 
 // An answer that is complete counts, though its server wants nothing more of the request (RFC 9113 §8.1).
 TEST_F(H2ClientCodecTest, AnsweredBeforeTheRequestEnded) {

@@ -294,7 +294,7 @@ TEST_F(ListenerTest, ExpelsWhoHasNotFinished) {
             const shm::ClientsLeft left = listener->go_on();
             return left.idle == 1 && left.busy == 1 && journal.requests == 1;
           },
-          [&] { listener->expel(); })
+          [&] { (void)listener->go_on(true); })
       .when([&] { return hear(idle, heard) && hear(half, nothing); })
       .run();
   EXPECT_THAT(heard, EndsWith("/ for unix:"));
