@@ -24,8 +24,6 @@ constexpr std::uint64_t most_waiting = 1000000;
 // In the order of enum Balance.
 constexpr std::array<std::string_view, 4> balances = {"p2c", "round_robin", "least_request",
                                                       "random"};
-// In the order of enum ServerProtocol.
-constexpr std::array<std::string_view, 3> protocols = {"http/1.1", "h2", "auto"};
 constexpr std::array<std::string_view, 3> options = {"weight", "max_in_flight", "backup"};
 
 class BackendBlock {
@@ -75,7 +73,7 @@ class BackendBlock {
           backend_.max_queue = static_cast<std::uint32_t>(*number);
         break;
       case Word::Protocol:
-        if (const auto which = read_choice(value, "protocol", protocols, report_))
+        if (const auto which = read_choice(value, "protocol", server_protocols, report_))
           backend_.protocol = static_cast<ServerProtocol>(*which);
         break;
       case Word::Check: backend_.check = build_check(directive, scope_); break;

@@ -5,6 +5,7 @@
 // indices here, so no reader can meet a dangling one.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -290,6 +291,13 @@ enum class Balance : std::uint8_t { P2c, RoundRobin, LeastRequest, Random };
 
 /// What is spoken to servers; `Auto`: HTTP/2 if they agree on it under TLS, else HTTP/1.1.
 enum class ServerProtocol : std::uint8_t { Http1, Http2, Auto };
+
+/// The words of ServerProtocol, in its order.
+inline constexpr std::array<std::string_view, 3> server_protocols = {"http/1.1", "h2", "auto"};
+
+inline std::string_view word_of(ServerProtocol protocol) {
+  return server_protocols[static_cast<std::size_t>(protocol)];
+}
 
 struct Backend {
   std::string name;

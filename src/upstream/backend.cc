@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/backend.h"
 
+#include "base/text.h"
 #include "upstream/balancers.h"
 #include "upstream/server_row.h"
 
@@ -33,8 +34,7 @@ Result<std::shared_ptr<const tls::ClientContext>> make_tls(const config::Backend
 }
 
 std::string terms_of(const config::Backend& backend) {
-  static constexpr std::string_view words[] = {"http/1.1 ", "h2 ", "auto "};
-  std::string terms(words[static_cast<std::size_t>(backend.protocol)]);
+  std::string terms = concat(config::word_of(backend.protocol), " ");
   if (backend.tls) terms += tls::ClientContext::key_of(*backend.tls);
   return terms;
 }
