@@ -7,9 +7,9 @@
 #include "base/text.h"
 #include "config/foreign.h"
 #include "config/schema.h"
-#include "filter/table.h"
 #include "process/child.h"
 #include "process/control.h"
+#include "process/kinds.h"
 #include "process/loader.h"
 #include "process/master.h"
 #include "process/trial.h"
@@ -85,7 +85,7 @@ int help(int count, char** words) {
   const std::string_view what = count > 0 ? words[0] : "";
   if (count == 2 && std::string_view(words[1]) == "--mdoc") return print_list(what);
   if (what == "directives" && count == 1) {
-    std::fputs(config::help_directives(filter::kinds()).c_str(), stdout);
+    std::fputs(config::help_directives(process::known_kinds()).c_str(), stdout);
     return 0;
   }
   // `weir help bind` is what people try first.
@@ -94,7 +94,7 @@ int help(int count, char** words) {
     std::fputs(usage, count == 0 ? stdout : stderr);
     return count == 0 ? 0 : 2;
   }
-  const config::Help found = config::help_directive(words[count - 1], filter::kinds());
+  const config::Help found = config::help_directive(words[count - 1], process::known_kinds());
   std::fputs(found.text.c_str(), found.is_known ? stdout : stderr);
   return found.is_known ? 0 : 1;
 }

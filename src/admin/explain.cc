@@ -11,9 +11,13 @@
 #include "proxy/route_policy.h"
 #include "proxy/sender.h"
 #include "upstream/address_set.h"
+#include "upstream/balancers.h"
+#include "upstream/registry_servers.h"
 #include "upstream/standing.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <utility>
 
 namespace weir::admin {
 
@@ -137,6 +141,26 @@ std::string outcome_of(const Fleet& fleet, const Outlook& all, const Seen& seen)
   return concat(seen.is_backup ? "candidate: backup, " : "candidate: ", load);
 }
 
+// What the backend's policy says of each candidate, by slot; of the rest it has nothing to say.
+std::unordered_map<std::uint32_t, std::string> scores_of(const Fleet& fleet,
+                                                         const config::Backend& backend,
+                                                         const Outlook& all) {
+  std::unordered_map<std::uint32_t, std::string> scores;
+  const auto factory = upstream::make_balancers(fleet.config(), backend);
+  if (!all.answering || !factory) return scores;
+  std::vector<std::uint32_t> candidates, others;
+  for (const Seen& seen : all.servers)
+    if (seen.step() == *all.answering)
+      (seen.duty.regular ? candidates : others).push_back(seen.slot);
+  const bool backups = *all.answering == upstream::Step::Backup;
+  const upstream::RegistryServers servers(fleet.registry, backups, std::move(candidates), others);
+  const auto balancer = (*factory)->make(0);
+  balancer->on_change(servers);
+  for (std::uint32_t i = 0; i < servers.size(); ++i)
+    scores.emplace(servers.slot(i), balancer->explain(servers, {}, i));
+  return scores;
+}
+
 void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story);
 
 // What becomes of a request that no server can take now.
@@ -166,9 +190,13 @@ void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story) {
               "under " + std::to_string(backend.panic) +
                   "% of its weight is usable: all are used but those taken out by hand",
               &backend.place);
+  const auto scores = scores_of(fleet, backend, all);
   for (const Seen& seen : all.servers) {
     const config::Server* in_file = fleet.registry.in_file(seen.slot);
-    story.add("server", fleet.registry.name(seen.slot), outcome_of(fleet, all, seen),
+    std::string outcome = outcome_of(fleet, all, seen);
+    if (const auto score = scores.find(seen.slot); score != scores.end() && !score->second.empty())
+      outcome += concat(", ", score->second);
+    story.add("server", fleet.registry.name(seen.slot), std::move(outcome),
               in_file ? &in_file->place : nullptr);
   }
   tell_the_rest(fleet, backend, all, story);

@@ -2,6 +2,7 @@
 #include "config/backend_block.h"
 
 #include "base/text.h"
+#include "config/balance.h"
 #include "config/check_block.h"
 #include "config/head_limits.h"
 #include "config/tls_block.h"
@@ -21,11 +22,6 @@ constexpr std::uint64_t most_weight = 1000;
 constexpr std::uint64_t most_in_flight = 1000000;
 constexpr std::uint64_t most_idle = 1000000;
 constexpr std::uint64_t most_waiting = 1000000;
-// In the order of enum Balance.
-constexpr std::array<std::string_view, 4> balances = {"p2c", "round_robin", "least_request",
-                                                      "random"};
-// In the order of enum ServerProtocol.
-constexpr std::array<std::string_view, 3> protocols = {"http/1.1", "h2", "auto"};
 constexpr std::array<std::string_view, 3> options = {"weight", "max_in_flight", "backup"};
 
 class BackendBlock {
@@ -63,8 +59,7 @@ class BackendBlock {
       return;
     switch (kind.word) {
       case Word::Balance:
-        if (const auto which = read_choice(value, "balance method", balances, report_))
-          backend_.balance = static_cast<Balance>(*which);
+        if (auto balance = read_balance(directive, scope_)) backend_.balance = std::move(*balance);
         break;
       case Word::Keepalive:
         if (const auto number = read_number_or_none(value, most_idle, report_))
@@ -75,7 +70,7 @@ class BackendBlock {
           backend_.max_queue = static_cast<std::uint32_t>(*number);
         break;
       case Word::Protocol:
-        if (const auto which = read_choice(value, "protocol", protocols, report_))
+        if (const auto which = read_choice(value, "protocol", server_protocols, report_))
           backend_.protocol = static_cast<ServerProtocol>(*which);
         break;
       case Word::Check: backend_.check = build_check(directive, scope_); break;

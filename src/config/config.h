@@ -5,6 +5,7 @@
 // indices here, so no reader can meet a dangling one.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -286,15 +287,28 @@ struct Outlier {
   Origins origins;
 };
 
-enum class Balance : std::uint8_t { P2c, RoundRobin, LeastRequest, Random };
+/// `balance`: the word of a policy (include/weir/balancer.h), and the values behind it.
+struct Balance {
+  std::string word = "p2c";
+  std::vector<std::string> values;
+
+  bool operator==(const Balance&) const = default;
+};
 
 /// What is spoken to servers; `Auto`: HTTP/2 if they agree on it under TLS, else HTTP/1.1.
 enum class ServerProtocol : std::uint8_t { Http1, Http2, Auto };
 
+/// The words of ServerProtocol, in its order.
+inline constexpr std::array<std::string_view, 3> server_protocols = {"http/1.1", "h2", "auto"};
+
+inline std::string_view word_of(ServerProtocol protocol) {
+  return server_protocols[static_cast<std::size_t>(protocol)];
+}
+
 struct Backend {
   std::string name;
   std::uint32_t number = 0;  ///< in shared memory; as written, until it is assigned
-  Balance balance = Balance::P2c;
+  Balance balance;
   ServerProtocol protocol = ServerProtocol::Http1;
   std::vector<Server> servers;
   std::uint32_t keepalive = 128;         ///< idle connections per server, over all workers

@@ -55,6 +55,17 @@ std::string describe_timeouts() {
   return text;
 }
 
+// Also those of modules, which the row does not name.
+std::string describe_balancers(const Kinds& others) {
+  std::string text;
+  for (const BalancerKind& kind : others.balancers) {
+    const std::string_view word = kind.word;
+    text += concat("    ", word, std::string(word.size() < 15 ? 15 - word.size() : 1, ' '),
+                   kind.help, "\n");
+  }
+  return text;
+}
+
 // Words that are no statements: matchers of routes, names of timeouts, variables.
 std::string describe_word(std::string_view name) {
   std::string text;
@@ -106,17 +117,18 @@ void mdoc_entry(std::string& out, const DirectiveKind& kind) {
 
 }  // namespace
 
-Help help_directive(std::string_view name, std::span<const FilterKind> filters) {
+Help help_directive(std::string_view name, const Kinds& others) {
   std::string text;
   std::vector<std::string_view> names;
   for (const DirectiveKind& kind : directive_kinds()) {
     names.push_back(kind.name);
     if (kind.name != name) continue;
     text += describe(kind);
+    if (kind.word == Word::Balance) text += describe_balancers(others);
     // Its names stand in the table of timeouts; those of a check are no part of it.
     if (kind.word == Word::Timeout && (kind.contexts & InCheck) == 0) text += describe_timeouts();
   }
-  for (const FilterKind& kind : filters) {
+  for (const FilterKind& kind : others.filters) {
     names.emplace_back(kind.word);
     if (kind.word == name && text.empty())
       text = concat(name, " ...\n    ", kind.help,
@@ -133,7 +145,7 @@ Help help_directive(std::string_view name, std::span<const FilterKind> filters) 
   return {false, text + "\n"};
 }
 
-std::string help_directives(std::span<const FilterKind> filters) {
+std::string help_directives(const Kinds& others) {
   constexpr std::size_t width = 18;
   std::string text;
   const auto add = [&](std::string_view name, std::string_view help) {
@@ -141,7 +153,7 @@ std::string help_directives(std::span<const FilterKind> filters) {
     text += concat(name, std::string(pad, ' '), help, "\n");
   };
   for (const DirectiveKind& kind : directive_kinds()) add(kind.name, kind.help);
-  for (const FilterKind& kind : filters)
+  for (const FilterKind& kind : others.filters)
     if (!find_directive(kind.word, any_context)) add(kind.word, kind.help);
   return text;
 }

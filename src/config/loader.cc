@@ -27,7 +27,7 @@ struct Pass {
   std::set<std::string> broken;  // fragments with errors
 };
 
-Pass run(const std::string& path, const FileReader& reader, std::span<const FilterKind> filters,
+Pass run(const std::string& path, const FileReader& reader, const Kinds& kinds,
          const std::set<std::string>& skipped) {
   Pass pass;
   Sources sources;
@@ -35,7 +35,7 @@ Pass run(const std::string& path, const FileReader& reader, std::span<const Filt
   Reporter report(sources, pass.diagnostics);
   read_tree(path, reader, skipped, tree, report);
   if (sources.size() > 0)
-    pass.config = build_config(tree.statements, reader.cores, Scope{report, filters, reader});
+    pass.config = build_config(tree.statements, reader.cores, Scope{report, kinds, reader});
   for (std::uint32_t i = 0; i < sources.size(); ++i)
     pass.config.files.push_back(sources.file(i).name);
   pass.fragments = std::move(tree.fragments);
@@ -63,11 +63,11 @@ void add_as_warnings(const Pass& pass, Diagnostics& to) {
 
 }  // namespace
 
-std::optional<Config> load(const std::string& path, const FileReader& reader,
-                           std::span<const FilterKind> filters, Diagnostics& diagnostics) {
+std::optional<Config> load(const std::string& path, const FileReader& reader, const Kinds& kinds,
+                           Diagnostics& diagnostics) {
   std::set<std::string> skipped;
   for (int passes = 1;; ++passes) {
-    Pass pass = run(path, reader, filters, skipped);
+    Pass pass = run(path, reader, kinds, skipped);
     if (pass.broken.empty() || passes == most_passes) {
       diagnostics.append(pass.diagnostics);
       if (pass.diagnostics.has_errors()) return std::nullopt;
@@ -78,22 +78,22 @@ std::optional<Config> load(const std::string& path, const FileReader& reader,
   }
 }
 
-std::optional<Config> load_file(const std::string& path, std::span<const FilterKind> filters,
+std::optional<Config> load_file(const std::string& path, const Kinds& kinds,
                                 Diagnostics& diagnostics, Bundle* bundle, Secrets* secrets) {
   const FileReader disk = disk_reader();
   Bundle seen;
   Secrets kept;
   seen.generation = bundle ? bundle->generation : 0;
-  auto config = load(path, recording_reader(disk, seen, kept), filters, diagnostics);
+  auto config = load(path, recording_reader(disk, seen, kept), kinds, diagnostics);
   if (bundle) *bundle = std::move(seen);
   if (secrets) *secrets = std::move(kept);
   return config;
 }
 
-std::optional<Config> load_bundle(const Bundle& bundle, std::span<const FilterKind> filters,
+std::optional<Config> load_bundle(const Bundle& bundle, const Kinds& kinds,
                                   Diagnostics& diagnostics, const Secrets* secrets) {
   const FileReader reader = bundle_reader(bundle, secrets);
-  return load(bundle.files.empty() ? "" : bundle.files[0].name, reader, filters, diagnostics);
+  return load(bundle.files.empty() ? "" : bundle.files[0].name, reader, kinds, diagnostics);
 }
 
 }  // namespace weir::config

@@ -143,9 +143,9 @@ void report_refused(const Directive& directive, const Error& why, Reporter& repo
 // Words that weir itself has are in the table of directives; their texts are marked.
 void build_filter(const Directive& directive, const Scope& scope, PolicyList& list) {
   const auto kind =
-      std::find_if(scope.filters.begin(), scope.filters.end(),
+      std::find_if(scope.kinds.filters.begin(), scope.kinds.filters.end(),
                    [&](const FilterKind& filter) { return directive.word == filter.word; });
-  if (kind == scope.filters.end()) {
+  if (kind == scope.kinds.filters.end()) {
     scope.report.error(directive.at, concat(in_quotes(directive.word), " is not part of this weir"),
                        "it was compiled without it");
     return;

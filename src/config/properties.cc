@@ -16,11 +16,15 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::string_view balances[] = {"p2c", "round_robin", "least_request", "random"};
-constexpr std::string_view protocols[] = {"http/1.1", "h2", "auto"};
 constexpr std::string_view admin_levels[] = {"read", "operate", "admin"};
 
 std::string limit_text(const Limit& limit) { return limit ? duration_text(*limit) : "none"; }
+
+std::string balance_text(const Balance& balance) {
+  std::string text = balance.word;
+  for (const std::string& value : balance.values) text += concat(" ", quoted(value));
+  return text;
+}
 
 std::string none_or(std::uint64_t number) { return number == 0 ? "none" : std::to_string(number); }
 
@@ -279,9 +283,9 @@ Properties properties(const std::vector<Policy>& policies) {
 
 Properties properties(const Config& config, const Backend& backend) {
   List list(backend.origins);
-  list.add("balance", std::string(balances[static_cast<std::size_t>(backend.balance)]));
+  list.add("balance", balance_text(backend.balance));
   if (backend.protocol != ServerProtocol::Http1)
-    list.add("protocol", std::string(protocols[static_cast<std::size_t>(backend.protocol)]));
+    list.add("protocol", std::string(word_of(backend.protocol)));
   list.add("keepalive", none_or(backend.keepalive));
   list.add("max_queue", std::to_string(backend.max_queue));
   list.add("max_header", size_text(backend.max_header));

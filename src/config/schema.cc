@@ -20,7 +20,7 @@ constexpr DirectiveKind kinds[] = {
      "A socket for weirctl(8) and programs; several may be declared, each with a level of its own."},
     {Word::Backend, "backend", InMain, Times::Many, Block::Must, 1, 1, "NAME", "",
      "A named set of servers and how requests are spread over them."},
-    {Word::Balance, "balance", InBackend, Times::Once, Block::Never, 1, 1,
+    {Word::Balance, "balance", InBackend, Times::Once, Block::Never, 1, any,
      "p2c | round_robin | least_request | random", "p2c",
      "How a server is chosen: the better of two random ones, in turn, the least busy, or any."},
     {Word::Bind, "bind", InListener, Times::Many, Block::May, 1, 3, "ADDRESS [tls] [shared]", "",

@@ -5,9 +5,8 @@
 // with it.
 #pragma once
 
-#include <weir/filter.h>
-
 #include "config/config.h"
+#include "config/kinds.h"
 
 #include <cstdint>
 #include <optional>
@@ -168,11 +167,11 @@ struct Help {
   std::string text;  ///< whole lines
 };
 
-/// Help about a directive, a matcher, a timeout or a variable.  `filters` adds the words of modules.
-Help help_directive(std::string_view name, std::span<const FilterKind> filters = {});
+/// Help about a directive, a matcher, a timeout or a variable.  `others` adds the words of modules.
+Help help_directive(std::string_view name, const Kinds& others = {});
 
 /// All directives, one line each.
-std::string help_directives(std::span<const FilterKind> filters = {});
+std::string help_directives(const Kinds& others = {});
 
 /// The lists of weir.conf(5), in mdoc: directives, timeouts, variables.
 std::string help_directives_mdoc();

@@ -64,7 +64,7 @@ std::string places_of(std::string_view word) {
 }
 
 bool is_module_word(std::string_view word, const Scope& scope) {
-  return std::any_of(scope.filters.begin(), scope.filters.end(),
+  return std::any_of(scope.kinds.filters.begin(), scope.kinds.filters.end(),
                      [word](const FilterKind& kind) { return word == kind.word; });
 }
 
@@ -109,7 +109,7 @@ void report_unknown(const Directive& directive, Context context, const Scope& sc
   for (const DirectiveKind& kind : directive_kinds())
     if (kind.contexts & context) names.push_back(kind.name);
   if (context == InListener || context == InBackend || context == InRoute)
-    for (const FilterKind& kind : scope.filters) names.emplace_back(kind.word);
+    for (const FilterKind& kind : scope.kinds.filters) names.emplace_back(kind.word);
   scope.report.unknown(directive.at, "directive", directive.word, names);
 }
 

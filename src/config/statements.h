@@ -5,14 +5,12 @@
 // where it may stand, not too often, and with a possible number of values.
 #pragma once
 
-#include <weir/filter.h>
-
+#include "config/kinds.h"
 #include "config/parser.h"
 #include "config/schema.h"
 #include "config/source.h"
 
 #include <functional>
-#include <span>
 #include <vector>
 
 namespace weir::config {
@@ -20,8 +18,8 @@ namespace weir::config {
 /// What a block was found in.
 struct Scope {
   Reporter& report;
-  std::span<const FilterKind> filters;  ///< their words are directives wherever policies may stand
-  const FileReader& reader;             ///< for files that values name
+  const Kinds& kinds;
+  const FileReader& reader;  ///< for files that values name
 };
 
 using Visit = std::function<void(const DirectiveKind&, const Directive&)>;

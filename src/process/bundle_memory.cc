@@ -3,7 +3,7 @@
 
 #include "base/text.h"
 #include "config/loader.h"
-#include "filter/table.h"
+#include "process/kinds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -92,7 +92,7 @@ Result<std::unique_ptr<config::Config>> load_bytes(std::string_view bytes,
     known = std::move(*parsed);
   }
   config::Diagnostics diagnostics;
-  auto config = config::load_bundle(*bundle, filter::kinds(), diagnostics, &known);
+  auto config = config::load_bundle(*bundle, known_kinds(), diagnostics, &known);
   if (!config) return Error(Errc::Invalid, diagnostics.text());
   return std::make_unique<config::Config>(std::move(*config));
 }

@@ -5,8 +5,8 @@
 
 #include "config/loader.h"
 #include "config/print.h"
-#include "filter/table.h"
 #include "process/bundle_memory.h"
+#include "process/kinds.h"
 #include "process/plan.h"
 #include "process/preflight.h"
 #include "process/reach.h"
@@ -50,8 +50,8 @@ std::optional<config::Config> load(const std::string& path, const config::FileRe
                                    config::Bundle& bundle, config::Secrets& secrets,
                                    std::string& said) {
   config::Diagnostics diagnostics;
-  auto config = config::load(path, config::recording_reader(reader, bundle, secrets),
-                             filter::kinds(), diagnostics);
+  auto config = config::load(path, config::recording_reader(reader, bundle, secrets), known_kinds(),
+                             diagnostics);
   if (config) check_tls(*config, diagnostics);
   diagnostics.sort();
   said = diagnostics.text();

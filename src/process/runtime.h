@@ -91,6 +91,7 @@ class Runtime final : private upstream::NoticeSink,
   shm::H2Servers h2_servers_;
   shm::Outliers outliers_;
   shm::Queues queues_;
+  shm::Balancing balancing_;
   shm::Notices notices_;
   shm::Report report_;
   shm::Generation generation_;

@@ -6,12 +6,17 @@
 
 #include <errno.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::proxy {
 
 Attempt::Attempt(Stream& stream, upstream::Backend& backend, upstream::Server& server, bool probe)
-    : stream_(stream), backend_(backend), server_(server), probe_(probe) {}
+    : stream_(stream),
+      backend_(backend),
+      server_(server),
+      probe_(probe),
+      chosen_us_(stream.context().net.loop.now()) {}
 
 Attempt::~Attempt() { end(false); }
 
@@ -37,7 +42,7 @@ void Attempt::start() {
 }
 
 void Attempt::ready() {
-  ready_ = true;
+  ready_ = outcome_.connected = true;
   stream_.context().journal.count_attempt(server_.slot(), true);
   if (server_.addresses().has_many())
     if (const net::Address* at = server_.addresses().find(connection_->address()))
@@ -55,8 +60,13 @@ void Attempt::end(bool reusable) {
     connection_ = nullptr;
     connection->give_back(reusable);
   }
-  if (std::uint64_t others = backend_.release(server_)) stream_.context().journal.wake(others);
+  outcome_.total_us = age_us();
+  outcome_.now_us = chosen_us_ + outcome_.total_us;
+  if (std::uint64_t others = backend_.release(server_, outcome_))
+    stream_.context().journal.wake(others);
 }
+
+std::uint64_t Attempt::age_us() const { return stream_.context().net.loop.now() - chosen_us_; }
 
 void Attempt::on_connected(upstream::ServerSide& on) {
   connection_ = &on;
@@ -73,8 +83,12 @@ void Attempt::note_failure(http::Failure failure) {
   if (again == http::Again::Safe) {
     stream_.context().journal.count_attempt(server_.slot(), false);
     server_.note_connect(false, std::exchange(probe_, false));
-  } else if (!reused_ || again != http::Again::IfIdempotent)
+  } else if (!reused_ || again != http::Again::IfIdempotent) {
     server_.note_failure(std::exchange(probe_, false));
+  } else {
+    return;
+  }
+  outcome_.failure = http::traits(failure).name;
 }
 
 void Attempt::on_failed(http::Failure failure) {
@@ -97,6 +111,8 @@ void Attempt::on_head(MessageHead& head) {
   auto& response = static_cast<ResponseHead&>(head);
   if (response.is_interim()) return stream_.on_interim(response);
   response_begun_ = true;
+  outcome_.status = response.status;
+  outcome_.first_byte_us = std::max<std::uint64_t>(age_us(), 1);
   good_ = server_.note_status(response.status, std::exchange(probe_, false));
   stream_.on_response(response);
 }

@@ -21,7 +21,7 @@ class Attempt final : public upstream::ConnectionUser {
   /// inside this call) or on_attempt_failed.
   void start();
 
-  /// Lets go of connection and slot.  `reusable`: both messages are complete.
+  /// Lets go of connection and slot, and tells the backend's policy how it went.  `reusable`: both messages are complete.
   void end(bool reusable);
 
   upstream::Server& server() { return server_; }
@@ -47,6 +47,7 @@ class Attempt final : public upstream::ConnectionUser {
   const event::Subject* subject() const override;
   void ready();
   void note_failure(http::Failure failure);
+  std::uint64_t age_us() const;
 
   Stream& stream_;
   upstream::Backend& backend_;
@@ -58,6 +59,8 @@ class Attempt final : public upstream::ConnectionUser {
   bool response_begun_ = false;
   bool good_ = false;  ///< the response's status does not count against the server
   bool ended_ = false;
+  std::uint64_t chosen_us_;  ///< when its server was
+  AttemptOutcome outcome_;   ///< as far as it has come
 };
 
 }  // namespace weir::proxy

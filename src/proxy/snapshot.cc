@@ -39,6 +39,9 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(const config::Config& co
       if (policy.tls) contexts.emplace(upstream::terms_of(policy.config), policy.tls);
   for (const config::Backend& backend : config.backends) {
     upstream::BackendPolicy policy = upstream::policy_of(config, backend);
+    auto balancers = upstream::make_balancers(config, backend);
+    if (!balancers) return balancers.error();
+    policy.balancers = std::move(*balancers);
     if (backend.tls) {
       auto& context = contexts[upstream::terms_of(backend)];
       if (!context) {

@@ -2,6 +2,7 @@
 #include "shm/segment.h"
 
 #include "base/assert.h"
+#include "shm/balancing.h"
 #include "shm/black_box.h"
 #include "shm/counters.h"
 #include "shm/drain.h"
@@ -75,6 +76,7 @@ void plan(const Layout& layout, Directory& directory) {
   add("columns", ServerTable::column_bytes(layout));
   add("changes", ServerTable::change_bytes(layout));
   add("outliers", Outliers::bytes(layout));
+  add("balancing", Balancing::bytes(layout));
   add("notices", Notices::bytes(layout));
   add("identities", Identities::bytes(layout));
   add("generation", Generation::bytes(layout));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/backend.h"
 
-#include "upstream/balancers.h"
+#include "base/hash.h"
+#include "base/text.h"
 #include "upstream/server_row.h"
 
 #include <algorithm>
@@ -33,14 +34,14 @@ Result<std::shared_ptr<const tls::ClientContext>> make_tls(const config::Backend
 }
 
 std::string terms_of(const config::Backend& backend) {
-  static constexpr std::string_view words[] = {"http/1.1 ", "h2 ", "auto "};
-  std::string terms(words[static_cast<std::size_t>(backend.protocol)]);
+  std::string terms = concat(config::word_of(backend.protocol), " ");
   if (backend.tls) terms += tls::ClientContext::key_of(*backend.tls);
   return terms;
 }
 
 BackendPolicy policy_of(const config::Config& config, const config::Backend& backend) {
-  BackendPolicy policy{backend, std::nullopt, nullptr, {}};
+  BackendPolicy policy;
+  policy.config = backend;
   policy.config.servers.clear();  // the table in shared memory has them
   policy.config.servers.shrink_to_fit();
   policy.limits = answer_limits(config, backend);
@@ -50,7 +51,14 @@ BackendPolicy policy_of(const config::Config& config, const config::Backend& bac
 
 Backend::Backend(const net::Context& context, const Sharing& sharing, BackendPolicy policy,
                  std::uint64_t seed)
-    : context_(context), sharing_(sharing), policy_(std::move(policy)), wake_(*this), seed_(seed) {}
+    : context_(context),
+      sharing_(sharing),
+      policy_(std::move(policy)),
+      needs_(policy_.balancers->needs()),
+      primary_(sharing, 0),
+      backup_(sharing, 1),
+      wake_(*this),
+      seed_(seed) {}
 
 Backend::~Backend() {
   for (Server* server : servers_) delete server;
@@ -86,7 +94,15 @@ void Backend::forget(std::uint32_t slot) {
 void Backend::configure(const BackendPolicy& policy) {
   const bool others =
       policy_.tls != policy.tls || policy_.config.protocol != policy.config.protocol;
+  // Balancers may refer to what made them.
+  auto balancers = policy_.balancers;
+  if (policy_.config.balance != policy.config.balance) {
+    for (ServerGroup* group : {&primary_, &backup_}) group->drop_balancer();
+    balancers = policy.balancers;
+    needs_ = balancers->needs();
+  }
   policy_ = policy;
+  policy_.balancers = std::move(balancers);
   left_ = false;
   stale_ = true;
   for (Server* server : servers_) {
@@ -110,23 +126,24 @@ void Backend::leave() {
 // Those that are in use now, if they are still there, and some more.
 template <typename More>
 void Backend::freeze(More more) {
-  std::vector<Server*> primary, backup;
+  std::vector<Server*> staying;
   for (Server* server : servers_)
-    if (is_among(primary_.servers, server) || is_among(backup_.servers, server) || more(*server))
-      (server->is_backup() ? backup : primary).push_back(server);
+    if (is_among(primary_.in_use(), server) || is_among(backup_.in_use(), server) || more(*server))
+      staying.push_back(server);
+  begin_groups();
+  for (Server* server : staying) (server->is_backup() ? backup_ : primary_).add(*server, true);
+  end_groups();
+}
+
+void Backend::begin_groups() {
   stale_ = false;
   starting_ = 0;
   half_open_.clear();
-  primary_.servers = std::move(primary);
-  backup_.servers = std::move(backup);
-  make_balancers();
+  for (ServerGroup* group : {&primary_, &backup_}) group->begin(policy_.config.number);
 }
 
-void Backend::make_balancers() {
-  for (Part* part : {&primary_, &backup_}) {
-    part->balancer.reset();
-    if (part->size() > 0) part->balancer = make_balancer(policy_.config.balance, *part, seed_++);
-  }
+void Backend::end_groups() {
+  for (ServerGroup* group : {&primary_, &backup_}) group->end(*policy_.balancers, seed_++);
 }
 
 bool Backend::must_panic() const {
@@ -137,41 +154,34 @@ bool Backend::must_panic() const {
 
 void Backend::rebuild() {
   if (left_) return freeze([](const Server&) { return false; });
-  stale_ = false;
-  starting_ = 0;
-  primary_.servers.clear();
-  backup_.servers.clear();
-  half_open_.clear();
+  begin_groups();
   const bool panic = must_panic();
   for (Server* server : servers_) {
     const Duty duty = duty_of(server->standing(), panic);
     starting_ += server->use() == Use::Starting;
-    if (duty.regular) (server->is_backup() ? backup_ : primary_).servers.push_back(server);
+    (server->is_backup() ? backup_ : primary_).add(*server, duty.regular);
     if (duty.trial) half_open_.push_back(server);
   }
-  make_balancers();
+  end_groups();
 }
 
-bool Backend::Part::is_usable(std::uint32_t i) const {
-  Server* server = servers[i];
-  return server->can_take() && (tried.empty() || !is_among(tried, server));
-}
-
-bool Backend::Part::any_can_take() const {
-  return std::any_of(servers.begin(), servers.end(),
-                     [](const Server* server) { return server->can_take(); });
-}
-
-Server* Backend::choose_from(Part& part, std::span<Server* const> tried) {
-  if (!part.balancer) return nullptr;
-  part.tried = tried;
-  // Another worker may take the last slot between the look and the grab: look again, not for ever.
-  for (int tries = 0; tries < 4; ++tries) {
-    auto index = part.balancer->choose(part);
-    if (!index) return nullptr;
-    if (part.servers[*index]->take_slot()) return part.servers[*index];
+// The hash only if somebody wants it; identities only of a request that has been tried before.
+Pick Backend::pick_for(std::span<Server* const> tried, const Asker& asker) {
+  Pick pick;
+  pick.kind = asker.kind;
+  pick.stream = asker.stream;
+  pick.now_us = context_.loop.now();
+  if (!tried.empty()) {
+    tried_.clear();
+    // Those that have left meanwhile may not exist any more.
+    for (const Server* server : servers_)
+      if (is_among(tried, server)) tried_.push_back(server->stable_id());
+    pick.tried = tried_;
   }
-  return nullptr;
+  if (!needs_.hash_of.empty() && asker.stream)
+    if (const std::string_view key = asker.stream->expand(needs_.hash_of); !key.empty())
+      pick.hash = fast_hash(key);
+  return pick;
 }
 
 Server* Backend::choose_half_open(std::span<Server* const> tried) {
@@ -183,7 +193,7 @@ Server* Backend::choose_half_open(std::span<Server* const> tried) {
   return nullptr;
 }
 
-Chosen Backend::choose(std::span<Server* const> tried, Turn turn) {
+Chosen Backend::choose(std::span<Server* const> tried, Turn turn, const Asker& asker) {
   if (stale_) rebuild();
   // A request that finds no room in the queue is not refused while there is a server for it.
   const bool can_wait = queued_ > 0 && queued_ < policy_.config.max_queue;
@@ -191,24 +201,25 @@ Chosen Backend::choose(std::span<Server* const> tried, Turn turn) {
     ++to_wake_;  // its turn comes as well: those before it may leave the slot to it
     return {nullptr, true};
   }
+  const Pick pick = pick_for(tried, asker);
   for (const Step step : choosing_order)
-    if (Server* server = take(step, tried)) return {server, false, step == Step::Trial};
+    if (Server* server = take(step, tried, pick)) return {server, false, step == Step::Trial};
   return {nullptr, may_become_free(tried)};
 }
 
-Server* Backend::take(Step step, std::span<Server* const> tried) {
+Server* Backend::take(Step step, std::span<Server* const> tried, const Pick& pick) {
   switch (step) {
     case Step::Trial: return choose_half_open(tried);
-    case Step::Primary: return choose_from(primary_, tried);
+    case Step::Primary: return primary_.choose(tried, pick);
     case Step::Backup: break;
   }
-  return choose_from(backup_, tried);
+  return backup_.choose(tried, pick);
 }
 
 bool Backend::may_become_free(std::span<Server* const> tried) const {
   if (starting_ > 0) return true;
-  for (const Part* part : {&primary_, &backup_})
-    for (const Server* server : part->servers)
+  for (const ServerGroup* group : {&primary_, &backup_})
+    for (const Server* server : group->in_use())
       if (server->config().max_in_flight > 0 && !is_among(tried, server)) return true;
   return false;
 }
@@ -239,6 +250,13 @@ std::uint64_t Backend::release(Server& server) {
   std::uint64_t others = server.give_slot();
   if (queued_ > 0) serve_queue();
   return others;
+}
+
+std::uint64_t Backend::release(Server& server, const AttemptOutcome& outcome) {
+  if (needs_.latency && outcome.first_byte_us > 0) server.note_latency(outcome.first_byte_us);
+  if (needs_.outcomes)
+    for (ServerGroup* group : {&primary_, &backup_}) group->tell(server, outcome);
+  return release(server);
 }
 
 std::size_t Backend::shed_idle(std::size_t most) {

@@ -3,10 +3,10 @@
 // Backend: a named set of servers with a balancing policy, and the queue of requests that wait
 // because every server is at its limit or none is known to be up yet.
 //
-// Servers come and go and change by what control publishes (`apply`).  Balancers see only those that
-// may be used now: they are made anew when that changes, at the next request.  Backup servers are
-// asked only when no other can take one; a half-open server gets exactly one request; below the
-// share that `panic` names, all servers are used that nobody has taken out by hand.
+// Servers come and go and change by what control publishes (`apply`).  Balancers choose among those that
+// may be used now; they are told of a change at the next request.  Backup servers are asked only when no
+// other can take one; a half-open server gets exactly one request; below the share that `panic` names,
+// all servers are used that nobody has taken out by hand.
 #pragma once
 
 #include <weir/balancer.h>
@@ -16,7 +16,9 @@
 #include "event/loop.h"
 #include "tls/client_context.h"
 #include "upstream/answer_limits.h"
+#include "upstream/balancers.h"
 #include "upstream/server.h"
+#include "upstream/server_group.h"
 #include "upstream/standing.h"
 
 #include <memory>
@@ -34,6 +36,8 @@ struct BackendPolicy {
   std::optional<std::uint32_t> fallback;          ///< number of that backend
   std::shared_ptr<const tls::ClientContext> tls;  ///< null = in the clear
   AnswerLimits limits{};
+  /// What its `balance` statement became.
+  std::shared_ptr<const BalancerFactory> balancers = default_balancers();
 };
 
 /// The TLS context of a backend that has a `tls` block.
@@ -42,7 +46,7 @@ Result<std::shared_ptr<const tls::ClientContext>> make_tls(const config::Backend
 /// A text that names how its servers are spoken to: equal texts, equal connections and TLS contexts.
 std::string terms_of(const config::Backend& backend);
 
-/// All but the TLS context.
+/// All but the TLS context and the balancers.
 BackendPolicy policy_of(const config::Config& config, const config::Backend& backend);
 
 /// A request that waits for a free server.
@@ -63,6 +67,12 @@ struct Chosen {
   bool probe = false;        ///< the server is half-open and this is its one request
 };
 
+/// What a balancer may know of a request.
+struct Asker {
+  StreamView* stream = nullptr;  ///< null: it has none
+  RequestClass kind = RequestClass::Exchange;
+};
+
 /// Who asks for a server while the queue is being served.
 enum class Turn : std::uint8_t {
   BehindQueue,  ///< a request that has not waited: free slots belong to those that have, so it is told to `wait`
@@ -78,7 +88,8 @@ class Backend final : private event::TaskEvents {
   const config::Backend& config() const { return policy_.config; }
   const std::optional<std::uint32_t>& fallback() const { return policy_.fallback; }
 
-  /// Another policy from now on; servers, connections and waiting requests stay.
+  /// Another policy from now on; servers, connections and waiting requests stay, and so do balancers of
+  /// which nothing else is said now.
   void configure(const BackendPolicy& policy);
 
   /// It is of no configuration any more: those who wait, or try again, have the servers that it has now until
@@ -91,7 +102,8 @@ class Backend final : private event::TaskEvents {
   void forget(std::uint32_t slot);
 
   /// Picks a server that is not among `tried` and takes a slot of it.
-  Chosen choose(std::span<Server* const> tried, Turn turn = Turn::BehindQueue);
+  Chosen choose(std::span<Server* const> tried, Turn turn = Turn::BehindQueue,
+                const Asker& asker = {});
 
   /// Queues a request; false if the queue is full.
   bool wait(Waiter& waiter);
@@ -99,6 +111,8 @@ class Backend final : private event::TaskEvents {
 
   /// Gives a server's slot back and has the queue served.  Returns the other workers to wake.
   std::uint64_t release(Server& server);
+  /// The same at the end of a try, of which the policy hears if it wants to.
+  std::uint64_t release(Server& server, const AttemptOutcome& outcome);
 
   /// Closes idle connections to its servers, at most so many; returns how many.
   std::size_t shed_idle(std::size_t most);
@@ -112,29 +126,16 @@ class Backend final : private event::TaskEvents {
   static constexpr std::uint64_t waking_us = 125;
 
  private:
-  /// A part of the usable servers, primary or backup, as a balancer sees it.
-  class Part final : public ServerSet {
-   public:
-    std::uint32_t size() const override { return static_cast<std::uint32_t>(servers.size()); }
-    std::uint32_t weight(std::uint32_t i) const override { return servers[i]->weight(); }
-    bool is_usable(std::uint32_t i) const override;
-    std::uint32_t in_flight(std::uint32_t i) const override { return servers[i]->in_flight(); }
-    bool any_can_take() const;
-
-    std::vector<Server*> servers;
-    std::span<Server* const> tried;
-    std::unique_ptr<Balancer> balancer;
-  };
-
   void on_task() noexcept override;
   bool has_server_for_waiter() const;
   void rebuild();
   template <typename More>
   void freeze(More more);
-  void make_balancers();
+  void begin_groups();
+  void end_groups();
   bool must_panic() const;
-  Server* take(Step step, std::span<Server* const> tried);
-  Server* choose_from(Part& part, std::span<Server* const> tried);
+  Pick pick_for(std::span<Server* const> tried, const Asker& asker);
+  Server* take(Step step, std::span<Server* const> tried, const Pick& pick);
   Server* choose_half_open(std::span<Server* const> tried);
   bool may_become_free(std::span<Server* const> tried) const;
   void want_slots(bool wanted);
@@ -145,7 +146,9 @@ class Backend final : private event::TaskEvents {
   BackendPolicy policy_;
   std::vector<Server*> servers_;  ///< owned; a retired one ends by itself
   std::unordered_map<std::uint32_t, Server*> by_slot_;
-  Part primary_, backup_;
+  BalancerFactory::Needs needs_;
+  ServerGroup primary_, backup_;
+  std::vector<std::uint64_t> tried_;  ///< what a Pick refers to
   std::vector<Server*> half_open_;
   List<Waiter> queue_;
   event::Task wake_;
@@ -153,8 +156,8 @@ class Backend final : private event::TaskEvents {
   std::uint32_t to_wake_ = 0;  ///< waiters still to be called since the queue was last to be served
   std::uint32_t starting_ = 0;  ///< servers nothing is known of yet
   std::uint64_t seed_;
-  bool left_ = false;  ///< the parts stay as they are, but for servers that go
-  bool stale_ = true;  ///< the parts do not show what the servers are now
+  bool left_ = false;  ///< the groups stay as they are, but for servers that go
+  bool stale_ = true;  ///< the groups do not show what the servers are now
 };
 
 }  // namespace weir::upstream

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The list of balancing policies: a word of weir.conf, a Balancer.
+// The list of balancing policies: a word of weir.conf, a factory.  One line a policy; modules add theirs.
 #pragma once
 
 #include <weir/balancer.h>
 
 #include "config/config.h"
 
-#include <cstdint>
 #include <memory>
+#include <span>
 
 namespace weir::upstream {
 
-/// A balancer for these servers.  `seed` makes workers start at different places.
-std::unique_ptr<Balancer> make_balancer(config::Balance policy, const ServerSet& servers,
-                                        std::uint64_t seed);
+/// The policies of weir and of the modules compiled in, the default one first.
+std::span<const BalancerKind> balancer_kinds();
+
+/// What the `balance` statement of a backend comes to.
+Result<std::shared_ptr<const BalancerFactory>> make_balancers(const config::Config& config,
+                                                              const config::Backend& backend);
+
+/// What a backend without such a statement has.
+std::shared_ptr<const BalancerFactory> default_balancers();
 
 }  // namespace weir::upstream

@@ -5,7 +5,7 @@
 
 namespace weir::upstream {
 
-std::optional<std::uint32_t> LeastRequest::choose(const ServerSet& servers) {
+std::optional<std::uint32_t> LeastRequest::choose(const ServerSet& servers, const Pick&) {
   std::uint32_t count = servers.size();
   if (count == 0) return std::nullopt;
   std::optional<std::uint32_t> best;

@@ -13,8 +13,7 @@ namespace weir::upstream {
 class LeastRequest final : public Balancer {
  public:
   explicit LeastRequest(std::uint64_t seed) : random_(seed) {}
-  std::optional<std::uint32_t> choose(const ServerSet& servers) override;
-  std::string_view name() const override { return "least_request"; }
+  std::optional<std::uint32_t> choose(const ServerSet& servers, const Pick& pick) override;
 
  private:
   Random random_;

@@ -7,8 +7,8 @@ namespace {
 constexpr int most_draws = 8;  // before all servers are looked at in turn
 }
 
-RandomChoice::RandomChoice(const ServerSet& servers, std::uint64_t seed, int draws)
-    : random_(seed), draws_(draws) {
+void RandomChoice::on_change(const ServerSet& servers) {
+  columns_.clear();
   std::uint32_t count = servers.size();
   std::uint64_t total = 0;
   for (std::uint32_t i = 0; i < count; ++i) total += servers.weight(i);
@@ -66,7 +66,7 @@ bool is_less_loaded(const ServerSet& servers, std::uint32_t a, std::uint32_t b) 
          std::uint64_t{servers.in_flight(b)} * servers.weight(a);
 }
 
-std::optional<std::uint32_t> RandomChoice::choose(const ServerSet& servers) {
+std::optional<std::uint32_t> RandomChoice::choose(const ServerSet& servers, const Pick&) {
   auto first = draw_usable(servers);
   if (!first || draws_ == 1 || servers.size() == 1) return first;
   for (int i = 0; i < most_draws; ++i) {

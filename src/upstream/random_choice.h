@@ -18,10 +18,10 @@ namespace weir::upstream {
 class RandomChoice final : public Balancer {
  public:
   /// `draws`: 1 = `random`, 2 = `p2c`.
-  RandomChoice(const ServerSet& servers, std::uint64_t seed, int draws);
+  RandomChoice(std::uint64_t seed, int draws) : random_(seed), draws_(draws) {}
 
-  std::optional<std::uint32_t> choose(const ServerSet& servers) override;
-  std::string_view name() const override { return draws_ == 1 ? "random" : "p2c"; }
+  void on_change(const ServerSet& servers) override;
+  std::optional<std::uint32_t> choose(const ServerSet& servers, const Pick& pick) override;
 
  private:
   struct Column {

@@ -36,6 +36,7 @@ Registry::Registry(const shm::Segment& segment, const config::Config& config,
       counters_(segment, 0),
       h2_servers_(segment, 0),
       counts_(segment),
+      balancing_(segment),
       events_(events) {
   know_config(config);
 }
@@ -231,6 +232,7 @@ void Registry::insert(std::uint32_t slot, const config::Backend& backend,
     counters_.forget(shm::Of::Server, slot);
     h2_servers_.forget(slot);
     counts_.forget(slot);
+    balancing_.forget_server(slot);
   }
   set_mark(entry.columns.configured, cause);
   place(slot, entry);

@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "net/address.h"
+#include "shm/balancing.h"
 #include "shm/counters.h"
 #include "shm/h2_servers.h"
 #include "shm/in_flight.h"
@@ -92,6 +93,9 @@ class Registry {
   }
   /// One more check or ejection of that server.
   void count(std::uint32_t slot, shm::ServerCount what) { counts_.add(slot, what); }
+
+  /// What the balancers of workers know together.
+  const shm::Balancing& balancing() const { return balancing_; }
 
   // Backends are named by their numbers in shared memory.
 
@@ -177,6 +181,7 @@ class Registry {
 
   /// Knows what is in the configuration by number and name.
   void know_config(const config::Config& config);
+  void forget_other_policies(const config::Config& next);
   OfBackend& of_backend(std::uint32_t number);
   std::string key(std::uint32_t backend, std::string_view of) const;
   void place(std::uint32_t slot, const Entry& entry);
@@ -221,6 +226,7 @@ class Registry {
   shm::Counters counters_;
   shm::H2Servers h2_servers_;
   shm::ServerCounts counts_;
+  shm::Balancing balancing_;
   RegistryEvents& events_;
   std::vector<Entry> entries_;
   std::vector<OfBackend> backends_;                               ///< by number

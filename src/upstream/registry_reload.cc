@@ -112,8 +112,21 @@ std::vector<std::string> Registry::dropped(const config::Config& next) const {
   return names;
 }
 
+// What one policy has counted means nothing to another.
+void Registry::forget_other_policies(const config::Config& next) {
+  for (const config::Backend& backend : next.backends) {
+    const OfBackend& known = of_backend(backend.number);
+    const bool is_same =
+        known.config && known.name == backend.name && known.config->balance == backend.balance;
+    if (is_same) continue;
+    balancing_.forget_sets(backend.number);
+    for (const std::uint32_t slot : known.slots) balancing_.forget_server(slot);
+  }
+}
+
 void Registry::adopt(const config::Config& next, const Cause& cause) {
   WEIR_ASSERT(!deferred_);
+  forget_other_policies(next);
   know_config(next);
   for (const config::Backend& backend : next.backends) {
     for (std::uint32_t slot : servers(backend.number)) follow_check(slot, backend, cause);

@@ -5,6 +5,7 @@
 
 #include "config/units.h"
 #include "tls/transport.h"
+#include "upstream/server_row.h"
 
 #include <errno.h>
 
@@ -28,6 +29,7 @@ Server::Server(const net::Context& context, const Sharing& sharing, const config
       tls_(tls),
       limits_(limits),
       addresses_(row.addresses),
+      stable_id_(identity_of(backend.name, row.name)),
       slot_(slot) {
   limit_idle();
   config_.name = row.name;

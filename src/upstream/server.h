@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "net/address.h"
 #include "net/feed.h"
+#include "shm/balancing.h"
 #include "shm/h2_servers.h"
 #include "shm/in_flight.h"
 #include "shm/notices.h"
@@ -46,6 +47,7 @@ struct Sharing {
   shm::H2Servers& h2_servers;
   shm::Outliers& outliers;
   shm::Queues& queues;
+  shm::Balancing& balancing;
   NoticeSink& notices;
   std::uint32_t worker = 0;
   std::uint32_t incarnation = 0;  ///< of the worker
@@ -69,6 +71,11 @@ class Server final : public event::Reaped {
   const config::Server& config() const { return config_; }
   /// Its number in shared memory.
   std::uint32_t slot() const { return slot_; }
+  /// What it is called, as a number; see ServerSet::identity.
+  std::uint64_t stable_id() const { return stable_id_; }
+  /// Its position among those that its backend's balancer sees.
+  std::uint32_t seat() const { return seat_; }
+  void sit(std::uint32_t seat) { seat_ = seat; }
   shm::Use use() const { return use_; }
   std::uint32_t weight() const { return weight_; }
   bool is_backup() const { return is_backup_; }
@@ -97,6 +104,10 @@ class Server final : public event::Reaped {
     return config_.max_in_flight == 0 || in_flight() < config_.max_in_flight;
   }
   std::uint32_t in_flight() const { return sharing_.in_flight.load(slot_); }
+
+  /// As ServerSet has it.
+  std::uint32_t latency_us() const { return sharing_.balancing.latency(slot_); }
+  void note_latency(std::uint64_t us) { sharing_.balancing.note_latency(slot_, us); }
 
   /// Counts one more request; false if that would exceed max_in_flight over all workers.
   bool take_slot();
@@ -171,7 +182,8 @@ class Server final : public event::Reaped {
   std::uint32_t incarnation_ = 0, weight_ = 1;
   shm::Use use_ = shm::Use::Free;
   bool is_backup_ = false, is_forced_out_ = false;
-  std::uint32_t slot_;
+  std::uint64_t stable_id_;
+  std::uint32_t slot_, seat_ = 0;
   std::uint32_t idle_most_ = 0;  ///< this worker's share of the backend's `keepalive`
   std::uint32_t idle_count_ = 0;
   std::uint32_t references_ = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/server_row.h"
 
+#include "base/hash.h"
+#include "base/text.h"
 #include "base/wall_time.h"
 #include "upstream/address_set.h"
 
@@ -44,6 +46,10 @@ void configure(const config::Backend& backend, const config::Server& server, shm
     shm::set_text(columns.operational.why, "not checked yet");
   }
   work_out(row, columns);
+}
+
+std::uint64_t identity_of(std::string_view backend, std::string_view server) {
+  return fast_hash(concat(backend, "/", server));
 }
 
 bool is_overridden(const shm::ServerColumns& columns) {

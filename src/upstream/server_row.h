@@ -9,6 +9,7 @@
 #include "shm/server_table.h"
 
 #include <cstdint>
+#include <string_view>
 
 namespace weir::upstream {
 
@@ -22,6 +23,9 @@ void configure(const config::Backend& backend, const config::Server& server, shm
 
 /// Somebody wants something else than the configuration says.
 bool is_overridden(const shm::ServerColumns& columns);
+
+/// What a server is called, as a number that is the same in every process and every weir.
+std::uint64_t identity_of(std::string_view backend, std::string_view server);
 
 /// Works out weight, addresses and use of a row from its columns.
 void work_out(shm::ServerRow& row, const shm::ServerColumns& columns);

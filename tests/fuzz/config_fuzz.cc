@@ -33,6 +33,22 @@ Result<std::unique_ptr<FilterFactory>> make_any(const Statement&) {
 constexpr FilterKind filters[] = {
     {"header", "", make_any}, {"response_header", "", make_any}, {"rewrite", "", make_any}};
 
+class AnyBalancers final : public BalancerFactory {
+ public:
+  std::unique_ptr<Balancer> make(std::uint64_t) const override { return nullptr; }
+};
+
+Result<std::unique_ptr<BalancerFactory>> make_any_balancers(const Statement&) {
+  return std::unique_ptr<BalancerFactory>(std::make_unique<AnyBalancers>());
+}
+
+constexpr BalancerKind balancers[] = {{"p2c", "", make_any_balancers},
+                                      {"round_robin", "", make_any_balancers},
+                                      {"least_request", "", make_any_balancers},
+                                      {"random", "", make_any_balancers}};
+
+constexpr config::Kinds kinds = {filters, balancers};
+
 // The configuration as text, without what says where it stands.
 std::string without_comments(const std::string& text) {
   std::string out;
@@ -64,14 +80,14 @@ config::Bundle bundle_of(std::string text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const config::Bundle bundle = bundle_of(std::string(reinterpret_cast<const char*>(data), size));
   config::Diagnostics diagnostics;
-  const auto loaded = config::load_bundle(bundle, filters, diagnostics);
+  const auto loaded = config::load_bundle(bundle, kinds, diagnostics);
   WEIR_ASSERT(loaded.has_value() != diagnostics.has_errors());
   WEIR_ASSERT(diagnostics.text().empty() == diagnostics.all().empty());
   if (!loaded) return 0;
 
   const std::string printed = config::print_effective(*loaded);
   config::Diagnostics none;
-  const auto again = config::load_bundle(bundle_of(printed), filters, none);
+  const auto again = config::load_bundle(bundle_of(printed), kinds, none);
   WEIR_ASSERT(again.has_value());
   WEIR_ASSERT(without_comments(config::print_effective(*again)) == without_comments(printed));
 

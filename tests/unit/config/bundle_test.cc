@@ -102,7 +102,7 @@ TEST(Bundle, LoadsTheSameWithoutADisk) {
   Bundle bundle;
   bundle.generation = 5;
   Diagnostics from_disk;
-  const auto config = load_file(main, test_filters, from_disk, &bundle);
+  const auto config = load_file(main, test_kinds, from_disk, &bundle);
   ASSERT_TRUE(config) << from_disk.text();
   EXPECT_EQ(bundle.generation, 5U);
   EXPECT_EQ(bundle.files.size(), 5U);
@@ -117,7 +117,7 @@ TEST(Bundle, LoadsTheSameWithoutADisk) {
   const auto copy = parse_bundle(serialise(bundle));
   ASSERT_TRUE(copy);
   Diagnostics from_bundle;
-  const auto again = load_bundle(*copy, test_filters, from_bundle);
+  const auto again = load_bundle(*copy, test_kinds, from_bundle);
   ASSERT_TRUE(again);
   EXPECT_EQ(print_effective(*again), print_effective(*config));
   EXPECT_EQ(from_bundle.text(), from_disk.text());
@@ -127,10 +127,10 @@ TEST(Bundle, LoadsTheSameWithoutADisk) {
 TEST(Bundle, OnlyRegularFilesAreRead) {
   const Directory directory;
   Diagnostics diagnostics;
-  EXPECT_FALSE(load_file(directory.path(), test_filters, diagnostics));
+  EXPECT_FALSE(load_file(directory.path(), test_kinds, diagnostics));
   EXPECT_NE(diagnostics.text().find("is not a regular file"), std::string::npos);
   Diagnostics missing;
-  EXPECT_FALSE(load_file(directory.path() + "/none", test_filters, missing));
+  EXPECT_FALSE(load_file(directory.path() + "/none", test_kinds, missing));
   EXPECT_NE(missing.text().find("cannot be opened: No such file"), std::string::npos);
 }
 

@@ -50,7 +50,7 @@ TEST(Loader, SmallestFile) {
   EXPECT_EQ(listener.routes.at(0).name, "any");
   EXPECT_EQ(listener.routes.at(0).action.kind, Act::Forward);
   const Backend& backend = config.backends.at(0);
-  EXPECT_EQ(backend.balance, Balance::P2c);
+  EXPECT_EQ(backend.balance.word, "p2c");
   EXPECT_EQ(backend.keepalive, 128U);
   EXPECT_EQ(backend.servers.at(0).weight, 1U);
 }
@@ -144,7 +144,7 @@ TEST(Loader, WholeFile) {
   EXPECT_EQ(edge.routes.at(3).action.text, "not here\n");
   EXPECT_EQ(edge.routes.at(4).action.backend, 1U);
   const Backend& api = config.backends.at(0);
-  EXPECT_EQ(api.balance, Balance::LeastRequest);
+  EXPECT_EQ(api.balance.word, "least_request");
   EXPECT_EQ(api.servers.at(0).weight, 10U);
   EXPECT_EQ(api.servers.at(1).max_in_flight, 500U);
   EXPECT_TRUE(api.servers.at(2).backup);

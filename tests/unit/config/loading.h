@@ -4,6 +4,7 @@
 // policy words are a recording stand-in for the filters.
 #pragma once
 
+#include <weir/balancer.h>
 #include <weir/filter.h>
 
 #include "config/loader.h"
@@ -40,6 +41,35 @@ inline constexpr FilterKind test_filters[] = {{"header", "fields of the request"
                                               {"response_header", "fields of the answer", make_any},
                                               {"rewrite", "paths", make_any},
                                               {"shine", "a module's word", make_any}};
+
+/// What a `balance` statement became; makes nothing, but wants the hash of its last value.
+class AnyBalancers final : public BalancerFactory {
+ public:
+  explicit AnyBalancers(std::string hash_of) : hash_of_(std::move(hash_of)) {}
+  Needs needs() const override { return {.hash_of = hash_of_}; }
+  std::unique_ptr<Balancer> make(std::uint64_t) const override { return nullptr; }
+
+ private:
+  std::string hash_of_;
+};
+
+/// Accepts everything but a first value `bad`.
+inline Result<std::unique_ptr<BalancerFactory>> make_any_balancers(const Statement& statement) {
+  const auto& values = statement.values;
+  if (!values.empty() && values[0] == "bad")
+    return Error(Errc::Invalid, "bad is not good; write good");
+  return std::unique_ptr<BalancerFactory>(
+      std::make_unique<AnyBalancers>(values.empty() ? "" : values.back()));
+}
+
+inline constexpr BalancerKind test_balancers[] = {
+    {"p2c", "two", make_any_balancers},
+    {"round_robin", "in turn", make_any_balancers},
+    {"least_request", "the least", make_any_balancers},
+    {"random", "any", make_any_balancers},
+    {"dance", "a module's policy", make_any_balancers}};
+
+inline constexpr Kinds test_kinds = {test_filters, test_balancers};
 
 /// A disk and an environment in memory.  The main file is "weir.conf".
 struct World {
@@ -93,7 +123,7 @@ struct Loaded {
 
 inline Loaded load_world(const World& world) {
   Loaded loaded;
-  loaded.config = load("weir.conf", world.reader(), test_filters, loaded.diagnostics);
+  loaded.config = load("weir.conf", world.reader(), test_kinds, loaded.diagnostics);
   return loaded;
 }
 

@@ -54,8 +54,8 @@ TEST(Schema, Help) {
   EXPECT_NE(help_directive("timeout").text.find("first_byte"), std::string::npos);
   EXPECT_EQ(help_directive("ballance").text,
             "unknown directive \"ballance\"; did you mean \"balance\"?\n");
-  EXPECT_NE(help_directive("shine", test_filters).text.find("a module's word"), std::string::npos);
-  const std::string all = help_directives(test_filters);
+  EXPECT_NE(help_directive("shine", test_kinds).text.find("a module's word"), std::string::npos);
+  const std::string all = help_directives(test_kinds);
   for (const DirectiveKind& kind : directive_kinds())
     EXPECT_NE(all.find(kind.name), std::string::npos);
   EXPECT_NE(all.find("shine"), std::string::npos);

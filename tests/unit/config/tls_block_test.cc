@@ -105,7 +105,7 @@ TEST(TlsBlock, SecretsAreNotInTheBundle) {
   Secrets secrets;
   Diagnostics diagnostics;
   ASSERT_TRUE(
-      load("weir.conf", recording_reader(reader, bundle, secrets), test_filters, diagnostics));
+      load("weir.conf", recording_reader(reader, bundle, secrets), test_kinds, diagnostics));
   EXPECT_EQ(secrets.size(), 1u);
   auto copy = parse_bundle(serialise(bundle));
   ASSERT_TRUE(copy);
@@ -115,8 +115,8 @@ TEST(TlsBlock, SecretsAreNotInTheBundle) {
   auto kept = parse_secrets(serialise(secrets));
   ASSERT_TRUE(kept);
   Diagnostics none;
-  auto with = load_bundle(*copy, test_filters, none, &*kept);
-  auto without = load_bundle(*copy, test_filters, none);
+  auto with = load_bundle(*copy, test_kinds, none, &*kept);
+  auto without = load_bundle(*copy, test_kinds, none);
   ASSERT_TRUE(with && without) << none.text();
   EXPECT_EQ(with->listeners[0].tls->certificates[0].key.contents(),
             "-----BEGIN PRIVATE KEY----- a");

@@ -33,8 +33,9 @@ class Queue : public testing::Test, private NoticeSink {
     h2_servers_ = std::make_unique<shm::H2Servers>(*segment_, 0);
     outliers_ = std::make_unique<shm::Outliers>(*segment_);
     queues_ = std::make_unique<shm::Queues>(*segment_, 0);
-    sharing_ = std::make_unique<Sharing>(
-        Sharing{*in_flight_, *h2_servers_, *outliers_, *queues_, static_cast<NoticeSink&>(*this)});
+    balancing_ = std::make_unique<shm::Balancing>(*segment_);
+    sharing_ = std::make_unique<Sharing>(Sharing{*in_flight_, *h2_servers_, *outliers_, *queues_,
+                                                 *balancing_, static_cast<NoticeSink&>(*this)});
     BackendPolicy policy;
     policy.config.name = "api";
     policy.config.max_queue = 1'000'000;
@@ -67,6 +68,7 @@ class Queue : public testing::Test, private NoticeSink {
   std::unique_ptr<shm::H2Servers> h2_servers_;
   std::unique_ptr<shm::Outliers> outliers_;
   std::unique_ptr<shm::Queues> queues_;
+  std::unique_ptr<shm::Balancing> balancing_;
   std::unique_ptr<Sharing> sharing_;
   std::unique_ptr<Backend> backend_;
 };

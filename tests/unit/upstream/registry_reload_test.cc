@@ -2,6 +2,7 @@
 //
 // Servers over a reload: those of the file, those added at run time, and what a control that died in
 // between leaves to its successor.
+#include "shm/balancing.h"
 #include "shm/outliers.h"
 #include "upstream/ejector.h"
 #include "upstream/fleet.h"
@@ -53,6 +54,24 @@ TEST_F(Reload, OfTheSameChangesNothing) {
   EXPECT_TRUE(told_.empty());
   EXPECT_EQ(&registry_->config(), &next_);
   EXPECT_EQ(registry_->in_file(1), &api()[1]);
+}
+
+TEST_F(Reload, WordsOfBalancersStayWithTheirPolicy) {
+  shm::Balancing balancing(*segment_);
+  balancing.of_server(0)[1] = 7;
+  balancing.of_set(0, 1)[2] = 8;
+  balancing.of_server(2)[0] = 9;
+  reload();
+  EXPECT_EQ(balancing.of_server(0)[1], 7U);
+  EXPECT_EQ(balancing.of_set(0, 1)[2], 8U);
+
+  config::Config other = next_;
+  other.backends[0].balance.word = "random";
+  registry_->adopt(other, by_reload);
+  EXPECT_EQ(balancing.of_server(0)[1], 0U);
+  EXPECT_EQ(balancing.of_set(0, 1)[2], 0U);
+  EXPECT_EQ(balancing.of_server(2)[0], 9U) << "the other backend's policy is as it was";
+  registry_->adopt(next_, by_reload);
 }
 
 TEST_F(Reload, NewServersComeBeforeOldOnesGo) {

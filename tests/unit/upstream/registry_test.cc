@@ -127,12 +127,17 @@ TEST_F(Fleet, SlotsAreReusedSafely) {
   EXPECT_EQ(use(*slot), Use::Free);
   EXPECT_EQ(removed_, std::vector<std::uint32_t>{*slot});
   std::uint32_t incarnation = registry_->table().row(*slot).incarnation;
+  shm::Balancing balancing(*segment_);
+  balancing.of_server(*slot)[3] = 5;
+  balancing.note_latency(*slot, 5);
   auto next = registry_->add(0, server("a4", 51), {"me", ""});
   EXPECT_NE(*next, *slot);  // its emptiness has not been seen yet
   registry_->reap_leaving(changes(), 0);
   auto third = registry_->add(0, server("a5", 52), {"me", ""});
   EXPECT_EQ(*third, *slot);
   EXPECT_EQ(registry_->table().row(*third).incarnation, incarnation + 1);
+  EXPECT_EQ(balancing.of_server(*slot)[3], 0U) << "what balancers knew was about another";
+  EXPECT_EQ(balancing.latency(*slot), 0U);
 }
 
 TEST_F(Fleet, ASuccessorTakesOverWhatIsThere) {
