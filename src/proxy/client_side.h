@@ -67,6 +67,8 @@ class ClientSide : public Client {
   virtual void note_progress() = 0;
   /// The limits of the route hold from now on.
   virtual void set_timeouts(const ClientTimeouts& timeouts) = 0;
+  /// When the connection is to end, whatever it does, by the loop's clock; 0 = never.
+  virtual std::uint64_t lifetime_end() const = 0;
   /// May the present request be followed by another one?
   virtual bool may_keep() const = 0;
 

@@ -181,7 +181,7 @@ void H2Exchange::on_closed(http::Failure failure) {
 void H2Exchange::expel() {
   event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Request) return stream_.fail(http::Failure::DrainTimeout);
-  if (phase_ == Phase::Raw) stream_.end_tunnel();
+  if (phase_ == Phase::Raw) stream_.leave_tunnel();
 }
 
 void H2Exchange::die() {
@@ -198,6 +198,10 @@ void H2Exchange::die() {
 // ---- Time limits -------------------------------------------------------------------------------
 
 bool H2Exchange::waits_for_body() const { return !stream_.is_request_complete() && wants_body(); }
+
+std::uint64_t H2Exchange::lifetime_end() const {
+  return session_.lifetime() > 0 ? session_.opened() + session_.lifetime() : 0;
+}
 
 std::uint64_t H2Exchange::request_limit() const {
   if (call_limit_ == 0 || timeouts_->request == 0) return call_limit_ + timeouts_->request;
@@ -228,12 +232,8 @@ void H2Exchange::arm() {
       if (is_sending_)
         if (const std::uint64_t due = send_due(); due > 0) at = at == 0 ? due : std::min(at, due);
       break;
-    case Phase::Raw:
-      if (stream_.is_leaving_tunnel()) break;
-      at = earlier(0, progress_, timeouts_->tunnel);
-      at = earlier(at, session_.opened(), session_.lifetime());
-      break;
     case Phase::Ending: at = send_due(); break;
+    case Phase::Raw:  // the tunnel has limits of its own
     case Phase::Dead: break;
   }
   deadline_.set(context_.net.loop, at);
@@ -246,6 +246,7 @@ void H2Exchange::on_deadline() noexcept {
     return limit > 0 && now >= from + limit;
   };
   switch (phase_) {
+    case Phase::Raw:
     case Phase::Dead: return;
     case Phase::Head: return refuse(http::Failure::RequestHeaderTimeout);
     case Phase::Request:
@@ -253,10 +254,6 @@ void H2Exchange::on_deadline() noexcept {
       if (waits_for_body() && passed(progress_, timeouts_->body))
         return stream_.fail(http::Failure::RequestBodyTimeout);
       break;
-    case Phase::Raw:
-      if (passed(session_.opened(), session_.lifetime()) || passed(progress_, timeouts_->tunnel))
-        stream_.end_tunnel();
-      return arm();
     case Phase::Ending: break;
   }
   const bool sending = phase_ == Phase::Ending || session_.codec().queued(id_) > 0;

@@ -63,6 +63,7 @@ class H2Exchange final : public Pooled<H2Exchange>,
   void become_raw() override;
   void note_progress() override;
   void set_timeouts(const ClientTimeouts& timeouts) override { timeouts_ = &timeouts; }
+  std::uint64_t lifetime_end() const override;
   bool may_keep() const override { return true; }
 
  private:

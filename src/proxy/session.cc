@@ -173,7 +173,7 @@ void Session::on_sent() noexcept {
   progress_ = context_.net.loop.now();
   switch (phase_) {
     case Phase::Dead: return;
-    case Phase::Raw: return stream_->run_tunnel();
+    case Phase::Raw: return stream_->on_client_sent();
     case Phase::Lingering: return;
     case Phase::Ending:
       if (stream_->has_unsent()) stream_->on_client_sent();

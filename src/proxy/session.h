@@ -50,6 +50,7 @@ class Session final : public Pooled<Session>,
   void become_raw() override;
   void note_progress() override;
   void set_timeouts(const ClientTimeouts& timeouts) override;
+  std::uint64_t lifetime_end() const override;
   bool may_keep() const override;
   const tls::Transport* tls() const override { return tls_.get(); }
 
@@ -97,8 +98,6 @@ class Session final : public Pooled<Session>,
   void die();
   void arm();
   std::uint64_t look_at();
-  std::uint64_t lifetime_end() const;
-  void end_tunnel();
   Stream& open_stream();
 
   Context& context_;

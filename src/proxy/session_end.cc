@@ -54,15 +54,10 @@ void Session::expel(bool at_once) {
   switch (phase_) {
     case Phase::Idle:
     case Phase::Head: return die();
-    case Phase::Raw: return end_tunnel();
+    case Phase::Raw: return stream_->leave_tunnel();
     case Phase::Request: return stream_->fail(http::Failure::DrainTimeout);
     default: return;  // it ends by itself
   }
-}
-
-void Session::end_tunnel() {
-  stream_->end_tunnel();
-  if (phase_ == Phase::Raw) arm();
 }
 
 // Closing with unread input would reset the connection and take the answer with it (RFC 9112 §9.6).
@@ -131,10 +126,6 @@ void Session::arm() {
       at = is_greeting() ? after(opened_, timeouts_->handshake) : after(progress_, timeouts_->idle);
       break;
     case Phase::Head: at = after(begun_, timeouts_->header); break;
-    case Phase::Raw:
-      if (!stream_->is_leaving_tunnel())
-        at = earlier(after(progress_, timeouts_->tunnel), lifetime_end());
-      break;
     case Phase::Lingering: at = progress_ + linger_us; break;
     case Phase::Request:
       if (wants_input()) at = after(progress_, timeouts_->body);
@@ -145,6 +136,7 @@ void Session::arm() {
       if (transport().queued() > 0 || stream_->has_unsent())
         at = earlier(at, stream_->client_stall().due(progress_, timeouts_->send));
       break;
+    case Phase::Raw:  // the tunnel has limits of its own
     case Phase::HandedOver:
     case Phase::Dead: break;
   }
@@ -158,6 +150,7 @@ void Session::on_deadline() noexcept {
     return limit > 0 && now >= from + limit;
   };
   switch (phase_) {
+    case Phase::Raw:
     case Phase::HandedOver:
     case Phase::Dead: return;
     case Phase::Idle:
@@ -168,7 +161,6 @@ void Session::on_deadline() noexcept {
       return die();
     case Phase::Lingering: return die();
     case Phase::Head: return open_stream().fail(http::Failure::RequestHeaderTimeout);
-    case Phase::Raw: return end_tunnel();
     case Phase::Request:
       if (passed(begun_, timeouts_->request)) return stream_->fail(http::Failure::RequestTimeout);
       if (wants_input() && passed(progress_, timeouts_->body))

@@ -32,7 +32,7 @@ constexpr std::uint64_t discard_bytes =
 }  // namespace
 
 Stream::Stream(Context& context, ClientSide& session, std::uint64_t begun)
-    : context_(context), session_(session), deadline_(*this), tunnel_start_(*this) {
+    : context_(context), session_(session), deadline_(*this) {
   record_.listener = &session.listener().identity();
   client_ = session.peer();
   record_.client_addr = client_.host(arena_.text(112));
@@ -171,7 +171,6 @@ void Stream::start_attempt(const upstream::Chosen& chosen) {
 
 void Stream::on_deadline() noexcept {
   event::About about(context_.net.loop, session_);
-  if (tunnel_) return fail(http::Failure::None);
   answer(http::Failure::QueueTimeout);
 }
 
@@ -205,16 +204,17 @@ void Stream::on_attempt_ready() {
 
 bool Stream::wants_body() const {
   if (discarding_) return true;
+  if (tunnel_) return tunnel_->tunnel.wants(Way::Up);
   // What lies in the pipe goes first.
   return attempt_ && attempt_->is_ready() && !response_done_ &&
          attempt_->connection()->has_room() && up_.held() == 0;
 }
 
 void Stream::on_body(std::span<const char> bytes) {
+  if (tunnel_) return tunnel_->tunnel.take(Way::Up, bytes);
   record_.content_in += bytes.size();
   body_seen_ += bytes.size();
   if (discarding_) return;
-  if (tunnel_) return take_tunnelled(bytes);
   if (policy_->max_body && body_seen_ > *policy_->max_body)
     return fail(http::Failure::RequestBodyTooLarge);
   if (is_kept_) {
@@ -260,10 +260,7 @@ void Stream::on_end(const Headers& trailers) {
   if (!trailers.empty()) trailers_.assign(arena_, trailers.fields());
   if (request_) http::remove_nominated(request_->headers, trailers_);
   record_.content_in += http::fields_size(trailers);
-  if (tunnel_) {
-    up_ended_ = true;
-    return context_.net.loop.post(tunnel_start_);
-  }
+  if (tunnel_) return tunnel_->tunnel.take_end(Way::Up);
   if (discarding_) {
     if (response_done_) session_.finish(keep_);
     return;
@@ -274,7 +271,7 @@ void Stream::on_end(const Headers& trailers) {
 }
 
 void Stream::on_attempt_sent() {
-  if (tunnel_) return run_tunnel();
+  if (tunnel_) return tunnel_->tunnel.on_sent();
   if (up_.held() > 0)
     (void)up_.move(context_.net, *session_.wire().transport,
                    *attempt_->connection()->wire().transport, 0);
@@ -382,6 +379,7 @@ void Stream::answer(http::Failure failure) {
 
 void Stream::stop() {
   backend_ ? backend_->stop_waiting(*this) : void();
+  if (tunnel_) tunnel_->tunnel.stop();
   deadline_.clear();
   attempt_.reset();
 }

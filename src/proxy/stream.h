@@ -22,15 +22,16 @@
 
 #include "base/pooled.h"
 #include "event/deadline.h"
-#include "http/websocket_frames.h"
 #include "net/pump.h"
 #include "net/send_stall.h"
 #include "proxy/attempt.h"
 #include "proxy/context.h"
+#include "proxy/http_tunnel.h"
 #include "proxy/listener.h"
 #include "proxy/local_reply.h"
 #include "shm/report.h"
 
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -56,7 +57,7 @@ class Stream final : public Pooled<Stream>,
                      public StreamView,
                      private upstream::Waiter,
                      private event::DeadlineEvents,
-                     private event::TaskEvents {
+                     private TunnelEvents {
  public:
   Stream(Context& context, ClientSide& session, std::uint64_t begun);
   ~Stream() override;
@@ -82,7 +83,7 @@ class Stream final : public Pooled<Stream>,
   void on_client_sent();
   bool is_request_complete() const { return request_done_; }
   bool has_unsent() const { return down_.held() > 0; }
-  bool is_tunnel() const { return tunnel_; }
+  bool is_tunnel() const { return tunnel_ != nullptr; }
   bool is_finished() const { return phase_ == Phase::Finish; }
   /// The client has ended its direction, and all of it was read: there is nobody left to serve.
   bool ends_with_client() const;
@@ -109,11 +110,9 @@ class Stream final : public Pooled<Stream>,
   bool can_move_response() const;
   net::IoResult move_response();
   /// Either side of a tunnel can move.
-  void run_tunnel();
-  /// Ends a tunnel once what was read from one side has left to the other; of WebSocket, both sides are told
-  /// so between two frames.  Takes a few seconds at most.
-  void end_tunnel();
-  bool is_leaving_tunnel() const { return leaving_; }
+  void run_tunnel() { tunnel_ ? tunnel_->tunnel.run() : void(); }
+  /// Tunnel::leave.
+  void leave_tunnel() { tunnel_ ? tunnel_->tunnel.leave() : void(); }
 
   // For filters.
   RequestHead& request() override { return request_ ? *request_ : arena_.array<RequestHead>(1)[0]; }
@@ -131,12 +130,6 @@ class Stream final : public Pooled<Stream>,
   ClientSide& session() { return session_; }
 
  private:
-  /// The two directions of a tunnel: to the server, to the client.
-  enum class Way : std::uint8_t { Up, Down };
-  struct Frames {
-    http::WebsocketFrames up, down;
-  };
-
   bool is_quarantined() const;
   bool is_misdirected() const;
   void identify();
@@ -163,34 +156,15 @@ class Stream final : public Pooled<Stream>,
   void take_response_back();
   void add_date(ResponseHead& head);
   void start_tunnel(ResponseHead& head);
-  void start_framed_tunnel(ResponseHead& head);
-  void send_tunnelled(std::span<const char> bytes);
-  void take_tunnelled(std::span<const char> bytes);
-  void give_tunnelled(std::span<const char> bytes);
-  void tell_client(std::span<const char> bytes);
-  bool move_up(const net::Wire& client);
-  void move_down(const net::Wire& server);
-  void run_framed_tunnel();
-  void say_framed_farewells();
-  void count_tunnelled(Way way, std::size_t bytes) {
-    (way == Way::Up ? record_.content_in : record_.bytes_out) += bytes;
-  }
-  bool move_direction(Way way, net::Transport& from, net::Transport& to, Inbox& early);
-  void follow_frames(std::string_view protocol);
-  http::WebsocketFrames* frames_of(Way way) const {
-    return !frames_ ? nullptr : way == Way::Up ? &frames_->up : &frames_->down;
-  }
-  std::size_t pass_frames(Way way, std::span<const char> bytes);
-  net::IoResult relay(Way way, net::Transport& from, net::Transport& to);
-  bool is_farewell_due(Way way) const;
-  std::span<const char> farewell(Way way, std::span<char, http::websocket_close_size> room);
-  bool has_server_ended();
+  bool is_proven(const ResponseHead& head) const;
+  void on_tunnelled(Way way, std::size_t bytes) override;
+  void on_tunnel_end(bool whole) override;
+  const event::Subject& subject() const override { return session_; }
   void finish(bool keep);
   bool stage_log(std::uint64_t bytes);
   void settle_log(bool whole, std::uint64_t bytes);
   void on_slot() override;
   void on_deadline() noexcept override;
-  void on_task() noexcept override;
 
   Context& context_;
   ClientSide& session_;
@@ -209,11 +183,10 @@ class Stream final : public Pooled<Stream>,
   LocalReply local_;
   http::Failure refusal_ = http::Failure::None;  ///< by a filter, in place of local_
   event::Deadline deadline_;
-  event::Task tunnel_start_;
   Buffer replay_;  ///< body bytes already sent, while they may have to be sent again
   net::Pump up_, down_;
   net::SendStall client_stall_;
-  Frames* frames_ = nullptr;  ///< of a WebSocket tunnel, in the arena
+  std::unique_ptr<HttpTunnel> tunnel_;
   std::uint64_t body_seen_ = 0;
   Phase phase_ = Phase::Receive;
   Headers trailers_;  ///< of the request, for another attempt
@@ -224,10 +197,6 @@ class Stream final : public Pooled<Stream>,
   bool is_kept_ = true;        ///< all of the body that was sent lies in replay_
   std::uint8_t refusals_ = 0;  ///< by servers that have not looked at it
   bool keep_ = false;
-  bool tunnel_ = false, up_ended_ = false, down_ended_ = false;
-  bool leaving_ = false;          ///< the tunnel is to end
-  bool server_was_told_ = false;  ///< by a Close frame
-  bool server_ended_ = false;     ///< its stream of HTTP/2
   bool logged_ = false;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The response's half of a stream: from a server's head to the client's last byte, and tunnels.
+// The response's half of a stream: from a server's head to the client's last byte.
 #include "http/field.h"
 #include "http/hop_by_hop.h"
 #include "proxy/client_side.h"
@@ -77,7 +77,10 @@ void Stream::start_response(ResponseHead& head, const Framing& framing, bool kee
   count_head_out(session_.write_head(head, options));
 }
 
-bool Stream::wants_response() const { return session_.has_room() && down_.held() == 0; }
+bool Stream::wants_response() const {
+  if (tunnel_) return tunnel_->tunnel.wants(Way::Down);
+  return session_.has_room() && down_.held() == 0;
+}
 
 // Bytes that are encrypted or framed have to be seen.
 bool Stream::can_move_response() const {
@@ -86,7 +89,7 @@ bool Stream::can_move_response() const {
 }
 
 void Stream::on_response_body(std::span<const char> bytes) {
-  if (tunnel_) return give_tunnelled(bytes);
+  if (tunnel_) return tunnel_->tunnel.take(Way::Down, bytes);
   record_.bytes_out += session_.write_body(bytes);
 }
 
@@ -111,11 +114,7 @@ net::IoResult Stream::move_response() {
 }
 
 void Stream::on_response_end(const Headers& trailers) {
-  if (tunnel_) {
-    // Over HTTP/1 the head of an upgrade is a message without a body, and there is much to come.
-    server_ended_ = down_ended_ = !attempt_->connection()->wire().transport;
-    return context_.net.loop.post(tunnel_start_);
-  }
+  if (tunnel_) return tunnel_->tunnel.take_end(Way::Down);
   response_done_ = true;
   Headers passed;
   if (!trailers.empty()) passed.assign(arena_, trailers.fields());
@@ -143,7 +142,7 @@ void Stream::finish(bool keep) {
 }
 
 void Stream::on_client_sent() {
-  if (tunnel_) return run_tunnel();
+  if (tunnel_) return tunnel_->tunnel.on_sent();
   if (down_.held() > 0 && session_.has_room()) {
     // The last of a body may lie in the pipe while its server is already gone.
     net::Transport& to = *session_.wire().transport;
@@ -151,103 +150,6 @@ void Stream::on_client_sent() {
     if (to.has_failed()) return client_gone();
   }
   if (attempt_ && attempt_->is_ready() && wants_response()) attempt_->connection()->resume();
-}
-
-void Stream::start_tunnel(ResponseHead& head) {
-  if (!request_->wants_upgrade) {
-    attempt_.reset();
-    return answer(http::Failure::UpgradeRefused);
-  }
-  if (!session_.wire().transport || !attempt_->connection()->wire().transport)
-    return start_framed_tunnel(head);
-  response_ = &head;
-  record_.response = &head;
-  record_.status = head.status;
-  response_begun_ = tunnel_ = true;
-  http::WriteOptions options;
-  if (head.status == 101)
-    options.upgrade = http::combined_list(head.headers, FieldName::Upgrade, arena_);
-  add_date(head);
-  follow_frames(options.upgrade);
-  count_head_out(session_.write_head(head, options));
-  context_.net.outbox.flush();
-  phase_ = Phase::Relay;
-  attempt_->connection()->become_raw();
-  session_.become_raw();
-  session_.wire().codec->stop();
-  context_.net.loop.post(tunnel_start_);
-}
-
-// Moves one direction as far as it goes now; false if it broke.
-bool Stream::move_direction(Way way, net::Transport& from, net::Transport& to, Inbox& early) {
-  net::Pump& pump = way == Way::Up ? up_ : down_;
-  bool& ended = way == Way::Up ? up_ended_ : down_ended_;
-  if (ended) {
-    // Nothing more is read; what lies in the pipe goes out.
-    if (pump.held() > 0) (void)pump.move(context_.net, to, to, 0);
-    if (pump.held() == 0) to.shut_down();
-    return !to.has_failed();
-  }
-  if (!early.empty()) {
-    Gather& out = context_.net.outbox.to(to);
-    std::span<char> bytes = early.bytes().first(pass_frames(way, early.bytes()));
-    std::copy(bytes.begin(), bytes.end(), out.reserve(bytes.size()));
-    out.commit(bytes.size());
-    count_tunnelled(way, bytes.size());
-    context_.net.outbox.flush();
-    early.clear();
-  }
-  for (int rounds = 0; rounds < 4; ++rounds) {
-    if (is_farewell_due(way)) {
-      char room[http::websocket_close_size];
-      const std::span<const char> last = farewell(way, room);
-      if (way == Way::Down) count_tunnelled(way, last.size());
-      context_.net.outbox.to(to).refer(last);
-      context_.net.outbox.flush();
-      ended = true;
-      to.shut_down();
-      return !to.has_failed();
-    }
-    net::IoResult result = relay(way, from, to);
-    if (result.io == net::Io::Failed || to.has_failed()) return false;
-    if (result.io == net::Io::Again) return true;
-    session_.note_progress();
-    if (result.io == net::Io::End) {
-      ended = true;
-      to.shut_down();
-      return true;
-    }
-    count_tunnelled(way, result.bytes);
-  }
-  context_.net.loop.post(tunnel_start_);
-  return true;
-}
-
-void Stream::run_tunnel() {
-  // Its server may have failed in this very turn.
-  if (phase_ == Phase::Finish || !attempt_ || !attempt_->connection()) return;
-  net::Wire wire = session_.wire(), other = attempt_->connection()->wire();
-  if (!wire.transport || !other.transport) return run_framed_tunnel();
-  net::Transport& client = *wire.transport;
-  net::Transport& server = *other.transport;
-  bool whole = move_direction(Way::Up, client, server, *wire.inbox) &&
-               move_direction(Way::Down, server, client, *other.inbox);
-  bool all_left = client.queued() + server.queued() + up_.held() + down_.held() == 0 && up_ended_ &&
-                  down_ended_;
-  if (whole && (!all_left || !has_server_ended())) return;
-  phase_ = Phase::Finish;
-  deadline_.clear();
-  // A client that was told has something to answer, which is waited for.
-  request_done_ = !leaving_ || !frames_;
-  response_done_ = true;
-  attempt_.reset();
-  if (!whole) return session_.abort();
-  session_.finish(false);
-}
-
-void Stream::on_task() noexcept {
-  event::About about(context_.net.loop, session_);
-  run_tunnel();
 }
 
 std::string_view Stream::phase_name() const {
