@@ -22,15 +22,6 @@
 
 namespace weir::proxy {
 
-namespace {
-
-constexpr std::uint8_t most_refusals = 3;
-constexpr std::size_t replay_bytes = 16 * 1024;  // of a body that may have to be sent twice
-constexpr std::uint64_t discard_bytes =
-    64 * 1024;  // of a body nobody wants, to keep the connection
-
-}  // namespace
-
 Stream::Stream(Context& context, ClientSide& session, std::uint64_t begun)
     : context_(context), session_(session), deadline_(*this) {
   record_.listener = &session.listener().identity();
@@ -50,6 +41,7 @@ Stream::~Stream() = default;
 void Stream::on_head(MessageHead& head) {
   request_ = static_cast<RequestHead*>(&head);
   record_.request = request_;
+  body_.begin(*request_);
   record_.times.head = context_.net.loop.now();
   identify();
   if (request_->major == 1 && !session_.listener().rules().listener().http1)
@@ -140,7 +132,7 @@ void Stream::forward() {
 // When a backend has no server left, its fallback takes over.
 upstream::Chosen Stream::choose_server(upstream::Turn turn) {
   while (true) {
-    upstream::Chosen chosen = backend_->choose(tried_, turn);
+    upstream::Chosen chosen = backend_->choose(retries_.tried(), turn);
     const auto& fallback = backend_->fallback();
     if (chosen.server || chosen.all_busy || !fallback) return chosen;
     backend_ = context_.backends[*fallback].get();
@@ -189,45 +181,27 @@ void Stream::on_attempt_ready() {
   if (request_->wants_upgrade)
     options.upgrade = http::combined_list(request_->headers, FieldName::Upgrade, arena_);
   connection.write_request(*request_, options);
-  // What an earlier attempt was given already.
-  iovec pieces[replay_bytes / Buffer::block_payload + 2];
-  int count = replay_.peek(pieces, static_cast<int>(std::size(pieces)));
-  for (int i = 0; i < count; ++i)
-    connection.write_body({static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len});
-  if (request_done_ || request_->framing.end == BodyEnd::None) {
+  if (body_.replay(connection))
     phase_ = Phase::Await;
-    connection.write_end(trailers_);
-  } else {
+  else
     session_.resume();
-  }
 }
 
 bool Stream::wants_body() const {
-  if (discarding_) return true;
+  if (body_.is_discarded()) return true;
   if (tunnel_) return tunnel_->tunnel.wants(Way::Up);
   // What lies in the pipe goes first.
   return attempt_ && attempt_->is_ready() && !response_done_ &&
-         attempt_->connection()->has_room() && up_.held() == 0;
+         attempt_->connection()->has_room() && body_.held() == 0;
 }
 
 void Stream::on_body(std::span<const char> bytes) {
   if (tunnel_) return tunnel_->tunnel.take(Way::Up, bytes);
   record_.content_in += bytes.size();
-  body_seen_ += bytes.size();
-  if (discarding_) return;
-  if (policy_->max_body && body_seen_ > *policy_->max_body)
-    return fail(http::Failure::RequestBodyTooLarge);
-  if (is_kept_) {
-    // Over HTTP/2 a server may say that it has not looked at it; then it does not matter what it is.
-    const bool may_be_refused = !can_move_body();
-    is_kept_ =
-        body_seen_ <= replay_bytes && (may_be_refused || http::is_idempotent(request_->method));
-    if (is_kept_)
-      replay_.append(bytes.data(), bytes.size());
-    else
-      replay_.clear();
-  }
-  attempt_->connection()->write_body(bytes);
+  body_.count(bytes.size());
+  if (body_.is_discarded()) return;
+  if (body_.is_over(policy_->max_body)) return fail(http::Failure::RequestBodyTooLarge);
+  body_.send(bytes, *attempt_->connection());
 }
 
 bool Stream::can_move_body() const {
@@ -235,71 +209,41 @@ bool Stream::can_move_body() const {
 }
 
 net::IoResult Stream::move_body() {
-  if (discarding_ || !attempt_->is_ready()) return {net::Io::Again};
-  is_kept_ = false;
-  replay_.clear();
-  net::Transport& server = *attempt_->connection()->wire().transport;
-  net::Wire wire = session_.wire();
-  net::IoResult result = up_.move(context_.net, *wire.transport, server, wire.codec->plain_body());
-  if (result.io == net::Io::Failed && server.has_failed()) {
-    // The server takes no more: perhaps it has answered, which its own side will show.
-    discarding_ = true;
-    return {net::Io::Again};
-  }
-  if (result.io == net::Io::Done) {
-    record_.content_in += result.bytes;
-    body_seen_ += result.bytes;
-    wire.codec->skip_body(result.bytes);
-    if (attempt_ && attempt_->connection()) attempt_->connection()->note_sent();
-  }
+  if (body_.is_discarded() || !attempt_->is_ready()) return {net::Io::Again};
+  const net::IoResult result = body_.move(context_.net, session_.wire(), *attempt_->connection());
+  if (result.io == net::Io::Done) record_.content_in += result.bytes;
   return result;
 }
 
 void Stream::on_end(const Headers& trailers) {
-  request_done_ = true;
-  if (!trailers.empty()) trailers_.assign(arena_, trailers.fields());
-  if (request_) http::remove_nominated(request_->headers, trailers_);
-  record_.content_in += http::fields_size(trailers);
   if (tunnel_) return tunnel_->tunnel.take_end(Way::Up);
-  if (discarding_) {
+  record_.content_in += http::fields_size(trailers);
+  Headers passed;
+  if (!trailers.empty()) passed.assign(arena_, trailers.fields());
+  if (request_) http::remove_nominated(request_->headers, passed);
+  body_.complete(std::move(passed));
+  if (body_.is_discarded()) {
     if (response_done_) session_.finish(keep_);
     return;
   }
   if (!attempt_ || !attempt_->is_ready() || phase_ == Phase::Await) return;
   if (phase_ == Phase::Send) phase_ = Phase::Await;
-  attempt_->connection()->write_end(trailers_);
+  body_.send_end(*attempt_->connection());
 }
 
 void Stream::on_attempt_sent() {
   if (tunnel_) return tunnel_->tunnel.on_sent();
-  if (up_.held() > 0)
-    (void)up_.move(context_.net, *session_.wire().transport,
-                   *attempt_->connection()->wire().transport, 0);
-  if (!request_done_) session_.resume();
+  body_.push_held(context_.net, *attempt_->connection());
+  if (!body_.is_complete()) session_.resume();
 }
 
-bool Stream::may_replay() const { return is_kept_ && !response_begun_; }
-
-bool Stream::may_resend() const { return http::is_idempotent(request_->method) && may_replay(); }
+LastAttempt Stream::last_attempt() const {
+  return {policy_->retry, record_.attempts, attempt_->is_reused(),
+          http::is_idempotent(request_->method), body_.is_kept() && !response_begun_};
+}
 
 bool Stream::try_again(http::Failure failure) {
-  upstream::Server& server = attempt_->server();
-  bool reused = attempt_->is_reused();
-  switch (http::traits(failure).again) {
-    case http::Again::No: return false;
-    case http::Again::Safe:
-      if (!policy_->retry.on_connect_error || record_.attempts > policy_->retry.attempts)
-        return false;
-      tried_.push_back(&server);
-      break;
-    case http::Again::Elsewhere:
-      if (!may_replay() || ++refusals_ > most_refusals) return false;
-      break;
-    case http::Again::IfIdempotent:
-      // A pooled connection that the server closed meanwhile: its timer raced our request.
-      if (!reused || !may_resend()) return false;
-      break;
-  }
+  if (!retries_.allow(failure, last_attempt(), attempt_->server())) return false;
   record_.retry_reason = http::traits(failure).name;
   attempt_.reset();
   choose(upstream::Turn::BehindQueue);
@@ -317,7 +261,7 @@ void Stream::on_attempt_failed(http::Failure failure) {
 
 bool Stream::ends_with_client() const {
   if (tunnel_ || phase_ < Phase::Choose || phase_ > Phase::Relay) return false;
-  const bool is_cut = !request_done_ && request_->framing.end != BodyEnd::None && !response_begun_;
+  const bool is_cut = !body_.is_complete() && !response_begun_;
   return is_cut || policy_->client_close == config::ClientClose::Abort;
 }
 
@@ -364,7 +308,8 @@ void Stream::end_call(http::Failure failure) {
   stop();
   Headers trailers;
   add_grpc_status(trailers, failure, arena_);
-  response_done_ = discarding_ = true;
+  response_done_ = true;
+  body_.discard();
   session_.write_end(trailers);
   finish(false);
 }
@@ -399,12 +344,10 @@ void Stream::answer(ResponseHead& head, std::string_view body) {
   stop();
   run_response_policies(head);
   const bool understood = request_ != nullptr;
-  bool small_rest = understood && request_->framing.end == BodyEnd::Length &&
-                    request_->framing.length <= discard_bytes && !request_->expects_continue;
   http::Blame blame = http::traits(record_.failure).blame;
-  keep_ = understood && blame != http::Blame::Client &&
-          (request_done_ || request_->framing.end == BodyEnd::None || small_rest);
-  discarding_ = true;
+  keep_ =
+      understood && blame != http::Blame::Client && (body_.is_complete() || body_.is_rest_small());
+  body_.discard();
   add_date(head);
   start_response(head, {BodyEnd::Length, body.size()}, keep_);
   bool is_head = understood && request_->method == Method::Head;

@@ -29,6 +29,8 @@
 #include "proxy/http_tunnel.h"
 #include "proxy/listener.h"
 #include "proxy/local_reply.h"
+#include "proxy/request_body.h"
+#include "proxy/retries.h"
 #include "shm/report.h"
 
 #include <memory>
@@ -74,14 +76,16 @@ class Stream final : public Pooled<Stream>,
   /// A large body follows plainly: moves what can be moved; as ConnectionUser::move_body.
   net::IoResult move_body();
   /// Bytes of the request's body are on their way inside the kernel, and the server does not take them yet.
-  bool holds_upload() const { return up_.held() > 0; }
+  bool holds_upload() const { return body_.held() > 0; }
   /// The request cannot be completed, or took too long.
   void fail(http::Failure failure);
   /// The client has gone for good.
   void client_gone();
   /// Room in the client's socket.
   void on_client_sent();
-  bool is_request_complete() const { return request_done_; }
+  bool is_request_complete() const {
+    return body_.is_complete() && !(tunnel_ && tunnel_->tunnel.awaits_client());
+  }
   bool has_unsent() const { return down_.held() > 0; }
   bool is_tunnel() const { return tunnel_ != nullptr; }
   bool is_finished() const { return phase_ == Phase::Finish; }
@@ -147,9 +151,8 @@ class Stream final : public Pooled<Stream>,
   void answer(http::Failure failure);
   void answer(ResponseHead& head, std::string_view body);
   bool try_again(http::Failure failure);
-  bool may_resend() const;
+  LastAttempt last_attempt() const;
   bool ask_another(std::uint16_t status);
-  bool may_replay() const;
   void count_head_out(std::size_t bytes) { record_.bytes_out += bytes, record_.heads_out += bytes; }
   void run_response_policies(ResponseHead& head);
   void start_response(ResponseHead& head, const Framing& framing, bool keep);
@@ -179,23 +182,17 @@ class Stream final : public Pooled<Stream>,
   upstream::Backend* backend_ = nullptr;
   upstream::ServerRef server_;  ///< of the last attempt: the record tells of it until the end
   std::optional<Attempt> attempt_;
-  std::vector<upstream::Server*> tried_;
   LocalReply local_;
   http::Failure refusal_ = http::Failure::None;  ///< by a filter, in place of local_
   event::Deadline deadline_;
-  Buffer replay_;  ///< body bytes already sent, while they may have to be sent again
-  net::Pump up_, down_;
+  RequestBody body_;
+  Retries retries_;
+  net::Pump down_;
   net::SendStall client_stall_;
   std::unique_ptr<HttpTunnel> tunnel_;
-  std::uint64_t body_seen_ = 0;
   Phase phase_ = Phase::Receive;
-  Headers trailers_;  ///< of the request, for another attempt
-  bool request_done_ = false;
   bool response_begun_ = false;
   bool response_done_ = false;
-  bool discarding_ = false;    ///< the rest of the request's body is of no interest
-  bool is_kept_ = true;        ///< all of the body that was sent lies in replay_
-  std::uint8_t refusals_ = 0;  ///< by servers that have not looked at it
   bool keep_ = false;
   bool logged_ = false;
 };

@@ -21,16 +21,15 @@ void Stream::on_response(ResponseHead& head) {
   record_.times.first_byte = context_.net.loop.now();
   if (head.status == 101 || (request_->method == Method::Connect && head.status / 100 == 2))
     return start_tunnel(head);
-  const auto& again = policy_->retry.on_status;
-  if (!again.empty() && record_.attempts <= policy_->retry.attempts && may_resend() &&
-      std::find(again.begin(), again.end(), head.status) != again.end() && ask_another(head.status))
+  if (!policy_->retry.on_status.empty() && Retries::allow(head.status, last_attempt()) &&
+      ask_another(head.status))
     return;
   phase_ = Phase::Respond;
   record_.failure = http::Failure::None;  // that of an earlier attempt
   add_date(head);
   run_response_policies(head);
   Framing framing = head.framing;
-  bool keep = request_done_ || request_->framing.end == BodyEnd::None;
+  bool keep = body_.is_complete();
   if (framing.end == BodyEnd::Close || framing.end == BodyEnd::Chunked) {
     // Without chunks only the end of the connection can tell the end of the body.
     framing.end = request_->minor > 0 ? BodyEnd::Chunked : BodyEnd::Close;
@@ -49,7 +48,7 @@ void Stream::add_date(ResponseHead& head) {
 
 // If there is nobody, the answer that has come counts.
 bool Stream::ask_another(std::uint16_t status) {
-  tried_.push_back(&attempt_->server());
+  retries_.leave(attempt_->server());
   upstream::Backend* const asked = backend_;
   const upstream::Chosen chosen = choose_server(upstream::Turn::Ours);
   if (!chosen.server) {
@@ -120,8 +119,8 @@ void Stream::on_response_end(const Headers& trailers) {
   if (!trailers.empty()) passed.assign(arena_, trailers.fields());
   http::remove_nominated(response_->headers, passed);
   count_head_out(session_.write_end(passed));
-  bool request_sent = request_done_ || request_->framing.end == BodyEnd::None;
-  bool reusable = request_sent && response_->keep_alive && up_.held() == 0;
+  const bool request_sent = body_.is_complete();
+  const bool reusable = request_sent && response_->keep_alive && body_.held() == 0;
   attempt_->end(reusable);
   finish(keep_ && request_sent);
 }
@@ -129,12 +128,10 @@ void Stream::on_response_end(const Headers& trailers) {
 void Stream::finish(bool keep) {
   phase_ = Phase::Finish;
   keep_ = keep;
-  bool rest_to_come = request_ && !request_done_ && request_->framing.end != BodyEnd::None;
-  if (keep && rest_to_come) {
-    discarding_ = true;
+  if (keep && !body_.is_complete()) {
+    body_.discard();
     return session_.resume();
   }
-  if (request_ && request_->framing.end == BodyEnd::None) request_done_ = true;
   // Whoever got a whole answer finds it in the log, even if we are killed at the next instruction: so
   // the line is written before the last bytes leave, unless they have to wait for the client.
   if (session_.leaves_at_once() && down_.held() == 0) log();

@@ -30,9 +30,7 @@ http::Failure Stream::take_policy() {
     return http::Failure::MethodNotAllowed;
   if (failure != http::Failure::None) return failure;
   if (is_early() && !policy_->early_data) return http::Failure::EarlyData;
-  if (request_->framing.end == BodyEnd::Length && policy_->max_body &&
-      request_->framing.length > *policy_->max_body)
-    return http::Failure::RequestBodyTooLarge;
+  if (body_.is_over(policy_->max_body)) return http::Failure::RequestBodyTooLarge;
   return http::Failure::None;
 }
 

@@ -51,7 +51,6 @@ void Stream::on_tunnelled(Way way, std::size_t bytes) {
 
 void Stream::on_tunnel_end(bool whole) {
   phase_ = Phase::Finish;
-  request_done_ = !tunnel_->tunnel.awaits_client();
   response_done_ = true;
   attempt_.reset();
   whole ? session_.finish(false) : session_.abort();
