@@ -67,6 +67,12 @@ $O/weir: $O/src/main.o $(LIB_OBJS)
 	$(call say,LD)
 	$Q$(LINK) -o $@ $^ $(LDLIBS)
 
+# weir with the example module and one that the tests have: what the authors of modules get.
+WITH_MODULES := $(wildcard modules/example/*.cc tests/modules/*/*.cc) tests/modules/modules.cc
+$O/weir-with-modules: $O/src/main.o $(filter-out $O/build/modules.o,$(LIB_OBJS)) $(call object,$(WITH_MODULES))
+	$(call say,LD)
+	$Q$(LINK) -o $@ $^ $(LDLIBS)
+
 # The client needs no library, so it runs where the daemon's are not installed.
 $O/weirctl: $(CTL_OBJS) $O/src/base/text.o $O/src/base/version.o
 	$(call say,LD)
@@ -150,7 +156,7 @@ MUTATIONS ?= 200
 RUN_UNIT  = $(or $1,$O/unit-tests) --gtest_brief=1 $(GTEST_ARGS)
 RUN_FUZZ  = @set -e; for f in $(FUZZ); do $O/fuzz/$$f tests/fuzz/corpus/$$f $(MUTATIONS); done
 # Leaks are looked for by ptrace, which a locked-down process may not have: the unit tests look for them.
-RUN_E2E   = WEIR=$(abspath $O/weir) WEIRCTL=$(abspath $O/weirctl) $(if $(SANITIZE),WEIR_SANITIZED=1 ASAN_OPTIONS=$$ASAN_OPTIONS:detect_leaks=0) $(PYTEST) $(or $(E2E),tests/e2e) $(PYTEST_ARGS)
+RUN_E2E   = WEIR=$(abspath $O/weir) WEIR_WITH_MODULES=$(abspath $O/weir-with-modules) WEIRCTL=$(abspath $O/weirctl) $(if $(SANITIZE),WEIR_SANITIZED=1 ASAN_OPTIONS=$$ASAN_OPTIONS:detect_leaks=0) $(PYTEST) $(or $(E2E),tests/e2e) $(PYTEST_ARGS)
 
 run: $O/weir ## build, and start weir in the foreground on the quick-start configuration
 	@echo 'weir runs conf/examples/quickstart.conf: open http://127.0.0.1:8080/ (stop with Ctrl-C)'
@@ -160,7 +166,7 @@ run: $O/weir ## build, and start weir in the foreground on the quick-start confi
 EACH_OF = @+failed=; for t in $1; do $(MAKE) $$t || failed="$$failed $$t"; done; \
     [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
 
-check: $O/unit-tests $(FUZZ:%=$O/fuzz/%) $O/weir $O/weirctl ## every test: unit, fuzz corpora, end to end
+check: $O/unit-tests $(FUZZ:%=$O/fuzz/%) $O/weir $O/weirctl $O/weir-with-modules ## every test: unit, fuzz corpora, end to end
 	$(call EACH_OF,check-unit check-fuzz check-e2e)
 
 check-unit: $O/unit-tests$(if $(ROOM),-$(ROOM)) ## unit tests; ROOM=http for those of one room
@@ -169,7 +175,7 @@ check-unit: $O/unit-tests$(if $(ROOM),-$(ROOM)) ## unit tests; ROOM=http for tho
 check-fuzz: $(FUZZ:%=$O/fuzz/%) ## replay the fuzz corpora, with a few mutations of each seed
 	$(RUN_FUZZ)
 
-check-e2e: $O/weir $O/weirctl ## end-to-end tests; E2E=FILE for one, PYTEST_ARGS="-k name"
+check-e2e: $O/weir $O/weirctl $O/weir-with-modules ## end-to-end tests; E2E=FILE for one, PYTEST_ARGS="-k name"
 	$(RUN_E2E)
 
 # One build by clang, under AddressSanitizer and UBSan and with what libFuzzer wants to know, serves both targets below.
@@ -181,7 +187,7 @@ MAKE_ASAN = ASAN_OPTIONS=strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1
 check-asan: ## the unit and end-to-end tests under AddressSanitizer and UBSan (clang), in build-asan
 	+$Q$(MAKE_ASAN) sanitized-tests
 
-sanitized-tests: $O/unit-tests $O/weir $O/weirctl
+sanitized-tests: $O/unit-tests $O/weir $O/weirctl $O/weir-with-modules
 	$(call EACH_OF,check-unit check-e2e)
 
 FUZZ_SECONDS ?= 60

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // weir: options, then the process they ask for.
+#include <weir/module.h>
 #include <weir/version.h>
 
 #include "admin/command.h"
 #include "base/text.h"
 #include "config/foreign.h"
 #include "config/schema.h"
+#include "filter/table.h"
 #include "process/child.h"
 #include "process/control.h"
 #include "process/kinds.h"
@@ -123,6 +125,11 @@ bool parse(int argc, char** argv, Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (const weir::Module* misfit = weir::filter::misfit({weir::modules, weir::module_count})) {
+    std::fprintf(stderr, "weir: the module %s was compiled for contract %d, and this weir has %d\n",
+                 misfit->name, misfit->abi, module_abi);
+    return 1;
+  }
   if (argc >= 3 && std::strcmp(argv[1], "--role") == 0)
     return run_role(argv[2], argc > 3 ? argv[3] : "");
   if (argc == 4 && std::strcmp(argv[1], "--trial") == 0) return run_trial(argv[2], argv[3]);

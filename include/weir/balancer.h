@@ -126,6 +126,7 @@ class BalancerFactory {
     bool latency = false;   ///< ServerSet::latency_us
     /// Pick::hash is the hash of this text, in which `$variables` are filled; empty = no hash is wanted.
     std::string_view hash_of;
+    bool stream = false;  ///< Pick::stream
   };
   virtual ~BalancerFactory() = default;
   /// The same whenever it is asked; texts live as long as the factory.

@@ -1,60 +1,115 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Filter: something that looks at one request and its response, may change them, or may answer in
-// their place.  A FilterKind is what a module (or weir itself) registers: the word that stands in
-// weir.conf and the function that turns such a statement into a factory.  The factory is immutable
-// and shared by all streams; a Filter belongs to one stream and dies with it.
+// Filter: something that looks at one request and its answer, may change them, may answer in the server's place, and may
+// wait for something before it decides.  A FilterKind is what a module (or weir itself) registers: the word that stands in
+// weir.conf and the function that turns such a statement into a factory.  A factory is immutable and serves all streams
+// of all routes with the same statement; a filter serves one stream.
+//
+// All callbacks come on the thread of the worker's event loop.  None may block, throw, or keep a reference to the StreamView.
+// Filters are called in the order in which they are written, for answers in reverse.
 #pragma once
 
 #include <weir/arena.h>
 #include <weir/message.h>
 #include <weir/result.h>
+#include <weir/stream.h>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace weir {
 
-/// What happens after a filter had its say.
+/// What happens after a filter had its say.  A verdict where it is not allowed, or without the call that belongs to it, is a
+/// breach of the contract: the request fails with filter_breach, and the log names the filter.
 enum class Verdict : std::uint8_t {
   Continue,  ///< the next filter, then on
-  Respond,  ///< the filter has called StreamView::respond or refuse; nothing is forwarded.  Without such a
-            ///< call the client gets 500 (filter_breach)
-  Reroute  ///< forward_path or host changed in a way that wants another look at the routes
+  Respond,  ///< StreamView::respond or refuse was called.  From every callback until the head of the answer has left
+  Reroute,  ///< forward_path or host changed in a way that wants another look at the routes.  From on_request and its
+            ///< on_wake, before a piece of the body was seen
+  Suspend,  ///< StreamView::ask, sleep or signal was called, and on_wake is to follow.  From every callback but on_attempt
+  Abort     ///< the connection, or stream of HTTP/2, is broken off
 };
 
-/// Why a filter refuses a request; logs and error pages name it.
-enum class Refusal : std::uint8_t {
-  MalformedPath,  ///< 400 request_target: what the filter makes of the path is none
-  RegexLimit      ///< 500 regex_limit: a Regex gave up, so nobody knows whether it matches
+/// What a filter wants to see of a body.
+enum class Body : std::uint8_t {
+  None,
+  Observe,    ///< each piece as it passes
+  Transform,  ///< each piece, and to write something else in its place
+  Whole       ///< all of it at once, up to a limit, before anything of it goes on
 };
 
-/// What a filter may see and do to one request.  Texts it sets are copied into the stream's arena.
-class StreamView {
- public:
-  virtual ~StreamView() = default;
-  virtual RequestHead& request() = 0;
-  virtual ResponseHead& response() = 0;
-  virtual Arena& arena() = 0;
-  /// A text with its `$variables` filled in as of now; bytes that may not stand in a field are dropped.
-  virtual std::string_view expand(std::string_view text) = 0;
-  /// Answers the request with this status and text (copied); for Verdict::Respond.
-  virtual void respond(std::uint16_t status, std::string_view text) = 0;
-  /// Answers the request with the page of that failure; for Verdict::Respond.
-  virtual void refuse(Refusal why) = 0;
+/// What a factory's filters want to be called for.  What nobody needs costs nothing.
+struct Needs {
+  bool request = false;   ///< on_request
+  bool response = false;  ///< on_response
+  bool trailers = false;  ///< on_request_end, on_response_end
+  bool attempt = false;   ///< on_attempt
+  bool finish = false;    ///< on_finish
+  Body request_body = Body::None;
+  Body response_body = Body::None;
+  std::uint64_t whole_limit = 0;  ///< bytes, for Body::Whole
+  Over over = Over::Reject;       ///< and what is done with more
+  bool ranges = false;            ///< Transform also wants parts of something (206, Content-Range)
+};
+
+/// One try at one server, before anything is sent.
+struct AttemptView {
+  std::string_view backend;
+  std::string_view server;
+  std::uint32_t number = 1;  ///< 1 for the first
+};
+
+/// How a stream ended.
+struct Outcome {
+  std::uint16_t status = 0;     ///< that the client got; 499: it left before; 0: none
+  std::string_view failure{};   ///< the name of what failed, as in logs; empty if nothing did
+  bool is_rerouted = false;     ///< the stream goes on by another route, without this filter
+  std::uint64_t bytes_in = 0;   ///< of the request: head and body
+  std::uint64_t bytes_out = 0;  ///< of the answer
 };
 
 class Filter {
  public:
-  virtual ~Filter() = default;
+  /// The request's head is complete.  The body is not read before all filters have continued.
   virtual Verdict on_request(StreamView&) { return Verdict::Continue; }
-  /// Before the head of a server's answer, or of one that weir makes itself, is written.  In the latter case
-  /// `on_request` may not have run; if the request could not be understood, `request()` is empty.
+  /// A piece of the request's body, on its way to the server.
+  virtual Verdict on_request_body(StreamView&, BodyPiece&) { return Verdict::Continue; }
+  virtual Verdict on_request_end(StreamView&, Headers& /*trailers*/) { return Verdict::Continue; }
+
+  /// Before each try at a server, which may be one of several.
+  virtual void on_attempt(StreamView&, const AttemptView&) {}
+
+  /// Before the head of a server's answer, or of one that weir makes itself, is written; not for interim answers.  In the
+  /// latter case `on_request` may not have run; if the request could not be understood, `request()` is empty.
   virtual Verdict on_response(StreamView&) { return Verdict::Continue; }
+  virtual Verdict on_response_body(StreamView&, BodyPiece&) { return Verdict::Continue; }
+  virtual Verdict on_response_end(StreamView&, Headers& /*trailers*/) { return Verdict::Continue; }
+
+  /// What it suspended the stream for has come.  The verdict is that of the callback that suspended it, which is not called
+  /// again.
+  virtual Verdict on_wake(StreamView&, const Wake&) { return Verdict::Continue; }
+
+  /// The last call, exactly one for each filter that was made, whatever happened.  The place to give back what a filter holds
+  /// outside of the stream.
+  virtual void on_finish(StreamView&, const Outcome&) {}
+
+ protected:
+  // Filters lie in arenas, whose contents nobody destroys one by one.
+  ~Filter() = default;
 };
+
+/// A filter of its own for a stream, in its arena.
+template <typename T, typename... Arguments>
+Filter& make_filter(Arena& arena, Arguments&&... arguments) {
+  static_assert(std::is_trivially_destructible_v<T>, "give back in on_finish what a filter holds");
+  return *new (arena.allocate(sizeof(T), alignof(T))) T(std::forward<Arguments>(arguments)...);
+}
 
 /// A statement of weir.conf as a factory sees it: its words, already unquoted, and where it stands.
 struct Statement {
@@ -63,20 +118,37 @@ struct Statement {
   std::string place;  ///< "weir.conf:12:9"
 };
 
-/// What one statement of weir.conf became.  A `const` filter without state of its own is its own
-/// factory: `filter()` may be called for any number of streams at once.
+/// What a factory may ask while it is built: on the builder's thread of a worker, beside the event loop.  So `build` may take its
+/// time and read what the statement names, but must not touch anything that streams use.
+class FilterContext {
+ public:
+  /// The number of a backend of the configuration, for Subrequest; nothing if there is none of that name.
+  virtual std::optional<std::uint32_t> backend(std::string_view name) const = 0;
+  /// A text with variables, for StreamView::expand; an error names the variable that does not exist.
+  virtual Result<std::unique_ptr<const Text>> text(std::string_view text) const = 0;
+
+ protected:
+  ~FilterContext() = default;
+};
+
+/// What one statement of weir.conf became.
 class FilterFactory {
  public:
   virtual ~FilterFactory() = default;
-  /// The filter to run for a stream; owned by the factory, shared, stateless.
-  virtual Filter& filter() const = 0;
+  virtual Needs needs() const = 0;
+  /// The filter of one stream: made in its arena by `make_filter`, or one without state that all share, which then is part of
+  /// the factory.  When the stream's route is known.
+  virtual Filter& make(Arena& arena) const = 0;
 };
 
 /// One word of weir.conf that makes a filter.
 struct FilterKind {
   const char* word;
   const char* help;  ///< one line
-  Result<std::unique_ptr<FilterFactory>> (*make)(const Statement&);
+  /// Errors need not name the place.  Called once for all equal statements, and not again by a reload that leaves them.
+  Result<std::unique_ptr<FilterFactory>> (*build)(const Statement&, const FilterContext&);
+  /// What the statement's meaning depends on beside its words, such as the content of a file that it names; null if nothing.
+  std::uint64_t (*content_hash)(const Statement&) = nullptr;
 };
 
 }  // namespace weir

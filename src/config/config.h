@@ -193,6 +193,7 @@ struct Limits {
   std::optional<Limit> handshake, header, body, send, idle, request, tunnel;  ///< client side
   std::optional<Limit> connect, first_byte, read, server_send, server_idle, queue,
       ping;                                              ///< server side
+  std::optional<Limit> filter;                           ///< a filter that waits
   std::optional<std::optional<std::uint64_t>> max_body;  ///< bytes
   std::optional<Retry> retry;
   std::optional<ClientClose> client_close;

@@ -28,14 +28,20 @@ struct Pass {
 };
 
 Pass run(const std::string& path, const FileReader& reader, const Kinds& kinds,
-         const std::set<std::string>& skipped) {
+         const std::set<std::string>& skipped, bool checks_filters) {
   Pass pass;
   Sources sources;
   Tree tree;
   Reporter report(sources, pass.diagnostics);
   read_tree(path, reader, skipped, tree, report);
-  if (sources.size() > 0)
-    pass.config = build_config(tree.statements, reader.cores, Scope{report, kinds, reader});
+  if (sources.size() > 0) {
+    std::vector<std::string> backends;
+    for (const Directive& directive : tree.statements)
+      if (directive.word == "backend" && !directive.values.empty())
+        backends.emplace_back(directive.values[0].text);
+    pass.config = build_config(tree.statements, reader.cores,
+                               Scope{report, kinds, reader, backends, checks_filters});
+  }
   for (std::uint32_t i = 0; i < sources.size(); ++i)
     pass.config.files.push_back(sources.file(i).name);
   pass.fragments = std::move(tree.fragments);
@@ -64,10 +70,10 @@ void add_as_warnings(const Pass& pass, Diagnostics& to) {
 }  // namespace
 
 std::optional<Config> load(const std::string& path, const FileReader& reader, const Kinds& kinds,
-                           Diagnostics& diagnostics) {
+                           Diagnostics& diagnostics, bool checks_filters) {
   std::set<std::string> skipped;
   for (int passes = 1;; ++passes) {
-    Pass pass = run(path, reader, kinds, skipped);
+    Pass pass = run(path, reader, kinds, skipped, checks_filters);
     if (pass.broken.empty() || passes == most_passes) {
       diagnostics.append(pass.diagnostics);
       if (pass.diagnostics.has_errors()) return std::nullopt;
@@ -93,7 +99,7 @@ std::optional<Config> load_file(const std::string& path, const Kinds& kinds,
 std::optional<Config> load_bundle(const Bundle& bundle, const Kinds& kinds,
                                   Diagnostics& diagnostics, const Secrets* secrets) {
   const FileReader reader = bundle_reader(bundle, secrets);
-  return load(bundle.files.empty() ? "" : bundle.files[0].name, reader, kinds, diagnostics);
+  return load(bundle.files.empty() ? "" : bundle.files[0].name, reader, kinds, diagnostics, false);
 }
 
 }  // namespace weir::config

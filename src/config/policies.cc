@@ -2,6 +2,7 @@
 #include "config/policies.h"
 
 #include "base/text.h"
+#include "config/parsed_text.h"
 #include "config/units.h"
 #include "config/values.h"
 
@@ -140,6 +141,22 @@ void report_refused(const Directive& directive, const Error& why, Reporter& repo
                      : concat("the words of ", in_quotes(directive.word), " are its module's own"));
 }
 
+// What a filter can ask while its statement is only checked: backends have no numbers yet.
+class CheckContext final : public FilterContext {
+ public:
+  explicit CheckContext(std::span<const std::string> backends) : backends_(backends) {}
+  std::optional<std::uint32_t> backend(std::string_view name) const override {
+    if (std::find(backends_.begin(), backends_.end(), name) == backends_.end()) return std::nullopt;
+    return 0;
+  }
+  Result<std::unique_ptr<const Text>> text(std::string_view text) const override {
+    return ParsedText::parse(text);
+  }
+
+ private:
+  std::span<const std::string> backends_;
+};
+
 // Words that weir itself has are in the table of directives; their texts are marked.
 void build_filter(const Directive& directive, const Scope& scope, PolicyList& list) {
   const auto kind =
@@ -167,8 +184,10 @@ void build_filter(const Directive& directive, const Scope& scope, PolicyList& li
     statement.values.emplace_back(own_word && i >= first_text_of_policy ? value.marked
                                                                         : value.text);
   }
-  const auto made = kind->make(statement);
-  if (!made) report_refused(directive, made.error(), scope.report);
+  if (scope.checks_filters) {
+    const auto built = kind->build(statement, CheckContext(scope.backends));
+    if (!built) report_refused(directive, built.error(), scope.report);
+  }
   list.own.push_back({kind->word, std::move(statement.values), directive.at});
 }
 

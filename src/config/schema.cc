@@ -231,6 +231,8 @@ constexpr DirectiveKind kinds[] = {
 constexpr TimeoutKind timeouts[] = {
     {"timeout body", in_policies, &Limits::body, "30s", "between two reads of a request body"},
     {"timeout connect", in_policies, &Limits::connect, "3s", "to connect to a server"},
+    {"timeout filter", in_policies, &Limits::filter, "5s",
+     "what a filter waits for; then 504 filter_timeout"},
     {"timeout first_byte", in_policies, &Limits::first_byte, "60s",
      "from the request sent to the first byte of the answer"},
     {"timeout handshake", InListener, &Limits::handshake, "5s", "a client's TLS handshake"},
@@ -278,6 +280,7 @@ Limits default_limits() {
   limits.server_idle = std::chrono::seconds(60);
   limits.ping = std::chrono::seconds(10);
   limits.queue = std::chrono::seconds(5);
+  limits.filter = std::chrono::seconds(5);
   limits.max_body.emplace(std::nullopt);
   limits.retry = Retry{};
   limits.client_close = ClientClose::Abort;

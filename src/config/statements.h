@@ -19,7 +19,10 @@ namespace weir::config {
 struct Scope {
   Reporter& report;
   const Kinds& kinds;
-  const FileReader& reader;  ///< for files that values name
+  const FileReader& reader;                 ///< for files that values name
+  std::span<const std::string> backends{};  ///< the names of all, wherever they stand
+  bool checks_filters =
+      true;  ///< builds each filter to see whether it can be; not what was checked before
 };
 
 using Visit = std::function<void(const DirectiveKind&, const Directive&)>;

@@ -13,7 +13,7 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<VariableKind, 46> kinds = {{
+constexpr std::array<VariableKind, 47> kinds = {{
     {"attempts", Variable::Attempts, "how often a server was tried"},
     {"backend", Variable::Backend, "name of the backend; empty if none was chosen"},
     {"body_bytes_out", Variable::BodyBytesOut, "bytes sent to the client without those of heads"},
@@ -40,6 +40,7 @@ constexpr std::array<VariableKind, 46> kinds = {{
      "host asked for, in lower case, without port; behind trusted proxies the one they name"},
     {"listener", Variable::Listener, "name of the listener"},
     {"method", Variable::Method, "request method"},
+    {"note_", Variable::Note, "what a filter has left for the log under NAME"},
     {"path", Variable::Path,
      "plain form of the path asked for, without query: what routes compare, before any rewrite"},
     {"protocol", Variable::Protocol, "HTTP version of the request, as in HTTP/1.1"},

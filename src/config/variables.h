@@ -38,6 +38,7 @@ enum class Variable : std::uint8_t {
   H2Stream,
   Query,
   QueryArgument,  ///< query_NAME
+  Note,           ///< note_NAME
   Reason,
   Referer,
   RequestId,

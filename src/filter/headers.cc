@@ -2,7 +2,6 @@
 #include "filter/headers.h"
 
 #include "base/text.h"
-#include "config/variables.h"
 #include "http/field.h"
 #include "http/path.h"
 
@@ -18,21 +17,26 @@ enum class Change { Set, Add, Remove };
 
 class HeaderFilter final : public Filter, public FilterFactory {
  public:
-  HeaderFilter(bool on_request, Change change, std::string name, std::string value)
+  HeaderFilter(bool on_request, Change change, std::string name, std::unique_ptr<const Text> value)
       : change_(change),
         name_(std::move(name)),
         value_(std::move(value)),
         on_request_(on_request),
         is_location_(!on_request && field_name(name_) == FieldName::Location) {}
 
-  Filter& filter() const override { return const_cast<HeaderFilter&>(*this); }
+  Needs needs() const override {
+    Needs needs;
+    (on_request_ ? needs.request : needs.response) = true;
+    return needs;
+  }
+  Filter& make(Arena&) const override { return const_cast<HeaderFilter&>(*this); }
 
   Verdict on_request(StreamView& stream) override {
-    if (on_request_) apply(stream, stream.request());
+    apply(stream, stream.request());
     return Verdict::Continue;
   }
   Verdict on_response(StreamView& stream) override {
-    if (!on_request_) apply(stream, stream.response());
+    apply(stream, stream.response());
     return Verdict::Continue;
   }
 
@@ -42,7 +46,7 @@ class HeaderFilter final : public Filter, public FilterFactory {
       head.headers.remove(name_);
       return;
     }
-    std::string_view value = stream.expand(value_);
+    std::string_view value = stream.expand(*value_);
     if (is_location_) value = http::reduce_slashes(value, stream.arena());
     if (!http::is_field_value(value)) return;
     if (change_ == Change::Set)
@@ -52,7 +56,8 @@ class HeaderFilter final : public Filter, public FilterFactory {
   }
 
   Change change_;
-  std::string name_, value_;
+  std::string name_;
+  std::unique_ptr<const Text> value_;  ///< null for Remove
   bool on_request_, is_location_;
 };
 
@@ -85,7 +90,8 @@ Error unknown_change(const std::string& word, const std::vector<std::string>& va
                     values.size() > 1 ? values[0] : "NAME", " VALUE"));
 }
 
-Result<std::unique_ptr<FilterFactory>> make(const Statement& statement, bool on_request) {
+Result<std::unique_ptr<FilterFactory>> make(const Statement& statement, bool on_request,
+                                            const FilterContext& context) {
   const auto& values = statement.values;
   std::string word(statement.word);
   if (values.empty())
@@ -110,23 +116,27 @@ Result<std::unique_ptr<FilterFactory>> make(const Statement& statement, bool on_
   if (is_ours(values[1]))
     return Error(Errc::Invalid,
                  "\"" + values[1] + "\" belongs to the connection and is set by weir itself");
+  std::unique_ptr<const Text> value;
   if (change != Change::Remove) {
     if (!http::is_field_value(values[2]))
       return Error(Errc::Invalid, "the value holds a control character");
-    if (auto text = config::parse_template(values[2]); !text) return text.error();
+    auto text = context.text(values[2]);
+    if (!text) return text.error();
+    value = std::move(*text);
   }
-  std::string value = change == Change::Remove ? std::string() : values[2];
   return std::unique_ptr<FilterFactory>(
       std::make_unique<HeaderFilter>(on_request, change, values[1], std::move(value)));
 }
 
 }  // namespace
 
-Result<std::unique_ptr<FilterFactory>> make_request_header(const Statement& statement) {
-  return make(statement, true);
+Result<std::unique_ptr<FilterFactory>> build_request_header(const Statement& statement,
+                                                            const FilterContext& context) {
+  return make(statement, true, context);
 }
-Result<std::unique_ptr<FilterFactory>> make_response_header(const Statement& statement) {
-  return make(statement, false);
+Result<std::unique_ptr<FilterFactory>> build_response_header(const Statement& statement,
+                                                             const FilterContext& context) {
+  return make(statement, false, context);
 }
 
 }  // namespace weir::filter

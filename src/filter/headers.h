@@ -8,7 +8,9 @@
 
 namespace weir::filter {
 
-Result<std::unique_ptr<FilterFactory>> make_request_header(const Statement& statement);
-Result<std::unique_ptr<FilterFactory>> make_response_header(const Statement& statement);
+Result<std::unique_ptr<FilterFactory>> build_request_header(const Statement& statement,
+                                                            const FilterContext& context);
+Result<std::unique_ptr<FilterFactory>> build_response_header(const Statement& statement,
+                                                             const FilterContext& context);
 
 }  // namespace weir::filter

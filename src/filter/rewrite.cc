@@ -26,7 +26,8 @@ class Rewrite final : public Filter, public FilterFactory {
   Rewrite(Regex pattern, std::vector<Piece> pieces)
       : pattern_(std::move(pattern)), pieces_(std::move(pieces)) {}
 
-  Filter& filter() const override { return const_cast<Rewrite&>(*this); }
+  Needs needs() const override { return {.request = true}; }
+  Filter& make(Arena&) const override { return const_cast<Rewrite&>(*this); }
 
   // Whether what comes out is a path that may be forwarded is found out behind all filters.
   Verdict on_request(StreamView& stream) override {
@@ -114,7 +115,8 @@ Result<std::vector<Piece>> parse_replacement(std::string_view text) {
 
 }  // namespace
 
-Result<std::unique_ptr<FilterFactory>> make_rewrite(const Statement& statement) {
+Result<std::unique_ptr<FilterFactory>> build_rewrite(const Statement& statement,
+                                                     const FilterContext&) {
   const auto& values = statement.values;
   if (values.size() != 3 || values[0] != "path")
     return Error(Errc::Invalid, "rewrite wants: path REGEX REPLACEMENT");

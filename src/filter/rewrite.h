@@ -8,6 +8,7 @@
 
 namespace weir::filter {
 
-Result<std::unique_ptr<FilterFactory>> make_rewrite(const Statement& statement);
+Result<std::unique_ptr<FilterFactory>> build_rewrite(const Statement& statement,
+                                                     const FilterContext& context);
 
 }  // namespace weir::filter

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <weir/filter.h>
+#include <weir/module.h>
 
 #include <span>
 #include <string_view>
@@ -12,6 +13,9 @@ namespace weir::filter {
 
 /// The filters of weir and of the modules compiled in.
 std::span<const FilterKind> kinds();
+
+/// The first of these modules that was compiled for another contract, or null.
+const Module* misfit(std::span<const Module* const> all);
 
 /// The filter with that word, or null.
 const FilterKind* find(std::string_view word);

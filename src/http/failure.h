@@ -75,7 +75,10 @@ enum class Failure : std::uint8_t {
   FirstByteTimeout,      ///< 504
   ReadTimeout,           ///< 504, or the connection is cut when the answer has begun
   // Our own limits.
-  FilterFailed,  ///< 500
+  FilterFailed,          ///< 500
+  FilterTimeout,         ///< a filter waited too long for what it had asked for: 504
+  FilterAborted,         ///< a filter has broken the connection off
+  ResponseBodyTooLarge,  ///< beyond what a filter takes of it: 502
   FilterBreach,  ///< a filter broke its contract, such as Verdict::Respond without an answer: 500
   RegexLimit,    ///< a regular expression gave up before it knew whether it matches: 500
   Quarantined,   ///< its like has crashed workers: 403, so that nobody tries it elsewhere

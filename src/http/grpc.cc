@@ -19,7 +19,8 @@ enum Code {
   ResourceExhausted = 8,
   Unimplemented = 12,
   Internal = 13,
-  Unavailable = 14
+  Unavailable = 14,
+  Unauthenticated = 16
 };
 
 // Microseconds of one unit; 0 if it is none.
@@ -73,6 +74,20 @@ int grpc_status(Failure failure) {
     case 429:
     case 502:
     case 503: return Unavailable;
+    default: return Unknown;
+  }
+}
+
+int grpc_status(std::uint16_t http_status) {
+  switch (http_status) {
+    case 400: return Internal;
+    case 401: return Unauthenticated;
+    case 403: return PermissionDenied;
+    case 404: return Unimplemented;
+    case 429: return ResourceExhausted;
+    case 502:
+    case 503:
+    case 504: return Unavailable;
     default: return Unknown;
   }
 }

@@ -23,4 +23,8 @@ std::optional<std::uint64_t> grpc_timeout(const RequestHead& head);
 /// The status code of a call that ended with this failure.
 int grpc_status(Failure failure);
 
+/// The status code that corresponds to an HTTP status (doc/http-grpc-status-mapping.md), but for 429: who is over a limit is told
+/// RESOURCE_EXHAUSTED, which does not make clients try again at once.
+int grpc_status(std::uint16_t http_status);
+
 }  // namespace weir::http

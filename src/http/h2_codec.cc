@@ -213,7 +213,7 @@ void H2Codec::take_body(Message& m, std::string_view bytes) {
 }
 
 void H2Codec::deliver(Message& m) {
-  if (m.failure != Failure::None || m.held) return;
+  if (m.failure != Failure::None || m.held || std::exchange(m.is_delivering, true)) return;
   while (m.sink && !m.in.empty() && m.sink->wants_body()) {
     iovec piece;
     m.in.peek(&piece, 1);
@@ -222,6 +222,7 @@ void H2Codec::deliver(Message& m) {
     m.in.consume(piece.iov_len);
     m.open_window(session_, m.id, piece.iov_len, granted_.window, growth_);
   }
+  m.is_delivering = false;
   if (!m.sink || !m.in.empty() || !m.in_ended || m.end_told || !m.sink->wants_body()) return;
   m.end_told = true;
   m.sink->on_end(m.trailers);

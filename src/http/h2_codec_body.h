@@ -28,6 +28,7 @@ struct H2Body {
   std::size_t unopened = 0;    ///< bytes of body told by which the window is not open again
   std::uint32_t window = H2Codec::first_window;
   bool in_ended = false, end_told = false;
+  bool is_delivering = false;  ///< who is given a piece may ask for more, which it gets afterwards
   bool out_begun = false, out_ended = false, out_deferred = false;
 
   /// For nghttp2's data source: how many bytes the next DATA may have, at most `most`.

@@ -173,6 +173,7 @@ void H2ClientCodec::take_body(Message& m, std::string_view bytes) {
 }
 
 void H2ClientCodec::deliver(Message& m) {
+  if (std::exchange(m.is_delivering, true)) return;
   ++inside_;
   while (m.sink && m.failure == Failure::None && !m.in.empty() && m.sink->wants_body()) {
     iovec piece;
@@ -182,6 +183,7 @@ void H2ClientCodec::deliver(Message& m) {
     m.in.consume(piece.iov_len);
     if (!m.over) m.open_window(session_, m.id, piece.iov_len, most_window, growth_);
   }
+  m.is_delivering = false;
   if (m.sink && m.failure == Failure::None && m.in.empty() && m.in_ended && !m.end_told &&
       m.sink->wants_body()) {
     m.end_told = true;

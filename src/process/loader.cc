@@ -93,10 +93,11 @@ void limit_myself() {
 }  // namespace
 
 Result<void> compile(const config::Config& config) {
+  proxy::FilterFactories factories;
   for (const config::Listener& listener : config.listeners) {
     if (auto table = proxy::RouteTable::build(listener); !table) return table.error();
     for (const config::Route& route : listener.routes)
-      if (auto policy = proxy::RoutePolicy::build(config, listener, route); !policy)
+      if (auto policy = proxy::RoutePolicy::build(config, listener, route, factories); !policy)
         return policy.error();
   }
   for (const config::Backend& backend : config.backends) {

@@ -6,6 +6,8 @@
 
 #include <time.h>
 
+#include <utility>
+
 namespace weir::proxy {
 
 using config::Variable;
@@ -69,6 +71,8 @@ constexpr Extra target{",\"target\":", "text",
                        "request target as sent; absent if path and query say the same"};
 constexpr Extra reused{",\"reused\":", "boolean",
                        "whether the last attempt used a connection that was open already"};
+constexpr Extra notes{",\"notes\":", "object",
+                      "what filters have left: names and texts; absent if they left nothing"};
 constexpr Extra reason{",\"reason\":", "text",
                        "the failure in a sentence; empty if nothing failed"};
 
@@ -93,7 +97,8 @@ std::vector<AccessField> access_fields() {
   for (const Item& item : items) fields.push_back({bare(item.name), type_of(item), help_of(item)});
   for (const Item& item : tls_items)
     fields.push_back({bare(item.name), type_of(item), help_of(item) + "; absent in the clear"});
-  for (const Extra* extra : {&retry_reason, &h2_stream, &forward_path, &target, &reused, &reason})
+  for (const Extra* extra :
+       {&retry_reason, &h2_stream, &forward_path, &target, &reused, &notes, &reason})
     fields.push_back({bare(extra->name), extra->type, std::string(extra->help)});
   return fields;
 }
@@ -148,9 +153,25 @@ void AccessLog::write_json(const Record& record) {
   }
   write_paths(record);
   line_.append(reused.name).append(record.reused ? "true" : "false");
+  write_notes(record);
   line_.append(reason.name).append("\"");
   if (record.failure != http::Failure::None) line_ += http::traits(record.failure).words;
   line_ += "\"}";
+}
+
+void AccessLog::write_notes(const Record& record) {
+  if (record.notes.empty()) return;
+  char before = '{';
+  line_ += notes.name;
+  for (const Note& note : record.notes) {
+    line_ += std::exchange(before, ',');
+    line_ += '"';
+    append_json(line_, note.name);
+    line_ += "\":\"";
+    append_json(line_, note.value);
+    line_ += '"';
+  }
+  line_ += '}';
 }
 
 // The other forms of the path, where `path` and `query` do not say it all.

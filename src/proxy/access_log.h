@@ -38,6 +38,7 @@ class AccessLog {
 
   void write_json(const Record& record);
   void write_paths(const Record& record);
+  void write_notes(const Record& record);
   void write_combined(const Record& record);
   void write_text(const Record& record);
   std::string_view value(config::Variable variable, const Record& record);

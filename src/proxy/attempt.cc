@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/attempt.h"
 
-#include "proxy/client_side.h"
-#include "proxy/stream.h"
+#include "proxy/context.h"
 
 #include <errno.h>
 
@@ -11,44 +10,45 @@
 
 namespace weir::proxy {
 
-Attempt::Attempt(Stream& stream, upstream::Backend& backend, upstream::Server& server, bool probe)
-    : stream_(stream),
+Attempt::Attempt(AttemptUser& user, upstream::Backend& backend, upstream::Server& server,
+                 bool probe)
+    : user_(user),
       backend_(backend),
       server_(server),
       probe_(probe),
-      chosen_us_(stream.context().net.loop.now()) {}
+      chosen_us_(user.context().net.loop.now()) {}
 
 Attempt::~Attempt() { end(false); }
 
 void Attempt::start() {
-  Record& record = stream_.record();
+  Record& record = user_.record();
   record.server = &server_.config();
   record.server_slot = server_.slot();
   record.server_address = {};
   ++record.attempts;
-  record.times.chosen = stream_.context().net.loop.now();
-  const bool tunnel = stream_.request_head().wants_upgrade;
+  record.times.chosen = user_.context().net.loop.now();
+  const bool tunnel = user_.request_head().wants_upgrade;
   connection_ = server_.take_ready(tunnel);
   reused_ = record.reused = connection_ && connection_->is_reused();
   if (!connection_) {
     int error = 0;
     connection_ = server_.connect(error, tunnel);
     bool full = error == EMFILE || error == ENFILE;
-    if (full && stream_.context().shed_idle()) connection_ = server_.connect(error, tunnel);
+    if (full && user_.context().shed_idle()) connection_ = server_.connect(error, tunnel);
     if (!connection_) return on_failed(upstream::connect_failure(error));
   }
-  connection_->lease(*this, stream_.policy().server);
+  connection_->lease(*this, user_.server_timeouts());
   if (!connection_->is_connecting()) ready();
 }
 
 void Attempt::ready() {
   ready_ = outcome_.connected = true;
-  stream_.context().journal.count_attempt(server_.slot(), true);
+  user_.context().journal.count_attempt(server_.slot(), true);
   if (server_.addresses().has_many())
     if (const net::Address* at = server_.addresses().find(connection_->address()))
-      stream_.record().server_address = stream_.arena().copy(at->text());
-  stream_.record().times.connected = stream_.context().net.loop.now();
-  stream_.on_attempt_ready();
+      user_.record().server_address = user_.arena().copy(at->text());
+  user_.record().times.connected = user_.context().net.loop.now();
+  user_.on_attempt_ready();
 }
 
 void Attempt::end(bool reusable) {
@@ -63,10 +63,10 @@ void Attempt::end(bool reusable) {
   outcome_.total_us = age_us();
   outcome_.now_us = chosen_us_ + outcome_.total_us;
   if (std::uint64_t others = backend_.release(server_, outcome_))
-    stream_.context().journal.wake(others);
+    user_.context().journal.wake(others);
 }
 
-std::uint64_t Attempt::age_us() const { return stream_.context().net.loop.now() - chosen_us_; }
+std::uint64_t Attempt::age_us() const { return user_.context().net.loop.now() - chosen_us_; }
 
 void Attempt::on_connected(upstream::ServerSide& on) {
   connection_ = &on;
@@ -74,14 +74,14 @@ void Attempt::on_connected(upstream::ServerSide& on) {
   ready();
 }
 
-void Attempt::on_sent() { stream_.on_attempt_sent(); }
+void Attempt::on_sent() { user_.on_attempt_sent(); }
 
 // What the server did wrong counts against it; a pooled connection that it closed meanwhile does not.
 void Attempt::note_failure(http::Failure failure) {
   const http::Again again = http::traits(failure).again;
   if (http::traits(failure).blame != http::Blame::Server || again == http::Again::Elsewhere) return;
   if (again == http::Again::Safe) {
-    stream_.context().journal.count_attempt(server_.slot(), false);
+    user_.context().journal.count_attempt(server_.slot(), false);
     server_.note_connect(false, std::exchange(probe_, false));
   } else if (!reused_ || again != http::Again::IfIdempotent) {
     server_.note_failure(std::exchange(probe_, false));
@@ -96,41 +96,41 @@ void Attempt::on_failed(http::Failure failure) {
   ready_ = false;
   note_failure(failure);
   server_.note_refusal(failure);
-  stream_.on_attempt_failed(failure);
+  user_.on_attempt_failed(failure);
 }
 
-void Attempt::on_raw_readable() { stream_.run_tunnel(); }
+void Attempt::on_raw_readable() { user_.run_tunnel(); }
 
-Arena& Attempt::arena() { return stream_.arena(); }
+Arena& Attempt::arena() { return user_.arena(); }
 
-const RequestHead& Attempt::request() const { return stream_.request_head(); }
+const RequestHead& Attempt::request() const { return user_.request_head(); }
 
-const event::Subject* Attempt::subject() const { return &stream_.session(); }
+const event::Subject* Attempt::subject() const { return &user_.subject(); }
 
 void Attempt::on_head(MessageHead& head) {
   auto& response = static_cast<ResponseHead&>(head);
-  if (response.is_interim()) return stream_.on_interim(response);
+  if (response.is_interim()) return user_.on_interim(response);
   response_begun_ = true;
   outcome_.status = response.status;
   outcome_.first_byte_us = std::max<std::uint64_t>(age_us(), 1);
   good_ = server_.note_status(response.status, std::exchange(probe_, false));
-  stream_.on_response(response);
+  user_.on_response(response);
 }
 
-bool Attempt::wants_body() const { return !response_begun_ || stream_.wants_response(); }
+bool Attempt::wants_body() const { return !response_begun_ || user_.wants_response(); }
 
-void Attempt::on_body(std::span<const char> bytes) { stream_.on_response_body(bytes); }
+void Attempt::on_body(std::span<const char> bytes) { user_.on_response_body(bytes); }
 
 void Attempt::on_end(const Headers& trailers) {
   // Not before: a server that cuts its answers short would seem well with each new head.
   if (good_) server_.note_whole();
-  stream_.on_response_end(trailers);
+  user_.on_response_end(trailers);
 }
 
-bool Attempt::can_move_body() const { return stream_.can_move_response(); }
+bool Attempt::can_move_body() const { return user_.can_move_response(); }
 
-bool Attempt::has_unsent() const { return stream_.holds_upload(); }
+bool Attempt::has_unsent() const { return user_.holds_upload(); }
 
-net::IoResult Attempt::move_body() { return stream_.move_response(); }
+net::IoResult Attempt::move_body() { return user_.move_response(); }
 
 }  // namespace weir::proxy

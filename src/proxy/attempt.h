@@ -1,23 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Attempt: one try at one server for one stream.  It holds the server's slot and the lease of a
+// Attempt: one try at one server, for a stream or for a request of weir's own.  It holds the server's slot and the lease of a
 // connection, and lets go of both exactly once, however it ends.
 #pragma once
 
+#include "proxy/record.h"
 #include "upstream/backend.h"
 #include "upstream/server_side.h"
 
 namespace weir::proxy {
 
-class Stream;
+struct Context;
+
+/// Who tries: what an Attempt has to know of it, and what it tells.
+class AttemptUser {
+ public:
+  virtual Arena& arena() = 0;
+  virtual Record& record() = 0;
+  virtual Context& context() = 0;
+  virtual const RequestHead& request_head() const = 0;
+  virtual const upstream::ServerTimeouts& server_timeouts() const = 0;
+  virtual const event::Subject& subject() const = 0;
+
+  /// The request may be written.
+  virtual void on_attempt_ready() = 0;
+  virtual void on_attempt_sent() = 0;
+  virtual void on_attempt_failed(http::Failure failure) = 0;
+  virtual void on_interim(ResponseHead& head) = 0;
+  virtual void on_response(ResponseHead& head) = 0;
+  virtual bool wants_response() const = 0;
+  virtual void on_response_body(std::span<const char> bytes) = 0;
+  virtual void on_response_end(const Headers& trailers) = 0;
+  /// As upstream::ConnectionUser says of bodies and of bytes that were taken from the client.
+  virtual bool can_move_response() const = 0;
+  virtual net::IoResult move_response() = 0;
+  virtual bool holds_upload() const = 0;
+  virtual void run_tunnel() = 0;
+
+ protected:
+  ~AttemptUser() = default;
+};
 
 class Attempt final : public upstream::ConnectionUser {
  public:
   /// The server's slot has been taken for this attempt.  `probe`: it is a half-open server's one request.
-  Attempt(Stream& stream, upstream::Backend& backend, upstream::Server& server, bool probe);
+  Attempt(AttemptUser& user, upstream::Backend& backend, upstream::Server& server, bool probe);
   ~Attempt() override;
 
-  /// Takes a pooled connection or begins a new one; the stream is told on_attempt_ready (possibly from
+  /// Takes a pooled connection or begins a new one; the user is told on_attempt_ready (possibly from
   /// inside this call) or on_attempt_failed.
   void start();
 
@@ -49,7 +79,7 @@ class Attempt final : public upstream::ConnectionUser {
   void note_failure(http::Failure failure);
   std::uint64_t age_us() const;
 
-  Stream& stream_;
+  AttemptUser& user_;
   upstream::Backend& backend_;
   upstream::Server& server_;
   upstream::ServerSide* connection_ = nullptr;

@@ -11,6 +11,7 @@
 #include "proxy/handshakes.h"
 #include "proxy/record.h"
 #include "proxy/snapshot.h"
+#include "proxy/wakers.h"
 #include "shm/quarantine.h"
 #include "tls/transport.h"
 #include "upstream/backend.h"
@@ -63,6 +64,7 @@ struct Context {
   Handshakes handshakes{net.loop};
   DateClock date{net.loop};
   shm::Quarantine quarantine{segment};
+  Wakers wakers{};
 
   /// This turn has had its time, `now` by the clock: what can wait for the next one does.
   bool is_turn_long(std::uint64_t now) const { return now >= net.loop.now() + long_turn_us; }

@@ -21,6 +21,9 @@ LocalReply make_failure_reply(const Record& record, http::Failure failure, Arena
 /// The same for a gRPC call: 200 with grpc-status and grpc-message, and no body.
 LocalReply make_grpc_reply(http::Failure failure, Arena& arena);
 
+/// The same with a status code and a text of somebody else.
+LocalReply make_grpc_reply(int status, std::string_view message, Arena& arena);
+
 /// What ends a gRPC call whose answer has begun: grpc-status, grpc-message and Proxy-Status, in `arena`.
 void add_grpc_status(Headers& fields, http::Failure failure, Arena& arena);
 

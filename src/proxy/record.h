@@ -11,6 +11,7 @@
 #include "tls/transport.h"
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace weir::proxy {
@@ -25,6 +26,11 @@ struct Times {
   std::uint64_t sent = 0;        ///< request completely handed to the kernel
   std::uint64_t first_byte = 0;  ///< first byte of the answer
   std::uint64_t ended = 0;
+};
+
+/// What a filter has left for the log.
+struct Note {
+  std::string_view name, value;
 };
 
 struct Record {
@@ -53,6 +59,7 @@ struct Record {
   std::uint32_t h2_stream = 0;  ///< its number on an HTTP/2 connection; 0 = HTTP/1
   std::uint16_t status = 0;     ///< sent to the client; 499 if it left before; 0 = closed without
   std::string_view retry_reason{};  ///< why there was another attempt: a failure's name or a status
+  std::span<Note> notes{};          ///< by filters, in the arena
   bool reused = false;              ///< the last attempt took a pooled connection
   http::Failure failure = http::Failure::None;
   std::int64_t wall_us = 0;  ///< wall clock at `begun`, microseconds since the epoch

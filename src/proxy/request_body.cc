@@ -3,14 +3,14 @@
 
 #include "http/message.h"
 
-#include <iterator>
 #include <utility>
+#include <vector>
 
 namespace weir::proxy {
 
 void RequestBody::begin(const RequestHead& head) {
   head_ = &head;
-  is_complete_ = head.framing.end == BodyEnd::None;
+  is_complete_ = is_finished_ = head.framing.end == BodyEnd::None;
 }
 
 bool RequestBody::is_rest_small() const {
@@ -28,7 +28,8 @@ void RequestBody::send(std::span<const char> bytes, upstream::ServerSide& server
   if (is_kept_) {
     // Over HTTP/2 a server may say that it has not looked at it; then it does not matter what it is.
     const bool may_be_refused = !server.wire().transport;
-    is_kept_ = seen_ <= most_kept && (may_be_refused || http::is_idempotent(head_->method));
+    is_kept_ = kept_.size() + bytes.size() <= keep_most_ &&
+               (may_be_refused || http::is_idempotent(head_->method));
     if (is_kept_)
       kept_.append(bytes.data(), bytes.size());
     else
@@ -37,20 +38,23 @@ void RequestBody::send(std::span<const char> bytes, upstream::ServerSide& server
   server.write_body(bytes);
 }
 
-void RequestBody::complete(Headers&& trailers) {
-  is_complete_ = true;
+void RequestBody::finish(Headers&& trailers) {
+  is_complete_ = is_finished_ = true;
   trailers_ = std::move(trailers);
 }
 
 void RequestBody::discard() { is_discarded_ = true; }
 
 bool RequestBody::replay(upstream::ServerSide& server) {
-  iovec pieces[most_kept / Buffer::block_payload + 2];
-  const int count = kept_.peek(pieces, static_cast<int>(std::size(pieces)));
-  for (int i = 0; i < count; ++i)
-    server.write_body({static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len});
-  if (is_complete_) send_end(server);
-  return is_complete_;
+  if (!kept_.empty()) {
+    std::vector<iovec> pieces(kept_.size() / Buffer::block_payload + 2);
+    const int count = kept_.peek(pieces.data(), static_cast<int>(pieces.size()));
+    for (int i = 0; i < count; ++i)
+      server.write_body({static_cast<const char*>(pieces[static_cast<std::size_t>(i)].iov_base),
+                         pieces[static_cast<std::size_t>(i)].iov_len});
+  }
+  if (is_finished_) send_end(server);
+  return is_finished_;
 }
 
 net::IoResult RequestBody::move(const net::Context& context, const net::Wire& client,

@@ -44,12 +44,16 @@ class RequestBody {
   /// A piece has come; the bytes stay as ServerSide::write_body wants them.
   void count(std::size_t bytes) { seen_ += bytes; }
   void send(std::span<const char> bytes, upstream::ServerSide& server);
-  /// The last piece has come; `trailers` as they may be passed on, which must outlive this.
-  void complete(Headers&& trailers);
+  /// The client has said all.
+  void note_complete() { is_complete_ = true; }
+  /// Nothing follows to what was sent; `trailers` as they may be passed on, which must outlive this.
+  void finish(Headers&& trailers);
+  /// However much it is, what is sent from now on is kept: it lay here as a whole anyway.
+  void keep_all() { keep_most_ = SIZE_MAX; }
   /// From now on pieces are thrown away.
   void discard();
 
-  /// Gives a server what another one was given before, and the end if it has come.  True if it has.
+  /// Gives a server what another one was given before, and the end if that is known.  True if it is.
   bool replay(upstream::ServerSide& server);
   /// Nothing follows to what the server was given.
   void send_end(upstream::ServerSide& server) { server.write_end(trailers_); }
@@ -66,8 +70,10 @@ class RequestBody {
   Buffer kept_;
   net::Pump pump_;
   Headers trailers_;
+  std::size_t keep_most_ = most_kept;
   std::uint64_t seen_ = 0;
   bool is_complete_ = false;
+  bool is_finished_ = false;  ///< the end may be sent
   bool is_kept_ = true;
   bool is_discarded_ = false;
 };

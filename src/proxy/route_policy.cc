@@ -39,7 +39,8 @@ ClientTimeouts client_timeouts(const config::Listener& listener) {
 
 Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Config& config,
                                                               const config::Listener& listener,
-                                                              const config::Route& route) {
+                                                              const config::Route& route,
+                                                              FilterFactories& factories) {
   auto policy = std::make_shared<RoutePolicy>();
   policy->route = route;
   policy->file = config.files[route.place.file];
@@ -56,6 +57,7 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
   };
   policy->server = {of(&Limits::connect),     of(&Limits::first_byte),  of(&Limits::read),
                     of(&Limits::server_idle), of(&Limits::server_send), of(&Limits::ping)};
+  policy->filter = of(&Limits::filter);
   policy->queue = of(&Limits::queue);
   policy->max_body = config::pick(&Limits::max_body, route.limits, backend, listener.limits, last);
   policy->early_data = route.limits.early_data.value_or(false);
@@ -66,7 +68,7 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
   auto text = config::parse_template(route.action.text);
   if (!text) return text.error();
   policy->text = std::move(*text);
-  auto filters = FilterChain::build(config, policy->route);
+  auto filters = FilterChain::build(config, policy->route, factories);
   if (!filters) return filters.error();
   policy->filters = std::move(*filters);
   return std::shared_ptr<const RoutePolicy>(std::move(policy));

@@ -25,7 +25,8 @@ struct ClientTimeouts {
 struct RoutePolicy {
   static Result<std::shared_ptr<const RoutePolicy>> build(const config::Config& config,
                                                           const config::Listener& listener,
-                                                          const config::Route& route);
+                                                          const config::Route& route,
+                                                          FilterFactories& factories);
 
   config::Route route;
   std::string file;            ///< in which it is written
@@ -33,7 +34,8 @@ struct RoutePolicy {
   std::uint32_t listener = 0;  ///< number of the listener whose readiness it tells
   ClientTimeouts client;
   upstream::ServerTimeouts server;
-  std::uint64_t queue = 0;                ///< microseconds to wait for a server; 0 = for ever
+  std::uint64_t filter = 0;  ///< microseconds that a filter may wait for something; 0 = for ever
+  std::uint64_t queue = 0;   ///< microseconds to wait for a server; 0 = for ever
   std::optional<std::uint64_t> max_body;  ///< bytes
   bool early_data = false;                ///< requests that may be replays are taken
   config::ClientClose client_close = config::ClientClose::Abort;

@@ -25,12 +25,13 @@ std::span<const std::string_view> alpn_of(const config::Listener& listener) {
 
 Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
                                                   const config::Listener& listener,
-                                                  std::uint64_t key, const shm::TicketKeys* tickets,
+                                                  std::uint64_t key, FilterFactories& factories,
+                                                  const shm::TicketKeys* tickets,
                                                   const Rules* before) {
   auto rules = std::make_shared<Rules>();
   std::vector<const config::Route*> routes;
   for (const config::Route& route : listener.routes) {
-    auto policy = RoutePolicy::build(config, listener, route);
+    auto policy = RoutePolicy::build(config, listener, route, factories);
     if (!policy) return policy.error();
     routes.push_back(&(*policy)->route);
     rules->policies_.push_back(std::move(*policy));
@@ -39,7 +40,7 @@ Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
     config::Route none;
     none.place = listener.place;
     none.policies = listener.policies;
-    auto policy = RoutePolicy::build(config, listener, none);
+    auto policy = RoutePolicy::build(config, listener, none, factories);
     if (!policy) return policy.error();
     rules->unrouted_ = std::move(*policy);
   }
@@ -64,8 +65,11 @@ std::uint64_t Rules::key(const config::Config& config, const config::Listener& l
   std::string text = config::print_listener(config, listener);
   text += std::to_string(listener.number);
   if (listener.tls) text += tls::ServerContext::key_of(*listener.tls);
+  text += " " + std::to_string(FilterFactories::content_of(listener.policies));
   for (const config::Route& route : listener.routes) {
     text += " " + std::to_string(route.number);
+    if (!route.policies.empty())
+      text += " " + std::to_string(FilterFactories::content_of(route.policies));
     if (route.action.kind == config::Act::Ready)
       text += " " + std::to_string(config.listeners[route.action.listener].number);
     if (route.action.kind != config::Act::Forward) continue;

@@ -23,7 +23,7 @@ class Rules {
   /// made of, to take over what is the same; may be null.
   static Result<std::shared_ptr<const Rules>> build(const config::Config& config,
                                                     const config::Listener& listener,
-                                                    std::uint64_t key,
+                                                    std::uint64_t key, FilterFactories& factories,
                                                     const shm::TicketKeys* tickets = nullptr,
                                                     const Rules* before = nullptr);
 

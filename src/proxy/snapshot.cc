@@ -12,6 +12,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(const config::Config& co
                                                         const Snapshot* before,
                                                         const shm::TicketKeys* tickets) {
   auto snapshot = std::make_shared<Snapshot>();
+  snapshot->factories = before ? before->factories : std::make_shared<FilterFactories>();
   std::unordered_map<std::uint64_t, std::shared_ptr<const Rules>> known;
   std::unordered_map<std::uint32_t, const Rules*> former;
   if (before)
@@ -28,7 +29,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(const config::Config& co
       continue;
     }
     auto same_listener = former.find(listener.number);
-    auto rules = Rules::build(config, listener, key, tickets,
+    auto rules = Rules::build(config, listener, key, *snapshot->factories, tickets,
                               same_listener == former.end() ? nullptr : same_listener->second);
     if (!rules) return rules.error().within("listener " + listener.name);
     snapshot->listeners.push_back(std::move(*rules));
@@ -53,6 +54,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(const config::Config& co
     }
     snapshot->backends.push_back(std::move(policy));
   }
+  snapshot->factories->sweep();
   snapshot->generation = generation;
   snapshot->access_log = config.access_log;
   snapshot->error_level = config.error_log.level;

@@ -35,6 +35,8 @@ struct Snapshot {
   std::vector<upstream::BackendPolicy> backends;
   std::vector<tls::CertificateEnd> certificates;  ///< for metrics
   std::size_t reused = 0;                         ///< listeners taken over
+  /// What the filters of this and the next snapshots are made of; the builder's thread only.
+  std::shared_ptr<FilterFactories> factories;
 };
 
 }  // namespace weir::proxy

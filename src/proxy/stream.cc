@@ -36,7 +36,14 @@ Stream::Stream(Context& context, ClientSide& session, std::uint64_t begun)
   record_.wall_us = context.net.loop.wall();
 }
 
-Stream::~Stream() = default;
+// Filters are told of the end while all that they may look at is there.
+Stream::~Stream() { filters_.reset(); }
+
+const event::Subject& Stream::subject() const { return session_; }
+
+RequestHead& Stream::filtered_request() {
+  return request_ ? *request_ : arena_.array<RequestHead>(1)[0];
+}
 
 void Stream::on_head(MessageHead& head) {
   request_ = static_cast<RequestHead*>(&head);
@@ -93,23 +100,23 @@ void Stream::act() {
     case config::Act::Metrics: {
       LocalReply reply =
           make_metrics_reply(MetricNames(*context_.snapshot), context_.segment, arena_);
-      return answer(*reply.head, reply.body);
+      return answer(reply);
     }
     case config::Act::Ready: {
       std::string_view why = why_not_ready(context_.segment, policy_->listener);
       if (why.empty() && session_.listener().is_full()) why = "no more connections are accepted";
       LocalReply reply = make_ready_reply(why, arena_);
-      return answer(*reply.head, reply.body);
+      return answer(reply);
     }
     case config::Act::Respond: {
       LocalReply reply =
           make_text_reply(action.status, proxy::expand(policy_->text, record_, arena_), arena_);
-      return answer(*reply.head, reply.body);
+      return answer(reply);
     }
     case config::Act::Redirect: {
       LocalReply reply =
           make_redirect(action.status, expand_url(policy_->text, record_, arena_), arena_);
-      return answer(*reply.head, reply.body);
+      return answer(reply);
     }
   }
 }
@@ -123,16 +130,22 @@ void Stream::forward() {
     case http::HopVerdict::Loop: return fail(http::Failure::ForwardingLoop);
     case http::HopVerdict::Answer: {
       LocalReply reply = make_final_reply(*request_, arena_);
-      return answer(*reply.head, reply.body);
+      return answer(reply);
     }
   }
   choose(upstream::Turn::BehindQueue);
 }
 
+// A policy that looks at requests sees this one as a filter would.
+upstream::Asker Stream::asker() {
+  if (backend_->looks_at_requests() && !filters_) filters_.reset(new FilterRun(*this));
+  return {filters_.get(), request_->wants_upgrade ? RequestClass::Tunnel : RequestClass::Exchange};
+}
+
 // When a backend has no server left, its fallback takes over.
 upstream::Chosen Stream::choose_server(upstream::Turn turn) {
   while (true) {
-    upstream::Chosen chosen = backend_->choose(retries_.tried(), turn);
+    const upstream::Chosen chosen = backend_->choose(retries_.tried(), turn, asker());
     const auto& fallback = backend_->fallback();
     if (chosen.server || chosen.all_busy || !fallback) return chosen;
     backend_ = context_.backends[*fallback].get();
@@ -156,7 +169,7 @@ void Stream::choose(upstream::Turn turn) {
 
 void Stream::start_attempt(const upstream::Chosen& chosen) {
   server_ = upstream::ServerRef(chosen.server);
-  attempt_.emplace(*this, *backend_, *chosen.server, chosen.probe);
+  attempt_.emplace(static_cast<AttemptUser&>(*this), *backend_, *chosen.server, chosen.probe);
   phase_ = Phase::Connect;
   attempt_->start();
 }
@@ -180,16 +193,24 @@ void Stream::on_attempt_ready() {
   options.te_trailers = http::list_has(request_->headers, FieldName::Te, "trailers");
   if (request_->wants_upgrade)
     options.upgrade = http::combined_list(request_->headers, FieldName::Upgrade, arena_);
+  if (filters_) {
+    filters_->tell_attempt(
+        {backend_->config().name, attempt_->server().config().name, record_.attempts});
+    options.framing = filters_->framing(Direction::Request, options.framing);
+  }
   connection.write_request(*request_, options);
-  if (body_.replay(connection))
+  if (body_.replay(connection)) {
     phase_ = Phase::Await;
-  else
-    session_.resume();
+    return;
+  }
+  if (BodyPipe* through = pipe(Direction::Request)) through->run();
+  if (!body_.is_complete()) session_.resume();
 }
 
 bool Stream::wants_body() const {
   if (body_.is_discarded()) return true;
   if (tunnel_) return tunnel_->tunnel.wants(Way::Up);
+  if (const BodyPipe* through = pipe(Direction::Request)) return through->wants();
   // What lies in the pipe goes first.
   return attempt_ && attempt_->is_ready() && !response_done_ &&
          attempt_->connection()->has_room() && body_.held() == 0;
@@ -201,10 +222,12 @@ void Stream::on_body(std::span<const char> bytes) {
   body_.count(bytes.size());
   if (body_.is_discarded()) return;
   if (body_.is_over(policy_->max_body)) return fail(http::Failure::RequestBodyTooLarge);
+  if (BodyPipe* through = pipe(Direction::Request)) return through->take(bytes);
   body_.send(bytes, *attempt_->connection());
 }
 
 bool Stream::can_move_body() const {
+  if (pipe(Direction::Request)) return false;
   return !attempt_ || !attempt_->is_ready() || attempt_->connection()->wire().transport;
 }
 
@@ -221,11 +244,17 @@ void Stream::on_end(const Headers& trailers) {
   Headers passed;
   if (!trailers.empty()) passed.assign(arena_, trailers.fields());
   if (request_) http::remove_nominated(request_->headers, passed);
-  body_.complete(std::move(passed));
+  body_.note_complete();
   if (body_.is_discarded()) {
     if (response_done_) session_.finish(keep_);
     return;
   }
+  if (BodyPipe* through = pipe(Direction::Request)) return through->take_end(std::move(passed));
+  end_request_body(std::move(passed));
+}
+
+void Stream::end_request_body(Headers&& trailers) {
+  body_.finish(std::move(trailers));
   if (!attempt_ || !attempt_->is_ready() || phase_ == Phase::Await) return;
   if (phase_ == Phase::Send) phase_ = Phase::Await;
   body_.send_end(*attempt_->connection());
@@ -234,6 +263,7 @@ void Stream::on_end(const Headers& trailers) {
 void Stream::on_attempt_sent() {
   if (tunnel_) return tunnel_->tunnel.on_sent();
   body_.push_held(context_.net, *attempt_->connection());
+  if (BodyPipe* through = pipe(Direction::Request)) through->run();
   if (!body_.is_complete()) session_.resume();
 }
 
@@ -255,12 +285,13 @@ void Stream::on_attempt_failed(http::Failure failure) {
   record_.failure = failure;
   if (tunnel_) return session_.abort();
   if (response_begun_) return fail(failure);
-  if (try_again(failure)) return;
+  // What has answered once is not asked again, though filters still look at the answer.
+  if (phase_ < Phase::Respond && try_again(failure)) return;
   answer(failure);
 }
 
 bool Stream::ends_with_client() const {
-  if (tunnel_ || phase_ < Phase::Choose || phase_ > Phase::Relay) return false;
+  if (tunnel_ || phase_ < Phase::Request || phase_ > Phase::Relay) return false;
   const bool is_cut = !body_.is_complete() && !response_begun_;
   return is_cut || policy_->client_close == config::ClientClose::Abort;
 }
@@ -317,60 +348,29 @@ void Stream::end_call(http::Failure failure) {
 void Stream::answer(http::Failure failure) {
   record_.failure = failure;
   const bool is_call = request_ && http::is_grpc(*request_);
-  LocalReply reply =
-      is_call ? make_grpc_reply(failure, arena_) : make_failure_reply(record_, failure, arena_);
-  answer(*reply.head, reply.body);
+  answer(is_call ? make_grpc_reply(failure, arena_) : make_failure_reply(record_, failure, arena_));
+}
+
+void Stream::answer(const LocalReply& reply) {
+  stop();
+  take_local(reply);
+  begin_answer(*reply.head);
+}
+
+void Stream::take_local(const LocalReply& reply) {
+  local_ = reply;
+  producer_.reset();
+  is_local_ = true;
+  is_fed_ = response_ended_ = false;
+  body_.discard();
 }
 
 void Stream::stop() {
   backend_ ? backend_->stop_waiting(*this) : void();
   if (tunnel_) tunnel_->tunnel.stop();
+  if (filters_) filters_->stop();
   deadline_.clear();
   attempt_.reset();
-}
-
-// Response policies also apply to answers that weir makes: those of the route, or of the listener if no route is known.
-void Stream::run_response_policies(ResponseHead& head) {
-  response_ = &head;
-  record_.response = &head;
-  record_.status = head.status;
-  if (!policy_)
-    if (const RoutePolicy* unrouted = session_.listener().rules().unrouted())
-      policy_ = PolicyPin(*unrouted);
-  if (policy_) policy_->filters.run_response(*this);
-}
-
-void Stream::answer(ResponseHead& head, std::string_view body) {
-  stop();
-  run_response_policies(head);
-  const bool understood = request_ != nullptr;
-  http::Blame blame = http::traits(record_.failure).blame;
-  keep_ =
-      understood && blame != http::Blame::Client && (body_.is_complete() || body_.is_rest_small());
-  body_.discard();
-  add_date(head);
-  start_response(head, {BodyEnd::Length, body.size()}, keep_);
-  bool is_head = understood && request_->method == Method::Head;
-  if (!is_head) record_.bytes_out += session_.write_body(body);
-  response_done_ = true;
-  finish(keep_);
-}
-
-void Stream::respond(std::uint16_t status, std::string_view text) {
-  local_ = make_text_reply(status, arena_.copy(text), arena_);
-}
-
-void Stream::refuse(Refusal why) {
-  switch (why) {
-    case Refusal::MalformedPath: refusal_ = http::Failure::RequestTarget; break;
-    case Refusal::RegexLimit: refusal_ = http::Failure::RegexLimit; break;
-  }
-}
-
-std::string_view Stream::expand(std::string_view text) {
-  if (text.find('$') == std::string_view::npos) return text;
-  auto parsed = config::parse_template(text);
-  return parsed ? arena_.copy(expand_field(*parsed, record_, arena_)) : std::string_view();
 }
 
 }  // namespace weir::proxy

@@ -17,26 +17,62 @@ void Stream::on_interim(ResponseHead& head) {
   count_head_out(session_.write_head(head, {}));
 }
 
+bool Stream::is_switch(const ResponseHead& head) const {
+  return head.status == 101 || (request_->method == Method::Connect && head.status / 100 == 2);
+}
+
 void Stream::on_response(ResponseHead& head) {
   record_.times.first_byte = context_.net.loop.now();
-  if (head.status == 101 || (request_->method == Method::Connect && head.status / 100 == 2))
-    return start_tunnel(head);
-  if (!policy_->retry.on_status.empty() && Retries::allow(head.status, last_attempt()) &&
-      ask_another(head.status))
+  if (is_switch(head)) {
+    if (!is_proven(head)) {
+      attempt_.reset();
+      return answer(http::Failure::UpgradeRefused);
+    }
+  } else if (!policy_->retry.on_status.empty() && Retries::allow(head.status, last_attempt()) &&
+             ask_another(head.status)) {
     return;
-  phase_ = Phase::Respond;
-  record_.failure = http::Failure::None;  // that of an earlier attempt
-  add_date(head);
-  run_response_policies(head);
-  Framing framing = head.framing;
-  bool keep = body_.is_complete();
-  if (framing.end == BodyEnd::Close || framing.end == BodyEnd::Chunked) {
-    // Without chunks only the end of the connection can tell the end of the body.
-    framing.end = request_->minor > 0 ? BodyEnd::Chunked : BodyEnd::Close;
-    if (request_->minor == 0) keep = false;
   }
-  start_response(head, framing, keep);
-  phase_ = Phase::Relay;
+  record_.failure = http::Failure::None;  // that of an earlier attempt
+  begin_answer(head);
+}
+
+// A server's answer, or one of weir's own: policies hold for both.
+void Stream::begin_answer(ResponseHead& head) {
+  phase_ = Phase::Respond;
+  take_head(head);
+  if (!policy_) {  // then those of the listener
+    if (const RoutePolicy* unrouted = session_.listener().rules().unrouted()) {
+      policy_ = PolicyPin(*unrouted);
+      enter_filters();
+    }
+  }
+  on_response_pass(filters_ ? filters_->run_response() : Pass::Through);
+}
+
+void Stream::take_head(ResponseHead& head) {
+  add_date(head);
+  response_ = &head;
+  record_.response = &head;
+  record_.status = head.status;
+}
+
+void Stream::on_response_pass(Pass pass) {
+  if (pass == Pass::Waits) return;
+  if (pass != Pass::Through) return on_decided(Direction::Response, pass);
+  if (!is_local_ && is_switch(*response_)) return start_tunnel(*response_);
+  BodyPipe* const through =
+      filters_ && has_body() ? filters_->open_pipe(Direction::Response) : nullptr;
+  if (!through || !through->is_collecting()) return write_answer();
+  if (is_local_) return feed_local();
+  if (response_ended_) return through->take_end(std::move(trailers_));
+  attempt_->connection()->resume();
+}
+
+// Bytes may follow to the head.
+bool Stream::has_body() const {
+  if (request_ && request_->method == Method::Head) return false;
+  if (is_local_) return producer_ || !local_.body.empty();
+  return response_->framing.end != BodyEnd::None;
 }
 
 // A recipient with a clock says when it got what came without a Date (RFC 9110 §6.6.1).  Before filters, so that
@@ -62,7 +98,71 @@ bool Stream::ask_another(std::uint16_t status) {
   return true;
 }
 
-void Stream::start_response(ResponseHead& head, const Framing& framing, bool keep) {
+bool Stream::may_keep_local() const {
+  const bool is_at_fault = http::traits(record_.failure).blame == http::Blame::Client;
+  return request_ && !is_at_fault && (body_.is_complete() || body_.is_rest_small());
+}
+
+Framing Stream::framing_of_answer(bool& keep) const {
+  Framing framing = response_->framing;
+  if (is_local_) {
+    keep = may_keep_local();
+    if (!producer_) framing = {BodyEnd::Length, local_.body.size()};
+    if (producer_ && framing.end != BodyEnd::Length) framing = {BodyEnd::Chunked, 0};
+  } else {
+    keep = body_.is_complete();
+  }
+  if (filters_ && has_body()) framing = filters_->framing(Direction::Response, framing);
+  if (filters_ && !has_body() && filters_->hides_length(Direction::Response)) {
+    framing = {};
+    response_->headers.remove(FieldName::ContentLength);
+  }
+  if (framing.end == BodyEnd::Close || framing.end == BodyEnd::Chunked) {
+    // Without chunks only the end of the connection can tell the end of the body.
+    const bool knows_chunks = !request_ || request_->minor > 0;
+    framing.end = knows_chunks ? BodyEnd::Chunked : BodyEnd::Close;
+    keep = keep && knows_chunks;
+  }
+  return framing;
+}
+
+// The head, once nobody keeps it any more; what follows to it is on its way or comes then.
+void Stream::write_answer() {
+  bool keep = false;
+  const Framing framing = framing_of_answer(keep);
+  start_response(framing, keep);
+  phase_ = Phase::Relay;
+  if (is_local_ && !is_fed_) return feed_local();
+  if (is_local_) return;
+  if (response_ended_) {
+    BodyPipe* const through = pipe(Direction::Response);
+    return through ? through->take_end(std::move(trailers_)) : finish_response(trailers_);
+  }
+  if (filters_) attempt_->connection()->resume();
+}
+
+// The body of an answer of weir's own.
+void Stream::feed_local() {
+  is_fed_ = true;
+  if (producer_) return producer_->run();
+  if (!has_body()) return finish_response(Headers());
+  if (BodyPipe* through = pipe(Direction::Response)) {
+    through->take({local_.body.data(), local_.body.size()});
+    return through->take_end(Headers());
+  }
+  record_.bytes_out += session_.write_body(local_.body);
+  finish_response(Headers());
+}
+
+void Stream::on_produced(std::span<const char> bytes) { on_response_body(bytes); }
+
+void Stream::on_produced_end() {
+  BodyPipe* const through = pipe(Direction::Response);
+  through ? through->take_end(Headers()) : finish_response(Headers());
+}
+
+void Stream::start_response(const Framing& framing, bool keep) {
+  ResponseHead& head = *response_;
   response_begun_ = true;
   record_.status = head.status;
   keep_ = keep && request_ && request_->keep_alive && session_.may_keep();
@@ -78,17 +178,19 @@ void Stream::start_response(ResponseHead& head, const Framing& framing, bool kee
 
 bool Stream::wants_response() const {
   if (tunnel_) return tunnel_->tunnel.wants(Way::Down);
-  return session_.has_room() && down_.held() == 0;
+  if (const BodyPipe* through = pipe(Direction::Response)) return through->wants();
+  return response_begun_ && session_.has_room() && down_.held() == 0;
 }
 
 // Bytes that are encrypted or framed have to be seen.
 bool Stream::can_move_response() const {
   const net::Transport* client = session_.wire().transport;
-  return client && client->can_splice();
+  return client && client->can_splice() && !pipe(Direction::Response);
 }
 
 void Stream::on_response_body(std::span<const char> bytes) {
   if (tunnel_) return tunnel_->tunnel.take(Way::Down, bytes);
+  if (BodyPipe* through = pipe(Direction::Response)) return through->take(bytes);
   record_.bytes_out += session_.write_body(bytes);
 }
 
@@ -114,14 +216,27 @@ net::IoResult Stream::move_response() {
 
 void Stream::on_response_end(const Headers& trailers) {
   if (tunnel_) return tunnel_->tunnel.take_end(Way::Down);
-  response_done_ = true;
   Headers passed;
   if (!trailers.empty()) passed.assign(arena_, trailers.fields());
   http::remove_nominated(response_->headers, passed);
-  count_head_out(session_.write_end(passed));
+  response_ended_ = true;
+  BodyPipe* const through = pipe(Direction::Response);
+  if (!response_begun_ && !through) {  // its head has to wait
+    trailers_ = std::move(passed);
+    return;
+  }
+  through ? through->take_end(std::move(passed)) : finish_response(passed);
+}
+
+void Stream::finish_response(const Headers& trailers) {
+  response_done_ = true;
+  // An answer of known length ends by itself, over HTTP/2 when the request has: its rest is let in meanwhile.
+  const bool has_known_length = is_local_ && !producer_ && !pipe(Direction::Response);
+  if (!has_known_length) count_head_out(session_.write_end(trailers));
+  if (is_local_) return finish(keep_);
   const bool request_sent = body_.is_complete();
   const bool reusable = request_sent && response_->keep_alive && body_.held() == 0;
-  attempt_->end(reusable);
+  if (attempt_) attempt_->end(reusable);
   finish(keep_ && request_sent);
 }
 
@@ -146,6 +261,8 @@ void Stream::on_client_sent() {
     (void)down_.move(context_.net, to, to, 0);
     if (to.has_failed()) return client_gone();
   }
+  if (producer_ && is_fed_) return producer_->run();
+  if (BodyPipe* through = pipe(Direction::Response)) through->run();
   if (attempt_ && attempt_->is_ready() && wants_response()) attempt_->connection()->resume();
 }
 
@@ -181,6 +298,7 @@ bool Stream::stage_log(std::uint64_t bytes) {
 void Stream::settle_log(bool whole, std::uint64_t bytes) {
   if (whole) {
     logged_ = true;
+    if (filters_) filters_->finish();
     record_.bytes_out += bytes;
     context_.journal.count(record_);
     record_.bytes_out -= bytes;
@@ -191,6 +309,7 @@ void Stream::settle_log(bool whole, std::uint64_t bytes) {
 void Stream::log() {
   if (logged_) return;
   logged_ = true;
+  if (filters_) filters_->finish();
   record_.times.ended = context_.net.loop.read_clock();
   context_.journal.count(record_);
   if (!context_.access_log) return;

@@ -12,7 +12,7 @@ namespace weir::proxy {
 
 namespace {
 
-constexpr int most_reroutes = 5;
+constexpr std::uint8_t most_reroutes = 5;
 
 }  // namespace
 
@@ -35,32 +35,18 @@ http::Failure Stream::take_policy() {
 }
 
 void Stream::route() {
-  for (int tries = 0; tries <= most_reroutes; ++tries) {
-    phase_ = Phase::Route;
-    http::Failure failure = take_policy();
-    if (failure != http::Failure::None) return fail(failure);
-    phase_ = Phase::Request;
-    const std::string_view before = request_->forward_path;
-    const Verdict verdict = policy_->filters.run_request(*this);
-    if (verdict == Verdict::Respond) {
-      if (refusal_ != http::Failure::None) return fail(refusal_);
-      return local_.head ? answer(*local_.head, local_.body) : fail(http::Failure::FilterBreach);
-    }
-    failure = check_rewritten(before);
-    if (failure != http::Failure::None) return fail(failure);
-    if (verdict == Verdict::Continue) return act();
-    // Other routes look at the path that filters have made.
-    if (const auto path = http::read_path(request_->forward_path, arena_)) {
-      request_->path = path->plain;
-      request_->has_path_readings = path->has_readings;
-    }
-  }
-  fail(http::Failure::FilterFailed);
+  phase_ = Phase::Route;
+  const http::Failure failure = take_policy();
+  if (policy_) enter_filters();  // also for the answer to a request that is refused
+  if (failure != http::Failure::None) return fail(failure);
+  phase_ = Phase::Request;
+  entered_path_ = request_->forward_path;
+  on_request_pass(filters_ ? filters_->run_request() : Pass::Through);
 }
 
 // A path that a filter has made goes out as one that a client has sent: without dot segments, and hiding none.
-http::Failure Stream::check_rewritten(std::string_view before) {
-  const std::string_view now = request_->forward_path;
+http::Failure Stream::check_rewritten() {
+  const std::string_view before = entered_path_, now = request_->forward_path;
   if (now.data() == before.data() && now.size() == before.size()) return http::Failure::None;
   const auto path = http::read_path(now, arena_);
   if (!path) return http::Failure::RequestTarget;

@@ -19,19 +19,11 @@ bool Stream::is_proven(const ResponseHead& head) const {
 }
 
 void Stream::start_tunnel(ResponseHead& head) {
-  if (!is_proven(head)) {
-    attempt_.reset();
-    return answer(http::Failure::UpgradeRefused);
-  }
-  response_ = &head;
-  record_.response = &head;
-  record_.status = head.status;
   response_begun_ = true;
   phase_ = Phase::Relay;
   http::WriteOptions options;
   if (head.status == 101)
     options.upgrade = http::combined_list(head.headers, FieldName::Upgrade, arena_);
-  add_date(head);
   count_head_out(session_.write_head(head, options));
   context_.net.outbox.flush();
   upstream::ServerSide& server = *attempt_->connection();

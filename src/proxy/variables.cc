@@ -100,6 +100,12 @@ std::string_view of_tls(Variable variable, const tls::Transport& transport) {
   }
 }
 
+std::string_view note(const Record& record, std::string_view name) {
+  for (const Note& note : record.notes)
+    if (note.name == name) return note.value;
+  return {};
+}
+
 std::string_view of_exchange(Variable variable, const Record& record, Arena& arena) {
   const Times& times = record.times;
   std::uint64_t begun = times.begun;
@@ -217,6 +223,7 @@ std::string_view milliseconds(std::uint64_t from, std::uint64_t to, Arena& arena
 std::string_view evaluate(Variable variable, std::string_view name, const Record& record,
                           Arena& arena) {
   if (variable == Variable::ResponseHeader) return field_value(record.response, name);
+  if (variable == Variable::Note) return note(record, name);
   if (variable == Variable::Host && !record.host.empty()) return record.host;
   std::string_view value =
       record.request ? of_request(variable, name, *record.request, arena) : std::string_view();

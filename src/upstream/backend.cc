@@ -3,6 +3,7 @@
 
 #include "base/hash.h"
 #include "base/text.h"
+#include "config/parsed_text.h"
 #include "upstream/server_row.h"
 
 #include <algorithm>
@@ -54,11 +55,12 @@ Backend::Backend(const net::Context& context, const Sharing& sharing, BackendPol
     : context_(context),
       sharing_(sharing),
       policy_(std::move(policy)),
-      needs_(policy_.balancers->needs()),
       primary_(sharing, 0),
       backup_(sharing, 1),
       wake_(*this),
-      seed_(seed) {}
+      seed_(seed) {
+  take_needs(*policy_.balancers);
+}
 
 Backend::~Backend() {
   for (Server* server : servers_) delete server;
@@ -99,7 +101,7 @@ void Backend::configure(const BackendPolicy& policy) {
   if (policy_.config.balance != policy.config.balance) {
     for (ServerGroup* group : {&primary_, &backup_}) group->drop_balancer();
     balancers = policy.balancers;
-    needs_ = balancers->needs();
+    take_needs(*balancers);
   }
   policy_ = policy;
   policy_.balancers = std::move(balancers);
@@ -165,6 +167,14 @@ void Backend::rebuild() {
   end_groups();
 }
 
+// What is no text with variables was refused when it was loaded.
+void Backend::take_needs(const BalancerFactory& balancers) {
+  needs_ = balancers.needs();
+  hash_text_.reset();
+  if (needs_.hash_of.empty()) return;
+  if (auto parsed = config::ParsedText::parse(needs_.hash_of)) hash_text_ = std::move(*parsed);
+}
+
 // The hash only if somebody wants it; identities only of a request that has been tried before.
 Pick Backend::pick_for(std::span<Server* const> tried, const Asker& asker) {
   Pick pick;
@@ -178,8 +188,8 @@ Pick Backend::pick_for(std::span<Server* const> tried, const Asker& asker) {
       if (is_among(tried, server)) tried_.push_back(server->stable_id());
     pick.tried = tried_;
   }
-  if (!needs_.hash_of.empty() && asker.stream)
-    if (const std::string_view key = asker.stream->expand(needs_.hash_of); !key.empty())
+  if (hash_text_ && asker.stream)
+    if (const std::string_view key = asker.stream->expand(*hash_text_); !key.empty())
       pick.hash = fast_hash(key);
   return pick;
 }

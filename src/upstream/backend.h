@@ -101,6 +101,9 @@ class Backend final : private event::TaskEvents {
   /// The slot is not this backend's any more.
   void forget(std::uint32_t slot);
 
+  /// Its policy looks at more of a request than that there is one: Asker::stream.
+  bool looks_at_requests() const { return hash_text_ || needs_.stream; }
+
   /// Picks a server that is not among `tried` and takes a slot of it.
   Chosen choose(std::span<Server* const> tried, Turn turn = Turn::BehindQueue,
                 const Asker& asker = {});
@@ -134,6 +137,7 @@ class Backend final : private event::TaskEvents {
   void begin_groups();
   void end_groups();
   bool must_panic() const;
+  void take_needs(const BalancerFactory& balancers);
   Pick pick_for(std::span<Server* const> tried, const Asker& asker);
   Server* take(Step step, std::span<Server* const> tried, const Pick& pick);
   Server* choose_half_open(std::span<Server* const> tried);
@@ -147,6 +151,7 @@ class Backend final : private event::TaskEvents {
   std::vector<Server*> servers_;  ///< owned; a retired one ends by itself
   std::unordered_map<std::uint32_t, Server*> by_slot_;
   BalancerFactory::Needs needs_;
+  std::unique_ptr<const Text> hash_text_;  ///< null: no hash is wanted
   ServerGroup primary_, backup_;
   std::vector<std::uint64_t> tried_;  ///< what a Pick refers to
   std::vector<Server*> half_open_;

@@ -18,15 +18,13 @@ namespace {
 
 using namespace weir;
 
-class AnyFactory final : public FilterFactory {
+class AnyFactory final : public Filter, public FilterFactory {
  public:
-  Filter& filter() const override { return filter_; }
-
- private:
-  mutable Filter filter_;
+  Needs needs() const override { return {}; }
+  Filter& make(Arena&) const override { return const_cast<AnyFactory&>(*this); }
 };
 
-Result<std::unique_ptr<FilterFactory>> make_any(const Statement&) {
+Result<std::unique_ptr<FilterFactory>> make_any(const Statement&, const FilterContext&) {
   return std::unique_ptr<FilterFactory>(std::make_unique<AnyFactory>());
 }
 

@@ -70,3 +70,19 @@ def test_what_it_knows_outlives_changes_and_not_its_statement(binary):
             reload(weir, text.replace("balance favourite", 'balance favourite ""'))
             assert ask(weir, get()).body == b"good"
             assert tries(weir, 3) == [2, 1, 2]
+
+
+def test_each_value_has_its_favourite(binary):
+    with Origin(answer("a")) as a, Origin(answer("b")) as b, Origin(answer("c")) as c:
+        with Weir(forward_to(a, b, c, backend='balance favourite "$header_x_user"', top=ADMIN), workers=2, binary=binary) as weir:
+            def favourites():
+                return {user: ask(weir, get("/", "test", f"X-User: {user}")).body for user in range(40)}
+
+            before = favourites()
+            assert len(set(before.values())) == 3 and favourites() == before
+            with AdminClient(weir) as admin:
+                admin.ask("server set origin/s2 state drain")
+                after = favourites()
+                assert all(after[user] == server for user, server in before.items() if server != b"b")
+                admin.ask("server set origin/s2 state auto")
+                assert favourites() == before

@@ -22,25 +22,25 @@
 namespace weir::config {
 
 /// A factory that was accepted; its filter does nothing.
-class AnyFactory final : public FilterFactory {
+class AnyFactory final : public Filter, public FilterFactory {
  public:
-  Filter& filter() const override { return filter_; }
-
- private:
-  mutable Filter filter_;
+  Needs needs() const override { return {}; }
+  Filter& make(Arena&) const override { return const_cast<AnyFactory&>(*this); }
 };
 
 /// Accepts everything but a first value `bad`.
-inline Result<std::unique_ptr<FilterFactory>> make_any(const Statement& statement) {
+inline Result<std::unique_ptr<FilterFactory>> build_any(const Statement& statement,
+                                                        const FilterContext&) {
   if (!statement.values.empty() && statement.values[0] == "bad")
     return Error(Errc::Invalid, "bad is not good; write good");
   return std::unique_ptr<FilterFactory>(std::make_unique<AnyFactory>());
 }
 
-inline constexpr FilterKind test_filters[] = {{"header", "fields of the request", make_any},
-                                              {"response_header", "fields of the answer", make_any},
-                                              {"rewrite", "paths", make_any},
-                                              {"shine", "a module's word", make_any}};
+inline constexpr FilterKind test_filters[] = {
+    {"header", "fields of the request", build_any},
+    {"response_header", "fields of the answer", build_any},
+    {"rewrite", "paths", build_any},
+    {"shine", "a module's word", build_any}};
 
 /// What a `balance` statement became; makes nothing, but wants the hash of its last value.
 class AnyBalancers final : public BalancerFactory {

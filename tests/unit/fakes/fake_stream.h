@@ -6,6 +6,9 @@
 
 #include <weir/filter.h>
 
+#include "config/parsed_text.h"
+#include "fakes/fake_context.h"
+
 #include <map>
 #include <optional>
 #include <string>
@@ -22,19 +25,30 @@ class FakeStream final : public StreamView {
   std::uint16_t status = 0;  ///< of `respond`; 0 = it was not called
   std::string answer;
   std::optional<Refusal> refusal;
+  std::map<std::string, std::string> notes;
 
   RequestHead& request() override { return request_head; }
   ResponseHead& response() override { return response_head; }
   Arena& arena() override { return arena_; }
-  std::string_view expand(std::string_view text) override {
+  std::string_view expand(const Text& from) override {
+    const std::string text = written(from);
     auto found = variables.find(text);
     return arena_.copy(found == variables.end() ? text : found->second);
   }
+  std::uint64_t now() override { return 0; }
   void respond(std::uint16_t code, std::string_view text) override {
     status = code;
     answer = text;
   }
+  void respond(ResponseHead& head, BodySource&) override { status = head.status; }
   void refuse(Refusal why) override { refusal = why; }
+  void ask(const Subrequest&) override {}
+  void sleep(std::uint32_t) override {}
+  Waker signal() override { return {}; }
+  void want_whole(std::uint64_t, Over) override {}
+  void skip_body() override {}
+  void set_length(std::uint64_t) override {}
+  void note(std::string_view name, std::string_view value) override { notes.emplace(name, value); }
 
   /// Sets both forms of the path and the query as a request has them: "/a?b".
   void set_target(std::string_view target) {
@@ -52,6 +66,15 @@ class FakeStream final : public StreamView {
   }
 
  private:
+  // A text as it stands in the test, or weir's own if it is one variable.
+  static std::string written(const Text& from) {
+    if (const auto* fake = dynamic_cast<const FakeText*>(&from)) return fake->text;
+    const auto& part = dynamic_cast<const config::ParsedText&>(from).parts.parts.at(0);
+    for (const config::VariableKind& kind : config::variable_kinds())
+      if (kind.variable == part.variable) return "$" + std::string(kind.name) + part.name;
+    return part.text;
+  }
+
   Arena arena_;
 };
 

@@ -18,8 +18,10 @@ using test::fields;
 using Values = std::vector<std::string>;
 
 std::unique_ptr<FilterFactory> made(const Values& values, bool on_request = true) {
-  auto factory = on_request ? make_request_header({"header", values, "weir.conf:1:1"})
-                            : make_response_header({"response_header", values, "weir.conf:1:1"});
+  auto factory =
+      on_request ? build_request_header({"header", values, "weir.conf:1:1"}, test::FakeContext())
+                 : build_response_header({"response_header", values, "weir.conf:1:1"},
+                                         test::FakeContext());
   EXPECT_TRUE(factory) << (factory ? "" : factory.error().text());
   return factory ? std::move(*factory) : nullptr;
 }
@@ -51,8 +53,11 @@ TEST_P(HeaderChange, ChangesItsSideOnly) {
     stream.response_head = {};
     add(stream.request_head, GetParam().before);
     add(stream.response_head, GetParam().before);
-    EXPECT_EQ(factory->filter().on_request(stream), Verdict::Continue);
-    EXPECT_EQ(factory->filter().on_response(stream), Verdict::Continue);
+    EXPECT_EQ(factory->needs().request, on_request);
+    EXPECT_EQ(factory->needs().response, !on_request);
+    Filter& filter = factory->make(stream.arena());
+    EXPECT_EQ(on_request ? filter.on_request(stream) : filter.on_response(stream),
+              Verdict::Continue);
     EXPECT_EQ(fields(stream.request_head), on_request ? GetParam().after : GetParam().before);
     EXPECT_EQ(fields(stream.response_head), on_request ? GetParam().before : GetParam().after);
     EXPECT_EQ(stream.status, 0);
@@ -75,7 +80,7 @@ TEST(Header, FillsInVariables) {
   test::FakeStream stream;
   stream.variables["$client_addr"] = "192.0.2.1";
   auto factory = made({"set", "X-Client", "$client_addr"});
-  factory->filter().on_request(stream);
+  factory->make(stream.arena()).on_request(stream);
   EXPECT_EQ(fields(stream.request_head), "X-Client: 192.0.2.1");
 }
 
@@ -86,7 +91,7 @@ TEST(Header, LeavesAFieldAloneRatherThanBreakIt) {
   stream.request_head.headers.add(stream.arena(), "X-A", "old");
   for (const char* action : {"set", "add"}) {
     auto factory = made({action, "X-A", "$cookie_a"});
-    factory->filter().on_request(stream);
+    factory->make(stream.arena()).on_request(stream);
     EXPECT_EQ(fields(stream.request_head), "X-A: old");
   }
 }
@@ -99,8 +104,8 @@ TEST(Header, OutlivesItsStatement) {
     factory = made(values);
   }
   test::FakeStream first, second;
-  factory->filter().on_request(first);
-  factory->filter().on_request(second);
+  factory->make(first.arena()).on_request(first);
+  factory->make(second.arena()).on_request(second);
   EXPECT_EQ(fields(first.request_head), std::string(40, 'N') + ": " + std::string(100, 'v'));
   EXPECT_EQ(fields(second.request_head), fields(first.request_head));
 }
@@ -113,11 +118,13 @@ struct Mistake {
 class HeaderMistake : public testing::TestWithParam<Mistake> {};
 
 TEST_P(HeaderMistake, IsTold) {
-  auto factory = make_request_header({"header", GetParam().values, "weir.conf:1:1"});
+  auto factory =
+      build_request_header({"header", GetParam().values, "weir.conf:1:1"}, test::FakeContext());
   ASSERT_FALSE(factory);
   EXPECT_NE(factory.error().text().find(GetParam().words), std::string::npos)
       << factory.error().text();
-  EXPECT_FALSE(make_response_header({"response_header", GetParam().values, "weir.conf:1:1"}));
+  EXPECT_FALSE(build_response_header({"response_header", GetParam().values, "weir.conf:1:1"},
+                                     test::FakeContext()));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -140,10 +147,10 @@ TEST(Header, RefusesFieldsOfTheConnection) {
   for (const char* name : {"Connection", "content-length", "Expect", "Keep-Alive",
                            "Proxy-Connection", "TE", "Trailer", "TRANSFER-ENCODING", "Upgrade"}) {
     for (const Values& values : {Values{"set", name, "1"}, {"add", name, "1"}, {"remove", name}}) {
-      auto factory = make_request_header({"header", values, ""});
+      auto factory = build_request_header({"header", values, ""}, test::FakeContext());
       ASSERT_FALSE(factory) << name;
       EXPECT_NE(factory.error().text().find("belongs to the connection"), std::string::npos);
-      EXPECT_FALSE(make_response_header({"response_header", values, ""}));
+      EXPECT_FALSE(build_response_header({"response_header", values, ""}, test::FakeContext()));
     }
   }
 }

@@ -15,7 +15,8 @@ namespace weir::filter {
 namespace {
 
 std::unique_ptr<FilterFactory> made(const std::string& pattern, const std::string& to) {
-  auto factory = make_rewrite({"rewrite", {"path", pattern, to}, "weir.conf:1:1"});
+  auto factory =
+      build_rewrite({"rewrite", {"path", pattern, to}, "weir.conf:1:1"}, test::FakeContext());
   EXPECT_TRUE(factory) << (factory ? "" : factory.error().text());
   return factory ? std::move(*factory) : nullptr;
 }
@@ -33,10 +34,10 @@ TEST_P(RewriteTest, ChangesPathAndQuery) {
   for (int stream_number = 0; stream_number < 2; ++stream_number) {
     test::FakeStream stream;
     stream.set_target(r.before);
-    EXPECT_EQ(factory->filter().on_request(stream), Verdict::Continue);
+    EXPECT_EQ(factory->make(stream.arena()).on_request(stream), Verdict::Continue);
     EXPECT_EQ(stream.target(), r.after);
     EXPECT_EQ(stream.status, 0);
-    EXPECT_EQ(factory->filter().on_response(stream), Verdict::Continue);
+    EXPECT_FALSE(factory->needs().response);
   }
 }
 
@@ -71,7 +72,8 @@ class RewriteRefusal : public testing::TestWithParam<Refused> {};
 TEST_P(RewriteRefusal, AnswersInsteadOfForwarding) {
   test::FakeStream stream;
   stream.set_target(GetParam().path);
-  EXPECT_EQ(made(GetParam().pattern, GetParam().to)->filter().on_request(stream), Verdict::Respond);
+  EXPECT_EQ(made(GetParam().pattern, GetParam().to)->make(stream.arena()).on_request(stream),
+            Verdict::Respond);
   EXPECT_EQ(stream.refusal, GetParam().why);
   EXPECT_EQ(stream.target(), GetParam().path) << "logs show what was asked for";
 }
@@ -90,10 +92,10 @@ TEST(Rewrite, TakesAPathOfTheGreatestLength) {
   test::FakeStream stream;
   stream.set_target("/" + std::string(4095, 'x'));
   auto factory = made("^(/.*)$", "$1$1");
-  factory->filter().on_request(stream);
+  factory->make(stream.arena()).on_request(stream);
   EXPECT_EQ(stream.request_head.forward_path.size(), 8192U);
   stream.set_target("/" + std::string(4095, 'x'));
-  EXPECT_EQ(made("^(/.*)$", "$1$1/")->filter().on_request(stream), Verdict::Respond);
+  EXPECT_EQ(made("^(/.*)$", "$1$1/")->make(stream.arena()).on_request(stream), Verdict::Respond);
 }
 
 TEST(Rewrite, RefusesMistakes) {
@@ -110,7 +112,7 @@ TEST(Rewrite, RefusesMistakes) {
                               {{"path", "^/a", "/$0"}, "1 to 9"},
                               {{"path", "^/a", "/$host"}, "1 to 9"}};
   for (const Mistake& mistake : mistakes) {
-    auto factory = make_rewrite({"rewrite", mistake.values, ""});
+    auto factory = build_rewrite({"rewrite", mistake.values, ""}, test::FakeContext());
     ASSERT_FALSE(factory) << mistake.words;
     EXPECT_EQ(factory.error().code(), Errc::Invalid);
     EXPECT_NE(factory.error().text().find(mistake.words), std::string::npos)

@@ -6,6 +6,8 @@
 #include <weir/module.h>
 #include <weir/version.h>
 
+#include "fakes/fake_context.h"
+
 #include <gtest/gtest.h>
 
 #include <set>
@@ -20,7 +22,7 @@ TEST(FilterTable, HasEachWordOnce) {
   for (const FilterKind& kind : kinds()) {
     EXPECT_TRUE(words.insert(kind.word).second) << kind.word;
     EXPECT_EQ(find(kind.word), &kind);
-    EXPECT_NE(kind.make, nullptr) << kind.word;
+    EXPECT_NE(kind.build, nullptr) << kind.word;
     EXPECT_FALSE(std::string_view(kind.help).empty()) << kind.word;
   }
   for (const char* own : {"header", "response_header", "rewrite"})
@@ -39,9 +41,16 @@ TEST(FilterTable, HoldsThoseOfModules) {
   }
 }
 
+TEST(FilterTable, FindsAModuleThatDoesNotFit) {
+  const Module fits{"fits", module_abi, {}}, older{"older", module_abi - 1, {}};
+  const Module* const all[] = {&fits, &older};
+  EXPECT_EQ(misfit(std::span(all).first(1)), nullptr);
+  EXPECT_EQ(misfit(all), &older);
+}
+
 TEST(FilterTable, MakersTellMistakes) {
   for (const char* own : {"header", "response_header", "rewrite"}) {
-    auto factory = find(own)->make({own, {}, ""});
+    auto factory = find(own)->build({own, {}, ""}, test::FakeContext());
     ASSERT_FALSE(factory) << own;
     EXPECT_EQ(factory.error().code(), Errc::Invalid);
     EXPECT_TRUE(factory.error().text().starts_with(std::string(own) + " wants"));

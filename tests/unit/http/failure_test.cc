@@ -61,6 +61,7 @@ TEST(Failures, ErrorTypesHaveTheirStatus) {
       {"http_protocol_error", 502},
       {"http_request_denied", 403},
       {"http_request_error", 0},
+      {"http_response_body_size", 502},
       {"http_response_header_section_size", 502},
       {"http_response_header_size", 502},
       {"http_response_incomplete", 502},

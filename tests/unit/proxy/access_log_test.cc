@@ -129,6 +129,8 @@ TEST(AccessLog, ManualListsTheMembersOfJson) {
   Exchange exchange;
   exchange.record.retry_reason = "connect_refused";
   exchange.record.h2_stream = 3;
+  Note notes[] = {{"limit", "logins"}};
+  exchange.record.notes = notes;
   std::set<std::string> listed;
   for (const AccessField& field : access_fields()) {
     EXPECT_TRUE(listed.emplace(field.name).second) << field.name;

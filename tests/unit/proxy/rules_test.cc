@@ -34,12 +34,13 @@ struct PolicyPinTest : testing::Test {
   PolicyPinTest() {
     const config::Config config = two_routes();
     const config::Listener& listener = config.listeners[0];
-    rules = *Rules::build(config, listener, Rules::key(config, listener));
+    rules = *Rules::build(config, listener, Rules::key(config, listener), factories);
     request.path = "/two";
   }
   const RoutePolicy& policy() { return *rules->match(request, net::Address(), arena).policy; }
 
   Arena arena;
+  FilterFactories factories;
   std::shared_ptr<const Rules> rules;
   RequestHead request;
 };
@@ -81,11 +82,12 @@ TEST_F(PolicyPinTest, NobodyKeepsWhatIsNotPinned) {
 TEST(Rules, WhatHoldsWithoutARouteIsTheListenersOwn) {
   config::Config config = two_routes();
   config::Listener& listener = config.listeners[0];
+  FilterFactories factories;
   const std::uint64_t plain = Rules::key(config, listener);
-  EXPECT_EQ((*Rules::build(config, listener, plain))->unrouted(), nullptr);
+  EXPECT_EQ((*Rules::build(config, listener, plain, factories))->unrouted(), nullptr);
   listener.policies.push_back({"response_header", {"remove", "X"}, {}});
   EXPECT_NE(Rules::key(config, listener), plain);
-  auto rules = *Rules::build(config, listener, Rules::key(config, listener));
+  auto rules = *Rules::build(config, listener, Rules::key(config, listener), factories);
   ASSERT_NE(rules->unrouted(), nullptr);
   PolicyPin pin(*rules->unrouted());
   rules->keep_pinned();

@@ -67,6 +67,7 @@ const std::map<std::string_view, std::string_view> worth{
     {"$client_cert_names", ""},
     {"$client_cert_subject", ""},
     {"$tls_alpn", ""},
+    {"$note_a", "left"},
     {"$tls_cipher", ""},
     {"$tls_resumed", ""},
     {"$tls_server_name", ""},
@@ -78,6 +79,8 @@ TEST(ProxyVariables, EachHasItsWorth) {
   Exchange exchange;
   exchange.record.failure = http::Failure::ConnectRefused;
   exchange.record.h2_stream = 7;
+  Note notes[] = {{"a", "left"}};
+  exchange.record.notes = notes;
   for (const auto& [text, value] : worth) EXPECT_EQ(expanded(text, exchange.record), value) << text;
 }
 

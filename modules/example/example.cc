@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A module with one filter of each kind, to copy from:
+//
+//   example_count                  Observe: counts the bytes of both bodies, for the log
+//   example_upper                  Transform: makes the letters of answers upper case
+//   example_sum LIMIT              Whole: adds X-Body-Sum to requests before a server sees them
+//   example_ask BACKEND PATH       Suspend: asks a backend whether a request may pass
+//
+// weir-modules(7) tells what each callback may do.
+#include <weir/module.h>
+#include <weir/version.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+namespace {
+
+using namespace weir;
+
+std::string_view text_of(std::uint64_t number, Arena& arena) {
+  std::array<char, 20> digits;
+  const char* const end = std::to_chars(digits.begin(), digits.end(), number).ptr;
+  return arena.copy({digits.data(), static_cast<std::size_t>(end - digits.data())});
+}
+
+// ---- Observe: a filter with a state of its own, in the stream's arena ---------------------------
+
+class Count final : public Filter {
+ public:
+  Verdict on_request_body(StreamView&, BodyPiece& piece) override {
+    in_ += piece.bytes().size();
+    return Verdict::Continue;
+  }
+  Verdict on_response_body(StreamView&, BodyPiece& piece) override {
+    out_ += piece.bytes().size();
+    return Verdict::Continue;
+  }
+  void on_finish(StreamView& stream, const Outcome&) override {
+    stream.note("body_in", text_of(in_, stream.arena()));
+    stream.note("body_out", text_of(out_, stream.arena()));
+  }
+
+ private:
+  std::uint64_t in_ = 0, out_ = 0;
+};
+
+struct CountFactory final : FilterFactory {
+  Needs needs() const override {
+    Needs needs;
+    needs.request_body = needs.response_body = Body::Observe;
+    needs.finish = true;
+    return needs;
+  }
+  Filter& make(Arena& arena) const override { return make_filter<Count>(arena); }
+};
+
+Result<std::unique_ptr<FilterFactory>> build_count(const Statement& statement,
+                                                   const FilterContext&) {
+  if (!statement.values.empty()) return Error(Errc::Invalid, "example_count takes no words");
+  return std::unique_ptr<FilterFactory>(std::make_unique<CountFactory>());
+}
+
+// ---- Transform: one without state, which all streams share --------------------------------------
+
+class Upper final : public Filter, public FilterFactory {
+ public:
+  Needs needs() const override {
+    Needs needs;
+    needs.response = true;
+    needs.response_body = Body::Transform;
+    return needs;
+  }
+  Filter& make(Arena&) const override { return const_cast<Upper&>(*this); }
+
+  // Only what is text; and its length does not change.
+  Verdict on_response(StreamView& stream) override {
+    const ResponseHead& head = stream.response();
+    if (!head.headers.get(FieldName::ContentType).starts_with("text/")) {
+      stream.skip_body();
+    } else if (head.framing.end == BodyEnd::Length) {
+      stream.set_length(head.framing.length);
+    }
+    return Verdict::Continue;
+  }
+  Verdict on_response_body(StreamView&, BodyPiece& piece) override {
+    std::array<char, 4096> upper;
+    for (std::span<const char> rest = piece.bytes(); !rest.empty();) {
+      const std::span<const char> part = rest.first(std::min(rest.size(), upper.size()));
+      std::transform(part.begin(), part.end(), upper.begin(),
+                     [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+      piece.write(std::span(upper).first(part.size()));
+      rest = rest.subspan(part.size());
+    }
+    return Verdict::Continue;
+  }
+};
+
+Result<std::unique_ptr<FilterFactory>> build_upper(const Statement& statement,
+                                                   const FilterContext&) {
+  if (!statement.values.empty()) return Error(Errc::Invalid, "example_upper takes no words");
+  return std::unique_ptr<FilterFactory>(std::make_unique<Upper>());
+}
+
+// ---- Whole -------------------------------------------------------------------------------------
+
+class Sum final : public Filter, public FilterFactory {
+ public:
+  explicit Sum(std::uint64_t limit) : limit_(limit) {}
+  Needs needs() const override {
+    Needs needs;
+    needs.request_body = Body::Whole;
+    needs.whole_limit = limit_;
+    return needs;
+  }
+  Filter& make(Arena&) const override { return const_cast<Sum&>(*this); }
+
+  // Called once, before a server is chosen: the head may still be changed.
+  Verdict on_request_body(StreamView& stream, BodyPiece& piece) override {
+    std::uint64_t sum = 0;
+    for (const std::span<const char> span : piece.spans())
+      for (const char byte : span) sum += static_cast<unsigned char>(byte);
+    stream.request().headers.set(stream.arena(), "X-Body-Sum", text_of(sum, stream.arena()));
+    return Verdict::Continue;
+  }
+
+ private:
+  std::uint64_t limit_;
+};
+
+Result<std::unique_ptr<FilterFactory>> build_sum(const Statement& statement, const FilterContext&) {
+  std::uint64_t limit = 0;
+  if (statement.values.size() == 1) {
+    const std::string& text = statement.values[0];
+    std::from_chars(text.data(), text.data() + text.size(), limit);
+  }
+  if (limit == 0) return Error(Errc::Invalid, "example_sum wants: LIMIT, a number of bytes");
+  return std::unique_ptr<FilterFactory>(std::make_unique<Sum>(limit));
+}
+
+// ---- Suspend -----------------------------------------------------------------------------------
+
+class Ask final : public Filter, public FilterFactory {
+ public:
+  Ask(std::uint32_t backend, std::string path) : backend_(backend), path_(std::move(path)) {}
+  Needs needs() const override {
+    Needs needs;
+    needs.request = true;
+    return needs;
+  }
+  Filter& make(Arena&) const override { return const_cast<Ask&>(*this); }
+
+  Verdict on_request(StreamView& stream) override {
+    Subrequest question;
+    question.backend = backend_;
+    question.path = path_;
+    question.fields = stream.request().headers.fields();
+    stream.ask(question);
+    return Verdict::Suspend;
+  }
+  Verdict on_wake(StreamView& stream, const Wake& wake) override {
+    const SubAnswer& answer = wake.answers[0];
+    if (answer.status / 100 == 2) return Verdict::Continue;
+    stream.note("asked", answer.status == 0 ? answer.failure : "refused");
+    stream.respond(answer.status == 0 ? 503 : 403, "refused\n");
+    return Verdict::Respond;
+  }
+
+ private:
+  std::uint32_t backend_;
+  std::string path_;
+};
+
+Result<std::unique_ptr<FilterFactory>> build_ask(const Statement& statement,
+                                                 const FilterContext& context) {
+  if (statement.values.size() != 2) return Error(Errc::Invalid, "example_ask wants: BACKEND PATH");
+  const auto backend = context.backend(statement.values[0]);
+  if (!backend) return Error(Errc::NotFound, "there is no backend \"" + statement.values[0] + "\"");
+  return std::unique_ptr<FilterFactory>(std::make_unique<Ask>(*backend, statement.values[1]));
+}
+
+constexpr FilterKind filters[] = {
+    {"example_count", "counts the bytes of bodies for the log", build_count},
+    {"example_upper", "makes the letters of answers upper case", build_upper},
+    {"example_sum", "adds X-Body-Sum to requests", build_sum},
+    {"example_ask", "asks a backend whether a request may pass", build_ask},
+};
+
+}  // namespace
+
+extern const weir::Module example_module;
+const weir::Module example_module = {"example", weir::module_abi, filters};

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/filter_run.h"
+
+#include <weir/log.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::proxy {
+
+namespace {
+
+constexpr std::size_t most_calls = 8;  // of one wait
+
+}  // namespace
+
+FilterRun::FilterRun(FilterHost& host) : host_(host), deadline_(*this), soon_(*this) {}
+
+FilterRun::~FilterRun() { finish(); }
+
+// ---- Which filters -----------------------------------------------------------------------------
+
+void FilterRun::make(Entry& entry, const FilterLink& link, std::uint32_t number) {
+  const Needs& needs = link.needs;
+  entry.link = &link;
+  entry.filter = &link.factory->make(host_.arena());
+  entry.wishes[0] = {number, needs.request_body, needs.whole_limit, needs.over, needs.trailers};
+  entry.wishes[1] = {number, needs.response_body, needs.whole_limit, needs.over, needs.trailers};
+}
+
+void FilterRun::enter(const FilterChain& chain) {
+  const std::span<const FilterLink> links = chain.links();
+  const std::span<Entry> former = std::exchange(entries_, host_.arena().array<Entry>(links.size()));
+  for (std::uint32_t i = 0; i < links.size(); ++i) {
+    const auto same = std::find_if(former.begin(), former.end(), [&](const Entry& entry) {
+      return entry.filter && entry.link->factory == links[i].factory &&
+             entry.link->place == links[i].place;
+    });
+    if (same == former.end()) {
+      make(entries_[i], links[i], i);
+      continue;
+    }
+    entries_[i] = *same;
+    entries_[i].link = &links[i];
+    for (StageWish& wish : entries_[i].wishes) wish.filter = i;
+    same->filter = nullptr;
+  }
+  Outcome rerouted = outcome();
+  rerouted.is_rerouted = true;
+  for (Entry& entry : former)
+    if (entry.filter) finish_entry(entry, rerouted);
+  request_at_ = 0;
+}
+
+void FilterRun::finish_entry(Entry& entry, const Outcome& outcome) {
+  Filter* const filter = std::exchange(entry.filter, nullptr);
+  if (filter && entry.link->needs.finish) filter->on_finish(*this, outcome);
+}
+
+Outcome FilterRun::outcome() const {
+  const Record& record = host_.record();
+  const bool is_failed = record.failure != http::Failure::None;
+  return {record.status, is_failed ? http::traits(record.failure).name : std::string_view(), false,
+          record.bytes_in(), record.bytes_out};
+}
+
+void FilterRun::finish() {
+  if (std::exchange(is_finished_, true)) return;
+  stop();
+  const Outcome last = outcome();
+  for (Entry& entry : entries_) finish_entry(entry, last);
+}
+
+// ---- Calls and verdicts ------------------------------------------------------------------------
+
+Direction FilterRun::direction_of(Callback callback) {
+  return callback < Callback::Response ? Direction::Request : Direction::Response;
+}
+
+template <typename Call>
+Pass FilterRun::call(std::uint32_t filter, Callback callback, Call&& call) {
+  current_ = filter;
+  direction_ = direction_of(callback);
+  has_replied_ = false;
+  is_calling_ = true;
+  const Verdict verdict = call(*entries_[filter].filter);
+  is_calling_ = false;
+  return judge(verdict, callback);
+}
+
+Pass FilterRun::judge(Verdict verdict, Callback callback) {
+  Way& its = way(direction_);
+  if (verdict == Verdict::Suspend) {
+    if (its.asked == For::Nothing)
+      return breach(current_, "has suspended the stream and waits for nothing");
+    its.is_suspended = true;
+    its.filter = current_;
+    its.callback = callback;
+    if (its.has_come) host_.context().net.loop.post(soon_);
+    arm();
+    return Pass::Waits;
+  }
+  if (its.asked != For::Nothing) cancel(direction_);
+  switch (verdict) {
+    case Verdict::Continue: return Pass::Through;
+    case Verdict::Abort: return Pass::Aborts;
+    case Verdict::Respond:
+      if (!has_replied_) return breach(current_, "has answered without an answer");
+      if (!host_.can_respond())
+        return breach(current_, "has answered a request that has its answer");
+      return Pass::Responds;
+    case Verdict::Reroute:
+      if (callback == Callback::Request) return Pass::Reroutes;
+      return breach(current_, "wants another route too late");
+    case Verdict::Suspend: break;
+  }
+  return breach(current_, "has said what is no verdict");
+}
+
+Pass FilterRun::breach(std::uint32_t filter, std::string_view what) {
+  current_ = filter;
+  note_breach(what);
+  cancel(direction_);
+  entries_[filter].is_out = true;
+  return Pass::Breaches;
+}
+
+void FilterRun::note_breach(std::string_view what) {
+  const FilterLink& link = *entries_[current_].link;
+  log(Level::Error, "filter ", link.word, " (", link.place, ") ", what);
+}
+
+Pass FilterRun::run_request() {
+  for (; request_at_ < entries_.size(); ++request_at_) {
+    Entry& entry = entries_[request_at_];
+    if (!entry.link->needs.request || entry.is_out || std::exchange(entry.has_run, true)) continue;
+    const Pass pass = call(request_at_, Callback::Request,
+                           [this](Filter& filter) { return filter.on_request(*this); });
+    if (pass == Pass::Waits) return pass;
+    if (pass != Pass::Through) {
+      ++request_at_;
+      return pass;
+    }
+  }
+  return Pass::Through;
+}
+
+Pass FilterRun::run_response() {
+  cancel(Direction::Request);
+  cancel(Direction::Response);
+  response_at_ = static_cast<std::uint32_t>(entries_.size());
+  return walk_response();
+}
+
+// An answer that is given here takes the place of the one that the rest of the filters would have seen.
+Pass FilterRun::walk_response() {
+  while (response_at_ > 0) {
+    const std::uint32_t at = response_at_ - 1;
+    Pass pass = Pass::Through;
+    if (entries_[at].link->needs.response && !entries_[at].is_out)
+      pass = call(at, Callback::Response,
+                  [this](Filter& filter) { return filter.on_response(*this); });
+    if (pass == Pass::Waits) return pass;
+    --response_at_;
+    if (pass == Pass::Responds)
+      host_.replace_answer();
+    else if (pass != Pass::Through)
+      return pass;
+  }
+  return Pass::Through;
+}
+
+void FilterRun::tell_attempt(const AttemptView& attempt) {
+  for (std::uint32_t i = 0; i < entries_.size(); ++i)
+    if (entries_[i].link->needs.attempt && !entries_[i].is_out) {
+      current_ = i;
+      direction_ = Direction::Request;
+      is_calling_ = true;
+      entries_[i].filter->on_attempt(*this, attempt);
+      is_calling_ = false;
+      if (way(Direction::Request).asked != For::Nothing && !is_suspended(Direction::Request))
+        cancel(Direction::Request);
+    }
+}
+
+// ---- Bodies ------------------------------------------------------------------------------------
+
+BodyPipe* FilterRun::open_pipe(Direction direction) {
+  Way& its = way(direction);
+  const std::size_t side = static_cast<std::size_t>(direction);
+  auto pipe = std::make_unique<BodyPipe>(direction, static_cast<PipeFilters&>(*this), host_);
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    const bool forwards = direction == Direction::Request;
+    const Entry& entry = entries_[forwards ? i : entries_.size() - 1 - i];
+    const StageWish& wish = entry.wishes[side];
+    if (entry.is_out) continue;
+    if (wish.body != Body::None || wish.wants_end) pipe->add(wish);
+  }
+  if (its.pipe) former_pipes_.push_back(std::move(its.pipe));  // it may be on the stack
+  its.pipe = pipe->empty() ? nullptr : std::move(pipe);
+  return its.pipe.get();
+}
+
+Framing FilterRun::framing(Direction direction, const Framing& from) const {
+  for (const Entry& entry : entries_)
+    if (const auto& length = entry.length[static_cast<std::size_t>(direction)])
+      return {BodyEnd::Length, *length};
+  const BodyPipe* const through = pipe(direction);
+  return through ? through->framing(from) : from;
+}
+
+bool FilterRun::hides_length(Direction direction) const {
+  const std::size_t side = static_cast<std::size_t>(direction);
+  return std::any_of(entries_.begin(), entries_.end(), [side](const Entry& entry) {
+    return entry.wishes[side].body == Body::Transform && !entry.length[side];
+  });
+}
+
+Pass FilterRun::body(Direction direction, std::uint32_t filter, BodyPiece& piece) {
+  if (direction == Direction::Request)
+    return call(filter, Callback::RequestBody,
+                [&](Filter& its) { return its.on_request_body(*this, piece); });
+  return call(filter, Callback::ResponseBody,
+              [&](Filter& its) { return its.on_response_body(*this, piece); });
+}
+
+Pass FilterRun::end(Direction direction, std::uint32_t filter, Headers& trailers) {
+  if (direction == Direction::Request)
+    return call(filter, Callback::RequestEnd,
+                [&](Filter& its) { return its.on_request_end(*this, trailers); });
+  return call(filter, Callback::ResponseEnd,
+              [&](Filter& its) { return its.on_response_end(*this, trailers); });
+}
+
+void FilterRun::stop() {
+  for (Direction direction : {Direction::Request, Direction::Response}) {
+    cancel(direction);
+    Way& its = way(direction);
+    if (!its.pipe) continue;
+    its.pipe->stop();
+    former_pipes_.push_back(std::move(its.pipe));  // it may be on the stack
+  }
+}
+
+// ---- Waiting -----------------------------------------------------------------------------------
+
+void FilterRun::cancel(Direction direction) {
+  Way& its = way(direction);
+  if (its.asked == For::Signal) host_.context().wakers.release(its.waker);
+  its.calls.clear();
+  its.unanswered = 0;
+  its.due = 0;
+  its.asked = For::Nothing;
+  its.is_suspended = its.has_come = false;
+  arm();
+}
+
+// Exactly one kind of wake, and only by who is being called.
+bool FilterRun::asks(For what) {
+  Way& its = way(direction_);
+  const bool is_first = its.asked == For::Nothing;
+  if (!is_calling_ || is_finished_ || its.is_suspended) return false;
+  if (!is_first && (its.asked != what || what != For::Answers)) {
+    note_breach("asks for a second wake, which it does not get");
+    return false;
+  }
+  its.asked = what;
+  if (is_first && what != For::Timer && host_.filter_timeout() > 0)
+    its.due = host_.context().net.loop.now() + host_.filter_timeout();
+  return true;
+}
+
+void FilterRun::ask(const Subrequest& subrequest) {
+  if (!asks(For::Answers)) return;
+  Way& its = way(direction_);
+  if (its.calls.size() == most_calls) return note_breach("asks more than 8 at a time");
+  ++its.unanswered;
+  SubcallUser& user = *this;
+  its.calls.push_back(std::make_unique<Subcall>(host_.context(), host_.arena(), host_.subject(),
+                                                user, direction_, subrequest));
+  its.calls.back()->start(!host_.holds_slot_of(subrequest.backend));
+}
+
+void FilterRun::on_answered(Direction direction) {
+  Way& its = way(direction);
+  if (--its.unanswered > 0) return;
+  its.has_come = true;
+  if (its.is_suspended) host_.context().net.loop.post(soon_);
+}
+
+void FilterRun::sleep(std::uint32_t ms) {
+  if (asks(For::Timer))
+    way(direction_).due = host_.context().net.loop.now() + std::uint64_t{ms} * 1000;
+}
+
+Waker FilterRun::signal() {
+  if (!asks(For::Signal)) return {};
+  return host_.context().wakers.take(*this, direction_, way(direction_).waker);
+}
+
+void FilterRun::on_fired(Direction direction) {
+  Way& its = way(direction);
+  its.has_come = true;
+  if (its.is_suspended) host_.context().net.loop.post(soon_);
+}
+
+void FilterRun::on_task() noexcept {
+  event::About about(host_.context().net.loop, host_.subject());
+  for (Direction direction : {Direction::Request, Direction::Response})
+    if (way(direction).is_suspended && way(direction).has_come) wake(direction);
+}
+
+void FilterRun::arm() {
+  std::uint64_t at = 0;
+  for (const Way& its : ways_)
+    if (its.is_suspended && its.due > 0 && !its.has_come)
+      at = at > 0 ? std::min(at, its.due) : its.due;
+  deadline_.set(host_.context().net.loop, at);
+}
+
+void FilterRun::on_deadline() noexcept {
+  event::About about(host_.context().net.loop, host_.subject());
+  const std::uint64_t now = host_.context().net.loop.now();
+  for (Direction direction : {Direction::Request, Direction::Response}) {
+    Way& its = way(direction);
+    if (!its.is_suspended || its.due == 0 || now < its.due) continue;
+    if (its.asked != For::Timer) {
+      entries_[its.filter].is_out = true;
+      return host_.on_filter_timeout();
+    }
+    its.has_come = true;
+    wake(direction);
+  }
+  if (!is_finished_) arm();
+}
+
+void FilterRun::wake(Direction direction) {
+  Way& its = way(direction);
+  const std::uint32_t filter = its.filter;
+  const Callback callback = its.callback;
+  Wake wake;
+  wake.direction = direction;
+  wake.why = its.asked == For::Timer    ? Wake::Why::Timer
+             : its.asked == For::Signal ? Wake::Why::Signal
+                                        : Wake::Why::Answers;
+  const std::span<SubAnswer> answers = host_.arena().array<SubAnswer>(its.calls.size());
+  std::transform(its.calls.begin(), its.calls.end(), answers.begin(),
+                 [](const auto& call) { return call->answer(); });
+  wake.answers = answers;
+  cancel(direction);
+  const Pass pass =
+      call(filter, callback, [&](Filter& waiting) { return waiting.on_wake(*this, wake); });
+  if (pass != Pass::Waits) go_on(direction, callback, filter, pass);
+}
+
+void FilterRun::go_on(Direction direction, Callback callback, std::uint32_t filter, Pass pass) {
+  switch (callback) {
+    case Callback::Request:
+      ++request_at_;
+      return host_.on_request_pass(pass == Pass::Through ? run_request() : pass);
+    case Callback::Response:
+      --response_at_;
+      if (pass == Pass::Responds) host_.replace_answer();
+      return host_.on_response_pass(
+          pass == Pass::Through || pass == Pass::Responds ? walk_response() : pass);
+    default: break;
+  }
+  BodyPipe& through = *way(direction).pipe;
+  if (pass == Pass::Through) {
+    through.go_on(filter);
+    return is_finished_ ? void() : host_.on_released(direction);
+  }
+  through.stop();
+  host_.on_decided(direction, pass);
+}
+
+}  // namespace weir::proxy

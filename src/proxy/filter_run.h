@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// FilterRun: the filters of one stream: what is called when, what a verdict means, and what happens while one of them waits.
+//
+// Heads pass the filters in order, answers in reverse; bodies pass a BodyPipe of those that want to see them.  In each
+// direction at most one filter at a time has suspended the stream, for exactly one wake, which is always told by a posted call:
+// on_wake never runs inside another callback.  A wake nobody waits for is cancelled.  After `finish` nothing is called.
+#pragma once
+
+#include "base/pooled.h"
+#include "event/deadline.h"
+#include "proxy/body_pipe.h"
+#include "proxy/context.h"
+#include "proxy/filter_chain.h"
+#include "proxy/local_reply.h"
+#include "proxy/subcall.h"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace weir::proxy {
+
+/// An answer that a filter has given.
+struct FilterReply {
+  LocalReply local{};
+  BodySource* source = nullptr;                 ///< of its body, in place of local.body
+  http::Failure failure = http::Failure::None;  ///< the page of this one, in place of all that
+};
+
+/// The stream that filters run for.
+class FilterHost : public PipeOutlet {
+ public:
+  virtual RequestHead& filtered_request() = 0;
+  virtual ResponseHead& filtered_response() = 0;
+  virtual Arena& arena() = 0;
+  virtual Record& record() = 0;
+  virtual Context& context() = 0;
+  virtual const event::Subject& subject() const = 0;
+  /// It has a place at a server of that backend, for which a call of its own must not wait.
+  virtual bool holds_slot_of(std::uint32_t backend) const = 0;
+  /// Microseconds that a filter may wait for something; 0 = for ever.
+  virtual std::uint64_t filter_timeout() const = 0;
+  /// Nothing of the final answer has left.
+  virtual bool can_respond() const = 0;
+  /// A filter on the way of an answer has given another one, which takes its place.
+  virtual void replace_answer() = 0;
+
+  // A walk that had been suspended came to its end.
+  virtual void on_request_pass(Pass pass) = 0;
+  virtual void on_response_pass(Pass pass) = 0;
+  /// More of a body may come, that a filter had held up.
+  virtual void on_released(Direction direction) = 0;
+  virtual void on_filter_timeout() = 0;
+
+ protected:
+  ~FilterHost() = default;
+};
+
+class FilterRun final : public Pooled<FilterRun>,
+                        public StreamView,
+                        private PipeFilters,
+                        private Sleeper,
+                        private SubcallUser,
+                        private event::DeadlineEvents,
+                        private event::TaskEvents {
+ public:
+  explicit FilterRun(FilterHost& host);
+  ~FilterRun();
+
+  /// The route is known: makes its filters.  Those of a former route that stand here too go on, the others end.
+  void enter(const FilterChain& chain);
+
+  /// Calls `on_request` of those that have not had that call.
+  Pass run_request();
+  /// Calls `on_response` in reverse, from the beginning.
+  Pass run_response();
+  void tell_attempt(const AttemptView& attempt);
+
+  /// The pipe for a body that is about to come; null if no filter wants to see it.
+  BodyPipe* open_pipe(Direction direction);
+  BodyPipe* pipe(Direction direction) const { return way(direction).pipe.get(); }
+  /// The framing of what goes on, where that of what comes is `from`.
+  Framing framing(Direction direction, const Framing& from) const;
+  /// The length of what goes on is not that of what comes, nor known: where no body follows (HEAD, 304) none is told.
+  bool hides_length(Direction direction) const;
+
+  /// What a filter has answered.
+  FilterReply take_reply() { return std::exchange(reply_, {}); }
+  bool is_suspended(Direction direction) const { return way(direction).is_suspended; }
+  /// The request goes no further, and the answer that was under way is given up: nobody waits any more.
+  void stop();
+  /// The last call of each.
+  void finish();
+
+ private:
+  enum class Callback : std::uint8_t {
+    Request,
+    RequestBody,
+    RequestEnd,
+    Response,
+    ResponseBody,
+    ResponseEnd
+  };
+  enum class For : std::uint8_t { Nothing, Answers, Timer, Signal };
+
+  /// A filter of this stream; trivially destructible, in the arena.
+  struct Entry {
+    const FilterLink* link = nullptr;
+    Filter* filter = nullptr;
+    StageWish wishes[2];
+    std::optional<std::uint64_t> length[2];
+    bool has_run = false;
+    bool is_out =
+        false;  ///< it broke the contract, or waited for too long: only the end is told it
+  };
+  /// A direction: its body, and what a filter waits for.
+  struct Way {
+    std::unique_ptr<BodyPipe> pipe;
+    std::vector<std::unique_ptr<Subcall>> calls;
+    std::uint64_t due = 0;     ///< when the timer fires, or the wait has lasted too long
+    std::uint32_t filter = 0;  ///< the one that waits
+    std::uint32_t waker = 0;
+    std::uint32_t unanswered = 0;  ///< of `calls`
+    Callback callback = Callback::Request;
+    For asked = For::Nothing;
+    bool is_suspended = false;
+    bool has_come = false;
+  };
+
+  Way& way(Direction direction) { return ways_[static_cast<std::size_t>(direction)]; }
+  const Way& way(Direction direction) const { return ways_[static_cast<std::size_t>(direction)]; }
+  static Direction direction_of(Callback callback);
+  template <typename Call>
+  Pass call(std::uint32_t filter, Callback callback, Call&& call);
+  Pass judge(Verdict verdict, Callback callback);
+  void note_breach(std::string_view what);
+  Pass walk_response();
+  void make(Entry& entry, const FilterLink& link, std::uint32_t number);
+  void finish_entry(Entry& entry, const Outcome& outcome);
+  Outcome outcome() const;
+  void wake(Direction direction);
+  void go_on(Direction direction, Callback callback, std::uint32_t filter, Pass pass);
+  bool asks(For what);
+  void cancel(Direction direction);
+  void arm();
+
+  // StreamView
+  RequestHead& request() override { return host_.filtered_request(); }
+  ResponseHead& response() override { return host_.filtered_response(); }
+  Arena& arena() override { return host_.arena(); }
+  std::string_view expand(const Text& text) override;
+  std::uint64_t now() override;
+  void respond(std::uint16_t status, std::string_view text) override;
+  void respond(ResponseHead& head, BodySource& body) override;
+  void refuse(Refusal why) override;
+  void ask(const Subrequest& subrequest) override;
+  void sleep(std::uint32_t ms) override;
+  Waker signal() override;
+  void want_whole(std::uint64_t limit, Over over) override;
+  void skip_body() override;
+  void set_length(std::uint64_t bytes) override;
+  void note(std::string_view name, std::string_view value) override;
+
+  Pass body(Direction direction, std::uint32_t filter, BodyPiece& piece) override;
+  Pass end(Direction direction, std::uint32_t filter, Headers& trailers) override;
+  Pass breach(std::uint32_t filter, std::string_view what) override;
+  void on_fired(Direction direction) override;
+  void on_answered(Direction direction) override;
+  void on_task() noexcept override;
+  void on_deadline() noexcept override;
+
+  FilterHost& host_;
+  std::span<Entry> entries_;
+  std::vector<std::unique_ptr<BodyPipe>> former_pipes_;  ///< of answers that were given up
+  Way ways_[2];
+  FilterReply reply_;
+  event::Deadline deadline_;
+  event::Task soon_;
+  std::uint32_t request_at_ = 0;              ///< entries whose on_request is done
+  std::uint32_t response_at_ = 0;             ///< entries whose on_response is to come
+  std::uint32_t current_ = 0;                 ///< the filter that is being called
+  Direction direction_ = Direction::Request;  ///< and for what
+  bool is_calling_ = false;
+  bool has_replied_ = false;
+  bool is_finished_ = false;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/subcall.h"
+
+#include "http/message.h"
+
+#include <algorithm>
+
+namespace weir::proxy {
+
+namespace {
+
+constexpr std::uint64_t us_per_ms = 1000;
+
+}  // namespace
+
+Subcall::Subcall(Context& context, Arena& arena, const event::Subject& subject, SubcallUser& user,
+                 Direction direction, const Subrequest& subrequest)
+    : context_(context),
+      arena_(arena),
+      subject_(subject),
+      user_(user),
+      direction_(direction),
+      deadline_(*this) {
+  if (subrequest.backend < context.backends.size())
+    backend_ = context.backends[subrequest.backend].get();
+  head_.method_text = arena.copy(subrequest.method);
+  head_.method = http::method_from(head_.method_text);
+  const std::string_view path = arena.copy(subrequest.path);
+  const std::size_t mark = std::min(path.find('?'), path.size());
+  head_.path = head_.forward_path = path.substr(0, mark);
+  head_.has_query = mark < path.size();
+  if (head_.has_query) head_.query = path.substr(mark + 1);
+  head_.target = path;
+  if (backend_) head_.authority = arena.copy(backend_->config().name);
+  head_.headers.assign(arena, {});
+  for (const Field& field : subrequest.fields)
+    head_.headers.add(arena, arena.copy(field.name), arena.copy(field.value));
+  body_ = arena.copy(subrequest.body);
+  if (!body_.empty()) head_.framing = {BodyEnd::Length, body_.size()};
+  const std::uint64_t limit = std::uint64_t{subrequest.timeout_ms} * us_per_ms;
+  timeouts_ = {limit, limit, limit, 0};
+  if (limit > 0) deadline_.set(context.net.loop, context.net.loop.now() + limit);
+  room_ = {arena.text(subrequest.take), subrequest.take};
+}
+
+Subcall::~Subcall() {
+  is_over_ = true;
+  if (backend_) backend_->stop_waiting(*this);
+}
+
+void Subcall::start(bool may_wait) {
+  may_wait_ = may_wait;
+  if (!backend_) return fail(http::Failure::NoServer);
+  choose(upstream::Turn::BehindQueue);
+}
+
+void Subcall::choose(upstream::Turn turn) {
+  const upstream::Chosen chosen = backend_->choose({}, turn);
+  if (!chosen.server) {
+    if (!chosen.all_busy) return fail(http::Failure::NoServer);
+    if (!may_wait_ || !backend_->wait(*this)) return fail(http::Failure::QueueFull);
+    return;
+  }
+  server_ = upstream::ServerRef(chosen.server);
+  attempt_.emplace(static_cast<AttemptUser&>(*this), *backend_, *chosen.server, chosen.probe);
+  attempt_->start();
+}
+
+void Subcall::on_slot() {
+  event::About about(context_.net.loop, subject_);
+  choose(upstream::Turn::Ours);
+}
+
+void Subcall::on_attempt_ready() {
+  upstream::ServerSide& server = *attempt_->connection();
+  server.write_request(head_, {.framing = head_.framing});
+  if (!body_.empty()) server.write_body(body_);
+  server.write_end(Headers());
+}
+
+void Subcall::on_response(ResponseHead& head) {
+  answer_.status = head.status;
+  answer_.fields = &head.headers;
+}
+
+void Subcall::on_response_body(std::span<const char> bytes) {
+  const std::size_t fits = std::min(bytes.size(), room_.size() - taken_);
+  std::copy_n(bytes.data(), fits, room_.data() + taken_);
+  taken_ += fits;
+  answer_.is_cut |= fits < bytes.size();
+}
+
+void Subcall::on_response_end(const Headers&) {
+  answer_.body = {room_.data(), taken_};
+  end(true);
+}
+
+void Subcall::on_deadline() noexcept {
+  event::About about(context_.net.loop, subject_);
+  fail(http::Failure::FirstByteTimeout);
+}
+
+// What had come of an answer is none then.
+void Subcall::fail(http::Failure failure) {
+  answer_ = {};
+  answer_.failure = http::traits(failure).name;
+  end(false);
+}
+
+void Subcall::end(bool reusable) {
+  if (is_over_) return;
+  is_over_ = true;
+  deadline_.clear();
+  if (backend_) backend_->stop_waiting(*this);
+  if (attempt_) attempt_->end(reusable);
+  user_.on_answered(direction_);
+}
+
+}  // namespace weir::proxy

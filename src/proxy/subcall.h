@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Subcall: a Subrequest under way: one attempt at one server of a backend, for nobody's account but the stream's that asked.
+// It waits for a free server as any request does, unless it would wait for its own stream.
+#pragma once
+
+#include <weir/stream.h>
+
+#include "event/deadline.h"
+#include "proxy/attempt.h"
+#include "proxy/context.h"
+
+#include <optional>
+
+namespace weir::proxy {
+
+class SubcallUser {
+ public:
+  /// One of its calls of that direction has its answer, or will never have one.  May be from inside `Subcall::start`.
+  virtual void on_answered(Direction direction) = 0;
+
+ protected:
+  ~SubcallUser() = default;
+};
+
+class Subcall final : private AttemptUser, private upstream::Waiter, private event::DeadlineEvents {
+ public:
+  /// What the request's texts and the answer lie in is `arena`.
+  Subcall(Context& context, Arena& arena, const event::Subject& subject, SubcallUser& user,
+          Direction direction, const Subrequest& subrequest);
+  ~Subcall();
+
+  /// `may_wait`: for a server, if all are busy.
+  void start(bool may_wait);
+  const SubAnswer& answer() const { return answer_; }
+
+ private:
+  void fail(http::Failure failure);
+  void end(bool reusable);
+  void choose(upstream::Turn turn);
+  void on_slot() override;
+  void on_deadline() noexcept override;
+
+  Arena& arena() override { return arena_; }
+  Record& record() override { return record_; }
+  Context& context() override { return context_; }
+  const RequestHead& request_head() const override { return head_; }
+  const upstream::ServerTimeouts& server_timeouts() const override { return timeouts_; }
+  const event::Subject& subject() const override { return subject_; }
+  void on_attempt_ready() override;
+  void on_attempt_sent() override {}
+  void on_attempt_failed(http::Failure failure) override { fail(failure); }
+  void on_interim(ResponseHead&) override {}
+  void on_response(ResponseHead& head) override;
+  bool wants_response() const override { return true; }
+  void on_response_body(std::span<const char> bytes) override;
+  void on_response_end(const Headers& trailers) override;
+  bool can_move_response() const override { return false; }
+  net::IoResult move_response() override { return {net::Io::Again}; }
+  bool holds_upload() const override { return false; }
+  void run_tunnel() override {}
+
+  Context& context_;
+  Arena& arena_;
+  const event::Subject& subject_;
+  SubcallUser& user_;
+  const Direction direction_;
+  Record record_;
+  RequestHead head_;
+  std::string_view body_;
+  upstream::ServerTimeouts timeouts_{};
+  upstream::Backend* backend_ = nullptr;
+  upstream::ServerRef server_;
+  std::optional<Attempt> attempt_;
+  event::Deadline deadline_;
+  SubAnswer answer_;
+  std::span<char> room_;  ///< for the answer's body
+  std::size_t taken_ = 0;
+  bool may_wait_ = true;
+  bool is_over_ = false;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// BodyPipe: pieces through stages that watch, change, collect and wait, in any mixture.
+#include "proxy/body_pipe.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace weir::proxy {
+namespace {
+
+std::span<const char> bytes(std::string_view text) { return {text.data(), text.size()}; }
+
+struct World final : PipeFilters, PipeOutlet {
+  std::map<std::uint32_t, std::function<Pass(BodyPiece&)>> filters;
+  std::map<std::uint32_t, std::function<Pass()>> at_end;
+  std::string out, told;
+  bool room = true, is_at_end = false, is_too_long = false;
+  int collected = 0;
+  Pass decided = Pass::Through;
+
+  Pass body(Direction, std::uint32_t filter, BodyPiece& piece) override {
+    return filters.at(filter)(piece);
+  }
+  Pass end(Direction, std::uint32_t filter, Headers&) override {
+    told += "end " + std::to_string(filter) + " ";
+    const auto found = at_end.find(filter);
+    return found == at_end.end() ? Pass::Through : found->second();
+  }
+  Pass breach(std::uint32_t, std::string_view) override { return Pass::Breaches; }
+  bool has_room(Direction) const override { return room; }
+  void pass(Direction, std::span<const char> piece) override {
+    out.append(piece.data(), piece.size());
+  }
+  void pass_end(Direction, Headers&) override { is_at_end = true; }
+  void flush() override {}
+  void on_collected(Direction) override { ++collected; }
+  void on_decided(Direction, Pass pass) override { decided = pass; }
+  void on_too_long(Direction) override { is_too_long = true; }
+};
+
+Pass observe(World& world, BodyPiece& piece) {
+  world.told.append("<").append(piece.bytes().data(), piece.bytes().size()).append(">");
+  return Pass::Through;
+}
+Pass upper(BodyPiece& piece) {
+  std::string text(piece.bytes().begin(), piece.bytes().end());
+  for (char& c : text) c = static_cast<char>(std::toupper(c));
+  piece.write(bytes(piece.is_last() ? "!" : text));
+  return Pass::Through;
+}
+
+struct BodyPipeTest : testing::Test {
+  World world;
+  BodyPipe pipe{Direction::Request, world, world};
+};
+
+TEST_F(BodyPipeTest, WatchersAndChangersInTheirOrder) {
+  world.filters[0] = [&](BodyPiece& piece) { return observe(world, piece); };
+  world.filters[1] = upper;
+  world.filters[2] = [&](BodyPiece& piece) { return observe(world, piece); };
+  pipe.add({0, Body::Observe, 0, Over::Reject, true});
+  pipe.add({1, Body::Transform, 0, Over::Reject, false});
+  pipe.add({2, Body::Observe, 0, Over::Reject, true});
+  pipe.take(bytes("one"));
+  EXPECT_EQ(world.out, "ONE");
+  pipe.take(bytes("two"));
+  pipe.take_end({});
+  EXPECT_EQ(world.out, "ONETWO!");
+  EXPECT_EQ(world.told, "<one><ONE><two><TWO>end 0 <!>end 2 ");
+  EXPECT_TRUE(world.is_at_end);
+  EXPECT_EQ(pipe.framing({BodyEnd::Length, 6}).end, BodyEnd::Chunked);
+}
+
+TEST_F(BodyPipeTest, NothingIsTakenWhileSomebodyWaits) {
+  int calls = 0;
+  world.filters[0] = [&](BodyPiece&) { return ++calls == 1 ? Pass::Waits : Pass::Through; };
+  pipe.add({0, Body::Observe, 0, Over::Reject, false});
+  EXPECT_TRUE(pipe.wants());
+  pipe.take(bytes("held"));
+  EXPECT_FALSE(pipe.wants());
+  pipe.take(bytes(" back"));
+  pipe.take_end({});
+  EXPECT_EQ(world.out, "");
+  EXPECT_EQ(pipe.held(), 9u);
+  pipe.go_on(0);
+  EXPECT_EQ(world.out, "held back");
+  EXPECT_EQ(calls, 2);
+  EXPECT_TRUE(world.is_at_end);
+}
+
+TEST_F(BodyPipeTest, WholeComesOnceAndGoesOnWhenItMay) {
+  std::string seen;
+  world.filters[0] = [&](BodyPiece& piece) {
+    for (auto span : piece.spans()) seen.append(span.data(), span.size());
+    EXPECT_TRUE(piece.is_last());
+    return Pass::Waits;
+  };
+  pipe.add({0, Body::Whole, 100, Over::Reject, false});
+  pipe.add({1, Body::Observe, 0, Over::Reject, false});
+  world.filters[1] = [&](BodyPiece& piece) { return observe(world, piece); };
+  world.room = false;
+  for (const char* part : {"a", "b", "c"}) {
+    EXPECT_TRUE(pipe.wants());
+    pipe.take(bytes(part));
+  }
+  pipe.take_end({});
+  EXPECT_EQ(seen, "abc");
+  EXPECT_TRUE(pipe.is_collecting());
+  pipe.go_on(0);
+  EXPECT_EQ(world.collected, 1);
+  EXPECT_FALSE(pipe.is_collecting());
+  EXPECT_EQ(pipe.framing({BodyEnd::Length, 3}).length, 3u);
+  EXPECT_EQ(world.out, "");
+  world.room = true;
+  pipe.run();
+  EXPECT_EQ(world.out, "abc");
+  EXPECT_EQ(world.told, "<abc>");
+  EXPECT_TRUE(world.is_at_end);
+}
+
+TEST_F(BodyPipeTest, WholeMayBeReplaced) {
+  world.filters[0] = [](BodyPiece& piece) {
+    piece.write(bytes("other"));
+    piece.write(bytes(" text"));
+    return Pass::Through;
+  };
+  pipe.add({0, Body::Whole, 100, Over::Reject, false});
+  pipe.take(bytes("abc"));
+  world.room = false;
+  pipe.take_end({});
+  EXPECT_EQ(pipe.framing({BodyEnd::Length, 3}).length, 10u);
+  world.room = true;
+  pipe.run();
+  EXPECT_EQ(world.out, "other text");
+}
+
+TEST_F(BodyPipeTest, WhatIsTooLong) {
+  for (Over over : {Over::Reject, Over::Prefix, Over::Pass}) {
+    World other;
+    std::string seen;
+    other.filters[0] = [&](BodyPiece& piece) {
+      for (auto span : piece.spans()) seen.append(span.data(), span.size());
+      EXPECT_TRUE(piece.is_cut());
+      return Pass::Through;
+    };
+    BodyPipe cut(Direction::Request, other, other);
+    cut.add({0, Body::Whole, 4, over, false});
+    cut.take(bytes("123"));
+    cut.take(bytes("456"));
+    cut.take(bytes("789"));
+    cut.take_end({});
+    EXPECT_EQ(other.is_too_long, over == Over::Reject);
+    EXPECT_EQ(other.out, over == Over::Reject ? "" : "123456789");
+    EXPECT_EQ(seen, over == Over::Prefix ? "1234" : "");
+  }
+}
+
+TEST_F(BodyPipeTest, AVerdictEndsIt) {
+  world.filters[0] = [](BodyPiece&) { return Pass::Responds; };
+  pipe.add({0, Body::Observe, 0, Over::Reject, true});
+  pipe.take(bytes("x"));
+  EXPECT_EQ(world.decided, Pass::Responds);
+  pipe.take(bytes("y"));
+  pipe.take_end({});
+  EXPECT_EQ(world.out, "");
+  EXPECT_EQ(world.told, "");
+  EXPECT_FALSE(world.is_at_end);
+}
+
+TEST_F(BodyPipeTest, WhoOnlyWatchesMayNotWrite) {
+  world.filters[0] = [](BodyPiece& piece) {
+    piece.write(bytes("mine"));
+    return Pass::Through;
+  };
+  pipe.add({0, Body::Observe, 0, Over::Reject, false});
+  pipe.take(bytes("x"));
+  EXPECT_EQ(world.decided, Pass::Breaches);
+  EXPECT_EQ(world.out, "");
+}
+
+TEST_F(BodyPipeTest, FromTheNextPieceOnASkippedFilterSeesNothing) {
+  world.filters[0] = [&](BodyPiece& piece) {
+    pipe.skip(0);
+    return observe(world, piece);
+  };
+  pipe.add({0, Body::Observe, 0, Over::Reject, false});
+  pipe.take(bytes("one"));
+  pipe.take(bytes("two"));
+  EXPECT_EQ(world.told, "<one>");
+  EXPECT_EQ(world.out, "onetwo");
+}
+
+}  // namespace
+}  // namespace weir::proxy
