@@ -89,7 +89,6 @@ class Stream final : public Pooled<Stream>,
     return body_.is_complete() && !(tunnel_ && tunnel_->tunnel.awaits_client());
   }
   bool has_unsent() const { return down_.held() > 0; }
-  bool is_finished() const { return phase_ == Phase::Finish; }
   /// The client has ended its direction, and all of it was read: there is nobody left to serve.
   bool ends_with_client() const;
   /// For the time limit of sending to the client.

@@ -6,6 +6,7 @@
 #include "upstream/health.h"
 
 #include "net/socket.h"
+#include "upstream/address_set.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -72,7 +73,7 @@ void measure(const net::Address& origin) {
   check.path = "/healthz";
   const double before = cpu_seconds();
   for (std::uint32_t slot = 0; slot < servers; ++slot)
-    health.add(slot, check, origin, upstream::Health::Known::Nothing, true);
+    health.add(slot, check, upstream::to_set(origin), upstream::Health::Known::Nothing, true);
   const double added = cpu_seconds();
   Stop stop(loop);
   loop.run();
