@@ -191,7 +191,7 @@ class Stream final : public Pooled<Stream>,
   void finish_response(const Headers& trailers);
   void take_response_back();
   void add_date(ResponseHead& head);
-  bool wants_produced() const override { return has_room(Direction::Response); }
+  bool wants_produced() const override { return wants_response(); }
   void on_produced(std::span<const char> bytes) override;
   void on_produced_end() override;
   void start_tunnel(ResponseHead& head);

@@ -86,6 +86,7 @@ void Stream::pass_end(Direction direction, Headers& trailers) {
 // A filter that held a body up has let it go on.
 void Stream::on_released(Direction direction) {
   if (direction == Direction::Request && !body_.is_complete()) session_.resume();
+  if (direction == Direction::Response && producer_ && is_fed_) producer_->run();
   if (direction == Direction::Response && attempt_ && attempt_->is_ready() && wants_response())
     attempt_->connection()->resume();
 }

@@ -261,8 +261,8 @@ void Stream::on_client_sent() {
     (void)down_.move(context_.net, to, to, 0);
     if (to.has_failed()) return client_gone();
   }
-  if (producer_ && is_fed_) return producer_->run();
   if (BodyPipe* through = pipe(Direction::Response)) through->run();
+  if (producer_ && is_fed_) return producer_->run();
   if (attempt_ && attempt_->is_ready() && wants_response()) attempt_->connection()->resume();
 }
 
