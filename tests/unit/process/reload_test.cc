@@ -48,10 +48,10 @@ TEST_F(ReloadTest, ARefusalIsCountedWithoutControl) {
 
 TEST_F(ReloadTest, APlanIsNoReload) {
   // No loader can be started without descriptors.
-  rlimit before{}, none{};
+  rlimit before{}, closed{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
-  none.rlim_max = before.rlim_max;
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  closed.rlim_max = before.rlim_max;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &closed), 0);
   order("plan nowhere.conf\tuid 0\t1");
   EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_EQ(counted().refused, 0U);
