@@ -10,45 +10,49 @@
 
 namespace weir::proxy {
 
-Attempt::Attempt(AttemptUser& user, upstream::Backend& backend, upstream::Server& server,
-                 bool probe)
-    : user_(user),
+Attempt::Attempt(const AttemptScope& scope, AttemptUser& user, upstream::Backend& backend,
+                 upstream::Server& server, bool probe)
+    : scope_(scope),
+      user_(user),
       backend_(backend),
       server_(server),
       probe_(probe),
-      chosen_us_(user.context().net.loop.now()) {}
+      chosen_us_(scope.context.net.loop.now()) {}
 
 Attempt::~Attempt() { end(false); }
 
-void Attempt::start() {
-  Record& record = user_.record();
+http::Failure Attempt::start() {
+  Record& record = scope_.record;
   record.server = &server_.config();
   record.server_slot = server_.slot();
   record.server_address = {};
   ++record.attempts;
-  record.times.chosen = user_.context().net.loop.now();
-  const bool tunnel = user_.request_head().wants_upgrade;
+  record.times.chosen = scope_.context.net.loop.now();
+  const bool tunnel = scope_.request.wants_upgrade;
   connection_ = server_.take_ready(tunnel);
   reused_ = record.reused = connection_ && connection_->is_reused();
   if (!connection_) {
     int error = 0;
     connection_ = server_.connect(error, tunnel);
-    bool full = error == EMFILE || error == ENFILE;
-    if (full && user_.context().shed_idle()) connection_ = server_.connect(error, tunnel);
-    if (!connection_) return on_failed(upstream::connect_failure(error));
+    const bool full = error == EMFILE || error == ENFILE;
+    if (full && scope_.context.shed_idle()) connection_ = server_.connect(error, tunnel);
+    if (!connection_) {
+      note_end(upstream::connect_failure(error));
+      return upstream::connect_failure(error);
+    }
   }
-  connection_->lease(*this, user_.server_timeouts());
-  if (!connection_->is_connecting()) ready();
+  connection_->lease(*this, scope_.timeouts);
+  if (!connection_->is_connecting()) become_ready();
+  return http::Failure::None;
 }
 
-void Attempt::ready() {
+void Attempt::become_ready() {
   ready_ = outcome_.connected = true;
-  user_.context().journal.count_attempt(server_.slot(), true);
+  scope_.context.journal.count_attempt(server_.slot(), true);
   if (server_.addresses().has_many())
     if (const net::Address* at = server_.addresses().find(connection_->address()))
-      user_.record().server_address = user_.arena().copy(at->text());
-  user_.record().times.connected = user_.context().net.loop.now();
-  user_.on_attempt_ready();
+      scope_.record.server_address = scope_.arena.copy(at->text());
+  scope_.record.times.connected = scope_.context.net.loop.now();
 }
 
 void Attempt::end(bool reusable) {
@@ -63,15 +67,16 @@ void Attempt::end(bool reusable) {
   outcome_.total_us = age_us();
   outcome_.now_us = chosen_us_ + outcome_.total_us;
   if (std::uint64_t others = backend_.release(server_, outcome_))
-    user_.context().journal.wake(others);
+    scope_.context.journal.wake(others);
 }
 
-std::uint64_t Attempt::age_us() const { return user_.context().net.loop.now() - chosen_us_; }
+std::uint64_t Attempt::age_us() const { return scope_.context.net.loop.now() - chosen_us_; }
 
 void Attempt::on_connected(upstream::ServerSide& on) {
   connection_ = &on;
   server_.note_connect(true, probe_);
-  ready();
+  become_ready();
+  user_.on_attempt_ready();
 }
 
 void Attempt::on_sent() { user_.on_attempt_sent(); }
@@ -81,7 +86,7 @@ void Attempt::note_failure(http::Failure failure) {
   const http::Again again = http::traits(failure).again;
   if (http::traits(failure).blame != http::Blame::Server || again == http::Again::Elsewhere) return;
   if (again == http::Again::Safe) {
-    user_.context().journal.count_attempt(server_.slot(), false);
+    scope_.context.journal.count_attempt(server_.slot(), false);
     server_.note_connect(false, std::exchange(probe_, false));
   } else if (!reused_ || again != http::Again::IfIdempotent) {
     server_.note_failure(std::exchange(probe_, false));
@@ -91,21 +96,25 @@ void Attempt::note_failure(http::Failure failure) {
   outcome_.failure = http::traits(failure).name;
 }
 
-void Attempt::on_failed(http::Failure failure) {
+void Attempt::note_end(http::Failure failure) {
   connection_ = nullptr;
   ready_ = false;
   note_failure(failure);
   server_.note_refusal(failure);
+}
+
+void Attempt::on_failed(http::Failure failure) {
+  note_end(failure);
   user_.on_attempt_failed(failure);
 }
 
-void Attempt::on_raw_readable() { user_.run_tunnel(); }
+void Attempt::on_raw_readable() { user_.on_raw_readable(); }
 
-Arena& Attempt::arena() { return user_.arena(); }
+Arena& Attempt::arena() { return scope_.arena; }
 
-const RequestHead& Attempt::request() const { return user_.request_head(); }
+const RequestHead& Attempt::request() const { return scope_.request; }
 
-const event::Subject* Attempt::subject() const { return &user_.subject(); }
+const event::Subject* Attempt::subject() const { return &scope_.subject; }
 
 void Attempt::on_head(MessageHead& head) {
   auto& response = static_cast<ResponseHead&>(head);
@@ -117,20 +126,20 @@ void Attempt::on_head(MessageHead& head) {
   user_.on_response(response);
 }
 
-bool Attempt::wants_body() const { return !response_begun_ || user_.wants_response(); }
+bool Attempt::wants_body() const { return !response_begun_ || sink_->wants_answer(); }
 
-void Attempt::on_body(std::span<const char> bytes) { user_.on_response_body(bytes); }
+void Attempt::on_body(std::span<const char> bytes) { sink_->take_answer(bytes); }
 
 void Attempt::on_end(const Headers& trailers) {
   // Not before: a server that cuts its answers short would seem well with each new head.
   if (good_) server_.note_whole();
-  user_.on_response_end(trailers);
+  sink_->take_answer_end(trailers);
 }
 
-bool Attempt::can_move_body() const { return user_.can_move_response(); }
+bool Attempt::can_move_body() const { return sink_ && sink_->can_move_answer(); }
 
 bool Attempt::has_unsent() const { return user_.holds_upload(); }
 
-net::IoResult Attempt::move_body() { return user_.move_response(); }
+net::IoResult Attempt::move_body() { return sink_->move_answer(); }
 
 }  // namespace weir::proxy

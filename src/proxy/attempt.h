@@ -12,48 +12,68 @@ namespace weir::proxy {
 
 struct Context;
 
-/// Who tries: what an Attempt has to know of it, and what it tells.
+/// What an attempt works with; all of it outlives the attempt.
+struct AttemptScope {
+  Context& context;
+  Arena& arena;
+  Record& record;
+  const RequestHead& request;
+  const upstream::ServerTimeouts& timeouts;
+  const event::Subject& subject;
+};
+
+/// Who tries.
 class AttemptUser {
  public:
-  virtual Arena& arena() = 0;
-  virtual Record& record() = 0;
-  virtual Context& context() = 0;
-  virtual const RequestHead& request_head() const = 0;
-  virtual const upstream::ServerTimeouts& server_timeouts() const = 0;
-  virtual const event::Subject& subject() const = 0;
-
-  /// The request may be written.
+  /// There is a connection now: the request may be written.
   virtual void on_attempt_ready() = 0;
   virtual void on_attempt_sent() = 0;
   virtual void on_attempt_failed(http::Failure failure) = 0;
   virtual void on_interim(ResponseHead& head) = 0;
+  /// The head of the answer; `give_to` says who takes the rest.
   virtual void on_response(ResponseHead& head) = 0;
-  virtual bool wants_response() const = 0;
-  virtual void on_response_body(std::span<const char> bytes) = 0;
-  virtual void on_response_end(const Headers& trailers) = 0;
-  /// As upstream::ConnectionUser says of bodies and of bytes that were taken from the client.
-  virtual bool can_move_response() const = 0;
-  virtual net::IoResult move_response() = 0;
+  /// As upstream::ConnectionUser says of bytes that were taken from the client.
   virtual bool holds_upload() const = 0;
-  virtual void run_tunnel() = 0;
+  /// After an upgrade: the connection has something to read.
+  virtual void on_raw_readable() = 0;
 
  protected:
   ~AttemptUser() = default;
 };
 
+/// Takes what follows to the head of an answer.
+class AnswerSink {
+ public:
+  virtual bool wants_answer() const = 0;
+  /// The bytes stay as http::MessageSink::on_body has them.
+  virtual void take_answer(std::span<const char> bytes) = 0;
+  virtual void take_answer_end(const Headers& trailers) = 0;
+  /// As upstream::ConnectionUser says of bodies.
+  virtual bool can_move_answer() const = 0;
+  virtual net::IoResult move_answer() = 0;
+
+ protected:
+  ~AnswerSink() = default;
+};
+
 class Attempt final : public upstream::ConnectionUser {
  public:
   /// The server's slot has been taken for this attempt.  `probe`: it is a half-open server's one request.
-  Attempt(AttemptUser& user, upstream::Backend& backend, upstream::Server& server, bool probe);
+  Attempt(const AttemptScope& scope, AttemptUser& user, upstream::Backend& backend,
+          upstream::Server& server, bool probe);
   ~Attempt() override;
 
-  /// Takes a pooled connection or begins a new one; the user is told on_attempt_ready (possibly from
-  /// inside this call) or on_attempt_failed.
-  void start();
+  /// Takes a pooled connection, and is ready, or begins a new one, and tells the user later.  A failure is told by its
+  /// result alone.
+  http::Failure start();
 
   /// Lets go of connection and slot, and tells the backend's policy how it went.  `reusable`: both messages are complete.
   void end(bool reusable);
 
+  /// Who takes what follows to the head of the answer; before it there must be one.
+  void give_to(AnswerSink& sink) { sink_ = &sink; }
+
+  const upstream::Server& server() const { return server_; }
   upstream::Server& server() { return server_; }
   upstream::ServerSide* connection() const { return connection_; }
   bool is_ready() const { return ready_ && connection_; }
@@ -75,11 +95,14 @@ class Attempt final : public upstream::ConnectionUser {
   bool has_unsent() const override;
   const RequestHead& request() const override;
   const event::Subject* subject() const override;
-  void ready();
+  void become_ready();
+  void note_end(http::Failure failure);
   void note_failure(http::Failure failure);
   std::uint64_t age_us() const;
 
+  const AttemptScope scope_;
   AttemptUser& user_;
+  AnswerSink* sink_ = nullptr;
   upstream::Backend& backend_;
   upstream::Server& server_;
   upstream::ServerSide* connection_ = nullptr;

@@ -51,10 +51,10 @@ void BodyPipe::take_end(Headers&& trailers) {
 // Past a filter at once if it may have the bytes now, else into the buffer before it.
 void BodyPipe::feed(std::size_t at, std::span<const char> bytes) {
   if (is_stopped_ || bytes.empty()) return;
-  const bool must_wait = is_behind(at) ? !outlet_.has_room(direction_) || is_collecting()
+  const bool must_wait = is_behind(at) ? !outlet_.has_room() || is_collecting()
                                        : stages_[at].is_suspended || stages_[at].is_pending;
   if (must_wait || !buffer(at).empty()) return buffer(at).append(bytes.data(), bytes.size());
-  if (is_behind(at)) return outlet_.pass(direction_, bytes);
+  if (is_behind(at)) return outlet_.pass(bytes);
   switch (stages_[at].wish.body) {
     case Body::Transform: return transform(at, bytes, false);
     case Body::Observe: break;
@@ -88,7 +88,7 @@ bool BodyPipe::settle(std::size_t at, Pass pass) {
     return false;
   }
   stop();
-  outlet_.on_decided(direction_, pass);
+  events_.on_decided(direction_, pass);
   return false;
 }
 
@@ -101,7 +101,7 @@ void BodyPipe::run() {
     for (std::size_t at = stages_.size(); at-- > 0 && !is_stopped_;) has_moved |= step(at);
     if (!is_stopped_ && was_collecting_ && !is_collecting()) {
       was_collecting_ = false;
-      outlet_.on_collected(direction_);
+      events_.on_collected(direction_);
       has_moved = true;
     }
   }
@@ -167,7 +167,7 @@ bool BodyPipe::judge_length(std::size_t at) {
   switch (stage.wish.over) {
     case Over::Reject:
       stop();
-      outlet_.on_too_long(direction_);
+      events_.on_too_long(direction_);
       return false;
     case Over::Prefix: tell_whole(at, true); break;
     case Over::Pass:
@@ -236,19 +236,19 @@ bool BodyPipe::finish(std::size_t at) {
 
 bool BodyPipe::drain() {
   bool has_moved = false;
-  while (!out_.empty() && !is_collecting() && outlet_.has_room(direction_)) {
+  while (!out_.empty() && !is_collecting() && outlet_.has_room()) {
     iovec block;
     out_.peek(&block, 1);
-    outlet_.pass(direction_, {static_cast<const char*>(block.iov_base), block.iov_len});
+    outlet_.pass({static_cast<const char*>(block.iov_base), block.iov_len});
     outlet_.flush();
     out_.consume(block.iov_len);
     has_moved = true;
     if (is_stopped_) return true;
   }
-  if (!has_ended_ || is_end_passed_ || !out_.empty() || !outlet_.has_room(direction_))
+  if (!has_ended_ || is_end_passed_ || !out_.empty() || !outlet_.has_room())
     return has_moved;
   is_end_passed_ = true;
-  outlet_.pass_end(direction_, trailers_);
+  outlet_.pass_end(trailers_);
   return true;
 }
 
@@ -259,7 +259,7 @@ bool BodyPipe::wants() const {
     if (stage.is_pending) return !stage.is_told;
     if (!stage.in.empty()) return false;
   }
-  return out_.empty() && outlet_.has_room(direction_);
+  return out_.empty() && outlet_.has_room();
 }
 
 bool BodyPipe::is_collecting() const {

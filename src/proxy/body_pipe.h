@@ -40,11 +40,19 @@ class PipeFilters {
 /// Where a body goes behind the filters.
 class PipeOutlet {
  public:
-  virtual bool has_room(Direction direction) const = 0;
+  virtual bool has_room() const = 0;
   /// The bytes stay until `flush` returns, or until the end of the iteration.
-  virtual void pass(Direction direction, std::span<const char> bytes) = 0;
-  virtual void pass_end(Direction direction, Headers& trailers) = 0;
+  virtual void pass(std::span<const char> bytes) = 0;
+  virtual void pass_end(Headers& trailers) = 0;
   virtual void flush() = 0;
+
+ protected:
+  ~PipeOutlet() = default;
+};
+
+/// What a pipe tells of.
+class PipeEvents {
+ public:
   /// All filters that wanted the body as a whole have continued, and what they left can go on.
   virtual void on_collected(Direction direction) = 0;
   /// A filter has decided otherwise than to continue or to wait; or the body is longer than one wants.
@@ -52,7 +60,7 @@ class PipeOutlet {
   virtual void on_too_long(Direction direction) = 0;
 
  protected:
-  ~PipeOutlet() = default;
+  ~PipeEvents() = default;
 };
 
 /// What a filter wants of a body.
@@ -67,8 +75,8 @@ struct StageWish {
 class BodyPipe {
  public:
   /// All outlive it.
-  BodyPipe(Direction direction, PipeFilters& filters, PipeOutlet& outlet)
-      : direction_(direction), filters_(filters), outlet_(outlet) {}
+  BodyPipe(Direction direction, PipeFilters& filters, PipeOutlet& outlet, PipeEvents& events)
+      : direction_(direction), filters_(filters), outlet_(outlet), events_(events) {}
 
   /// Before the first piece, in the order in which pieces pass.
   void add(const StageWish& wish);
@@ -132,6 +140,7 @@ class BodyPipe {
   const Direction direction_;
   PipeFilters& filters_;
   PipeOutlet& outlet_;
+  PipeEvents& events_;
   std::vector<Stage> stages_;
   Buffer out_;  ///< behind the last stage
   Headers trailers_;

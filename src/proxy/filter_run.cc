@@ -3,6 +3,9 @@
 
 #include <weir/log.h>
 
+#include "proxy/client_side.h"
+#include "proxy/stream_state.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -14,7 +17,8 @@ constexpr std::size_t most_calls = 8;  // of one wait
 
 }  // namespace
 
-FilterRun::FilterRun(FilterHost& host) : host_(host), deadline_(*this), soon_(*this) {}
+FilterRun::FilterRun(StreamState& state, FilterHost& host, const PipeOutlets& outlets)
+    : state_(state), host_(host), outlets_(outlets), deadline_(*this), soon_(*this) {}
 
 FilterRun::~FilterRun() { finish(); }
 
@@ -23,14 +27,14 @@ FilterRun::~FilterRun() { finish(); }
 void FilterRun::make(Entry& entry, const FilterLink& link, std::uint32_t number) {
   const Needs& needs = link.needs;
   entry.link = &link;
-  entry.filter = &link.factory->make(host_.arena());
+  entry.filter = &link.factory->make(state_.arena);
   entry.wishes[0] = {number, needs.request_body, needs.whole_limit, needs.over, needs.trailers};
   entry.wishes[1] = {number, needs.response_body, needs.whole_limit, needs.over, needs.trailers};
 }
 
 void FilterRun::enter(const FilterChain& chain) {
   const std::span<const FilterLink> links = chain.links();
-  const std::span<Entry> former = std::exchange(entries_, host_.arena().array<Entry>(links.size()));
+  const std::span<Entry> former = std::exchange(entries_, state_.arena.array<Entry>(links.size()));
   for (std::uint32_t i = 0; i < links.size(); ++i) {
     const auto same = std::find_if(former.begin(), former.end(), [&](const Entry& entry) {
       return entry.filter && entry.link->factory == links[i].factory &&
@@ -58,7 +62,7 @@ void FilterRun::finish_entry(Entry& entry, const Outcome& outcome) {
 }
 
 Outcome FilterRun::outcome() const {
-  const Record& record = host_.record();
+  const Record& record = state_.record;
   const bool is_failed = record.failure != http::Failure::None;
   return {record.status, is_failed ? http::traits(record.failure).name : std::string_view(), false,
           record.bytes_in(), record.bytes_out};
@@ -96,7 +100,7 @@ Pass FilterRun::judge(Verdict verdict, Callback callback) {
     its.is_suspended = true;
     its.filter = current_;
     its.callback = callback;
-    if (its.has_come) host_.context().net.loop.post(soon_);
+    if (its.has_come) state_.context.net.loop.post(soon_);
     arm();
     return Pass::Waits;
   }
@@ -178,7 +182,7 @@ void FilterRun::tell_attempt(const AttemptView& attempt) {
       is_calling_ = true;
       entries_[i].filter->on_attempt(*this, attempt);
       is_calling_ = false;
-      if (way(Direction::Request).asked != For::Nothing && !is_suspended(Direction::Request))
+      if (way(Direction::Request).asked != For::Nothing && !way(Direction::Request).is_suspended)
         cancel(Direction::Request);
     }
 }
@@ -188,7 +192,9 @@ void FilterRun::tell_attempt(const AttemptView& attempt) {
 BodyPipe* FilterRun::open_pipe(Direction direction) {
   Way& its = way(direction);
   const std::size_t side = static_cast<std::size_t>(direction);
-  auto pipe = std::make_unique<BodyPipe>(direction, static_cast<PipeFilters&>(*this), host_);
+  PipeFilters& filters = *this;
+  PipeOutlet& outlet = direction == Direction::Request ? outlets_.request : outlets_.response;
+  auto pipe = std::make_unique<BodyPipe>(direction, filters, outlet, host_);
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const bool forwards = direction == Direction::Request;
     const Entry& entry = entries_[forwards ? i : entries_.size() - 1 - i];
@@ -246,7 +252,7 @@ void FilterRun::stop() {
 
 void FilterRun::cancel(Direction direction) {
   Way& its = way(direction);
-  if (its.asked == For::Signal) host_.context().wakers.release(its.waker);
+  if (its.asked == For::Signal) state_.context.wakers.release(its.waker);
   its.calls.clear();
   its.unanswered = 0;
   its.due = 0;
@@ -265,8 +271,8 @@ bool FilterRun::asks(For what) {
     return false;
   }
   its.asked = what;
-  if (is_first && what != For::Timer && host_.filter_timeout() > 0)
-    its.due = host_.context().net.loop.now() + host_.filter_timeout();
+  const std::uint64_t limit = state_.policy ? state_.policy->filter : 0;
+  if (is_first && what != For::Timer && limit > 0) its.due = state_.context.net.loop.now() + limit;
   return true;
 }
 
@@ -276,7 +282,7 @@ void FilterRun::ask(const Subrequest& subrequest) {
   if (its.calls.size() == most_calls) return note_breach("asks more than 8 at a time");
   ++its.unanswered;
   SubcallUser& user = *this;
-  its.calls.push_back(std::make_unique<Subcall>(host_.context(), host_.arena(), host_.subject(),
+  its.calls.push_back(std::make_unique<Subcall>(state_.context, state_.arena, state_.client,
                                                 user, direction_, subrequest));
   its.calls.back()->start(!host_.holds_slot_of(subrequest.backend));
 }
@@ -285,27 +291,27 @@ void FilterRun::on_answered(Direction direction) {
   Way& its = way(direction);
   if (--its.unanswered > 0) return;
   its.has_come = true;
-  if (its.is_suspended) host_.context().net.loop.post(soon_);
+  if (its.is_suspended) state_.context.net.loop.post(soon_);
 }
 
 void FilterRun::sleep(std::uint32_t ms) {
   if (asks(For::Timer))
-    way(direction_).due = host_.context().net.loop.now() + std::uint64_t{ms} * 1000;
+    way(direction_).due = state_.context.net.loop.now() + std::uint64_t{ms} * 1000;
 }
 
 Waker FilterRun::signal() {
   if (!asks(For::Signal)) return {};
-  return host_.context().wakers.take(*this, direction_, way(direction_).waker);
+  return state_.context.wakers.take(*this, direction_, way(direction_).waker);
 }
 
 void FilterRun::on_fired(Direction direction) {
   Way& its = way(direction);
   its.has_come = true;
-  if (its.is_suspended) host_.context().net.loop.post(soon_);
+  if (its.is_suspended) state_.context.net.loop.post(soon_);
 }
 
 void FilterRun::on_task() noexcept {
-  event::About about(host_.context().net.loop, host_.subject());
+  event::About about(state_.context.net.loop, state_.client);
   for (Direction direction : {Direction::Request, Direction::Response})
     if (way(direction).is_suspended && way(direction).has_come) wake(direction);
 }
@@ -315,12 +321,12 @@ void FilterRun::arm() {
   for (const Way& its : ways_)
     if (its.is_suspended && its.due > 0 && !its.has_come)
       at = at > 0 ? std::min(at, its.due) : its.due;
-  deadline_.set(host_.context().net.loop, at);
+  deadline_.set(state_.context.net.loop, at);
 }
 
 void FilterRun::on_deadline() noexcept {
-  event::About about(host_.context().net.loop, host_.subject());
-  const std::uint64_t now = host_.context().net.loop.now();
+  event::About about(state_.context.net.loop, state_.client);
+  const std::uint64_t now = state_.context.net.loop.now();
   for (Direction direction : {Direction::Request, Direction::Response}) {
     Way& its = way(direction);
     if (!its.is_suspended || its.due == 0 || now < its.due) continue;
@@ -343,7 +349,7 @@ void FilterRun::wake(Direction direction) {
   wake.why = its.asked == For::Timer    ? Wake::Why::Timer
              : its.asked == For::Signal ? Wake::Why::Signal
                                         : Wake::Why::Answers;
-  const std::span<SubAnswer> answers = host_.arena().array<SubAnswer>(its.calls.size());
+  const std::span<SubAnswer> answers = state_.arena.array<SubAnswer>(its.calls.size());
   std::transform(its.calls.begin(), its.calls.end(), answers.begin(),
                  [](const auto& call) { return call->answer(); });
   wake.answers = answers;

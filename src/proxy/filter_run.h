@@ -10,10 +10,10 @@
 #include "base/pooled.h"
 #include "event/deadline.h"
 #include "proxy/body_pipe.h"
-#include "proxy/context.h"
 #include "proxy/filter_chain.h"
 #include "proxy/local_reply.h"
 #include "proxy/subcall.h"
+#include "proxy/wakers.h"
 
 #include <memory>
 #include <optional>
@@ -21,6 +21,8 @@
 #include <vector>
 
 namespace weir::proxy {
+
+struct StreamState;
 
 /// An answer that a filter has given.
 struct FilterReply {
@@ -30,18 +32,10 @@ struct FilterReply {
 };
 
 /// The stream that filters run for.
-class FilterHost : public PipeOutlet {
+class FilterHost : public PipeEvents {
  public:
-  virtual RequestHead& filtered_request() = 0;
-  virtual ResponseHead& filtered_response() = 0;
-  virtual Arena& arena() = 0;
-  virtual Record& record() = 0;
-  virtual Context& context() = 0;
-  virtual const event::Subject& subject() const = 0;
   /// It has a place at a server of that backend, for which a call of its own must not wait.
   virtual bool holds_slot_of(std::uint32_t backend) const = 0;
-  /// Microseconds that a filter may wait for something; 0 = for ever.
-  virtual std::uint64_t filter_timeout() const = 0;
   /// Nothing of the final answer has left.
   virtual bool can_respond() const = 0;
   /// A filter on the way of an answer has given another one, which takes its place.
@@ -58,6 +52,11 @@ class FilterHost : public PipeOutlet {
   ~FilterHost() = default;
 };
 
+/// Where bodies go behind the filters.
+struct PipeOutlets {
+  PipeOutlet &request, &response;
+};
+
 class FilterRun final : public Pooled<FilterRun>,
                         public StreamView,
                         private PipeFilters,
@@ -66,7 +65,8 @@ class FilterRun final : public Pooled<FilterRun>,
                         private event::DeadlineEvents,
                         private event::TaskEvents {
  public:
-  explicit FilterRun(FilterHost& host);
+  /// All outlive it.
+  FilterRun(StreamState& state, FilterHost& host, const PipeOutlets& outlets);
   ~FilterRun();
 
   /// The route is known: makes its filters.  Those of a former route that stand here too go on, the others end.
@@ -88,7 +88,6 @@ class FilterRun final : public Pooled<FilterRun>,
 
   /// What a filter has answered.
   FilterReply take_reply() { return std::exchange(reply_, {}); }
-  bool is_suspended(Direction direction) const { return way(direction).is_suspended; }
   /// The request goes no further, and the answer that was under way is given up: nobody waits any more.
   void stop();
   /// The last call of each.
@@ -147,9 +146,9 @@ class FilterRun final : public Pooled<FilterRun>,
   void arm();
 
   // StreamView
-  RequestHead& request() override { return host_.filtered_request(); }
-  ResponseHead& response() override { return host_.filtered_response(); }
-  Arena& arena() override { return host_.arena(); }
+  RequestHead& request() override;
+  ResponseHead& response() override;
+  Arena& arena() override;
   std::string_view expand(const Text& text) override;
   std::uint64_t now() override;
   void respond(std::uint16_t status, std::string_view text) override;
@@ -171,7 +170,9 @@ class FilterRun final : public Pooled<FilterRun>,
   void on_task() noexcept override;
   void on_deadline() noexcept override;
 
+  StreamState& state_;
   FilterHost& host_;
+  const PipeOutlets outlets_;
   std::span<Entry> entries_;
   std::vector<std::unique_ptr<BodyPipe>> former_pipes_;  ///< of answers that were given up
   Way ways_[2];

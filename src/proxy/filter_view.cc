@@ -4,6 +4,7 @@
 #include "config/parsed_text.h"
 #include "http/grpc.h"
 #include "proxy/filter_run.h"
+#include "proxy/stream_state.h"
 #include "proxy/variables.h"
 
 #include <algorithm>
@@ -17,18 +18,27 @@ constexpr std::size_t most_note = 256;  // bytes of a value
 
 }  // namespace
 
+Arena& FilterRun::arena() { return state_.arena; }
+
+// Of an answer to what could not be understood.
+RequestHead& FilterRun::request() {
+  return state_.request ? *state_.request : state_.arena.array<RequestHead>(1)[0];
+}
+
+ResponseHead& FilterRun::response() { return *state_.response; }
+
 std::string_view FilterRun::expand(const Text& text) {
   const config::Template& parts = static_cast<const config::ParsedText&>(text).parts;
   if (!parts.has_variables())
     return parts.parts.empty() ? std::string_view() : std::string_view(parts.parts.front().text);
-  return expand_field(parts, host_.record(), host_.arena());
+  return expand_field(parts, state_.record, state_.arena);
 }
 
-std::uint64_t FilterRun::now() { return host_.context().net.loop.now(); }
+std::uint64_t FilterRun::now() { return state_.context.net.loop.now(); }
 
 void FilterRun::respond(std::uint16_t status, std::string_view text) {
-  Arena& arena = host_.arena();
-  const RequestHead* const request = host_.record().request;
+  Arena& arena = state_.arena;
+  const RequestHead* const request = state_.record.request;
   has_replied_ = true;
   reply_ = {};
   reply_.local = request && http::is_grpc(*request)
@@ -71,8 +81,8 @@ void FilterRun::set_length(std::uint64_t bytes) {
 }
 
 void FilterRun::note(std::string_view name, std::string_view value) {
-  Record& record = host_.record();
-  Arena& arena = host_.arena();
+  Record& record = state_.record;
+  Arena& arena = state_.arena;
   value = value.substr(0, most_note);
   for (Note& known : record.notes)
     if (known.name == name) {

@@ -173,7 +173,7 @@ void H2Exchange::abort() {
 void H2Exchange::on_closed(http::Failure failure) {
   event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Dead) return;
-  if (failure == http::Failure::ClientGone) return stream_.client_gone();
+  if (failure == http::Failure::ClientGone) return stream_.fail(http::Failure::ClientGone);
   if (failure != http::Failure::None) stream_.record().failure = failure;
   die();
 }
@@ -181,7 +181,7 @@ void H2Exchange::on_closed(http::Failure failure) {
 void H2Exchange::expel() {
   event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Request) return stream_.fail(http::Failure::DrainTimeout);
-  if (phase_ == Phase::Raw) stream_.leave_tunnel();
+  if (phase_ == Phase::Raw) stream_.tunnel()->leave();
 }
 
 void H2Exchange::die() {

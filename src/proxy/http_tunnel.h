@@ -7,6 +7,7 @@
 #include <weir/headers.h>
 
 #include "base/pooled.h"
+#include "proxy/attempt.h"
 #include "proxy/client_side.h"
 #include "proxy/tunnel.h"
 #include "upstream/server_side.h"
@@ -29,10 +30,17 @@ class SideEnd final : public TunnelEnd {
   Side& side_;
 };
 
-struct HttpTunnel final : Pooled<HttpTunnel> {
+/// The server's end of a stream of HTTP/2 speaks as an answer goes on.
+struct HttpTunnel final : Pooled<HttpTunnel>, AnswerSink {
   HttpTunnel(const net::Context& context, Random& random, TunnelEvents& events, ClientSide& from,
              upstream::ServerSide& to)
       : client(from), server(to), tunnel(context, random, events, client, server) {}
+
+  bool wants_answer() const override { return tunnel.wants(Way::Down); }
+  void take_answer(std::span<const char> bytes) override { tunnel.take(Way::Down, bytes); }
+  void take_answer_end(const Headers&) override { tunnel.take_end(Way::Down); }
+  bool can_move_answer() const override { return false; }
+  net::IoResult move_answer() override { return {net::Io::Again}; }
 
   SideEnd<ClientSide> client;
   SideEnd<upstream::ServerSide> server;

@@ -77,7 +77,7 @@ http::MessageSink* Session::sink(http::StreamId) { return &open_stream(); }
 
 void Session::on_broken(http::StreamId, http::Failure failure) {
   if (failure == http::Failure::ClientGone) {
-    if (stream_) return stream_->client_gone();
+    if (stream_) return stream_->fail(http::Failure::ClientGone);
     return die();
   }
   open_stream().fail(failure);
@@ -140,7 +140,7 @@ net::IoResult Session::step() {
     if (net::IoResult result = greet(); result.io != net::Io::Done || phase_ == Phase::HandedOver)
       return result;
   if (phase_ == Phase::Request && inbox_.empty() && codec_.plain_body() >= net::worth_moving &&
-      stream_->can_move_body())
+      stream_->request_body().can_move())
     return stream_->move_body();
   std::size_t most =
       phase_ == Phase::Request ? context_.net.read_buffer.size() : 2 * net::first_read;
@@ -149,7 +149,7 @@ net::IoResult Session::step() {
 
 void Session::ended(net::Io how) {
   if (how == net::Io::End) return codec_.feed_end();
-  if (stream_) return stream_->client_gone();
+  if (stream_) return stream_->fail(http::Failure::ClientGone);
   die();
 }
 
@@ -157,12 +157,12 @@ void Session::on_readable() noexcept {
   event::About about(context_.net.loop, *this);
   switch (phase_) {
     case Phase::Dead: return;
-    case Phase::Raw: return stream_->run_tunnel();
+    case Phase::Raw: return stream_->tunnel()->run();
     case Phase::Lingering: return discard();
     case Phase::Request:
     case Phase::Ending:
       if (!wants_input() && (transport().is_broken() || has_client_left()))
-        return stream_->client_gone();
+        return stream_->fail(http::Failure::ClientGone);
       [[fallthrough]];
     default: pump();
   }
@@ -205,7 +205,7 @@ void Session::finish(bool keep) {
 // Ends the stream once its last byte has left, and begins the next request or the end.
 void Session::settle() {
   context_.net.outbox.flush();
-  if (transport().has_failed()) return stream_->client_gone();
+  if (transport().has_failed()) return stream_->fail(http::Failure::ClientGone);
   if (transport().queued() > 0 || stream_->has_unsent()) return arm();
   stream_->log();
   bool complete = stream_->is_request_complete();

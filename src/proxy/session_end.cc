@@ -54,7 +54,7 @@ void Session::expel(bool at_once) {
   switch (phase_) {
     case Phase::Idle:
     case Phase::Head: return die();
-    case Phase::Raw: return stream_->leave_tunnel();
+    case Phase::Raw: return stream_->tunnel()->leave();
     case Phase::Request: return stream_->fail(http::Failure::DrainTimeout);
     default: return;  // it ends by itself
   }
@@ -165,7 +165,7 @@ void Session::on_deadline() noexcept {
       if (passed(begun_, timeouts_->request)) return stream_->fail(http::Failure::RequestTimeout);
       if (wants_input() && passed(progress_, timeouts_->body))
         return stream_->fail(http::Failure::RequestBodyTimeout);
-      if (has_left_ || has_client_left()) return stream_->client_gone();
+      if (has_left_ || has_client_left()) return stream_->fail(http::Failure::ClientGone);
       if (!tcp_.is_watched()) transport().watch();
       break;
     case Phase::Ending: break;

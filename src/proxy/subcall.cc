@@ -62,8 +62,13 @@ void Subcall::choose(upstream::Turn turn) {
     return;
   }
   server_ = upstream::ServerRef(chosen.server);
-  attempt_.emplace(static_cast<AttemptUser&>(*this), *backend_, *chosen.server, chosen.probe);
-  attempt_->start();
+  const AttemptScope scope{context_, arena_, record_, head_, timeouts_, subject_};
+  attempt_.emplace(scope, static_cast<AttemptUser&>(*this), *backend_, *chosen.server,
+                   chosen.probe);
+  attempt_->give_to(*this);
+  if (const http::Failure failure = attempt_->start(); failure != http::Failure::None)
+    return fail(failure);
+  if (attempt_->is_ready()) on_attempt_ready();
 }
 
 void Subcall::on_slot() {
@@ -83,14 +88,14 @@ void Subcall::on_response(ResponseHead& head) {
   answer_.fields = &head.headers;
 }
 
-void Subcall::on_response_body(std::span<const char> bytes) {
+void Subcall::take_answer(std::span<const char> bytes) {
   const std::size_t fits = std::min(bytes.size(), room_.size() - taken_);
   std::copy_n(bytes.data(), fits, room_.data() + taken_);
   taken_ += fits;
   answer_.is_cut |= fits < bytes.size();
 }
 
-void Subcall::on_response_end(const Headers&) {
+void Subcall::take_answer_end(const Headers&) {
   answer_.body = {room_.data(), taken_};
   end(true);
 }

@@ -23,7 +23,10 @@ class SubcallUser {
   ~SubcallUser() = default;
 };
 
-class Subcall final : private AttemptUser, private upstream::Waiter, private event::DeadlineEvents {
+class Subcall final : private AttemptUser,
+                      private AnswerSink,
+                      private upstream::Waiter,
+                      private event::DeadlineEvents {
  public:
   /// What the request's texts and the answer lie in is `arena`.
   Subcall(Context& context, Arena& arena, const event::Subject& subject, SubcallUser& user,
@@ -41,24 +44,18 @@ class Subcall final : private AttemptUser, private upstream::Waiter, private eve
   void on_slot() override;
   void on_deadline() noexcept override;
 
-  Arena& arena() override { return arena_; }
-  Record& record() override { return record_; }
-  Context& context() override { return context_; }
-  const RequestHead& request_head() const override { return head_; }
-  const upstream::ServerTimeouts& server_timeouts() const override { return timeouts_; }
-  const event::Subject& subject() const override { return subject_; }
   void on_attempt_ready() override;
   void on_attempt_sent() override {}
   void on_attempt_failed(http::Failure failure) override { fail(failure); }
   void on_interim(ResponseHead&) override {}
   void on_response(ResponseHead& head) override;
-  bool wants_response() const override { return true; }
-  void on_response_body(std::span<const char> bytes) override;
-  void on_response_end(const Headers& trailers) override;
-  bool can_move_response() const override { return false; }
-  net::IoResult move_response() override { return {net::Io::Again}; }
   bool holds_upload() const override { return false; }
-  void run_tunnel() override {}
+  void on_raw_readable() override {}
+  bool wants_answer() const override { return true; }
+  void take_answer(std::span<const char> bytes) override;
+  void take_answer_end(const Headers& trailers) override;
+  bool can_move_answer() const override { return false; }
+  net::IoResult move_answer() override { return {net::Io::Again}; }
 
   Context& context_;
   Arena& arena_;

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "proxy/dispatch.h"
+
+#include "http/message.h"
+#include "proxy/client_side.h"
+#include "proxy/stream_state.h"
+
+#include <string>
+
+namespace weir::proxy {
+
+Dispatch::Dispatch(StreamState& state, DispatchUser& user, AttemptUser& attempts)
+    : state_(state), user_(user), attempts_(attempts), deadline_(*this) {}
+
+Dispatched Dispatch::begin(std::uint32_t backend) {
+  backend_ = state_.context.backends[backend].get();
+  state_.record.backend = &backend_->config();
+  user_.enter(Phase::Choose);
+  return choose(upstream::Turn::BehindQueue);
+}
+
+upstream::Chosen Dispatch::choose_server(upstream::Turn turn) {
+  while (true) {
+    StreamView* const view = backend_->looks_at_requests() ? &user_.view() : state_.filters.get();
+    const RequestClass kind =
+        state_.request->wants_upgrade ? RequestClass::Tunnel : RequestClass::Exchange;
+    const upstream::Chosen chosen = backend_->choose(retries_.tried(), turn, {view, kind});
+    const auto& fallback = backend_->fallback();
+    if (chosen.server || chosen.all_busy || !fallback) return chosen;
+    backend_ = state_.context.backends[*fallback].get();
+    state_.record.backend = &backend_->config();
+  }
+}
+
+// Attempts that fail at once are followed by others here, not from inside each other.
+Dispatched Dispatch::choose(upstream::Turn turn) {
+  deadline_.clear();
+  while (true) {
+    const upstream::Chosen chosen = choose_server(turn);
+    if (!chosen.server && chosen.all_busy) return wait();
+    if (!chosen.server) {
+      const http::Failure last = state_.record.failure;
+      return {Dispatched::To::Nobody, last != http::Failure::None ? last : http::Failure::NoServer};
+    }
+    const http::Failure failure = start(chosen);
+    if (failure == http::Failure::None)
+      return {server() ? Dispatched::To::Server : Dispatched::To::Connection};
+    if (!may_try_again(failure)) return {Dispatched::To::Nobody, failure};
+    turn = upstream::Turn::BehindQueue;
+  }
+}
+
+http::Failure Dispatch::start(const upstream::Chosen& chosen) {
+  user_.enter(Phase::Connect);
+  server_ = upstream::ServerRef(chosen.server);
+  const AttemptScope scope{state_.context,  state_.arena,          state_.record,
+                           *state_.request, state_.policy->server, state_.client};
+  attempt_.emplace(scope, attempts_, *backend_, *chosen.server, chosen.probe);
+  return attempt_->start();
+}
+
+Dispatched Dispatch::wait() {
+  if (!backend_->wait(*this)) return {Dispatched::To::Nobody, http::Failure::QueueFull};
+  Times& times = state_.record.times;
+  if (times.queued == 0) times.queued = state_.context.net.loop.now();
+  if (state_.policy->queue > 0)
+    deadline_.set(state_.context.net.loop, times.queued + state_.policy->queue);
+  return {Dispatched::To::Queue};
+}
+
+void Dispatch::on_deadline() noexcept {
+  event::About about(state_.context.net.loop, state_.client);
+  user_.on_dispatched({Dispatched::To::Nobody, http::Failure::QueueTimeout});
+}
+
+void Dispatch::on_slot() {
+  event::About about(state_.context.net.loop, state_.client);
+  user_.on_dispatched(choose(upstream::Turn::Ours));
+}
+
+LastAttempt Dispatch::last_attempt() const {
+  return {state_.policy->retry, state_.record.attempts, attempt_->is_reused(),
+          http::is_idempotent(state_.request->method), user_.can_replay()};
+}
+
+bool Dispatch::may_try_again(http::Failure failure) {
+  state_.record.failure = failure;
+  if (!retries_.allow(failure, last_attempt(), attempt_->server())) return false;
+  state_.record.retry_reason = http::traits(failure).name;
+  drop();
+  user_.enter(Phase::Choose);
+  return true;
+}
+
+std::optional<Dispatched> Dispatch::try_again(http::Failure failure) {
+  if (!may_try_again(failure)) return std::nullopt;
+  return choose(upstream::Turn::BehindQueue);
+}
+
+std::optional<Dispatched> Dispatch::ask_another(std::uint16_t status) {
+  if (state_.policy->retry.on_status.empty() || !Retries::allow(status, last_attempt()))
+    return std::nullopt;
+  retries_.leave(attempt_->server());
+  upstream::Backend* const asked = backend_;
+  const upstream::Chosen chosen = choose_server(upstream::Turn::Ours);
+  if (!chosen.server) {
+    backend_ = asked;
+    state_.record.backend = &asked->config();
+    return std::nullopt;
+  }
+  state_.record.retry_reason = state_.arena.copy(std::to_string(status));
+  drop();
+  user_.enter(Phase::Choose);
+  const http::Failure failure = start(chosen);
+  if (failure == http::Failure::None)
+    return Dispatched{server() ? Dispatched::To::Server : Dispatched::To::Connection};
+  if (may_try_again(failure)) return choose(upstream::Turn::BehindQueue);
+  return Dispatched{Dispatched::To::Nobody, failure};
+}
+
+bool Dispatch::holds_slot_of(std::uint32_t backend) const {
+  return attempt_ && backend_ && backend_->config().number == backend;
+}
+
+void Dispatch::end(bool reusable) {
+  if (attempt_) attempt_->end(reusable);
+}
+
+void Dispatch::stop() {
+  if (backend_) backend_->stop_waiting(*this);
+  deadline_.clear();
+  drop();
+}
+
+}  // namespace weir::proxy
