@@ -94,6 +94,7 @@ int run_worker(net::Channel channel) {
   if (!setup) return 1;
   auto segment = shm::Segment::attach(setup->shared.release());
   if (!segment) return 1;
+  segment->show_use();
   auto worked = work(channel, *setup, *segment);
   if (worked) return 0;
   (void)channel.send(net::MessageType::Failed, worked.error().text());

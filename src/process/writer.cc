@@ -28,6 +28,7 @@ namespace {
 constexpr std::size_t batch_bytes = 256 * 1024;
 constexpr time_t report_seconds = 10;
 constexpr int patience_ms = 1000;
+constexpr int orphan_look_ms = 200;  // whether workers are left, once the master has died
 
 // Where one kind of line goes.  A reader that takes nothing for a while loses lines, as a full disk does:
 // they are counted, so that the other logs are not held up.
@@ -225,7 +226,7 @@ class Writer {
     errors = &error_;
     set_logger("writer", level_from(setup_.plan.error_log.level), write_error);
     (void)channel_.send(net::MessageType::Ready);
-    while (!stopping_) {
+    while (!stopping_ && !(is_orphan_ && !segment_.has_users())) {
       drain();
       report();
       if (sleep_allowed()) sleep();
@@ -319,24 +320,37 @@ class Writer {
   }
 
   void sleep() {
-    pollfd wait[2] = {{setup_.writer_waker(), POLLIN, 0}, {channel_.fd(), POLLIN, 0}};
-    int patience = state_.is_behind() ? 1000
-                   : dropped_ > 0     ? static_cast<int>(report_seconds) * 1000
-                                      : -1;
+    pollfd wait[2] = {{setup_.writer_waker(), POLLIN, 0},
+                      {is_orphan_ ? -1 : channel_.fd(), POLLIN, 0}};
+    int patience = is_orphan_           ? orphan_look_ms
+                   : state_.is_behind() ? 1000
+                   : dropped_ > 0       ? static_cast<int>(report_seconds) * 1000
+                                        : -1;
     (void)::poll(wait, 2, patience);
     for (shm::LogRing& ring : rings_) ring.wake();
     if (wait[0].revents) clear_wake(setup_.writer_waker());
     if (wait[1].revents) take_message();
   }
 
+  // The master has died.  Its workers still answer, and what they tell is written until the last of them has ended.  The
+  // state file belongs to the next master.
+  void outlive_master() {
+    is_orphan_ = true;
+    sync(records().tail());
+    state_.aim({});
+  }
+
   void take_messages() {
-    for (pollfd wait{channel_.fd(), POLLIN, 0}; !stopping_ && ::poll(&wait, 1, 0) > 0;)
+    for (pollfd wait{channel_.fd(), POLLIN, 0};
+         !stopping_ && !is_orphan_ && ::poll(&wait, 1, 0) > 0;)
       take_message();
   }
 
   void take_message() {
     auto message = channel_.receive();
-    if (!message || message->type == net::MessageType::Stop) {
+    if (!message) {
+      outlive_master();
+    } else if (message->type == net::MessageType::Stop) {
       stopping_ = true;
     } else if (message->type == net::MessageType::Logs) {
       take_logs(*message);
@@ -372,6 +386,7 @@ class Writer {
   std::uint64_t dropped_ = 0;
   time_t reported_ = 0;
   bool stopping_ = false;
+  bool is_orphan_ = false;
 };
 
 }  // namespace

@@ -154,6 +154,29 @@ Segment::~Segment() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+namespace {
+
+// The lock is on the first byte, which has no meaning for it.
+struct flock lock_of(short type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  lock.l_len = 1;
+  return lock;
+}
+
+}  // namespace
+
+void Segment::show_use() const {
+  const struct flock lock = lock_of(F_RDLCK);
+  WEIR_ASSERT(::fcntl(fd_, F_SETLK, &lock) == 0);
+}
+
+bool Segment::has_users() const {
+  struct flock lock = lock_of(F_WRLCK);
+  return ::fcntl(fd_, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
 const Layout& Segment::layout() const { return directory_of(memory_)->layout; }
 
 const std::atomic<std::uint32_t>& Segment::worker_mark() const {

@@ -49,6 +49,12 @@ class Segment {
   ~Segment();
 
   int fd() const { return fd_; }
+
+  /// Lets others see that this process uses the memory, until it ends, however that happens: it holds a lock (POSIX,
+  /// fcntl(2)), so no descriptor of this memory may be closed before.
+  void show_use() const;
+  /// Another process does.
+  bool has_users() const;
   const Layout& layout() const;
 
   /// Worker numbers below this one are or were in use: what is summed over workers ends there.
