@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 namespace weir::http {
 
@@ -103,6 +104,22 @@ char* put_plain(char* out, unsigned char byte, bool is_escape) {
   return out;
 }
 
+#if defined(__SSE2__)
+// All bytes are of PathSet, and none is ';'; no slash is followed by another one, or by a dot.
+bool is_ordinary(const Sixteen& sixteen, unsigned& after_slash) {
+  const unsigned bad = mask_of(sixteen.equal('%')) | mask_of(sixteen.in_range('"', '#')) |
+                       mask_of(sixteen.in_range(';', '<')) | mask_of(sixteen.in_range('>', '?')) |
+                       mask_of(sixteen.in_range('[', '^')) | mask_of(sixteen.equal('`')) |
+                       mask_of(sixteen.in_range('{', '}')) | mask_of(sixteen.at_most(' ')) |
+                       mask_of(sixteen.at_least(0x7f));
+  const unsigned slashes = mask_of(sixteen.equal('/'));
+  const unsigned dots = mask_of(sixteen.equal('.'));
+  const bool is_fine = bad == 0 && ((slashes << 1 | after_slash) & (slashes | dots)) == 0;
+  after_slash = slashes >> 15 & 1U;
+  return is_fine;
+}
+#endif
+
 // Any segment that begins with a dot may be one of dots: the long way finds out.
 bool is_ordinary_path(std::string_view path) {
   if (path.empty() || path.front() != '/') return false;
@@ -110,18 +127,13 @@ bool is_ordinary_path(std::string_view path) {
   const char* const end = at + path.size();
   unsigned after_slash = 0;
 #if defined(__SSE2__)
-  // All bytes but those of PathSet, and ';'.
-  for (; end - at >= 16; at += 16) {
-    const Sixteen sixteen(at);
-    const unsigned bad = mask_of(sixteen.equal('%')) | mask_of(sixteen.in_range('"', '#')) |
-                         mask_of(sixteen.in_range(';', '<')) | mask_of(sixteen.in_range('>', '?')) |
-                         mask_of(sixteen.in_range('[', '^')) | mask_of(sixteen.equal('`')) |
-                         mask_of(sixteen.in_range('{', '}')) | mask_of(sixteen.at_most(' ')) |
-                         mask_of(sixteen.at_least(0x7f));
-    const unsigned slashes = mask_of(sixteen.equal('/'));
-    const unsigned dots = mask_of(sixteen.equal('.'));
-    if (bad != 0 || ((slashes << 1 | after_slash) & (slashes | dots)) != 0) return false;
-    after_slash = slashes >> 15 & 1U;
+  for (; end - at >= 16; at += 16)
+    if (!is_ordinary(Sixteen(at), after_slash)) return false;
+  if (at < end) {
+    char rest[16];
+    std::memset(rest, 'a', sizeof(rest));
+    std::memcpy(rest, at, static_cast<std::size_t>(end - at));
+    return is_ordinary(Sixteen(rest), after_slash);
   }
 #endif
   for (; at < end; ++at) {

@@ -162,8 +162,10 @@ void Answer::take_answer(std::span<const char> bytes) {
 
 void Answer::take_answer_end(const Headers& trailers) {
   Headers passed;
-  if (!trailers.empty()) passed.assign(state_.arena, trailers.fields());
-  http::remove_nominated(state_.response->headers, passed);
+  if (!trailers.empty()) {
+    passed.assign(state_.arena, trailers.fields());
+    http::remove_nominated(state_.response->headers, passed);
+  }
   if (has_begun_ || state_.pipe(Direction::Response)) return end(std::move(passed));
   has_ended_ = true;
   trailers_ = std::move(passed);

@@ -51,8 +51,10 @@ http::Failure RequestBody::take(std::span<const char> bytes) {
 void RequestBody::take_end(const Headers& trailers) {
   state_.record.content_in += http::fields_size(trailers);
   Headers passed;
-  if (!trailers.empty()) passed.assign(state_.arena, trailers.fields());
-  if (state_.request) http::remove_nominated(state_.request->headers, passed);
+  if (!trailers.empty()) {
+    passed.assign(state_.arena, trailers.fields());
+    http::remove_nominated(state_.request->headers, passed);
+  }
   is_complete_ = true;
   if (is_discarded_) return;
   if (BodyPipe* through = state_.pipe(Direction::Request))

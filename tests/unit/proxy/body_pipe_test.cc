@@ -15,7 +15,7 @@ namespace {
 
 std::span<const char> bytes(std::string_view text) { return {text.data(), text.size()}; }
 
-struct World final : PipeFilters, PipeOutlet {
+struct World final : PipeFilters, PipeOutlet, PipeEvents {
   std::map<std::uint32_t, std::function<Pass(BodyPiece&)>> filters;
   std::map<std::uint32_t, std::function<Pass()>> at_end;
   std::string out, told;
@@ -32,11 +32,11 @@ struct World final : PipeFilters, PipeOutlet {
     return found == at_end.end() ? Pass::Through : found->second();
   }
   Pass breach(std::uint32_t, std::string_view) override { return Pass::Breaches; }
-  bool has_room(Direction) const override { return room; }
-  void pass(Direction, std::span<const char> piece) override {
+  bool has_room() const override { return room; }
+  void pass(std::span<const char> piece) override {
     out.append(piece.data(), piece.size());
   }
-  void pass_end(Direction, Headers&) override { is_at_end = true; }
+  void pass_end(Headers&) override { is_at_end = true; }
   void flush() override {}
   void on_collected(Direction) override { ++collected; }
   void on_decided(Direction, Pass pass) override { decided = pass; }
@@ -56,7 +56,7 @@ Pass upper(BodyPiece& piece) {
 
 struct BodyPipeTest : testing::Test {
   World world;
-  BodyPipe pipe{Direction::Request, world, world};
+  BodyPipe pipe{Direction::Request, world, world, world};
 };
 
 TEST_F(BodyPipeTest, WatchersAndChangersInTheirOrder) {
@@ -148,7 +148,7 @@ TEST_F(BodyPipeTest, WhatIsTooLong) {
       EXPECT_TRUE(piece.is_cut());
       return Pass::Through;
     };
-    BodyPipe cut(Direction::Request, other, other);
+    BodyPipe cut(Direction::Request, other, other, other);
     cut.add({0, Body::Whole, 4, over, false});
     cut.take(bytes("123"));
     cut.take(bytes("456"));
