@@ -49,6 +49,7 @@ void Loop::run() {
     destroy_some();
     end_turn();
   }
+  stopping_ = false;
   destroy_the_dead();
 }
 

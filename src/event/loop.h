@@ -73,7 +73,7 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// Turns until `stop`.
+  /// Turns until `stop`; may be called again then.
   void run();
   void stop() { stopping_ = true; }
 

@@ -229,9 +229,11 @@ void Stream::on_body(std::span<const char> bytes) {
 
 void Stream::on_end(const Headers& trailers) {
   if (tunnel_) return tunnel_->tunnel.take_end(Way::Up);
+  const bool was_complete = body_.is_complete();
   body_.take_end(trailers);
   // The rest of a request that was answered has been read for the sake of the next one.
-  if (body_.is_discarded() && answer_.is_done()) state_.client.finish(answer_.may_keep());
+  if (!was_complete && body_.is_discarded() && answer_.is_done())
+    state_.client.finish(answer_.may_keep());
 }
 
 bool Stream::is_request_complete() const {

@@ -25,7 +25,7 @@ class Steps final : private event::TaskEvents {
     return *this;
   }
 
-  /// Turns until the last step is done; once for a loop.
+  /// Turns until the last step is done.
   void run() {
     loop_.post(turn_);
     loop_.run();

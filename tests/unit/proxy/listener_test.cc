@@ -5,6 +5,7 @@
 #include "proxy/listener.h"
 
 #include "event/loop.h"
+#include "fakes/fake_journal.h"
 #include "fakes/steps.h"
 #include "net/socket.h"
 
@@ -24,25 +25,6 @@ namespace {
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-struct FakeJournal final : Journal {
-  void write_access(std::string_view line) override { lines.emplace_back(line); }
-  void stage_access(std::string_view line) override { staged = line; }
-  void settle_access(bool keep) override {
-    if (keep) lines.push_back(staged);
-  }
-  void wake(std::uint64_t) override {}
-  void count(const Record&) override { ++requests; }
-  void count_attempt(std::uint32_t, bool) override {}
-  void count_abuse(http::H2Abuse) override {}
-  void count_handshake(const tls::Transport&) override {}
-  void count_connection(int change) override { connections += change; }
-  void count_http2(int) override {}
-  void count_reset(bool) override {}
-  std::vector<std::string> lines;
-  std::string staged;
-  int requests = 0, connections = 0;
-};
 
 config::Config one_answer() {
   config::Config config;
@@ -111,7 +93,7 @@ struct ListenerTest : testing::Test {
   std::vector<char> buffer = std::vector<char>(64 * 1024);
   net::Context net{loop, outbox, buffer};
   shm::Segment segment = *shm::Segment::create({});
-  FakeJournal journal;
+  test::FakeJournal journal;
   std::unique_ptr<AccessLog> access_log = AccessLog::make(config.access_log);
   Context context{net, nullptr, segment, {}, journal, access_log.get(), Random(1)};
   net::Address address;

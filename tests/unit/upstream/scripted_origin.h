@@ -63,8 +63,8 @@ class ScriptedOrigin final : private event::ReadyEvents {
   std::size_t ended() const { return ended_; }
   int listening() const { return fd_.get(); }
   void answer(std::deque<Answer> answers) { answers_ = std::move(answers); }
-  /// From now on connections stay open after an answer.
-  void stay_open() { stays_open_ = true; }
+  /// Whether connections stay open after an answer, from now on.
+  void stay_open(bool stay = true) { stays_open_ = stay; }
   /// Nobody listens there any more.
   void close() {
     watch_.stop();

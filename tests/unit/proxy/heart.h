@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Heart: streams with fake clients, and a backend whose only server is a scripted origin in the same loop.  The route's
+// filters, if any, are functions of the test.
+#pragma once
+
+#include "fakes/fake_client.h"
+#include "fakes/fake_journal.h"
+#include "fakes/steps.h"
+#include "shm/segment.h"
+#include "upstream/address_set.h"
+#include "upstream/scripted_origin.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir::proxy {
+
+/// A filter of which each callback is a function.
+struct ScriptedFilter final : FilterFactory, Filter {
+  Needs its_needs;
+  std::function<Verdict(StreamView&)> request, response;
+  std::function<Verdict(StreamView&, BodyPiece&)> request_body, response_body;
+  std::function<Verdict(StreamView&, const Wake&)> woken;
+  int finished = 0;
+  std::string failure;  ///< that on_finish was told
+
+  Needs needs() const override { return its_needs; }
+  Filter& make(Arena&) const override { return const_cast<ScriptedFilter&>(*this); }
+  Verdict on_request(StreamView& stream) override {
+    return request ? request(stream) : Verdict::Continue;
+  }
+  Verdict on_request_body(StreamView& stream, BodyPiece& piece) override {
+    return request_body ? request_body(stream, piece) : Verdict::Continue;
+  }
+  Verdict on_response(StreamView& stream) override {
+    return response ? response(stream) : Verdict::Continue;
+  }
+  Verdict on_response_body(StreamView& stream, BodyPiece& piece) override {
+    return response_body ? response_body(stream, piece) : Verdict::Continue;
+  }
+  Verdict on_wake(StreamView& stream, const Wake& wake) override {
+    EXPECT_EQ(finished, 0) << "a wake after the end";
+    return woken ? woken(stream, wake) : Verdict::Continue;
+  }
+  void on_finish(StreamView&, const Outcome& outcome) override {
+    ++finished;
+    failure = outcome.failure;
+  }
+};
+
+class Heart : public testing::Test, private upstream::NoticeSink {
+ protected:
+  static constexpr std::uint32_t slot = 0;
+
+  Heart() {
+    config::Config config;
+    config.files = {"weir.conf"};
+    config::Listener& listener_config = config.listeners.emplace_back();
+    config::Route& route = listener_config.routes.emplace_back();
+    route.action.kind = config::Act::Forward;
+    config::Backend& backend = config.backends.emplace_back();
+    backend.name = "api";
+    auto snapshot = Snapshot::build(config, 1, nullptr);
+    EXPECT_TRUE(snapshot) << (snapshot ? "" : snapshot.error().text());
+    context.snapshot = *snapshot;
+    listener = std::make_unique<Listener>(context, context.snapshot->listeners[0]);
+    context.backends.push_back(
+        std::make_unique<upstream::Backend>(net, sharing, context.snapshot->backends[0], 1));
+    serve();
+  }
+  ~Heart() override {
+    clients.clear();
+    context.backends.clear();
+    loop.destroy_the_dead();
+  }
+
+  /// The server as it is from now on.
+  void serve(std::uint32_t max_in_flight = 0, shm::Use use = shm::Use::Up) {
+    shm::ServerRow row{};
+    row.use = use;
+    row.weight = 1;
+    row.max_in_flight = max_in_flight;
+    row.addresses = upstream::to_set(origin.address());
+    context.backends[0]->apply(slot, row);
+  }
+  /// The policy of the only route, which no stream has yet.
+  RoutePolicy& policy() {
+    RequestHead any;
+    any.method = Method::Get;
+    any.path = "/";
+    Arena arena;
+    const auto [found, failure] =
+        listener->rules().match(any, {net::Address(), nullptr}, arena);
+    EXPECT_TRUE(found);
+    return const_cast<RoutePolicy&>(*found);
+  }
+  ScriptedFilter& filter(Needs needs) {
+    auto made = std::make_shared<ScriptedFilter>();
+    ScriptedFilter& filter = *made;
+    filter.its_needs = needs;
+    filter.its_needs.finish = true;
+    filters_.push_back({std::move(made), filter.its_needs, "scripted", "weir.conf:1"});
+    policy().filters = FilterChain(filters_);
+    return filter;
+  }
+  test::FakeClient& client() {
+    return *clients.emplace_back(std::make_unique<test::FakeClient>(*listener, context));
+  }
+  /// Turns the loop until that holds.
+  void until(std::function<bool()> holds) {
+    if (holds()) return;
+    test::Steps steps{loop, &time};
+    steps.when(std::move(holds)).run();
+  }
+  /// Turns the loop until the phase of a stream has that name.
+  void until_phase(test::FakeClient& client, std::string_view phase) {
+    until([&client, phase] { return client.its().phase_name() == phase; });
+  }
+  std::uint32_t in_flight() const { return in_flight_.load(slot); }
+
+  test::ManualClock clock;
+  event::Loop loop{clock};
+  test::TimeKeeper time{loop, clock};
+  net::Outbox outbox{loop};
+  std::vector<char> buffer = std::vector<char>(64 * 1024);
+  net::Context net{loop, outbox, buffer};
+  shm::Segment segment = *shm::Segment::create({});
+  test::FakeJournal journal;
+  Context context{net, nullptr, segment, {}, journal, nullptr, Random(1)};
+  shm::InFlight in_flight_{segment, 0};
+  shm::H2Servers h2_servers_{segment, 0};
+  shm::Outliers outliers_{segment};
+  shm::Queues queues_{segment, 0};
+  shm::Balancing balancing_{segment};
+  upstream::Sharing sharing{in_flight_, h2_servers_, outliers_, queues_, balancing_,
+                            static_cast<upstream::NoticeSink&>(*this)};
+  upstream::ScriptedOrigin origin{loop, {}};
+  std::unique_ptr<Listener> listener;
+  std::vector<std::unique_ptr<test::FakeClient>> clients;
+
+ private:
+  void notice(const shm::Notice&) override {}
+
+  std::vector<FilterLink> filters_;
+};
+
+}  // namespace weir::proxy
