@@ -24,6 +24,7 @@ enum class Failure : std::uint8_t {
   RequestHeadTooLarge,    ///< 431
   RequestBodyTooLarge,    ///< 413
   RequestCodingUnknown,   ///< 501
+  RequestProtocolUnknown,  ///< 501: a tunnel for a protocol other than WebSocket over HTTP/2
   RequestVersion,         ///< 505
   RequestExpectation,     ///< 417
   MethodNotAllowed,       ///< CONNECT without a route for it: 405
@@ -61,6 +62,7 @@ enum class Failure : std::uint8_t {
   ResponseCodingUnknown,
   ResponseInterimFlood,  ///< too many 1xx, or too large ones
   UpgradeRefused,        ///< 101 nobody asked for
+  UpgradeUnproven,       ///< 101 to WebSocket with another Sec-WebSocket-Accept
   UpgradeUnknown,        ///< an HTTP/2 server that lets nobody open tunnels (RFC 8441)
   NotHttp2,              ///< it does not speak HTTP/2, as it should
   StreamRefused,         ///< it has not looked at the request, as it says (RFC 9113 §8.7)

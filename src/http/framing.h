@@ -10,6 +10,10 @@
 
 namespace weir::http {
 
+/// An answer with this status has no body, and no length is said of it (RFC 9110 §8.6, §15.4.5: what a 304 may say of the
+/// length only the origin knows).
+constexpr bool has_no_content(std::uint16_t status) { return status == 204 || status == 304; }
+
 /// Sets head.framing, or says why the byte stream cannot be trusted (RequestFraming, 400): both
 /// Content-Length and Transfer-Encoding, repeated or malformed lengths, a final coding other than
 /// chunked, chunked in HTTP/1.0, a body of CONNECT or TRACE.  RequestCodingUnknown (501): a coding that weir

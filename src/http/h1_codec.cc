@@ -2,6 +2,7 @@
 #include "http/h1_codec.h"
 
 #include "base/assert.h"
+#include "http/partial_head.h"
 
 #include <algorithm>
 #include <cstring>
@@ -13,6 +14,13 @@ namespace {
 
 // As far as it looks like a head; what follows it does not matter here.
 constexpr std::string_view h2_preface = "PRI * HTTP/2.0\r\n\r\n";
+
+// Whether an answer may begin with these bytes.
+bool may_be_answer(std::span<const char> bytes) {
+  constexpr std::string_view version = "HTTP/1.";
+  const std::size_t size = std::min(bytes.size(), version.size());
+  return std::string_view(bytes.data(), size) == version.substr(0, size);
+}
 
 }  // namespace
 
@@ -42,14 +50,30 @@ void H1Codec::feed_end() {
   give_up(state_ == State::Head && !begun_ ? Failure::ServerClosed : Failure::ResponseTruncated);
 }
 
+void H1Codec::tell_partly(std::span<const char> bytes) {
+  if (role_ != Role::Server || bytes.empty()) return;
+  MessageSink* const sink = events_.sink(stream_);
+  if (!sink) return;
+  char* copy = sink->arena().text(bytes.size());
+  std::memcpy(copy, bytes.data(), bytes.size());
+  auto& head = sink->arena().array<RequestHead>(1)[0];
+  read_partly({copy, bytes.size()}, head);
+  sink->on_refused_head(head);
+}
+
 std::size_t H1Codec::read_head(std::span<char> bytes) {
   if (!begun_) {
     begun_ = true;
     events_.on_begin(stream_);
   }
   switch (scanner_.scan(bytes, limits_, role_ == Role::Server)) {
-    case HeadScanner::State::Incomplete: return 0;
-    case HeadScanner::State::Failed: return give_up(scanner_.failure()), 0;
+    case HeadScanner::State::Incomplete:
+      // What speaks something else may wait for us to say more.
+      if (role_ == Role::Client && !may_be_answer(bytes)) give_up(Failure::ResponseSyntax);
+      return 0;
+    case HeadScanner::State::Failed:
+      tell_partly(bytes);
+      return give_up(scanner_.failure()), 0;
     case HeadScanner::State::Complete: break;
   }
   std::size_t length = scanner_.length();
@@ -73,7 +97,8 @@ Failure H1Codec::understand(std::span<char> text, MessageSink& sink) {
     auto& head = arena.array<RequestHead>(1)[0];
     Failure failure = parse_request(text, arena, head);
     if (failure != Failure::None) {
-      if (!head.target.empty()) sink.on_refused_head(head);
+      read_partly(text, head);
+      sink.on_refused_head(head);
       return failure;
     }
     begin_body(head.framing);

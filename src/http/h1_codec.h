@@ -21,6 +21,9 @@ class H1Codec final : public Codec {
 
   std::size_t feed(std::span<char> bytes) override;
   void feed_end() override;
+  /// The head will never be complete, or is not to be read: tells the sink what can be made of these bytes, which have not been
+  /// taken, by on_refused_head.
+  void tell_partly(std::span<const char> bytes);
   void write_request(StreamId, const RequestHead& head, const WriteOptions& options,
                      Gather& out) override;
   void write_response(StreamId, const ResponseHead& head, const WriteOptions& options,

@@ -161,6 +161,7 @@ void H2Codec::finish_head(Message& m, bool ended) {
       return events_.on_refused(*m.sink, failure);
     case Understood::Malformed:
       m.failure = failure;
+      if (!head.method_text.empty()) m.sink->on_refused_head(head);
       nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m.id, NGHTTP2_PROTOCOL_ERROR);
       return;
   }

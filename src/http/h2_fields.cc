@@ -196,7 +196,22 @@ bool H2Fields::is_well_formed() const {
   return pseudo_.path.starts_with('/');
 }
 
+void H2Fields::name_partly(Arena& arena, RequestHead& head) const {
+  constexpr std::size_t longest_target = 1024;
+  head.method_text = arena.copy(pseudo_.method);
+  head.method = method_from(head.method_text);
+  head.target = arena.copy(std::string_view(pseudo_.path).substr(0, longest_target));
+  head.authority = head.host = arena.copy(pseudo_.authority);
+}
+
 Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head, Failure& failure) {
+  const Understood understood = understand_request(ended, arena, head, failure);
+  if (understood == Understood::Malformed || cost_.is_too_large()) name_partly(arena, head);
+  return understood;
+}
+
+Understood H2Fields::understand_request(bool ended, Arena& arena, RequestHead& head,
+                                        Failure& failure) {
   head.major = 2;
   if (cost_.is_too_large()) {
     failure = failure_of(cost_.exceeded());
@@ -227,8 +242,11 @@ Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head,
     return Understood::Malformed;
   }
   if (is_extended_) {
-    failure = Failure::RequestCodingUnknown;
-    if (!iequals(pseudo_.protocol, "websocket")) return Understood::Refused;
+    if (!iequals(pseudo_.protocol, "websocket")) {
+      failure = Failure::RequestProtocolUnknown;
+      (void)understand_target(head, arena);
+      return Understood::Refused;
+    }
     head.wants_upgrade = true;
     head.headers.add(arena, "Upgrade", "websocket");
   }

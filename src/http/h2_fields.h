@@ -100,6 +100,9 @@ class H2Fields final {
   void put_start_line();
   void put_cookie();
   std::string_view settle(Arena& arena, Headers& headers);
+  Understood understand_request(bool ended, Arena& arena, RequestHead& head, Failure& failure);
+  /// What can be said of a request that is refused before it is understood; for the log.
+  void name_partly(Arena& arena, RequestHead& head) const;
   bool is_well_formed() const;
   bool do_hosts_agree() const;
 

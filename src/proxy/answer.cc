@@ -2,6 +2,7 @@
 #include "proxy/answer.h"
 
 #include "http/field.h"
+#include "http/framing.h"
 #include "http/grpc.h"
 #include "http/hop_by_hop.h"
 #include "proxy/client_side.h"
@@ -52,6 +53,7 @@ void Answer::take_back() {
 // Bytes may follow to the head.
 bool Answer::has_body() const {
   if (state_.request && state_.request->method == Method::Head) return false;
+  if (is_local_ && http::has_no_content(state_.response->status)) return false;
   if (is_local_) return producer_ || !local_.body.empty();
   return state_.response->framing.end != BodyEnd::None;
 }
@@ -107,7 +109,8 @@ Framing Answer::framing(bool& keep) const {
   Framing framing = state_.response->framing;
   if (is_local_) {
     keep = may_keep_local();
-    if (!producer_) framing = {BodyEnd::Length, local_.body.size()};
+    if (!producer_ && !http::has_no_content(state_.response->status))
+      framing = {BodyEnd::Length, local_.body.size()};
     if (producer_ && framing.end != BodyEnd::Length) framing = {BodyEnd::Chunked, 0};
   } else {
     keep = body_.is_complete();

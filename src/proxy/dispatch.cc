@@ -6,6 +6,7 @@
 #include "proxy/stream_state.h"
 
 #include <string>
+#include <utility>
 
 namespace weir::proxy {
 
@@ -52,6 +53,7 @@ Dispatched Dispatch::choose(upstream::Turn turn) {
 
 http::Failure Dispatch::start(const upstream::Chosen& chosen) {
   user_.enter(Phase::Connect);
+  if (!reason_.empty()) state_.record.retry_reason = std::exchange(reason_, {});
   server_ = upstream::ServerRef(chosen.server);
   const AttemptScope scope{state_.context,  state_.arena,          state_.record,
                            *state_.request, state_.policy->server, state_.client};
@@ -86,7 +88,7 @@ LastAttempt Dispatch::last_attempt() const {
 bool Dispatch::may_try_again(http::Failure failure) {
   state_.record.failure = failure;
   if (!retries_.allow(failure, last_attempt(), attempt_->server())) return false;
-  state_.record.retry_reason = http::traits(failure).name;
+  reason_ = http::traits(failure).name;
   drop();
   user_.enter(Phase::Choose);
   return true;
@@ -108,7 +110,7 @@ std::optional<Dispatched> Dispatch::ask_another(std::uint16_t status) {
     state_.record.backend = &asked->config();
     return std::nullopt;
   }
-  state_.record.retry_reason = state_.arena.copy(std::to_string(status));
+  reason_ = state_.arena.copy(std::to_string(status));
   drop();
   user_.enter(Phase::Choose);
   const http::Failure failure = start(chosen);

@@ -89,6 +89,7 @@ class Dispatch final : private upstream::Waiter, private event::DeadlineEvents {
   upstream::ServerRef server_;  ///< of the last attempt: the record tells of it until the end
   std::optional<Attempt> attempt_;
   Retries retries_;
+  std::string_view reason_;  ///< for another attempt, if there will be one
   event::Deadline deadline_;
 };
 

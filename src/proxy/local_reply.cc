@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "config/variables.h"
 #include "http/field.h"
+#include "http/framing.h"
 #include "http/grpc.h"
 #include "http/h1_writer.h"
 #include "http/hop_limit.h"
@@ -97,6 +98,11 @@ LocalReply make_grpc_reply(int status, std::string_view message, Arena& arena) {
 }
 
 LocalReply make_text_reply(std::uint16_t status, std::string_view text, Arena& arena) {
+  if (http::has_no_content(status)) {
+    auto* head = &arena.array<ResponseHead>(1)[0];
+    head->status = status;
+    return {head, {}};
+  }
   return make(status, "text/plain; charset=utf-8", text, arena);
 }
 

@@ -77,10 +77,15 @@ http::MessageSink* Session::sink(http::StreamId) { return &open_stream(); }
 
 void Session::on_broken(http::StreamId, http::Failure failure) {
   if (failure == http::Failure::ClientGone) {
-    if (stream_) return stream_->fail(http::Failure::ClientGone);
-    return die();
+    return lose_client();
   }
   open_stream().fail(failure);
+}
+
+// A request that had only begun is logged as one that its client has given up.
+void Session::lose_client() {
+  if (!stream_ && phase_ == Phase::Head) codec_.tell_partly(inbox_.bytes());
+  stream_ ? stream_->fail(http::Failure::ClientGone) : die();
 }
 
 bool Session::wants_input() const {
@@ -119,6 +124,12 @@ void Session::go_on() {
   arm();
 }
 
+void Session::log_failed_handshake() const {
+  char host[112];
+  log(Level::Info, "listener ", listener_.identity().name, ": handshake with client ",
+      peer_.host(host), " failed: ", tls_->failure_text());
+}
+
 // The handshake; what the client speaks is known when it is done.
 net::IoResult Session::greet() {
   const std::uint64_t begun = context_.net.loop.read_clock();
@@ -128,8 +139,7 @@ net::IoResult Session::greet() {
   context_.journal.count_handshake(*tls_);
   progress_ = context_.net.loop.now();
   if (result.io == net::Io::Failed)
-    log(Level::Debug, "listener ", listener_.identity().name,
-        ": handshake failed: ", tls_->failure_text());
+    log_failed_handshake();
   else if (tls_->alpn() == tls::h2)
     phase_ = Phase::HandedOver;
   return result;
@@ -149,8 +159,7 @@ net::IoResult Session::step() {
 
 void Session::ended(net::Io how) {
   if (how == net::Io::End) return codec_.feed_end();
-  if (stream_) return stream_->fail(http::Failure::ClientGone);
-  die();
+  lose_client();
 }
 
 void Session::on_readable() noexcept {

@@ -85,10 +85,12 @@ class Session final : public Pooled<Session>,
   std::size_t note_written(std::size_t bytes);
   bool wants_input() const;
   bool has_client_left();
+  void lose_client();
   void pump();
   void go_on();
   net::IoResult step();
   net::IoResult greet();
+  void log_failed_handshake() const;
   bool is_greeting() const { return tls_ && !tls_->is_established(); }
   void ended(net::Io how);
   void hand_over();

@@ -160,7 +160,9 @@ void Session::on_deadline() noexcept {
       }
       return die();
     case Phase::Lingering: return die();
-    case Phase::Head: return open_stream().fail(http::Failure::RequestHeaderTimeout);
+    case Phase::Head:
+      codec_.tell_partly(inbox_.bytes());
+      return open_stream().fail(http::Failure::RequestHeaderTimeout);
     case Phase::Request:
       if (passed(begun_, timeouts_->request)) return stream_->fail(http::Failure::RequestTimeout);
       if (wants_input() && passed(progress_, timeouts_->body))

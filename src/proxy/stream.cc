@@ -256,7 +256,8 @@ bool Stream::is_switch(const ResponseHead& head) const {
 void Stream::on_response(ResponseHead& head) {
   state_.record.times.first_byte = state_.context.net.loop.now();
   if (is_switch(head)) {
-    if (!is_proven(head)) return answer(http::Failure::UpgradeRefused);
+    if (!state_.request->wants_upgrade) return answer(http::Failure::UpgradeRefused);
+    if (!is_proven(head)) return answer(http::Failure::UpgradeUnproven);
   } else if (const auto next = dispatch_.ask_another(head.status)) {
     return on_dispatched(*next);
   }

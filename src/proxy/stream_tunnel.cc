@@ -11,7 +11,6 @@ namespace weir::proxy {
 // Over HTTP/2, on either side, tunnels are those of WebSocket (RFC 8441).  Then a server of HTTP/1 has to prove that it has
 // understood; one of HTTP/2 proves nothing, since that it understands is what its settings say.
 bool Stream::is_proven(const ResponseHead& head) const {
-  if (!state_.request->wants_upgrade) return false;
   if (state_.client.wire().transport || !dispatch_.server()->wire().transport) return true;
   const Field* key = state_.request->headers.find("sec-websocket-key");
   const Field* accept = head.headers.find("sec-websocket-accept");

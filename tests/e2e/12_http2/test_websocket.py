@@ -116,11 +116,15 @@ def test_a_server_that_refuses_or_lies():
         got = client.answer(open_tunnel(client))
         assert (got.status, got.body) == (403, b"no")
         assert client.answer(open_tunnel(client)).status == 502
+        assert '"failure":"upgrade_unproven"' in weir.access(2)[1]
 
 
 def test_other_protocols_and_malformed_ones():
-    with Weir("listener web { bind 127.0.0.1:{port}; route path /* respond 200 ok }") as weir, H2Client(weir) as client:
+    text = "access_log {dir}/access.log\nlistener web { bind 127.0.0.1:{port}; route path /* respond 200 ok }"
+    with Weir(text) as weir, H2Client(weir) as client:
         assert client.answer(client.request(connect("/", "connect-udp"), end=False)).status == 501
+        line, = weir.access()
+        assert '"failure":"request_protocol_unknown"' in line and '"path":"/"' in line
         assert client.answer(client.request(connect(), end=True)).reset == PROTOCOL_ERROR
         no_path = [field for field in connect() if field[0] != ":path"]
         assert client.answer(client.request(no_path, end=False)).reset == PROTOCOL_ERROR

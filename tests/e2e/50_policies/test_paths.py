@@ -97,7 +97,7 @@ def test_a_refused_request_is_logged_like_any_other():
         assert logged(weir, 3) == ("GET", "other.test", "/%zz", 400, "request_target")
         # A host that is none: the rest is there all the same.
         assert ask(weir, get("/x", "a b")).status == 400
-        assert logged(weir, 4) == ("GET", "", "/x", 400, "request_host")
+        assert logged(weir, 4) == ("GET", "a b", "/x", 400, "request_host")
 
 
 def test_the_three_forms_in_logs_and_variables():

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/partial_head.h"
+
+#include "base/text.h"
+#include "http/field.h"
+#include "http/message.h"
+
+#include <algorithm>
+#include <string_view>
+
+namespace weir::http {
+
+namespace {
+
+constexpr std::size_t longest_target = 1024;  // that a log is to hold of one nobody serves
+
+std::string_view take_line(std::string_view& rest) {
+  const std::size_t end = std::min(rest.find('\n'), rest.size());
+  std::string_view line = rest.substr(0, end);
+  rest.remove_prefix(std::min(end + 1, rest.size()));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+std::string_view take_word(std::string_view& rest) {
+  const std::string_view word = rest.substr(0, rest.find(' '));
+  rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+  return word;
+}
+
+}  // namespace
+
+void read_partly(std::span<const char> bytes, RequestHead& head) {
+  std::string_view rest(bytes.data(), bytes.size());
+  head.received = rest;
+  if (rest.starts_with("\r\n")) rest.remove_prefix(2);
+  const bool has_line = rest.find('\n') != std::string_view::npos;
+  std::string_view line = take_line(rest);
+  const bool has_method = line.find(' ') != std::string_view::npos;
+  const std::string_view method = take_word(line);
+  if (!has_method || !is_token(method)) return;  // whatever this is, it is no request
+  if (head.method_text.empty()) {
+    head.method_text = method;
+    head.method = method_from(method);
+  }
+  if (head.target.empty()) head.target = take_word(line).substr(0, longest_target);
+  while (has_line && !rest.empty() && head.authority.empty()) {
+    const std::string_view field = take_line(rest);
+    const std::size_t colon = field.find(':');
+    if (colon != std::string_view::npos && iequals(field.substr(0, colon), "host"))
+      head.authority = head.host = weir::trim(field.substr(colon + 1));
+  }
+}
+
+}  // namespace weir::http
