@@ -144,6 +144,19 @@ void H2Codec::begin(StreamId stream) {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m->id, NGHTTP2_REFUSED_STREAM);
 }
 
+// The fields that are arriving are malformed.
+void H2Codec::spoil(Message* m) {
+  if (m) m->failure = Failure::RequestSyntax;
+  if (m && m->sink && fields_) {
+    auto& head = m->sink->arena().array<RequestHead>(1)[0];
+    head.major = 2;
+    head.minor = 0;
+    fields_->name_partly(m->sink->arena(), head);
+    if (!head.method_text.empty()) m->sink->on_refused_head(head);
+  }
+  fields_.reset();
+}
+
 void H2Codec::finish_head(Message& m, bool ended) {
   if (!m.sink || !fields_) return;
   Arena& arena = m.sink->arena();

@@ -137,6 +137,7 @@ class H2Codec final : public Codec {
   /// Nothing is passed on: the connection is ending, or the client has begun more streams than allowed before it
   /// acknowledged the limit.  An honest client acknowledges it at once; one that does not read never does.
   bool is_holding() const { return stopped_ || deaf_ || overrun_; }
+  void spoil(Message* m);
   void finish_head(Message& message, bool ended);
   void finish_trailers(Message& message);
   void take_body(Message& message, std::string_view bytes);

@@ -81,8 +81,7 @@ int H2Codec::Calls::on_field(nghttp2_session*, const nghttp2_frame*, const std::
 int H2Codec::Calls::on_bad_field(nghttp2_session* session, const nghttp2_frame* frame,
                                  const std::uint8_t*, std::size_t, const std::uint8_t*, std::size_t,
                                  std::uint8_t, void* codec) {
-  if (Message* m = message(session, frame->hd.stream_id)) m->failure = Failure::RequestSyntax;
-  self(codec).fields_.reset();
+  self(codec).spoil(message(session, frame->hd.stream_id));
   nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                             NGHTTP2_PROTOCOL_ERROR);
   return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -152,9 +151,12 @@ int H2Codec::Calls::on_frame(nghttp2_session* session, const nghttp2_frame* fram
 int H2Codec::Calls::on_bad_frame(nghttp2_session* session, const nghttp2_frame* frame, int error,
                                  void* codec) {
   H2Codec& me = self(codec);
-  if (Message* m = message(session, frame->hd.stream_id)) m->failure = Failure::RequestSyntax;
-  if (frame->hd.type != NGHTTP2_HEADERS) return 0;
-  me.fields_.reset();
+  Message* const m = message(session, frame->hd.stream_id);
+  if (frame->hd.type != NGHTTP2_HEADERS) {
+    if (m) m->failure = Failure::RequestSyntax;
+    return 0;
+  }
+  me.spoil(m);
   // One more than allowed.  Before the client has acknowledged the limit it may not know it: the stream is
   // refused, and counted here, since nothing can be sent now.  Afterwards it is an error of the connection.
   if (error == NGHTTP2_ERR_REFUSED_STREAM) {

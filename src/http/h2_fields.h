@@ -80,6 +80,9 @@ class H2Fields final {
   /// Forgets everything, for another block; keeps its memory.
   void begin(Of kind);
 
+  /// What can be said of a request that is refused before it is understood; for the log.
+  void name_partly(Arena& arena, RequestHead& head) const;
+
   /// The block was a trailer section; names that may not stand there are dropped.
   Understood finish_trailers(Arena& arena, Headers& trailers);
 
@@ -101,8 +104,6 @@ class H2Fields final {
   void put_cookie();
   std::string_view settle(Arena& arena, Headers& headers);
   Understood understand_request(bool ended, Arena& arena, RequestHead& head, Failure& failure);
-  /// What can be said of a request that is refused before it is understood; for the log.
-  void name_partly(Arena& arena, RequestHead& head) const;
   bool is_well_formed() const;
   bool do_hosts_agree() const;
 

@@ -28,6 +28,16 @@ std::string_view take_word(std::string_view& rest) {
   return word;
 }
 
+// 0.0 if there is none.
+void read_version(std::string_view text, RequestHead& head) {
+  const auto digit = [text](std::size_t at) {
+    return static_cast<std::uint8_t>(text[at] >= '0' && text[at] <= '9' ? text[at] - '0' : 0);
+  };
+  const bool is_whole = text.size() == 8 && text.starts_with("HTTP/");
+  head.major = is_whole ? digit(5) : 0;
+  head.minor = is_whole ? digit(7) : 0;
+}
+
 }  // namespace
 
 void read_partly(std::span<const char> bytes, RequestHead& head) {
@@ -43,7 +53,9 @@ void read_partly(std::span<const char> bytes, RequestHead& head) {
     head.method_text = method;
     head.method = method_from(method);
   }
-  if (head.target.empty()) head.target = take_word(line).substr(0, longest_target);
+  const std::string_view target = take_word(line);
+  if (head.target.empty()) head.target = target.substr(0, longest_target);
+  read_version(line, head);
   while (has_line && !rest.empty() && head.authority.empty()) {
     const std::string_view field = take_line(rest);
     const std::size_t colon = field.find(':');

@@ -47,7 +47,7 @@ void Tallies::count(const proxy::Record& record) {
   state_.add(Count::BytesOut, record.bytes_out);
   if (record.request) {
     state_.add(Count::FieldsDropped, record.request->dropped_fields);
-    state_.add(protocol_of(*record.request), 1);
+    if (record.request->major > 0) state_.add(protocol_of(*record.request), 1);
   }
   if (record.failure == http::Failure::Quarantined) state_.add(Count::Quarantined, 1);
   unsigned hundreds = record.status / 100;
