@@ -62,6 +62,13 @@ class TimeKeeper final : private event::TaskEvents {
   std::function<bool()> idle_;
 };
 
+/// That a deadline was served when it was due: `took` microseconds are `limit`, or up to a step of the wheel more.
+inline testing::AssertionResult is_about(std::uint64_t took, std::uint64_t limit) {
+  constexpr std::uint64_t wheel_step = 16'384;
+  if (took >= limit && took <= limit + wheel_step) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << took << " us instead of " << limit;
+}
+
 /// Calls a function once two minutes have really passed.
 class Alarm final : private event::ReadyEvents {
  public:
