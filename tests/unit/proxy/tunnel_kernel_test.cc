@@ -112,6 +112,39 @@ TEST_F(KernelTunnelTest, EndsOnlyWhenTheClientHasHeardAll) {
   EXPECT_TRUE(client_heard == down);
 }
 
+TEST_F(KernelTunnelTest, SaysCloseBehindALargeFrame) {
+  const std::string down = frame(Way::Down, net::pattern(large));
+  server_says = down + frame(Way::Down, "never heard");
+  tunnel.start(true, {});
+  int turns = 0;
+  steps
+      .when(
+          // The client does not read yet: the frame gets stuck on the way to it.
+          [&] {
+            talk(false);
+            return ++turns > 20;
+          },
+          [&] {
+            ASSERT_FALSE(server_says.empty());
+            tunnel.leave();
+            EXPECT_EQ(close_status(Way::Up, server.socket.peer_hears()), 1001);
+          })
+      .when([&] {
+        talk();
+        return client_heard.size() >= down.size() + 4;
+      })
+      .when([&] { return server_says.empty(); }, [&] { server.socket.peer.reset(); })
+      .when([&] {
+        talk();
+        return !ended.empty();
+      })
+      .run();
+  EXPECT_EQ(client_heard.size(), down.size() + 4);
+  EXPECT_TRUE(client_heard.compare(0, down.size(), down) == 0);
+  EXPECT_EQ(close_status(Way::Down, client_heard), 1001);
+  EXPECT_EQ(ended, std::vector<bool>{true});
+}
+
 TEST_F(KernelTunnelTest, FollowsFramesBehindALargeOne) {
   std::string up;
   for (const std::size_t size : {std::size_t{10}, large / 3, std::size_t{0}, large / 2})
