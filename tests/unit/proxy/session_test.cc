@@ -269,6 +269,19 @@ TEST_F(WholeTimeTest, BoundsTheWaitForAnAnswer) {
   EXPECT_THAT(journal.lines, ElementsAre("/ 504 request_timeout"));
 }
 
+// The answer is the last of the connection, which lingers: waiting for the rest would end in a reset at once.
+TEST_F(WholeTimeTest, BoundsTheBody) {
+  add_filter(std::make_shared<PatientFilter>());
+  say(client, post);
+  moment.set(5 * second);
+  steps.when([&] { return moment.has_come(); }, [&] { say(client, "x"); });
+  EXPECT_TRUE(is_about(run_to_end(), 7 * second));
+  EXPECT_THAT(heard, StartsWith("HTTP/1.1 504 "));
+  EXPECT_THAT(heard, HasSubstr("Connection: close\r\n"));
+  EXPECT_THAT(heard, EndsWith("</html>\n"));
+  EXPECT_THAT(journal.lines, ElementsAre("/post 504 request_timeout"));
+}
+
 struct LargeAnswerTest : SessionTest {
   static constexpr std::size_t size = 4'000'000;  // more than sockets hold
   LargeAnswerTest() : SessionTest(limited(std::string(size, 'x'))) {}
