@@ -218,6 +218,23 @@ TEST_F(ClosedWindowTest, WhoOpensNoWindowLosesTheStream) {
   EXPECT_FALSE(peer.is_closed);
 }
 
+struct DeafPeerTest : H2SessionTest {
+  DeafPeerTest() : H2SessionTest(limited(std::string(4'000'000, 'x')), H2Peer::Windows::Large) {}
+};
+
+// Its windows are open, but it does not read its socket: looked at after an eighth of the limit, and after the limit.
+TEST_F(DeafPeerTest, LosesTheConnection) {
+  when([&] { return journal.http2 == 1; },
+       [&] {
+         peer.ask("/");
+         peer.turn();
+         talks = false;
+       });
+  EXPECT_TRUE(is_about(run_to_goodbye(), 45 * second, 2));
+  EXPECT_EQ(journal.requests, 1);
+  EXPECT_EQ(journal.http2, 0);
+}
+
 // ---- The client leaves -------------------------------------------------------------------------
 
 TEST_F(H2SessionTest, ResettingAStreamCancelsItsRequest) {
