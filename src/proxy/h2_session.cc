@@ -204,7 +204,7 @@ void H2Session::send() {
     context_.net.outbox.flush();
     codec_.forget_sent();
     if (!some) break;
-    progress_ = context_.net.loop.now();
+    sent_ = progress_ = context_.net.loop.now();
   }
   if (transport_->has_failed()) return die();
   if (codec_.is_over()) linger();
@@ -220,7 +220,7 @@ void H2Session::push() {
 void H2Session::on_sent() noexcept {
   event::About about(context_.net.loop, *this);
   if (phase_ == Phase::Dead) return;
-  progress_ = context_.net.loop.now();
+  sent_ = progress_ = context_.net.loop.now();
   push();
 }
 
@@ -339,7 +339,7 @@ void H2Session::arm() {
     if (until_ > 0) sooner(until_);
     if (exchanges_count_ == 0 && timeouts.idle > 0) sooner(progress_ + timeouts.idle);
     if (exchanges_count_ == 0 && !codec_.is_resting()) sooner(progress_ + restless_us);
-    if (blocked_socket() && timeouts.send > 0) sooner(stall_.due(progress_, timeouts.send));
+    if (blocked_socket() && timeouts.send > 0) sooner(stall_.due(sent_, timeouts.send));
   }
   deadline_.set(context_.net.loop, at);
 }
@@ -352,7 +352,7 @@ void H2Session::on_deadline() noexcept {
   const ClientTimeouts& timeouts = listener_.timeouts();
   const auto passed = [&](std::uint64_t limit) { return limit > 0 && now >= progress_ + limit; };
   const net::TcpTransport* blocked = blocked_socket();
-  if (blocked && timeouts.send > 0 && stall_.judge(*blocked, progress_, now, timeouts.send))
+  if (blocked && timeouts.send > 0 && stall_.judge(*blocked, sent_, now, timeouts.send))
     return die();
   if (until_ > 0 && now >= until_) {
     if (phase_ == Phase::Announced)

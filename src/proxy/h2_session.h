@@ -116,6 +116,7 @@ class H2Session final : public Pooled<H2Session>,
   std::uint64_t opened_;
   net::SendStall stall_;
   std::uint64_t progress_;   ///< the last byte sent, the last exchange that ended
+  std::uint64_t sent_ = 0;   ///< the last byte sent
   std::uint64_t until_ = 0;  ///< the end of its lifetime, or of its announcement; 0 = none
   std::uint64_t requests_ = 0;
   std::uint64_t most_requests_ = 0;  ///< with jitter; 0 = any number

@@ -32,8 +32,13 @@ bool Session::may_keep() const {
   const config::ListenerTerms& config = listener_.rules().listener();
   if (listener_.is_draining() || (config.max_requests > 0 && requests_ >= config.max_requests))
     return false;
+  const std::uint64_t now = context_.net.loop.now();
+  // The rest of a request whose time is up is not waited for: its limit would break the connection a moment later, and a
+  // reset may destroy the answer.
+  const bool is_overdue = timeouts_->request > 0 && now >= begun_ + timeouts_->request;
+  if (is_overdue && stream_ && !stream_->is_request_complete()) return false;
   std::uint64_t end = lifetime_end();
-  return end == 0 || context_.net.loop.now() < end;
+  return end == 0 || now < end;
 }
 
 std::uint64_t Session::lifetime_end() const {

@@ -114,7 +114,8 @@ net::IoResult Tunnel::relay_payload(Way way, net::Transport& from, net::Transpor
   if (to.has_failed()) return {net::Io::Failed};
   if (result.io == net::Io::Done) count(way, result.bytes);
   if (payload > 0 || result.io == net::Io::Failed || direction.pump.held() > 0) return result;
-  return {net::Io::End};
+  // The frame has left the pipe.  If this was the last one, nothing of the next is to be read.
+  return {is_leaving_ ? net::Io::Done : net::Io::End};
 }
 
 void Tunnel::take(Way way, std::span<const char> bytes) {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// FakeJournal: what requests and clients are told of to; a test looks at it.
+// FakeJournal: what a worker's sessions and streams report, kept: lines of the access log, and how often what was counted.
 #pragma once
 
 #include "proxy/context.h"
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace weir::test {
@@ -18,21 +17,18 @@ struct FakeJournal final : proxy::Journal {
     if (keep) lines.push_back(staged);
   }
   void wake(std::uint64_t) override {}
-  void count(const proxy::Record& record) override {
-    ++requests;
-    failure = http::traits(record.failure).name;
-  }
+  void count(const proxy::Record&) override { ++requests; }
   void count_attempt(std::uint32_t, bool connected) override { ++(connected ? connects : refusals); }
-  void count_abuse(http::H2Abuse) override {}
+  void count_abuse(http::H2Abuse) override { ++abuses; }
   void count_handshake(const tls::Transport&) override {}
   void count_connection(int change) override { connections += change; }
-  void count_http2(int) override {}
-  void count_reset(bool) override {}
+  void count_http2(int change) override { http2 += change; }
+  void count_reset(bool by_client) override { ++(by_client ? client_resets : own_resets); }
 
   std::vector<std::string> lines;
   std::string staged;
-  std::string_view failure{};  ///< of the last request; empty for None
-  int requests = 0, connections = 0, connects = 0, refusals = 0;
+  int requests = 0, connections = 0, http2 = 0, abuses = 0, connects = 0, refusals = 0;
+  int client_resets = 0, own_resets = 0;
 };
 
 }  // namespace weir::test

@@ -23,6 +23,7 @@ class FakeTransport : public net::Transport {
   std::vector<std::string> sent;
   std::size_t waiting = 0;  ///< what `queued` says
   bool failed = false;
+  int shut_downs = 0;
   std::size_t reads = 0;
   std::size_t largest_read = 0;  ///< what was asked for at most
 
@@ -52,7 +53,7 @@ class FakeTransport : public net::Transport {
   bool is_at_end() override { return input.empty() && then == net::Io::End; }
   void watch() override {}
   void report_to(net::TransportEvents&) override {}
-  void shut_down() override {}
+  void shut_down() override { ++shut_downs; }
   void abort() override { failed = true; }
   bool can_splice() const override { return false; }
   net::IoResult splice_to(int, std::size_t) override { return {net::Io::Failed}; }

@@ -42,6 +42,12 @@ class TimeKeeper final : private event::TaskEvents {
   /// deliver that the test wants to come first.
   void pass_while(std::function<bool()> idle) { idle_ = std::move(idle); }
 
+  /// The same as soon as nothing else can happen, for tests whose sockets all are their own: what one of them sends has
+  /// been served a few iterations later.
+  void pass() {
+    pass_while([this] { return ++quiet_ % 8 == 0; });
+  }
+
   void start() { loop_.at_end_of_turn(*this); }
 
   void look() {
@@ -60,7 +66,36 @@ class TimeKeeper final : private event::TaskEvents {
   event::Loop& loop_;
   ManualClock& clock_;
   std::function<bool()> idle_;
+  unsigned quiet_ = 0;
 };
+
+/// A moment that a test waits for, among the deadlines of what it tests.
+class Moment final : private event::DeadlineEvents {
+ public:
+  explicit Moment(event::Loop& loop) : loop_(loop), deadline_(*this) {}
+
+  /// It comes so many microseconds from now.
+  void set(std::uint64_t us) {
+    has_come_ = false;
+    deadline_.set(loop_, loop_.read_clock() + us);
+  }
+  bool has_come() const { return has_come_; }
+
+ private:
+  void on_deadline() noexcept override { has_come_ = true; }
+  event::Loop& loop_;
+  event::Deadline deadline_;
+  bool has_come_ = false;
+};
+
+/// That a deadline was served when it was due: `took` microseconds are `limit`, or up to a step of the wheel more, for each of
+/// so many waits one after the other.
+inline testing::AssertionResult is_about(std::uint64_t took, std::uint64_t limit,
+                                         unsigned waits = 1) {
+  constexpr std::uint64_t wheel_step = 16'384;
+  if (took >= limit && took <= limit + waits * wheel_step) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << took << " us instead of " << limit;
+}
 
 /// Calls a function once two minutes have really passed.
 class Alarm final : private event::ReadyEvents {

@@ -4,17 +4,11 @@
 // and draining.
 #include "proxy/listener.h"
 
-#include "event/loop.h"
-#include "fakes/fake_journal.h"
-#include "fakes/steps.h"
-#include "net/socket.h"
+#include "proxy/serving.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <stdlib.h>
-
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,79 +20,9 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-config::Config one_answer() {
-  config::Config config;
-  config.files = {"weir.conf"};
-  config.access_log.to = config::LogTo::File;
-  config.access_log.format = "$client_addr:$client_port $path $status";
-  config::Route& route = config.listeners.emplace_back().routes.emplace_back();
-  route.action.kind = config::Act::Respond;
-  route.action.status = 200;
-  route.action.text = "$path for $client_addr";
-  return config;
-}
-
-config::Endpoint local(const std::string& path) {
-  return {config::Endpoint::Kind::Unix, path, 0, path};
-}
-
-struct ListenerTest : testing::Test {
-  ListenerTest() {
-    std::string pattern = testing::TempDir() + "weir-listener-XXXXXX";
-    directory = mkdtemp(pattern.data());
-    address = *net::Address::from(local(directory + "/s"));
-    auto fd = net::listen_on(address, {});
-    auto snapshot = Snapshot::build(config, 1, nullptr);
-    EXPECT_TRUE(fd && snapshot);
-    context.snapshot = *snapshot;
-    listening = std::move(*fd);
-    listener = std::make_unique<Listener>(context, context.snapshot->listeners[0]);
-    listener->limit_clients(10);
-    listener->accept_on(listening.get(), "127.0.0.1:0");
-  }
-  ~ListenerTest() override { std::filesystem::remove_all(directory); }
-
-  /// Connects, perhaps from a socket with a name.
-  Fd connect(const std::string& name = {}) const {
-    Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!name.empty()) {
-      auto own = *net::Address::from(local(directory + "/" + name));
-      EXPECT_EQ(::bind(fd.get(), own.get(), own.size()), 0);
-    }
-    EXPECT_EQ(::connect(fd.get(), address.get(), address.size()), 0);
-    return fd;
-  }
-  static void ask(const Fd& fd, std::string_view path, bool close = false) {
-    const std::string text = "GET " + std::string(path) + " HTTP/1.1\r\nHost: a\r\n" +
-                             (close ? "Connection: close\r\n" : "") + "\r\n";
-    EXPECT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
-              static_cast<ssize_t>(text.size()));
-  }
-  /// Adds what has come; true at the end.
-  static bool hear(const Fd& fd, std::string& all) {
-    char bytes[4096];
-    ssize_t count;
-    while ((count = ::recv(fd.get(), bytes, sizeof(bytes), MSG_DONTWAIT)) > 0)
-      all.append(bytes, static_cast<std::size_t>(count));
-    return count == 0;
-  }
-
-  std::string directory;
-  config::Config config = one_answer();
-  test::ManualClock clock;
-  event::Loop loop{clock};
-  test::TimeKeeper time{loop, clock};
-  test::Steps steps{loop, &time};
-  net::Outbox outbox{loop};
-  std::vector<char> buffer = std::vector<char>(64 * 1024);
-  net::Context net{loop, outbox, buffer};
-  shm::Segment segment = *shm::Segment::create({});
-  test::FakeJournal journal;
-  std::unique_ptr<AccessLog> access_log = AccessLog::make(config.access_log);
-  Context context{net, nullptr, segment, {}, journal, access_log.get(), Random(1)};
-  net::Address address;
-  Fd listening;
-  std::unique_ptr<Listener> listener;
+struct ListenerTest : Serving {
+  ListenerTest()
+      : Serving(one_answer("$client_addr:$client_port $path $status", "$path for $client_addr")) {}
 };
 
 TEST_F(ListenerTest, AnswersPipelinedRequestsInOrder) {
@@ -129,7 +53,7 @@ TEST_F(ListenerTest, AUnixClientIsNotWhoItSaysItIs) {
 TEST_F(ListenerTest, RefusesWhatItCannotUnderstand) {
   std::string heard;
   Fd client = connect();
-  EXPECT_GT(::send(client.get(), "GET\r\n\r\n", 7, MSG_NOSIGNAL), 0);
+  say(client, "GET\r\n\r\n");
   steps.when([&] { return hear(client, heard); }).run();
   EXPECT_THAT(heard, StartsWith("HTTP/1.1 400 Bad Request\r\n"));
   EXPECT_EQ(journal.lines, std::vector<std::string>{"unix::0 - 400"});
@@ -159,13 +83,9 @@ class AnyFilter final : public Filter, public FilterFactory {
 struct FilterTest : ListenerTest {
   /// The answer to these bytes, with such a filter in the only route.
   std::string answer(std::string_view bytes, Verdict verdict, bool answers) {
-    std::vector<FilterLink> links;
-    auto factory = std::make_shared<AnyFilter>(verdict, answers);
-    links.push_back({factory, factory->needs(), "any", "weir.conf:1"});
-    const RoutePolicy& policy = *listener->rules().policies()[0];
-    const_cast<RoutePolicy&>(policy).filters = FilterChain(std::move(links));
+    add_filter(std::make_shared<AnyFilter>(verdict, answers));
     Fd client = connect();
-    EXPECT_GT(::send(client.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL), 0);
+    say(client, bytes);
     std::string heard;
     steps.when([&] { return hear(client, heard); }).run();
     return heard;
@@ -204,7 +124,7 @@ TEST_F(ListenerTest, ListenersFiltersSeeAnswersWithoutARequest) {
   listener->adopt(context.snapshot->listeners[0]);
   std::string heard;
   Fd client = connect();
-  EXPECT_GT(::send(client.get(), "GET\r\n\r\n", 7, MSG_NOSIGNAL), 0);
+  say(client, "GET\r\n\r\n");
   steps.when([&] { return hear(client, heard); }).run();
   EXPECT_THAT(heard, StartsWith("HTTP/1.1 400 "));
   EXPECT_THAT(heard, HasSubstr("\r\nX-Host: <>\r\n"));
@@ -216,7 +136,7 @@ TEST_F(ListenerTest, DrainsByClosingWhoIsIdle) {
   std::string heard, late;
   std::uint64_t answered = 0;
   ask(idle, "/");
-  EXPECT_GT(::send(busy.get(), "GET /late HTTP/1.1\r\nHo", 22, MSG_NOSIGNAL), 0);
+  say(busy, "GET /late HTTP/1.1\r\nHo");
   steps
       .when(
           [&] {
@@ -235,7 +155,7 @@ TEST_F(ListenerTest, DrainsByClosingWhoIsIdle) {
       .when([&] { return listener->go_on().idle == 0 && hear(idle, heard); },
             [&] {
               EXPECT_GE(loop.read_clock() - answered, 900'000U);
-              EXPECT_GT(::send(busy.get(), "st: a\r\n\r\n", 9, MSG_NOSIGNAL), 0);
+              say(busy, "st: a\r\n\r\n");
             })
       .when([&] { return listener->go_on().busy == 0 && hear(busy, late); }, [&] { busy.reset(); })
       .when([&] { return listener->sessions() == 0; })
@@ -271,7 +191,7 @@ TEST_F(ListenerTest, ExpelsWhoHasNotFinished) {
   Fd idle = connect(), half = connect();
   std::string heard, nothing;
   ask(idle, "/");
-  EXPECT_GT(::send(half.get(), "GET /late HTTP/1.1\r\nHo", 22, MSG_NOSIGNAL), 0);
+  say(half, "GET /late HTTP/1.1\r\nHo");
   steps
       .when(
           [&] {
