@@ -101,7 +101,7 @@ void reload(const Call& call, Reply& reply) {
 void confirm(const Call& call, Reply& reply) {
   auto confirmed = call.fleet.reloads.confirm(call.caller.by);
   if (!confirmed) return reply.fail("refused", confirmed.error().text());
-  reply.text = "generation " + std::to_string(call.fleet.view->generation) + " stays";
+  reply.text = "generation " + std::to_string(call.fleet.view->generation) + " is confirmed";
 }
 
 void rollback(const Call& call, Reply& reply) {
@@ -111,6 +111,10 @@ void rollback(const Call& call, Reply& reply) {
     if (!given || *given == 0)
       return reply.fail("usage", "a generation is a number; see show generations");
     number = *given;
+  } else {
+    auto good = call.fleet.reloads.last_good();
+    if (!good) return reply.fail("refused", good.error().text());
+    number = *good;
   }
   wait_for(call.fleet.reloads.rollback(call.caller.by, number), reply);
 }
@@ -122,17 +126,23 @@ void upgrade(const Call& call, Reply& reply) {
   wait_for(call.fleet.reloads.upgrade(call.caller.by, reload), reply);
 }
 
+// Only the present one can be unconfirmed.
 void show_generations(const Call& call, Reply& reply) {
   auto rows = call.fleet.reloads.generations();
   std::size_t count = rows.size();
-  reply.body =
-      make_list({{"generation", "committed", "by", "how", "bundle"},
-                 count,
-                 [rows = std::move(rows)](std::size_t i) -> Row {
-                   const GenerationRow& row = rows[i];
-                   return {row.number, time_text(row.committed_us), row.by, row.how, row.hash};
-                 }},
-                call.json);
+  const Cell none = call.json ? Cell::json(unconfirmed_text({}, true)) : Cell("");
+  Cell last = none;
+  if (auto waits = call.fleet.reloads.unconfirmed())
+    last = call.json ? Cell::json(unconfirmed_text(waits, true)) : unconfirmed_text(waits, false);
+  reply.body = make_list({{"generation", "committed", "by", "how", "bundle", "unconfirmed"},
+                          count,
+                          [rows = std::move(rows), none, last](std::size_t i) -> Row {
+                            const GenerationRow& row = rows[i];
+                            return {row.number, time_text(row.committed_us),
+                                    row.by,     row.how,
+                                    row.hash,   i + 1 == rows.size() ? last : none};
+                          }},
+                         call.json);
 }
 
 void explain_generation(const Call& call, Reply& reply) {
@@ -145,6 +155,14 @@ void explain_generation(const Call& call, Reply& reply) {
       reply.text = concat(row.how, " by ", row.by, " at ", time_text(row.committed_us),
                           row.took.empty() ? "" : ": ", row.took);
   reply.body = change_body(std::move(*changes), {}, call.json);
+}
+
+std::string unconfirmed_text(const std::optional<Unconfirmed>& waits, bool json) {
+  if (!waits) return json ? "null" : "no";
+  if (json)
+    return json_object({"back_to", "until"}, {waits->back_to, time_text(waits->until_us)});
+  return concat("generation ", std::to_string(waits->back_to), " comes back at ",
+                time_text(waits->until_us));
 }
 
 void tell_outcome(const Outcome& outcome, bool json, Reply& reply) {

@@ -6,6 +6,9 @@
 #include "admin/command.h"
 #include "admin/reloads.h"
 
+#include <optional>
+#include <string>
+
 namespace weir::admin {
 
 void plan(const Call& call, Reply& reply);
@@ -15,6 +18,9 @@ void upgrade(const Call& call, Reply& reply);
 void rollback(const Call& call, Reply& reply);
 void show_generations(const Call& call, Reply& reply);
 void explain_generation(const Call& call, Reply& reply);
+
+/// "generation 3 comes back at 2026-11-21T02:00:00.123Z"; in JSON an object.  "no" or null if nothing waits.
+std::string unconfirmed_text(const std::optional<Unconfirmed>& waits, bool json);
 
 /// Fills in the reply to a request that has come to its end.
 void tell_outcome(const Outcome& outcome, bool json, Reply& reply);

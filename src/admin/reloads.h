@@ -9,6 +9,7 @@
 #include "config/diff.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,12 @@ struct GenerationRow {
   std::string took;
 };
 
+/// The present generation is rolled back unless it is confirmed.
+struct Unconfirmed {
+  std::uint64_t back_to = 0;  ///< the generation that comes back
+  std::int64_t until_us = 0;  ///< wall clock
+};
+
 /// What is to be loaded: the files weir was started with, or one that the caller has opened.
 struct LoadFrom {
   std::string_view name;  ///< as the caller calls it; empty = the files of the start
@@ -50,7 +57,7 @@ class Reloads {
   virtual Ticket plan(std::string_view by, const LoadFrom& from) = 0;
   /// `confirm_us`: goes back by itself unless confirmed in that time; 0 = it stays.
   virtual Ticket reload(std::string_view by, const LoadFrom& from, std::uint64_t confirm_us) = 0;
-  /// To a generation that is kept; 0 = the one before.
+  /// To a generation that is kept.
   virtual Ticket rollback(std::string_view by, std::uint64_t number) = 0;
   /// Another binary takes over; the outcome says whether it has begun to.  `reload`: the files are loaded
   /// before, and what only new processes can do is allowed.
@@ -60,6 +67,11 @@ class Reloads {
 
   /// The present generation stays; Errc::NotFound if none waits for that.
   virtual Result<void> confirm(std::string_view by) = 0;
+  /// Nothing if the present generation stays in any case.
+  virtual std::optional<Unconfirmed> unconfirmed() const = 0;
+  /// Where a rollback goes that names no generation; Errc::NotFound if none is kept.  Generations that a rollback has
+  /// undone are passed over.
+  virtual Result<std::uint64_t> last_good() const = 0;
 
   /// Oldest first; the last one is the present one.
   virtual std::vector<GenerationRow> generations() const = 0;

@@ -3,6 +3,7 @@
 
 #include <weir/version.h>
 
+#include "admin/generations.h"
 #include "admin/servers.h"
 #include "base/text.h"
 #include "base/wall_time.h"
@@ -124,11 +125,13 @@ void show_status(const Call& call, Reply& reply) {
     routable += fleet.registry.routable(backend.number).servers;
   }
   std::string_view why = proxy::why_not_ready(fleet.segment);
+  std::string unconfirmed = unconfirmed_text(fleet.reloads.unconfirmed(), call.json);
   reply.body = make_record(
-      {"version", "started", "uptime_seconds", "generation", "bundle", "workers", "workers_leaving",
-       "connections", "requests", "servers", "servers_routable", "changes", "changes_seen", "ready",
-       "drains", "quarantined"},
+      {"version", "started", "uptime_seconds", "generation", "unconfirmed", "bundle", "workers",
+       "workers_leaving", "connections", "requests", "servers", "servers_routable", "changes",
+       "changes_seen", "ready", "drains", "quarantined"},
       {version, time_text(fleet.started_us), uptime, fleet.view->generation,
+       call.json ? Cell::json(std::move(unconfirmed)) : Cell(std::move(unconfirmed)),
        fleet.view->bundle_hash, std::uint64_t{fleet.config().workers}, workers_leaving(fleet),
        total(fleet, shm::Count::ClientsOpen), total(fleet, shm::Count::Requests), servers, routable,
        fleet.registry.table().changes(), fleet.daemon.seen_by_all(),

@@ -3,6 +3,7 @@
 
 #include <weir/log.h>
 
+#include "admin/generations.h"
 #include "base/text.h"
 #include "base/wall_time.h"
 #include "config/bundle.h"
@@ -107,7 +108,6 @@ Judge::Ticket Judge::reload(std::string_view by, const admin::LoadFrom& from,
 }
 
 Judge::Ticket Judge::rollback(std::string_view by, std::uint64_t number) {
-  if (number == 0 && history_.size() > 1) number = history_[history_.size() - 2].about.number;
   return order(MessageType::Load, concat("rollback ", std::to_string(number), "\t", by), {});
 }
 
@@ -204,9 +204,7 @@ void Judge::on_candidate(net::Message& message) {
   if (!examined) return refuse("refused", examined.error().text());
   if (current_.only_plan) return refuse("", changes_text(report_.changes.size()));
   if (is_pointless()) return refuse("refused", "it was confirmed meanwhile");
-  if (next_->bundle_hash == fleet_.view->bundle_hash)
-    return refuse("", "nothing has changed: generation " + std::to_string(fleet_.view->generation) +
-                          " stays");
+  if (next_->bundle_hash == fleet_.view->bundle_hash) return stay();
   (void)channel_.send(MessageType::Prepare);
 }
 
@@ -229,6 +227,26 @@ Result<void> Judge::examine(Fd bundle, int secrets, const About& about) {
   bundle_ = std::move(bundle);
   next_ = std::move(*view);
   return {};
+}
+
+// The files are those that run.  Whoever wants them without a condition has confirmed them; with one, its time begins
+// anew.
+void Judge::stay() {
+  std::string text =
+      concat("nothing has changed: generation ", std::to_string(fleet_.view->generation), " stays");
+  if (is_unconfirmed() && !current_.unconfirmed) {
+    if (current_.confirm_us == 0) {
+      note_confirmed(about_.by);
+      text += " and is confirmed";
+    } else {
+      generation_.wait_for_confirm(
+          generation_.unconfirmed(),
+          wall_clock_us() + static_cast<std::int64_t>(current_.confirm_us));
+      wait_for_confirm();
+      text += unless_confirmed();
+    }
+  }
+  refuse("", text);
 }
 
 // Nothing of it has happened: the master forgets it, and says so.
@@ -272,7 +290,7 @@ void Judge::settled(const net::Message& message) {
   note_result(current_, true);
   if (current_.then_upgrade) return upgrade_now();
   report_.text = "generation " + std::to_string(fleet_.view->generation) + ", " +
-                 changes_text(report_.changes.size());
+                 changes_text(report_.changes.size()) + unless_confirmed();
   finish(current_.ticket);
 }
 
@@ -344,12 +362,27 @@ bool Judge::is_pointless() const { return current_.unconfirmed && generation_.un
 Result<void> Judge::confirm(std::string_view by) {
   if (generation_.unconfirmed() == 0)
     return Error(Errc::NotFound, "no generation waits for a confirmation");
+  note_confirmed(by);
+  return {};
+}
+
+void Judge::note_confirmed(std::string_view by) {
   generation_.wait_for_confirm(0, 0);
   confirm_.clear();
   fleet_.events.add({0, wall_clock_us(), "config.confirmed",
                      "generation " + std::to_string(fleet_.view->generation), "", "", "",
                      std::string(by)});
-  return {};
+}
+
+std::optional<admin::Unconfirmed> Judge::unconfirmed() const {
+  if (!is_unconfirmed()) return std::nullopt;
+  return admin::Unconfirmed{generation_.unconfirmed(), generation_.confirm_by_us()};
+}
+
+// What is added to the answer to a reload.
+std::string Judge::unless_confirmed() const {
+  if (!is_unconfirmed()) return {};
+  return concat("; unconfirmed: ", admin::unconfirmed_text(unconfirmed(), false));
 }
 
 // ---- History -----------------------------------------------------------------------------------
@@ -358,6 +391,17 @@ const Judge::Past* Judge::find(std::uint64_t number) const {
   auto found = std::find_if(history_.begin(), history_.end(),
                             [number](const Past& past) { return past.about.number == number; });
   return found == history_.end() ? nullptr : &*found;
+}
+
+// A rollback stands for the generation that it went back to, so the one before that is meant, not what it has undone.
+Result<std::uint64_t> Judge::last_good() const {
+  if (is_unconfirmed()) return generation_.unconfirmed();
+  const Past* past = &history_.back();
+  while (past && past->about.how.starts_with("rollback "))
+    past = find(to_number<std::uint64_t>(std::string_view(past->about.how).substr(9)).value_or(0));
+  if (!past || past == history_.data())
+    return Error(Errc::NotFound, "no generation before the present one is kept");
+  return (past - 1)->about.number;
 }
 
 std::vector<admin::GenerationRow> Judge::generations() const {

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,8 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
 
   /// A generation is undone unless it is confirmed.
   bool is_unconfirmed() const { return generation_.unconfirmed() != 0; }
+  std::optional<admin::Unconfirmed> unconfirmed() const override;
+  Result<std::uint64_t> last_good() const override;
 
   /// The master said Candidate, Prepared, Settled or Refused.
   void on_master(net::Message& message);
@@ -92,12 +95,15 @@ class Judge final : public admin::Reloads, private event::DeadlineEvents {
   void on_candidate(net::Message& message);
   Result<void> examine(Fd bundle, int secrets, const About& about);
   void refuse(const std::string& code, const std::string& why);
+  void stay();
   void commit();
   void settled(const net::Message& message);
   void finish(Ticket ticket);
   void note_result(const Order& order, bool is_done);
   void on_deadline() noexcept override;
   void wait_for_confirm();
+  void note_confirmed(std::string_view by);
+  std::string unless_confirmed() const;
   void go_back();
   void went_back(const admin::Outcome& outcome);
   bool is_pointless() const;

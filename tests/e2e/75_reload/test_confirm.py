@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A generation that nobody confirms is undone: the rollback is repeated until it is committed or somebody confirms."""
 import contextlib
+import json
 import os
+import re
 import signal
 import threading
 
@@ -100,3 +102,83 @@ def test_two_unconfirmed_ones_go_back_to_the_last_confirmed():
         rewrite(weir, simple("three"))
         assert reload(weir, command="reload confirm 50ms").is_ok
         wait_until(lambda: body(weir) == b"one", "the last one that was confirmed")
+
+
+def unconfirmed(weir):
+    """What `status` and the last row of `show generations` say of the wait, as JSON; both say the same."""
+    with AdminClient(weir) as admin:
+        status = json.loads(admin.ask("@json status").body)["unconfirmed"]
+        assert json.loads(admin.ask("@json show generations").body)[-1]["unconfirmed"] == status
+    return status
+
+
+@pytest.mark.parametrize("how", ["reload", "SIGHUP", "confirm"])
+def test_who_wants_the_same_without_a_condition_has_confirmed_it(how):
+    with Weir(simple("one")) as weir:
+        assert reload(weir, TWO, "reload confirm 700ms").is_ok
+        if how == "SIGHUP":
+            weir.send_signal(signal.SIGHUP)
+            weir.wait_log("nothing has changed: generation 2 stays and is confirmed")
+        elif how == "reload":
+            assert reload(weir).first == "ok nothing has changed: generation 2 stays and is confirmed"
+            assert reload(weir).first == "ok nothing has changed: generation 2 stays"
+        else:
+            assert reload(weir, command="confirm").first == "ok generation 2 is confirmed"
+        assert unconfirmed(weir) is None
+        with AdminClient(weir) as admin:
+            assert admin.reply_to("confirm").code == "refused"
+        # Later than the rollback would have come.
+        assert reload(weir, simple("three"), "reload confirm 800ms").is_ok
+        wait_until(lambda: generation(weir) == 4, "the rollback of the third")
+        assert body(weir) == b"two"
+
+
+def test_the_same_with_another_time_begins_the_wait_anew():
+    with Weir(simple("one")) as weir:
+        assert reload(weir, TWO, "reload confirm 1h").is_ok
+        assert re.fullmatch(r"ok nothing has changed: generation 2 stays; unconfirmed: generation 1 comes back at \S+Z",
+                            reload(weir, command="reload confirm 50ms").first)
+        wait_until(lambda: body(weir) == b"one", "the former one")
+
+
+def test_a_plan_confirms_nothing():
+    with Weir(simple("one")) as weir:
+        assert reload(weir, TWO, "reload confirm 1h").is_ok
+        assert reload(weir, command="plan").is_ok
+        assert unconfirmed(weir)["back_to"] == 1
+
+
+def test_an_unconfirmed_generation_is_shown_as_such():
+    with Weir(simple("one")) as weir:
+        assert unconfirmed(weir) is None
+        first = reload(weir, TWO, "reload confirm 1h").first
+        until = re.fullmatch(r"ok generation 2, 1 change; unconfirmed: generation 1 comes back at (\S+Z)", first)[1]
+        assert unconfirmed(weir) == {"back_to": 1, "until": until}
+        with AdminClient(weir) as admin:
+            for command in ("status", "show generations"):
+                assert f"generation 1 comes back at {until}" in admin.ask(command).body
+        assert reload(weir, simple("three")).first == "ok generation 3, 1 change"
+        assert unconfirmed(weir) is None
+
+
+def test_a_rollback_does_not_bring_back_what_was_rolled_back():
+    with Weir(simple("one")) as weir:
+        assert reload(weir, TWO).is_ok
+        assert reload(weir, simple("bad"), "reload confirm 50ms").is_ok
+        weir.wait_log("generation 4 runs in every worker")
+        assert body(weir) == b"two"
+        assert reload(weir, command="rollback").first == "ok generation 5, 1 change"
+        assert body(weir) == b"one"
+        reply = reload(weir, command="rollback")
+        assert reply.first == "error refused no generation before the present one is kept"
+        # One that follows a rollback has that as the one before.
+        assert reload(weir, simple("six")).is_ok
+        assert reload(weir, command="rollback").is_ok and body(weir) == b"one"
+
+
+def test_a_rollback_of_an_unconfirmed_one_goes_to_the_last_confirmed():
+    with Weir(simple("one")) as weir:
+        assert reload(weir, TWO, "reload confirm 1h").is_ok
+        assert reload(weir, simple("three"), "reload confirm 1h").is_ok
+        assert reload(weir, command="rollback").is_ok
+        assert body(weir) == b"one" and unconfirmed(weir) is None

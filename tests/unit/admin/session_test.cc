@@ -35,6 +35,8 @@ struct Nothing : Daemon, Reloads, DrainEvents, upstream::RegistryEvents, upstrea
   Ticket upgrade(std::string_view, bool) override { return 0; }
   const Outcome* outcome(Ticket) const override { return nullptr; }
   Result<void> confirm(std::string_view) override { return {}; }
+  std::optional<Unconfirmed> unconfirmed() const override { return {}; }
+  weir::Result<std::uint64_t> last_good() const override { return 1; }
   std::vector<GenerationRow> generations() const override { return {}; }
   Result<std::vector<config::Change>> changes_of(std::uint64_t) const override {
     return std::vector<config::Change>();
