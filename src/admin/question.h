@@ -42,7 +42,7 @@ struct Question {
 Result<void> read_question(std::span<const std::string> words, Question& question);
 
 /// Takes one request apart as a worker does.
-class RequestReader final : private http::MessageSink, private http::CodecEvents {
+class RequestReader final : private http::MessageSink, private http::H1Events {
  public:
   explicit RequestReader(const http::HeadLimits& limits)
       : limits_(limits), codec_(http::H1Codec::Role::Server, limits_, *this) {}
@@ -58,10 +58,8 @@ class RequestReader final : private http::MessageSink, private http::CodecEvents
   bool wants_body() const override { return false; }
   void on_body(std::span<const char>) override {}
   void on_end(const Headers&) override {}
-  void on_begin(http::StreamId) override {}
-  http::MessageSink* sink(http::StreamId) override { return this; }
-  Method request_method(http::StreamId) override { return Method::Get; }
-  void on_broken(http::StreamId, http::Failure why) override { failure_ = why; }
+  http::MessageSink* sink() override { return this; }
+  void on_broken(http::Failure why) override { failure_ = why; }
 
   Arena arena_;
   const http::HeadLimits limits_;

@@ -64,7 +64,7 @@ void H1Codec::tell_partly(std::span<const char> bytes) {
 std::size_t H1Codec::read_head(std::span<char> bytes) {
   if (!begun_) {
     begun_ = true;
-    events_.on_begin(stream_);
+    events_.on_begin();
   }
   switch (scanner_.scan(bytes, limits_, role_ == Role::Server)) {
     case HeadScanner::State::Incomplete:
@@ -78,10 +78,10 @@ std::size_t H1Codec::read_head(std::span<char> bytes) {
   }
   std::size_t length = scanner_.length();
   scanner_.reset();
-  if (length == h2_preface.size() && stream_ == 1 && role_ == Role::Server &&
+  if (length == h2_preface.size() && is_first_ && role_ == Role::Server &&
       std::memcmp(bytes.data(), h2_preface.data(), length) == 0 && events_.on_preface())
     return state_ = State::Broken, 0;
-  sink_ = events_.sink(stream_);
+  sink_ = events_.sink();
   if (!sink_) return state_ = State::Broken, 0;
   // The stream keeps the head: it is copied once, and understood in place there.
   char* copy = sink_->arena().text(length);
@@ -105,7 +105,7 @@ Failure H1Codec::understand(std::span<char> text, MessageSink& sink) {
     sink.on_head(head);
   } else {
     auto& head = arena.array<ResponseHead>(1)[0];
-    Failure failure = parse_response(text, arena, events_.request_method(stream_), head);
+    Failure failure = parse_response(text, arena, asked_, head);
     if (failure != Failure::None) return failure;
     if (head.is_interim()) {
       if (!interim_.spend(text.size())) return Failure::ResponseInterimFlood;
@@ -191,7 +191,7 @@ void H1Codec::end_message(const Headers& trailers) {
 void H1Codec::give_up(Failure failure) {
   state_ = State::Broken;
   sink_ = nullptr;
-  events_.on_broken(stream_, failure);
+  events_.on_broken(failure);
 }
 
 void H1Codec::next() {
@@ -199,7 +199,7 @@ void H1Codec::next() {
   state_ = State::Head;
   scanner_.reset();
   interim_ = {};
-  ++stream_;
+  is_first_ = false;
 }
 
 std::uint64_t H1Codec::plain_body() const {
@@ -213,19 +213,18 @@ void H1Codec::skip_body(std::uint64_t bytes) {
   if (left_ == 0) end_message(Headers());
 }
 
-void H1Codec::write_request(StreamId, const RequestHead& head, const WriteOptions& options,
-                            Gather& out) {
+void H1Codec::write_request(const RequestHead& head, const WriteOptions& options, Gather& out) {
+  asked_ = head.method;
   writing_ = options.framing.end;
   out.commit(http::write_request(out.reserve(request_size(head)), head, options));
 }
 
-void H1Codec::write_response(StreamId, const ResponseHead& head, const WriteOptions& options,
-                             Gather& out) {
+void H1Codec::write_response(const ResponseHead& head, const WriteOptions& options, Gather& out) {
   writing_ = options.framing.end;
   out.commit(http::write_response(out.reserve(response_size(head)), head, options));
 }
 
-void H1Codec::write_body(StreamId, std::span<const char> bytes, Gather& out) {
+void H1Codec::write_body(std::span<const char> bytes, Gather& out) {
   if (bytes.empty()) return;
   if (writing_ != BodyEnd::Chunked) return out.refer(bytes);
   out.commit(chunk_head(out.reserve(chunk_head_size), bytes.size()));
@@ -234,7 +233,7 @@ void H1Codec::write_body(StreamId, std::span<const char> bytes, Gather& out) {
   out.commit(2);
 }
 
-void H1Codec::write_end(StreamId, const Headers& trailers, Gather& out) {
+void H1Codec::write_end(const Headers& trailers, Gather& out) {
   if (writing_ == BodyEnd::Chunked)
     out.commit(write_last_chunk(out.reserve(trailers_size(trailers)), trailers));
   writing_ = BodyEnd::None;

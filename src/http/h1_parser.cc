@@ -59,7 +59,10 @@ Failure take_request_line(const char*& at, const char* end, RequestHead& head) {
   if (head.target.empty() || !take_blank(at, end)) return Failure::RequestSyntax;
   if (!take_version(at, end, head) || !take_line_end(at, end)) return Failure::RequestSyntax;
   if (head.major == 0) return Failure::RequestSyntax;
-  return head.major == 1 ? Failure::None : Failure::RequestVersion;
+  if (head.major == 1) return Failure::None;
+  // Whatever the line says, what the client speaks is HTTP/1: logs and metrics count it so.
+  head.major = head.minor = 1;
+  return Failure::RequestVersion;
 }
 
 bool take_status_line(const char*& at, const char* end, ResponseHead& head) {

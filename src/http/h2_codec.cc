@@ -4,13 +4,11 @@
 // RFC 9218); here its callbacks become the events of messages, and the bytes of bodies are kept.
 #include "http/h2_codec.h"
 
-#include "base/assert.h"
 #include "http/h2_codec_calls.h"
 #include "http/message.h"
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <utility>
 
 namespace weir::http {
@@ -74,11 +72,11 @@ void H2Codec::close() {
 
 // ---- From the client ---------------------------------------------------------------------------
 
-std::size_t H2Codec::feed(std::span<char> bytes) {
-  if (stopped_ || deaf_) return bytes.size();
+void H2Codec::feed(std::span<const char> bytes) {
+  if (stopped_ || deaf_) return;
   feeding_ = true;
   ssize_t used = 0;
-  for (std::span<char> rest = bytes; used >= 0 && !deaf_ && !rest.empty();) {
+  for (std::span<const char> rest = bytes; used >= 0 && !deaf_ && !rest.empty();) {
     StreamId stream = 0;
     const std::size_t size = heads_.to_data(rest, stream);
     // The stream is looked at when all before the frame's head has been understood: the frame itself may close it.
@@ -92,25 +90,20 @@ std::size_t H2Codec::feed(std::span<char> bytes) {
     rest = rest.subspan(size);
   }
   feeding_ = false;
-  if (used >= 0 || deaf_) return bytes.size();
+  if (used >= 0 || deaf_) return;
   if (used == NGHTTP2_ERR_FLOODED || used == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS)
     count(H2Abuse::Floods);
   else
-    events_.on_broken(0, Failure::RequestSyntax);
-  return bytes.size();
+    events_.on_broken(Failure::RequestSyntax);
 }
 
-ssize_t H2Codec::understand(std::span<char> bytes) {
+ssize_t H2Codec::understand(std::span<const char> bytes) {
   return nghttp2_session_mem_recv(awake(), reinterpret_cast<const std::uint8_t*>(bytes.data()),
                                   bytes.size());
 }
 
 void H2Codec::discard(StreamId stream) {
   if (judge_closed(stream) && ++discarded_ % late_per_token == 0) count(H2Abuse::EmptyFrames);
-}
-
-void H2Codec::feed_end() {
-  if (!stopped_) events_.on_broken(0, Failure::ClientGone);
 }
 
 // The session, whose pages may have been saved while the connection was idle.
@@ -138,8 +131,7 @@ void H2Codec::begin(StreamId stream) {
   ++open_count_;
   ++begun_;
   nghttp2_session_set_stream_user_data(session_, m->id, m);
-  events_.on_begin(stream);
-  m->sink = events_.sink(stream);
+  m->sink = events_.sink(*m, stream);
   if (!m->sink)
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m->id, NGHTTP2_REFUSED_STREAM);
 }
@@ -242,9 +234,7 @@ void H2Codec::deliver(Message& m) {
   m.sink->on_end(m.trailers);
 }
 
-void H2Codec::resume(StreamId stream) {
-  if (Message* m = find(stream)) deliver(*m);
-}
+void H2Codec::resume(Message& m) { deliver(m); }
 
 // Whatever else the request has to say is of no interest.  Some clients take a reset right behind an answer
 // (RFC 9113 §8.1) for its failure, so a rest of ordinary size is let in and dropped.
@@ -321,32 +311,25 @@ void H2Codec::note_windows(bool before) {
 
 // ---- To the client -----------------------------------------------------------------------------
 
-void H2Codec::write_request(StreamId, const RequestHead&, const WriteOptions&, Gather&) {
-  WEIR_ASSERT(!"a server writes no requests");
-}
-
-void H2Codec::write_response(StreamId stream, const ResponseHead& head, const WriteOptions& options,
-                             Gather&) {
-  Message* m = find(stream);
-  if (!m || m->out_begun) return;
-  m->staged = &head;
-  m->staged_framing = options.framing;
-  if (head.is_interim()) return submit(*m);
-  m->out_begun = true;
+void H2Codec::write_response(Message& m, const ResponseHead& head, const WriteOptions& options) {
+  if (m.out_begun) return;
+  m.staged = &head;
+  m.staged_framing = options.framing;
+  if (head.is_interim()) return submit(m);
+  m.out_begun = true;
   const Framing& framing = options.framing;
-  m->out_ended = m->is_head || framing.end == BodyEnd::None ||
-                 (framing.end == BodyEnd::Length && framing.length == 0);
-  m->staged_body = !m->out_ended;
-  staged_.push_back(stream);
+  m.out_ended = m.is_head || framing.end == BodyEnd::None ||
+                (framing.end == BodyEnd::Length && framing.length == 0);
+  m.staged_body = !m.out_ended;
+  staged_.push_back(static_cast<StreamId>(m.id));
 }
 
-bool H2Codec::take_back(StreamId stream) {
-  Message* m = find(stream);
-  if (!m || !m->staged) return false;
-  m->staged = nullptr;
-  m->out.clear();
-  m->last = {};
-  m->out_begun = m->out_ended = false;
+bool H2Codec::take_back(Message& m) {
+  if (!m.staged) return false;
+  m.staged = nullptr;
+  m.out.clear();
+  m.last = {};
+  m.out_begun = m.out_ended = false;
   return true;
 }
 
@@ -382,55 +365,46 @@ void H2Codec::submit(Message& message) {
                           m->staged_body ? &body : nullptr);
 }
 
-void H2Codec::write_body(StreamId stream, std::span<const char> bytes, Gather&) {
-  Message* m = find(stream);
-  if (!m || m->out_ended || bytes.empty()) return;
-  m->out.append(bytes.data(), bytes.size());
-  m->resume_output(session_, m->id);
+void H2Codec::write_body(Message& m, std::span<const char> bytes) {
+  if (m.out_ended || bytes.empty()) return;
+  m.out.append(bytes.data(), bytes.size());
+  m.resume_output(session_, m.id);
 }
 
-void H2Codec::write_through(StreamId stream, std::span<const char> bytes, Gather& out) {
-  Message* m = find(stream);
-  if (!m || m->out_ended) return;
-  if (feeding_ || out_ || m->out.size() > m->leaving) return write_body(stream, bytes, out);
-  m->lent = bytes;
-  m->resume_output(session_, m->id);
+void H2Codec::write_through(Message& message, std::span<const char> bytes, Gather& out) {
+  if (message.out_ended) return;
+  if (feeding_ || out_ || message.out.size() > message.leaving) return write_body(message, bytes);
+  const auto stream = static_cast<StreamId>(message.id);
+  message.lent = bytes;
+  message.resume_output(session_, message.id);
   write_frames(out, bytes.size() + frames_room);
-  m = find(stream);
+  Message* const m = find(stream);  // one of the frames may have ended it
   if (!m) return;
   m->out.append(m->lent.data(), m->lent.size());
   m->lent = {};
 }
 
-void H2Codec::write_end(StreamId stream, const Headers& trailers, Gather&) {
-  Message* m = find(stream);
-  if (!m || m->out_ended) return;
-  m->out_ended = true;
+void H2Codec::write_end(Message& m, const Headers& trailers) {
+  if (m.out_ended) return;
+  m.out_ended = true;
   // Sent later; the list that was handed over belongs to somebody else.
-  if (!trailers.empty() && m->sink) m->last.assign(m->sink->arena(), trailers.fields());
-  m->resume_output(session_, m->id);
+  if (!trailers.empty() && m.sink) m.last.assign(m.sink->arena(), trailers.fields());
+  m.resume_output(session_, m.id);
 }
 
-void H2Codec::reset(StreamId stream, Failure reason) {
-  Message* m = find(stream);
-  if (!m) return;
-  m->sink = nullptr;  // who may be in the middle of being told of `in`
-  m->staged = nullptr;
-  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m->id, code_for(reason));
+void H2Codec::reset(Message& m, Failure reason) {
+  m.sink = nullptr;  // who may be in the middle of being told of `in`
+  m.staged = nullptr;
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m.id, code_for(reason));
 }
 
-std::size_t H2Codec::queued(StreamId stream) const {
-  const Message* m = find(stream);
-  return m ? m->out.size() : 0;
-}
+std::size_t H2Codec::queued(const Message& m) { return m.out.size(); }
 
-bool H2Codec::has_window(StreamId stream) const {
-  const Message* m = find(stream);
-  if (!m) return false;
+bool H2Codec::has_window(const Message& m) const {
   const std::int32_t window =
-      std::min(nghttp2_session_get_stream_remote_window_size(session_, m->id),
+      std::min(nghttp2_session_get_stream_remote_window_size(session_, m.id),
                nghttp2_session_get_remote_window_size(session_));
-  return static_cast<std::int64_t>(m->out.size()) <= window;
+  return static_cast<std::int64_t>(m.out.size()) <= window;
 }
 
 bool H2Codec::wants_write() const {
@@ -441,15 +415,7 @@ void H2Codec::write_frames(Gather& out, std::size_t most) {
   out_ = &out;
   room_ = most;
   submit_staged();
-  while (room_ > 0) {
-    const std::uint8_t* bytes;
-    const ssize_t size = nghttp2_session_mem_send(awake(), &bytes);
-    if (size <= 0) break;
-    const auto count = static_cast<std::size_t>(size);
-    std::memcpy(out.reserve(count), bytes, count);
-    out.commit(count);
-    room_ -= std::min(room_, count);
-  }
+  make_frames(awake(), out, room_);
   out_ = nullptr;
 }
 
@@ -458,14 +424,14 @@ void H2Codec::forget_sent() {
   sent.splice_back(touched_);
   while (Message* m = sent.pop_front()) {
     const std::size_t kept = std::exchange(m->leaving, 0);
-    const std::size_t bytes = kept + std::exchange(m->lent_out, 0);
+    m->lent_out = 0;
     if (m->over) {
       delete m;
       continue;
     }
     open_.push_back(*m);
     m->out.consume(kept);
-    if (m->sink && !stopped_) events_.on_sent(*m->sink, bytes);
+    if (m->sink && !stopped_) events_.on_sent(*m->sink);
   }
 }
 

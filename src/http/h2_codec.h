@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // H2Codec: HTTP/2 (RFC 9113) in the server role, by nghttp2: many messages at a time on one connection,
-// told apart by their stream.
+// each on a stream of its own.
 //
 // Towards us: body bytes that a sink does not want yet are kept per message, bounded by the window the
 // client was given, and the window is opened again only by what was delivered.  The connection's window
@@ -19,6 +19,7 @@
 #include "base/list.h"
 #include "base/region.h"
 #include "http/codec.h"
+#include "http/h1_writer.h"
 #include "http/h2_fields.h"
 #include "http/h2_frame_heads.h"
 #include "http/h2_late_streams.h"
@@ -31,35 +32,13 @@ struct nghttp2_session;
 
 namespace weir::http {
 
-/// What a codec of many messages tells beyond CodecEvents; its on_broken is about the whole connection.
-/// `sink` is asked for when a head begins, so that its arena can take the fields.
-class H2Events : public CodecEvents {
- public:
-  /// Microseconds of the monotonic clock.
-  virtual std::uint64_t now() = 0;
-  /// Bytes that were told to a sink are about to be reused: what points at them has to leave.
-  virtual void flush() = 0;
-  /// A request's head is complete and held: its sink gets it by `tell_held`.  Valid as long as the sink's arena.
-  virtual void on_held(MessageSink& /*sink*/, RequestHead& /*head*/) {}
-  /// The request is well-formed but cannot be served; the sink gets no head, and answers.
-  virtual void on_refused(MessageSink& sink, Failure failure) = 0;
-  /// Body bytes of the answer have left, and there is room for more.
-  virtual void on_sent(MessageSink& sink, std::size_t bytes) = 0;
-  /// The message is over and its sink forgotten.  None: its answer is complete, in frames that leave now.  RequestSyntax:
-  /// it was malformed and has been reset.  ClientGone: the client has reset it.
-  virtual void on_closed(MessageSink& sink, Failure failure) = 0;
-  /// The client does too much of something; the connection is ending.
-  virtual void on_abuse(H2Abuse kind) = 0;
-  /// The client has had its share of this turn: other requests of it are told later.
-  virtual bool is_late() { return false; }
-  /// A stream was reset: by the client, or by us.
-  virtual void on_reset(bool /*by_client*/) {}
-  /// Whatever the client sent before it learned of `announce_end` has arrived.
-  virtual void on_end_known() = 0;
-};
+class H2Events;
 
-class H2Codec final : public Codec {
+class H2Codec {
  public:
+  /// One request and its answer.
+  struct Message;
+
   /// A message's window at first; it grows while its sink keeps up with everything.
   static constexpr std::uint32_t first_window = 65'535;
   /// By how much the windows of all messages of a connection may have grown together, if one may so far.
@@ -67,45 +46,34 @@ class H2Codec final : public Codec {
 
   /// `limits` must outlive the codec.
   H2Codec(const HeadLimits& limits, H2Events& events, const H2Room& room = {});
-  ~H2Codec() override;
+  ~H2Codec();
+  H2Codec(const H2Codec&) = delete;
+  H2Codec& operator=(const H2Codec&) = delete;
 
-  /// Uses all bytes.
-  std::size_t feed(std::span<char> bytes) override;
-  void feed_end() override;
-  void write_request(StreamId, const RequestHead&, const WriteOptions&, Gather&) override;
-  void write_response(StreamId stream, const ResponseHead& head, const WriteOptions& options,
-                      Gather& out) override;
-  void write_body(StreamId stream, std::span<const char> bytes, Gather& out) override;
-  void write_end(StreamId stream, const Headers& trailers, Gather& out) override;
-  /// Forgets an answer of which no frame has been made yet; false if there is none.  Until then `head` of
-  /// write_response has to stay.
-  bool take_back(StreamId stream);
-  /// As write_body, with frames made at once: they point at `bytes`, and only what the windows do not
-  /// allow now is copied.  The owner sends `out` before it does anything else.
-  void write_through(StreamId stream, std::span<const char> bytes, Gather& out);
-  void next() override {}
-  void stop() override { stopped_ = true; }
-  /// All has been said: gives its memory back.  What is still asked of a message finds that it is over.  Not
-  /// while it is being fed or makes frames.
-  void close();
-  bool is_mid_message() const override { return fields_ != nullptr; }
-  std::uint64_t plain_body() const override { return 0; }
-  void skip_body(std::uint64_t) override {}
+  // As StreamCodec says.
 
-  /// The sink wants body again: tells what was kept.
-  void resume(StreamId stream);
-  /// Ends the message at once and forgets its sink; the client learns a code for the reason.
-  void reset(StreamId stream, Failure reason);
-  /// Body bytes written that wait for the client.
-  std::size_t queued(StreamId stream) const;
-  /// What is queued could leave now, as far as the windows are concerned.
-  bool has_window(StreamId stream) const;
-
-  /// There are frames to be sent.
+  void feed(std::span<const char> bytes);
+  void write_body(Message& message, std::span<const char> bytes);
+  void write_end(Message& message, const Headers& trailers);
+  void resume(Message& message);
+  static std::size_t queued(const Message& message);
   bool wants_write() const;
-  /// Puts frames of about `most` bytes into `out`; they point at kept bytes until `forget_sent`.
   void write_frames(Gather& out, std::size_t most);
   void forget_sent();
+  void stop() { stopped_ = true; }
+
+  /// An answer's head, or an interim one.  `head` has to stay until frames are made.
+  void write_response(Message& message, const ResponseHead& head, const WriteOptions& options);
+  /// Forgets an answer of which no frame has been made yet; false if there is none.
+  bool take_back(Message& message);
+  /// As write_body, with frames made at once: they point at `bytes`, and only what the windows do not
+  /// allow now is copied.  The owner sends `out` before it does anything else.
+  void write_through(Message& message, std::span<const char> bytes, Gather& out);
+  /// Ends the message at once and forgets its sink; the client learns a code for the reason.  Its handle is of no
+  /// more use.
+  void reset(Message& message, Failure reason);
+  /// What is queued could leave now, as far as the windows are concerned.
+  bool has_window(const Message& message) const;
 
   /// First step of an orderly end (RFC 9113 §6.8): the client is to begin nothing new here; what is on
   /// its way is served.  Second step, after on_end_known or some time: nothing new is served.
@@ -113,6 +81,8 @@ class H2Codec final : public Codec {
   void end();
   /// Neither side has anything more to say.
   bool is_over() const;
+  /// All has been said: gives its memory back, and with it all handles.  Not while it is being fed or makes frames.
+  void close();
 
   /// Requests are held that `tell_held` would pass on.
   bool has_held() const { return !held_.empty() && !is_holding(); }
@@ -125,7 +95,6 @@ class H2Codec final : public Codec {
   bool is_resting() const { return memory_->is_resting(); }
 
  private:
-  struct Message;
   struct Calls;  ///< what nghttp2 calls
 
   nghttp2_session* awake() const;
@@ -147,7 +116,7 @@ class H2Codec final : public Codec {
   void finish_out(Message& message);
   void drop_body(Message& message, std::size_t bytes);
   void close(Message& message, std::uint32_t error);
-  ssize_t understand(std::span<char> bytes);
+  ssize_t understand(std::span<const char> bytes);
   void discard(StreamId stream);
   bool judge_closed(StreamId stream);
   void count(H2Abuse kind);
@@ -189,6 +158,30 @@ class H2Codec final : public Codec {
   bool asked_ = false;    ///< a PING of ours has not been answered
   bool stopped_ = false;  ///< tells its sinks nothing more
   bool feeding_ = false;  ///< nghttp2 may not be asked for frames now
+};
+
+static_assert(StreamCodec<H2Codec>);
+
+/// What an H2Codec asks and tells the owner of its connection.  on_closed is told of every message: None if its answer
+/// is complete, in frames that leave now; RequestSyntax if it was malformed and has been reset; ClientGone if the client
+/// has reset it.
+class H2Events : public StreamEvents {
+ public:
+  /// A head begins: where its message is to go, for the fields to lie in its arena; null refuses the stream.
+  virtual MessageSink* sink(H2Codec::Message& message, StreamId stream) = 0;
+  /// A request's head is complete and held: its sink gets it by `tell_held`.  Valid as long as the sink's arena.
+  virtual void on_held(MessageSink& /*sink*/, RequestHead& /*head*/) {}
+  /// The request is well-formed but cannot be served; the sink gets no head, and answers.
+  virtual void on_refused(MessageSink& sink, Failure failure) = 0;
+  /// The client does too much of something; the connection is ending.
+  virtual void on_abuse(H2Abuse kind) = 0;
+  /// The client has had its share of this turn: other requests of it are told later.
+  virtual bool is_late() { return false; }
+  /// Whatever the client sent before it learned of `announce_end` has arrived.
+  virtual void on_end_known() = 0;
+
+ protected:
+  ~H2Events() = default;
 };
 
 }  // namespace weir::http

@@ -30,6 +30,18 @@ nghttp2_mem memory_in(Region& region) {
   };
 }
 
+void make_frames(nghttp2_session* session, Gather& out, std::size_t& room) {
+  while (room > 0) {
+    const std::uint8_t* bytes;
+    const ssize_t size = nghttp2_session_mem_send(session, &bytes);
+    if (size <= 0) return;
+    const auto count = static_cast<std::size_t>(size);
+    std::memcpy(out.reserve(count), bytes, count);
+    out.commit(count);
+    room -= std::min(room, count);
+  }
+}
+
 FieldList& FieldList::empty() {
   static FieldList list;
   list.fields_.clear();

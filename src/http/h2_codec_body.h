@@ -54,6 +54,9 @@ inline constexpr std::size_t worth_telling = H2Codec::first_window / 4;
 /// A connection's window: what comes in is let in at once, whoever it is for.
 inline constexpr std::int32_t connection_window = 16 << 20;
 
+/// Puts the frames that nghttp2 has into `out`, until `room` bytes are used up or there are no more.
+void make_frames(nghttp2_session* session, Gather& out, std::size_t& room);
+
 /// Has nghttp2 allocate in `region`, which must outlive the session.
 nghttp2_mem memory_in(Region& region);
 

@@ -8,9 +8,7 @@
 #include "http/h2_codec_client_calls.h"
 #include "http/message.h"
 
-#include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <utility>
 
 namespace weir::http {
@@ -293,21 +291,16 @@ void H2ClientCodec::close(Message& m) {
 
 std::size_t H2ClientCodec::queued(const Message& m) { return m.out.size(); }
 
-bool H2ClientCodec::wants_write() const { return nghttp2_session_want_write(session_) != 0; }
+// Not one that its owner has given up while frames were made.
+bool H2ClientCodec::wants_write() const {
+  return !stopped_ && nghttp2_session_want_write(session_) != 0;
+}
 
 void H2ClientCodec::write_frames(Gather& out, std::size_t most) {
   out_ = &out;
   room_ = most;
   ++inside_;
-  while (room_ > 0) {
-    const std::uint8_t* bytes;
-    const ssize_t size = nghttp2_session_mem_send(session_, &bytes);
-    if (size <= 0) break;
-    const auto count = static_cast<std::size_t>(size);
-    std::memcpy(out.reserve(count), bytes, count);
-    out.commit(count);
-    room_ -= std::min(room_, count);
-  }
+  make_frames(session_, out, room_);
   --inside_;
   out_ = nullptr;
 }

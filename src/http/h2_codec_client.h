@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "base/region.h"
 #include "http/codec.h"
+#include "http/h1_writer.h"
 #include "http/h2_answer_fields.h"
 #include "http/h2_limits.h"
 
@@ -25,27 +26,16 @@ struct nghttp2_session;
 
 namespace weir::http {
 
-/// What the codec tells the owner of a connection to a server.
-class H2ClientEvents {
+/// What the codec tells the owner of a connection to a server.  on_closed is told of messages that ended before their
+/// answer was complete, and says why; on_broken means that what runs on the connection is over for the same reason.
+class H2ClientEvents : public StreamEvents {
  public:
-  /// Microseconds of the monotonic clock.
-  virtual std::uint64_t now() = 0;
-  /// Bytes that were told to a sink are about to be reused: what points at them has to leave.
-  virtual void flush() = 0;
-  /// Body bytes of the request have left, and there is room for more.
-  virtual void on_sent(MessageSink& sink) = 0;
-  /// The message ended before its answer was complete.  Its handle is of no more use.
-  virtual void on_closed(MessageSink& sink, Failure failure) = 0;
   /// The server's settings have come, the first or others.
-  virtual void on_settings() = 0;
+  virtual void on_settings() {}
   /// The server takes no new requests here; those it will not look at have been closed (StreamRefused).
-  virtual void on_leaving() = 0;
-  /// A stream was reset, by the server or by us.
-  virtual void on_reset(bool by_server) = 0;
+  virtual void on_leaving() {}
   /// The server has answered `ping`.
-  virtual void on_pong() = 0;
-  /// The connection is of no more use; what runs on it is over, for the same reason.
-  virtual void on_broken(Failure failure) = 0;
+  virtual void on_pong() {}
 
  protected:
   ~H2ClientEvents() = default;
@@ -62,35 +52,29 @@ class H2ClientCodec {
   H2ClientCodec(const H2ClientCodec&) = delete;
   H2ClientCodec& operator=(const H2ClientCodec&) = delete;
 
-  /// Uses all bytes.
+  // As StreamCodec says.
+
   void feed(std::span<const char> bytes);
+  void write_body(Message& message, std::span<const char> bytes);
+  void write_end(Message& message, const Headers& trailers);
+  void resume(Message& message);
+  static std::size_t queued(const Message& message);
+  bool wants_write() const;
+  void write_frames(Gather& out, std::size_t most);
+  void forget_sent();
+  void end();
+  void stop() { stopped_ = true; }
 
   /// Begins a request; `scheme` is what the server is spoken to by.  With `options.upgrade` it asks for a
   /// tunnel of that protocol (RFC 8441), whose answer has status 200.  Null if this connection can have no
   /// more requests at all.
   Message* open(const RequestHead& head, const WriteOptions& options, std::string_view scheme,
                 MessageSink& sink);
-  void write_body(Message& message, std::span<const char> bytes);
-  void write_end(Message& message, const Headers& trailers);
-  /// The sink wants body again: tells what was kept.
-  void resume(Message& message);
   /// The owner is done with it, whether its answer is complete or not: the handle is of no more use.
   void close(Message& message);
-  /// Body bytes written that wait for the server.
-  static std::size_t queued(const Message& message);
 
   /// Asks the server for a sign of life.
   void ping();
-  /// Says farewell; frames that say so are to be sent yet.
-  void end();
-  /// Tells its sinks and its owner nothing more.
-  void stop() { stopped_ = true; }
-
-  /// There are frames to be sent.
-  bool wants_write() const;
-  /// Puts frames of about `most` bytes into `out`; they point at kept bytes until `forget_sent`.
-  void write_frames(Gather& out, std::size_t most);
-  void forget_sent();
 
   // What the server allows.
 
@@ -141,5 +125,7 @@ class H2ClientCodec {
   Failure verdict_ = Failure::None;  ///< why, until it is told
   bool stopped_ = false;             ///< tells nothing more
 };
+
+static_assert(StreamCodec<H2ClientCodec>);
 
 }  // namespace weir::http

@@ -5,8 +5,8 @@
 
 namespace weir::net {
 
-IoResult feed_once(const Context& context, Transport& transport, http::Codec& codec, Inbox& inbox,
-                   std::size_t most) {
+IoResult feed_once(const Context& context, Transport& transport, http::WireCodec& codec,
+                   Inbox& inbox, std::size_t most) {
   if (!inbox.empty()) {
     std::size_t used = codec.feed(inbox.bytes());
     context.outbox.flush();

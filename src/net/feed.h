@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Feeding a codec from a transport: the loop that both sides of the proxy share.  Bytes are read into
-// one buffer of the worker and understood there; only what the codec does not use yet is kept.
+// Between a codec and a transport: what both sides of the proxy share.  Bytes are read into one buffer of the
+// worker and understood there; only what the codec does not use yet is kept.  Frames are made as the transport
+// takes them.
 #pragma once
 
 #include "base/buffer.h"
@@ -31,8 +32,27 @@ inline constexpr std::uint64_t worth_moving = 32 * 1024;
 /// Feeds what is kept, else reads at most `most` bytes and feeds those.  Done says that bytes were
 /// read or used, so it is worth calling again; `bytes` counts what was read from the transport.
 /// Again also when the codec uses nothing of what it has and wants no more.
-IoResult feed_once(const Context& context, Transport& transport, http::Codec& codec, Inbox& inbox,
-                   std::size_t most);
+IoResult feed_once(const Context& context, Transport& transport, http::WireCodec& codec,
+                   Inbox& inbox, std::size_t most);
+
+/// Frames made at a time, in bytes, until it is seen whether the socket takes them.
+inline constexpr std::size_t frames_at_once = 256 * 1024;
+
+/// Sends what frames the codec has, as far as the socket takes them.  True if there were any.
+template <http::StreamCodec Codec>
+bool send_frames(const Context& context, Transport& transport, Codec& codec) {
+  bool sent = false;
+  while (codec.wants_write() && transport.queued() == 0 && !transport.has_failed()) {
+    Gather& out = context.outbox.to(transport);
+    codec.write_frames(out, frames_at_once);
+    const bool some = !out.empty();
+    context.outbox.flush();
+    codec.forget_sent();
+    if (!some) break;
+    sent = true;
+  }
+  return sent;
+}
 
 /// Reads and drops some of what has come.  Done says that there may be more: to be called again in the next
 /// turn, since nobody is to wait for what nobody reads.

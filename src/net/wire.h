@@ -12,7 +12,7 @@ namespace weir::net {
 /// All null if others share the connection.
 struct Wire {
   Transport* transport = nullptr;
-  http::Codec* codec = nullptr;
+  http::WireCodec* codec = nullptr;
   Inbox* inbox = nullptr;  ///< read, but not understood
 };
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "http/codec.h"
+#include "http/h1_writer.h"
 #include "net/address.h"
 #include "net/wire.h"
 #include "proxy/listener.h"

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace weir::proxy {
 
@@ -24,15 +25,16 @@ std::uint64_t earlier(std::uint64_t at, std::uint64_t from, std::uint64_t limit)
 
 }  // namespace
 
-H2Exchange::H2Exchange(Context& context, H2Session& session, http::StreamId id)
+H2Exchange::H2Exchange(Context& context, H2Session& session, http::H2Codec::Message& message,
+                       http::StreamId id)
     : ClientSide(session.listener(), session.peer()),
       context_(context),
       session_(session),
+      message_(&message),
       timeouts_(&session.listener().timeouts()),
       deadline_(*this),
       begun_(context.net.loop.now()),
       progress_(begun_),
-      id_(id),
       stream_(context, *this, begun_) {
   stream_.record().h2_stream = id;
   arm();
@@ -89,7 +91,7 @@ void H2Exchange::refuse(http::Failure failure) {
 }
 
 void H2Exchange::resume() {
-  session_.codec().resume(id_);
+  if (message_) session_.codec().resume(*message_);
   session_.push_soon();
   arm();
 }
@@ -110,16 +112,16 @@ std::size_t H2Exchange::write_head(const ResponseHead& head, const http::WriteOp
     opened.headers.remove("sec-websocket-accept");
     return write_head(opened, {.framing = {BodyEnd::Chunked, 0}});
   }
-  session_.codec().write_response(id_, head, options, session_.no_gather());
+  if (message_) session_.codec().write_response(*message_, head, options);
   session_.push_soon();
   return http::status_line_size(head) + http::fields_size(head.headers);
 }
 
 std::size_t H2Exchange::write_body(std::span<const char> bytes) {
-  if (bytes.size() >= worth_lending) {
-    session_.write_through(id_, bytes);
+  if (message_ && bytes.size() >= worth_lending) {
+    session_.write_through(*message_, bytes);
   } else {
-    session_.codec().write_body(id_, bytes, session_.no_gather());
+    if (message_) session_.codec().write_body(*message_, bytes);
     session_.push_soon();
   }
   // The client's time to take it begins, though it may never let anything leave.
@@ -128,17 +130,19 @@ std::size_t H2Exchange::write_body(std::span<const char> bytes) {
 }
 
 std::size_t H2Exchange::write_end(const Headers& trailers) {
-  session_.codec().write_end(id_, trailers, session_.no_gather());
+  if (message_) session_.codec().write_end(*message_, trailers);
   session_.push_soon();
   return http::fields_size(trailers);
 }
 
-bool H2Exchange::take_back() { return session_.codec().take_back(id_); }
+bool H2Exchange::take_back() { return message_ && session_.codec().take_back(*message_); }
 
-bool H2Exchange::has_room() const { return session_.codec().queued(id_) < session_.room().unsent; }
+std::size_t H2Exchange::queued() const { return message_ ? http::H2Codec::queued(*message_) : 0; }
+
+bool H2Exchange::has_room() const { return queued() < session_.room().unsent; }
 
 bool H2Exchange::leaves_at_once() const {
-  return session_.is_clear() && session_.codec().has_window(id_);
+  return message_ && session_.is_clear() && session_.codec().has_window(*message_);
 }
 
 void H2Exchange::on_sent() {
@@ -165,13 +169,14 @@ void H2Exchange::finish(bool) {
 
 void H2Exchange::abort() {
   if (phase_ == Phase::Dead) return;
-  session_.codec().reset(id_, stream_.record().failure);
+  if (message_) session_.codec().reset(*std::exchange(message_, nullptr), stream_.record().failure);
   session_.push_soon();
   die();
 }
 
 void H2Exchange::on_closed(http::Failure failure) {
   event::About about(context_.net.loop, *this);
+  message_ = nullptr;
   if (phase_ == Phase::Dead) return;
   if (failure == http::Failure::ClientGone) return stream_.fail(http::Failure::ClientGone);
   if (failure != http::Failure::None) stream_.record().failure = failure;
@@ -223,7 +228,7 @@ bool H2Exchange::is_stalled(std::uint64_t now) {
 
 void H2Exchange::arm() {
   std::uint64_t at = 0;
-  is_sending_ = session_.codec().queued(id_) > 0;
+  is_sending_ = queued() > 0;
   switch (phase_) {
     case Phase::Head: at = earlier(0, begun_, timeouts_->header); break;
     case Phase::Request:
@@ -256,7 +261,7 @@ void H2Exchange::on_deadline() noexcept {
       break;
     case Phase::Ending: break;
   }
-  const bool sending = phase_ == Phase::Ending || session_.codec().queued(id_) > 0;
+  const bool sending = phase_ == Phase::Ending || queued() > 0;
   if (sending && is_stalled(now)) return stream_.fail(http::Failure::ClientSendTimeout);
   arm();
 }

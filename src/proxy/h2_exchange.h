@@ -22,7 +22,9 @@ class H2Exchange final : public Pooled<H2Exchange>,
                          public http::MessageSink,
                          private event::DeadlineEvents {
  public:
-  H2Exchange(Context& context, H2Session& session, http::StreamId id);
+  /// `message`, on stream `id`, is its own until the codec or it has ended that.
+  H2Exchange(Context& context, H2Session& session, http::H2Codec::Message& message,
+             http::StreamId id);
 
   /// The request's head, which may have to wait before on_head; for the log if that never comes.
   void note_head(const RequestHead& head) { stream_.record().request = &head; }
@@ -70,6 +72,7 @@ class H2Exchange final : public Pooled<H2Exchange>,
   enum class Phase : std::uint8_t { Head, Request, Raw, Ending, Dead };
 
   void on_deadline() noexcept override;
+  std::size_t queued() const;
   bool waits_for_body() const;
   bool is_upgrading() const;
   std::uint64_t request_limit() const;
@@ -79,12 +82,12 @@ class H2Exchange final : public Pooled<H2Exchange>,
 
   Context& context_;
   H2Session& session_;
+  http::H2Codec::Message* message_;  ///< null when the codec knows nothing of it any more
   const ClientTimeouts* timeouts_;
   event::Deadline deadline_;
   std::uint64_t begun_, progress_;
   std::uint64_t call_limit_ =
       0;  ///< what a gRPC client is ready to wait, in microseconds; 0 = for ever
-  http::StreamId id_;
   Phase phase_ = Phase::Head;
   bool is_sending_ = false;  ///< bytes of the answer waited when this was last looked at
   Stream stream_;

@@ -16,8 +16,6 @@ constexpr int most_steps = 8;  // in one turn, before others get their share
 // Time of an iteration for reading and for beginning requests; less for a connection that sends much at a time.
 constexpr std::uint64_t share_us = 125, large_share_us = 60;
 constexpr std::size_t worth_a_look = 4 * 1024;  // at the clock: bytes of a read
-constexpr std::size_t write_bytes =
-    256 * 1024;  // of frames, until we see whether the socket takes them
 constexpr std::uint64_t linger_us = 5'000'000;  // for the client to read the last frames and close
 constexpr std::uint64_t farewell_us = 20'000;   // for who was sent away to hear of it first
 constexpr std::uint64_t restless_us = 1'000'000;  // for the next request, until we give memory back
@@ -69,8 +67,6 @@ H2Session::~H2Session() {
   context_.journal.count_http2(-1);
   listener_.count_client(-1);
 }
-
-Gather& H2Session::no_gather() { return context_.net.outbox.to(*transport_); }
 
 // ---- Reading -----------------------------------------------------------------------------------
 
@@ -141,9 +137,9 @@ bool H2Session::has_had_share() const {
   return share_.spent(context_.net.loop.now()) >= (sends_much_ ? large_share_us : share_us);
 }
 
-http::MessageSink* H2Session::sink(http::StreamId stream) {
+http::MessageSink* H2Session::sink(http::H2Codec::Message& message, http::StreamId stream) {
   if (phase_ > Phase::Announced) return nullptr;
-  auto* exchange = new H2Exchange(context_, *this, stream);
+  auto* exchange = new H2Exchange(context_, *this, message, stream);
   exchanges_.push_back(*exchange);
   ++exchanges_count_;
   ++requests_;
@@ -159,15 +155,13 @@ void H2Session::on_refused(http::MessageSink& sink, http::Failure failure) {
   static_cast<H2Exchange&>(sink).refuse(failure);
 }
 
-void H2Session::on_sent(http::MessageSink& sink, std::size_t) {
-  static_cast<H2Exchange&>(sink).on_sent();
-}
+void H2Session::on_sent(http::MessageSink& sink) { static_cast<H2Exchange&>(sink).on_sent(); }
 
 void H2Session::on_closed(http::MessageSink& sink, http::Failure failure) {
   static_cast<H2Exchange&>(sink).on_closed(failure);
 }
 
-void H2Session::on_broken(http::StreamId, http::Failure) { die(); }
+void H2Session::on_broken(http::Failure) { die(); }
 
 void H2Session::on_abuse(http::H2Abuse kind) {
   context_.journal.count_abuse(kind);
@@ -182,13 +176,12 @@ void H2Session::on_abuse(http::H2Abuse kind) {
 
 // ---- Writing -----------------------------------------------------------------------------------
 
-void H2Session::write_through(http::StreamId stream, std::span<const char> bytes) {
-  Gather& out = context_.net.outbox.to(*transport_);
+void H2Session::write_through(http::H2Codec::Message& message, std::span<const char> bytes) {
   if (is_clear() && phase_ < Phase::Lingering) {
-    codec_.write_through(stream, bytes, out);
+    codec_.write_through(message, bytes, context_.net.outbox.to(*transport_));
     context_.net.outbox.flush();
   } else {
-    codec_.write_body(stream, bytes, out);
+    codec_.write_body(message, bytes);
   }
   push_soon();
 }
@@ -197,15 +190,8 @@ void H2Session::write_through(http::StreamId stream, std::span<const char> bytes
 void H2Session::send() {
   if (phase_ >= Phase::Lingering) return;
   codec_.forget_sent();
-  while (codec_.wants_write() && transport_->queued() == 0 && !transport_->has_failed()) {
-    Gather& out = context_.net.outbox.to(*transport_);
-    codec_.write_frames(out, write_bytes);
-    const bool some = !out.empty();
-    context_.net.outbox.flush();
-    codec_.forget_sent();
-    if (!some) break;
+  if (net::send_frames(context_.net, *transport_, codec_))
     sent_ = progress_ = context_.net.loop.now();
-  }
   if (transport_->has_failed()) return die();
   if (codec_.is_over()) linger();
 }

@@ -41,11 +41,10 @@ class H2Session final : public Pooled<H2Session>,
   const tls::Transport* tls() const override { return transport_.tls(); }
   http::H2Codec& codec() { return codec_; }
   const http::H2Room& room() const { return room_; }
-  /// Frames are made at the end of the turn; until then there is nothing to gather.
-  Gather& no_gather();
+  /// There are frames to be made at the end of this turn.
   void push_soon() { context_.net.loop.post(push_); }
   /// As H2Codec::write_through, as far as the socket takes it: what `bytes` points at may change then.
-  void write_through(http::StreamId stream, std::span<const char> bytes);
+  void write_through(http::H2Codec::Message& message, std::span<const char> bytes);
   /// The socket, while it does not take what it is given; else null.
   const net::TcpTransport* blocked_socket() const { return transport_.blocked_socket(); }
   /// The socket takes bytes at once.
@@ -76,15 +75,13 @@ class H2Session final : public Pooled<H2Session>,
   void on_deadline() noexcept override;
   void on_task() noexcept override;
 
-  void on_begin(http::StreamId) override {}
-  http::MessageSink* sink(http::StreamId stream) override;
-  Method request_method(http::StreamId) override { return Method::Other; }
-  void on_broken(http::StreamId, http::Failure failure) override;
+  http::MessageSink* sink(http::H2Codec::Message& message, http::StreamId stream) override;
+  void on_broken(http::Failure failure) override;
   std::uint64_t now() override { return context_.net.loop.now(); }
   void flush() override { context_.net.outbox.flush(); }
   void on_held(http::MessageSink& sink, RequestHead& head) override;
   void on_refused(http::MessageSink& sink, http::Failure failure) override;
-  void on_sent(http::MessageSink& sink, std::size_t bytes) override;
+  void on_sent(http::MessageSink& sink) override;
   void on_closed(http::MessageSink& sink, http::Failure failure) override;
   void on_abuse(http::H2Abuse kind) override;
   void on_reset(bool by_client) override { context_.journal.count_reset(by_client); }

@@ -52,7 +52,7 @@ Stream& Session::open_stream() {
   return *stream_;
 }
 
-void Session::on_begin(http::StreamId) {
+void Session::on_begin() {
   phase_ = Phase::Head;
   begun_ = context_.net.loop.now();
 }
@@ -73,9 +73,9 @@ void Session::hand_over() {
   die();
 }
 
-http::MessageSink* Session::sink(http::StreamId) { return &open_stream(); }
+http::MessageSink* Session::sink() { return &open_stream(); }
 
-void Session::on_broken(http::StreamId, http::Failure failure) {
+void Session::on_broken(http::Failure failure) {
   if (failure == http::Failure::ClientGone) {
     return lose_client();
   }
@@ -246,14 +246,14 @@ void Session::note_progress() {
 std::size_t Session::write_head(const ResponseHead& head, const http::WriteOptions& options) {
   Gather& gather = out();
   const std::size_t before = gather.size();
-  codec_.write_response(1, head, options, gather);
+  codec_.write_response(head, options, gather);
   return note_written(gather.size() - before);
 }
 
 std::size_t Session::write_body(std::span<const char> bytes) {
   Gather& gather = out();
   const std::size_t before = gather.size();
-  codec_.write_body(1, bytes, gather);
+  codec_.write_body(bytes, gather);
   note_written(gather.size() - before);
   return bytes.size();
 }
@@ -262,7 +262,7 @@ std::size_t Session::write_body(std::span<const char> bytes) {
 std::size_t Session::write_end(const Headers& trailers) {
   Gather& gather = out();
   const std::size_t before = gather.size();
-  codec_.write_end(1, trailers, gather);
+  codec_.write_end(trailers, gather);
   const std::size_t written = note_written(gather.size() - before);
   return written > http::last_chunk_size ? written - http::last_chunk_size : 0;
 }

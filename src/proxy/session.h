@@ -24,7 +24,7 @@ class Session final : public Pooled<Session>,
                       public ClientConnection,
                       public ClientSide,
                       private net::TransportEvents,
-                      private http::CodecEvents,
+                      private http::H1Events,
                       private event::DeadlineEvents,
                       private event::TaskEvents {
  public:
@@ -71,11 +71,10 @@ class Session final : public Pooled<Session>,
   void on_deadline() noexcept override;
   void on_task() noexcept override;
 
-  void on_begin(http::StreamId) override;
+  void on_begin() override;
   bool on_preface() override;
-  http::MessageSink* sink(http::StreamId) override;
-  Method request_method(http::StreamId) override { return Method::Other; }
-  void on_broken(http::StreamId, http::Failure failure) override;
+  http::MessageSink* sink() override;
+  void on_broken(http::Failure failure) override;
 
   net::Transport& transport() { return tls_ ? static_cast<net::Transport&>(*tls_) : tcp_; }
   const net::Transport& transport() const {

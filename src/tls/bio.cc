@@ -17,7 +17,7 @@ Transport& transport_of(BIO* bio) { return *static_cast<Transport*>(BIO_get_data
 int on_read(BIO* bio, char* into, int size) {
   BIO_clear_retry_flags(bio);
   net::IoResult result =
-      transport_of(bio).tcp().read({into, static_cast<std::size_t>(size > 0 ? size : 0)});
+      transport_of(bio).carrier().read({into, static_cast<std::size_t>(size > 0 ? size : 0)});
   if (result.io == net::Io::Done) return static_cast<int>(result.bytes);
   if (result.io == net::Io::Again) BIO_set_retry_read(bio);
   return result.io == net::Io::End ? 0 : -1;
@@ -31,7 +31,7 @@ int on_write(BIO* bio, const char* bytes, int size) {
   auto count = static_cast<std::size_t>(size);
   std::memcpy(out.reserve(count), bytes, count);
   out.commit(count);
-  if (out.size() >= most_gathered) transport.tcp().send(out);
+  if (out.size() >= most_gathered) transport.carrier().send(out);
   return size;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The BIO between OpenSSL and a Transport: it reads through its TcpTransport and writes into its part of
+// The BIO between OpenSSL and a Transport: it reads through its Carrier and writes into its part of
 // the outbox, which takes everything.  Inside this room only.
 #pragma once
 

@@ -58,16 +58,16 @@ bool is_pinned(X509* certificate, const std::vector<std::string>& pins) {
 
 }  // namespace
 
-Transport::Transport(net::TcpTransport& tcp, net::Outbox& outbox, net::TransportEvents& owner,
+Transport::Transport(Carrier carrier, net::Outbox& outbox, net::TransportEvents& owner,
                      std::shared_ptr<const ServerContext> context)
-    : tcp_(&tcp), outbox_(outbox), owner_(&owner), server_context_(std::move(context)) {
+    : carrier_(carrier), outbox_(outbox), owner_(&owner), server_context_(std::move(context)) {
   begin(SSL_new(server_context_->first()));
   SSL_set_accept_state(ssl_);
 }
 
-Transport::Transport(net::TcpTransport& tcp, net::Outbox& outbox, net::TransportEvents& owner,
+Transport::Transport(Carrier carrier, net::Outbox& outbox, net::TransportEvents& owner,
                      std::shared_ptr<const ClientContext> context, ServerIdentity& server)
-    : tcp_(&tcp),
+    : carrier_(carrier),
       outbox_(outbox),
       owner_(&owner),
       client_context_(std::move(context)),
@@ -91,18 +91,18 @@ void Transport::begin(SSL* ssl) {
   SSL_set_app_data(ssl_, this);
   BIO* bio = make_bio(*this);
   SSL_set_bio(ssl_, bio, bio);
-  tcp_->report_to(*this);
+  carrier_->report_to(*this);
 }
 
 Transport::~Transport() {
   say_goodbye();
-  outbox_.forget(*tcp_);
+  outbox_.forget(*carrier_);
   SSL_free(ssl_);
 }
 
-void Transport::move_to(net::TcpTransport& tcp) {
-  tcp_ = &tcp;
-  tcp.report_to(*this);
+void Transport::move_to(Carrier carrier) {
+  carrier_ = carrier;
+  carrier_->report_to(*this);
 }
 
 void Transport::offer_only(std::string_view protocol) {
@@ -260,7 +260,7 @@ void Transport::send(Gather& gather) {
 
 void Transport::flush() {
   Gather& pending = out();
-  if (!pending.empty()) tcp_->send(pending);
+  if (!pending.empty()) carrier_.send(pending);
 }
 
 // What comes next: SSL_ERROR_NONE for bytes, ZERO_RETURN for the farewell, WANT_READ for nothing yet.
@@ -275,19 +275,19 @@ int Transport::peek() const {
 // A ticket is not for the owner, who takes anything it did not ask for as a reason to close.
 void Transport::on_readable() noexcept {
   bool quiet = client_context_ && established_ && !failed_ && peek() == SSL_ERROR_WANT_READ;
-  if (!quiet || tcp_->is_closing()) owner_->on_readable();
+  if (!quiet || carrier_.is_closing()) owner_->on_readable();
 }
 
 bool Transport::is_closing() const {
-  if (failed_ || tcp_->is_closing()) return true;
+  if (failed_ || carrier_.is_closing()) return true;
   // What lies behind the last byte that was wanted: perhaps a farewell.
   return established_ && SSL_has_pending(ssl_) && peek() != SSL_ERROR_WANT_READ;
 }
 
 // Who ends its sending side says so; without a farewell it is gone.
 bool Transport::is_broken() {
-  if (failed_ || tcp_->is_broken()) return true;
-  if (!tcp_->is_closing() || !established_) return false;
+  if (failed_ || carrier_->is_broken()) return true;
+  if (!carrier_.is_closing() || !established_) return false;
   int next = peek();
   return next != SSL_ERROR_NONE && next != SSL_ERROR_ZERO_RETURN && next != SSL_ERROR_WANT_READ;
 }
@@ -297,7 +297,7 @@ bool Transport::is_at_end() {
 }
 
 bool Transport::may_have_input() const {
-  return SSL_has_pending(ssl_) == 1 || tcp_->may_have_input();
+  return SSL_has_pending(ssl_) == 1 || carrier_.may_have_input();
 }
 
 // Puts the farewell behind what was written, unless it has been said.
@@ -315,12 +315,12 @@ void Transport::say_goodbye() {
 
 void Transport::shut_down() {
   say_goodbye();
-  tcp_->shut_down();
+  carrier_->shut_down();
 }
 
 void Transport::abort() {
   failed_ = true;
-  tcp_->abort();
+  carrier_->abort();
 }
 
 }  // namespace weir::tls

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Transport: TLS over a plain connection, as a net::Transport.  OpenSSL does not touch the socket: it reads
-// through the TcpTransport, more than one record at a time, and what it writes is collected in the outbox,
+// Transport: TLS over another transport, as a net::Transport.  OpenSSL does not touch the socket: it reads
+// through its Carrier, more than one record at a time, and what it writes is collected in the outbox,
 // so that a flight of the handshake, a ticket and an answer leave in one system call, and large answers in
 // sends of several full records.  Between two calls it holds no buffer of its own.
 //
@@ -10,7 +10,7 @@
 #pragma once
 
 #include "net/outbox.h"
-#include "net/tcp.h"
+#include "tls/carrier.h"
 #include "tls/certificate.h"
 #include "tls/client_context.h"
 #include "tls/failure.h"
@@ -29,13 +29,14 @@ inline constexpr std::string_view h2 = "h2";
 
 class Transport final : public net::Transport, private net::TransportEvents {
  public:
-  /// The server's side.  `tcp` and `outbox` must outlive it; from now on `tcp` tells it and not its owner.
-  Transport(net::TcpTransport& tcp, net::Outbox& outbox, net::TransportEvents& owner,
+  /// The server's side.  `carrier` and `outbox` must outlive it; from now on `carrier` tells it and not its
+  /// owner.
+  Transport(Carrier carrier, net::Outbox& outbox, net::TransportEvents& owner,
             std::shared_ptr<const ServerContext> context);
 
-  /// The client's side, once `tcp` is connected.  `server`: for which name, and with which session; must
+  /// The client's side, once `carrier` is connected.  `server`: for which name, and with which session; must
   /// outlive it.
-  Transport(net::TcpTransport& tcp, net::Outbox& outbox, net::TransportEvents& owner,
+  Transport(Carrier carrier, net::Outbox& outbox, net::TransportEvents& owner,
             std::shared_ptr<const ClientContext> context, ServerIdentity& server);
   ~Transport() override;
 
@@ -44,8 +45,8 @@ class Transport final : public net::Transport, private net::TransportEvents {
 
   /// Done: established, now or before.  Again: wait for on_readable.  Failed: see `failure`.
   net::IoResult handshake();
-  /// Goes on over another plain connection, which has taken over the former one's.
-  void move_to(net::TcpTransport& tcp);
+  /// Goes on over another transport, which has taken over the former one's connection.
+  void move_to(Carrier carrier);
   /// It takes too long: it has failed.
   void expire();
   bool is_established() const { return established_; }
@@ -69,13 +70,13 @@ class Transport final : public net::Transport, private net::TransportEvents {
   void send(Gather& gather) override;
   /// The next send is the last one: our farewell goes with it.
   void expect_end() { ending_ = true; }
-  std::size_t queued() const override { return tcp_->queued(); }
-  bool has_failed() const override { return failed_ || tcp_->has_failed(); }
+  std::size_t queued() const override { return carrier_.queued(); }
+  bool has_failed() const override { return failed_ || carrier_.has_failed(); }
   bool is_closing() const override;
   bool may_have_input() const override;
   bool is_broken() override;
   bool is_at_end() override;
-  void watch() override { tcp_->watch(); }
+  void watch() override { carrier_->watch(); }
   void report_to(net::TransportEvents& owner) override { owner_ = &owner; }
   void shut_down() override;
   void abort() override;
@@ -89,8 +90,8 @@ class Transport final : public net::Transport, private net::TransportEvents {
   const ClientContext* client_context() const { return client_context_.get(); }
   ServerIdentity* server() const { return server_; }
   void note_server_name(std::string name) { server_name_ = std::move(name); }
-  net::TcpTransport& tcp() { return *tcp_; }
-  Gather& out() { return outbox_.to(*tcp_); }
+  Carrier& carrier() { return carrier_; }
+  Gather& out() { return outbox_.to(*carrier_); }
 
  private:
   void begin(SSL* ssl);
@@ -105,7 +106,7 @@ class Transport final : public net::Transport, private net::TransportEvents {
   bool part();
   void say_goodbye();
 
-  net::TcpTransport* tcp_;
+  Carrier carrier_;
   net::Outbox& outbox_;
   net::TransportEvents* owner_;
   std::shared_ptr<const ServerContext> server_context_;

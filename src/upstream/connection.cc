@@ -72,11 +72,11 @@ void Connection::write_request(const RequestHead& head, const http::WriteOptions
   request_ended_ = false;
   sent_at_ = 0;
   deadline_.clear();
-  codec_.write_request(1, head, options, context_.outbox.to(transport()));
+  codec_.write_request(head, options, context_.outbox.to(transport()));
 }
 
 void Connection::write_body(std::span<const char> bytes) {
-  codec_.write_body(1, bytes, context_.outbox.to(transport()));
+  codec_.write_body(bytes, context_.outbox.to(transport()));
   note_sent();
 }
 
@@ -99,7 +99,7 @@ void Connection::note_sent() {
 }
 
 void Connection::write_end(const Headers& trailers) {
-  codec_.write_end(1, trailers, context_.outbox.to(transport()));
+  codec_.write_end(trailers, context_.outbox.to(transport()));
   request_ended_ = true;
   // It has said that we may go on; now the answer has to follow.
   if (phase_ == Phase::Reading && !codec_.is_mid_message()) arm(timeouts_.read);
@@ -251,7 +251,7 @@ void Connection::ended(net::Io how) {
   context_.outbox.flush();
 }
 
-void Connection::on_begin(http::StreamId) {
+void Connection::on_begin() {
   phase_ = Phase::Reading;
   arm(timeouts_.read);
 }

@@ -32,7 +32,7 @@ class Connection final : public Pooled<Connection>,
                          public event::Reaped,
                          public ServerSide,
                          private net::TransportEvents,
-                         private http::CodecEvents,
+                         private http::H1Events,
                          private event::DeadlineEvents,
                          private event::TaskEvents {
  public:
@@ -76,10 +76,9 @@ class Connection final : public Pooled<Connection>,
   void on_deadline() noexcept override;
   void on_task() noexcept override;
 
-  void on_begin(http::StreamId) override;
-  http::MessageSink* sink(http::StreamId) override { return user_; }
-  Method request_method(http::StreamId) override { return user_->request().method; }
-  void on_broken(http::StreamId, http::Failure failure) override { fail(failure); }
+  void on_begin() override;
+  http::MessageSink* sink() override { return user_; }
+  void on_broken(http::Failure failure) override { fail(failure); }
 
   const event::Subject* subject() const { return user_ ? user_->subject() : nullptr; }
   net::IoResult step();

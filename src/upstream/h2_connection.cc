@@ -14,8 +14,6 @@ namespace weir::upstream {
 namespace {
 
 constexpr int most_steps = 8;  // in one turn, before others get their share
-constexpr std::size_t write_bytes =
-    256 * 1024;  // of frames, until we see whether the socket takes them
 
 }  // namespace
 
@@ -274,15 +272,7 @@ void H2Connection::on_broken(http::Failure failure) {
 // ---- Writing -----------------------------------------------------------------------------------
 
 void H2Connection::push() {
-  while (phase_ == Phase::Open && codec_.wants_write() && transport().queued() == 0 &&
-         !transport().has_failed()) {
-    Gather& out = context_.outbox.to(transport());
-    codec_.write_frames(out, write_bytes);
-    const bool some = !out.empty();
-    context_.outbox.flush();
-    codec_.forget_sent();
-    if (!some) break;
-  }
+  net::send_frames(context_, transport(), codec_);
   if (phase_ == Phase::Dead) return;
   if (transport().has_failed() && phase_ != Phase::Connecting) {
     // What came before the failure counts: it may be the answer.
@@ -374,7 +364,7 @@ void H2Connection::fail(http::Failure failure) {
 void H2Connection::say_farewell() {
   codec_.stop();
   if (transport().queued() > 0 || transport().has_failed()) return;
-  codec_.write_frames(context_.outbox.to(transport()), write_bytes);
+  codec_.write_frames(context_.outbox.to(transport()), net::frames_at_once);
   context_.outbox.flush();
   codec_.forget_sent();
 }

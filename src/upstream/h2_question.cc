@@ -13,8 +13,8 @@ H2Question::H2Question(http::CodecEvents& owner, const http::HeadLimits& limits)
     : owner_(owner), codec_(limits, *this) {}
 
 void H2Question::ask(const RequestHead& head, const http::WriteOptions& options,
-                     std::string_view scheme, std::string_view body, Gather& out) {
-  http::MessageSink& sink = *owner_.sink(1);
+                     std::string_view scheme, std::string_view body, http::MessageSink& sink,
+                     Gather& out) {
   if (http::H2ClientCodec::Message* message = codec_.open(head, options, scheme, sink)) {
     codec_.write_body(*message, body);
     codec_.write_end(*message, Headers());

@@ -14,12 +14,12 @@ namespace weir::upstream {
 
 class H2Question final : private http::H2ClientEvents {
  public:
-  /// `owner` has the sink of the answer, and hears when there will be none.  Both must outlive it.
+  /// `owner` hears when there will be no answer.  Both must outlive it.
   H2Question(http::CodecEvents& owner, const http::HeadLimits& limits);
 
-  /// Puts the request into `out`, with `body` if there is any.
+  /// Puts the request into `out`, with `body` if there is any; the answer goes to `sink`.
   void ask(const RequestHead& head, const http::WriteOptions& options, std::string_view scheme,
-           std::string_view body, Gather& out);
+           std::string_view body, http::MessageSink& sink, Gather& out);
   /// Understands what has come, and puts what has to be said to that into `out`.
   void feed(std::span<const char> bytes, Gather& out);
   /// What was put there has been sent.
@@ -30,14 +30,9 @@ class H2Question final : private http::H2ClientEvents {
  private:
   std::uint64_t now() override { return 1; }  // all that one check may use at once
   void flush() override {}
-  void on_sent(http::MessageSink&) override {}
   void on_closed(http::MessageSink&, http::Failure failure) override { tell(failure); }
-  void on_settings() override {}
-  void on_leaving() override {}
-  void on_reset(bool) override {}
-  void on_pong() override {}
   void on_broken(http::Failure failure) override { tell(failure); }
-  void tell(http::Failure failure) { owner_.on_broken(1, failure); }
+  void tell(http::Failure failure) { owner_.on_broken(failure); }
   void write(Gather& out);
 
   http::CodecEvents& owner_;

@@ -85,7 +85,9 @@ Probe::Probe(const ProbeTools& tools, const Question& question, ProbeEvents& eve
       events_(events),
       tcp_(tools.loop, *this),
       codec_(http::H1Codec::Role::Client, question.limits, *this),
-      deadline_(*this) {}
+      deadline_(*this) {
+  codec_.expect_answer(http::method_from(question.check.method));
+}
 
 void Probe::start() {
   const event::Errand errand("check of", question_.at);
@@ -174,7 +176,7 @@ void Probe::ask_h2() {
   }
   http::CodecEvents& owner = *this;
   h2_ = std::make_unique<H2Question>(owner, question_.limits);
-  h2_->ask(head, options, tls_ ? "https" : "http", body, tools_.gather);
+  h2_->ask(head, options, tls_ ? "https" : "http", body, *this, tools_.gather);
 }
 
 void Probe::take_answer() {
@@ -204,8 +206,6 @@ void Probe::feed(std::span<char> bytes) {
     inbox_.consume(codec_.feed(inbox_.bytes()));
   }
 }
-
-Method Probe::request_method(http::StreamId) { return http::method_from(question_.check.method); }
 
 void Probe::on_head(MessageHead& head) {
   const auto& answer = static_cast<const ResponseHead&>(head);
@@ -264,7 +264,7 @@ void Probe::judge_body() {
   decide(passes ? CheckOutcome::Passed : CheckOutcome::Failed, std::move(seen));
 }
 
-void Probe::on_broken(http::StreamId, http::Failure failure) {
+void Probe::on_broken(http::Failure failure) {
   if (verdict_) return;
   // Half a body is none, whatever it contains.
   body_.clear();

@@ -78,7 +78,7 @@ class Probe final : public Pooled<Probe>,
                     public event::Reaped,
                     private net::TransportEvents,
                     private event::DeadlineEvents,
-                    private http::CodecEvents,
+                    private http::H1Events,
                     private http::MessageSink {
  public:
   /// `question` and `tools` must outlive it.
@@ -98,10 +98,8 @@ class Probe final : public Pooled<Probe>,
   void on_sent() noexcept override;
   void on_deadline() noexcept override;
 
-  void on_begin(http::StreamId) override {}
-  http::MessageSink* sink(http::StreamId) override { return this; }
-  Method request_method(http::StreamId) override;
-  void on_broken(http::StreamId, http::Failure failure) override;
+  http::MessageSink* sink() override { return this; }
+  void on_broken(http::Failure failure) override;
 
   Arena& arena() override { return arena_; }
   void on_head(MessageHead& head) override;

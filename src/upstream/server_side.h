@@ -6,6 +6,7 @@
 
 #include "event/loop.h"
 #include "http/codec.h"
+#include "http/h1_writer.h"
 #include "net/wire.h"
 
 #include <cstdint>

@@ -69,17 +69,12 @@ struct FuzzOwner final : H2ClientEvents {
 
   std::uint64_t now() override { return clock += 10; }
   void flush() override {}
-  void on_sent(MessageSink&) override {}
   void on_closed(MessageSink& sink, Failure) override {
     auto& call = static_cast<FuzzCall&>(sink);
     WEIR_ASSERT(!call.over);
     call.over = true;
     call.handle = nullptr;
   }
-  void on_settings() override {}
-  void on_leaving() override {}
-  void on_reset(bool) override {}
-  void on_pong() override {}
   void on_broken(Failure) override { broken = true; }
 
   void open(bool wants, bool with_body) {

@@ -20,6 +20,7 @@ using namespace weir::http;
 
 struct FuzzSink final : MessageSink {
   Arena memory;
+  H2Codec::Message* handle = nullptr;  ///< until it is over
   const RequestHead* head = nullptr;
   std::uint64_t body = 0;
   bool ended = false, wants = true, over = false;
@@ -67,20 +68,18 @@ struct FuzzServer final : H2Events {
   std::uint64_t clock = 1;
   bool wants = true, broken = false;
 
-  void on_begin(StreamId) override {}
-  MessageSink* sink(StreamId stream) override {
+  MessageSink* sink(H2Codec::Message& message, StreamId stream) override {
     auto& made = sinks[stream];
     WEIR_ASSERT(!made);
     made = std::make_unique<FuzzSink>();
+    made->handle = &message;
     made->wants = wants;
     return made.get();
   }
-  Method request_method(StreamId) override { return Method::Other; }
-  void on_broken(StreamId, Failure) override { broken = true; }
+  void on_broken(Failure) override { broken = true; }
   std::uint64_t now() override { return clock += 10; }
   void flush() override {}
   void on_refused(MessageSink&, Failure) override {}
-  void on_sent(MessageSink&, std::size_t) override {}
   void on_closed(MessageSink& sink, Failure) override { static_cast<FuzzSink&>(sink).over = true; }
   void on_abuse(H2Abuse) override { broken = true; }
   void on_end_known() override {}
@@ -88,19 +87,19 @@ struct FuzzServer final : H2Events {
   // Answers what is complete, lets in what waited, and sends.
   void turn() {
     for (auto& [stream, sink] : sinks) {
+      if (sink->over) continue;
       sink->wants = true;
-      codec.resume(stream);
+      codec.resume(*sink->handle);
       sink->wants = wants;
       if (sink->over || !sink->head || !sink->ended) continue;
-      Gather none;
       static const ResponseHead head = [] {
         ResponseHead made;
         made.status = 200;
         return made;
       }();
-      codec.write_response(stream, head, {.framing = {BodyEnd::Chunked, 0}}, none);
-      codec.write_body(stream, std::string_view("answer"), none);
-      codec.write_end(stream, Headers(), none);
+      codec.write_response(*sink->handle, head, {.framing = {BodyEnd::Chunked, 0}});
+      codec.write_body(*sink->handle, std::string_view("answer"));
+      codec.write_end(*sink->handle, Headers());
     }
     Gather out;
     codec.write_frames(out, 1 << 16);

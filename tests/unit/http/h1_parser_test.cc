@@ -365,6 +365,24 @@ TEST(ParseResponse, KnowsHowTheBodyEnds) {
   }
 }
 
+// In HTTP/1 nobody speaks HTTP/2, whatever the line says.
+TEST(ParseRequest, KnowsWhatItCameBy) {
+  struct Row {
+    const char* version;
+    Failure failure;
+    int major, minor;
+  };
+  for (const Row& row : {Row{"HTTP/1.0", Failure::None, 1, 0}, Row{"HTTP/1.1", Failure::None, 1, 1},
+                         Row{"HTTP/2.0", Failure::RequestVersion, 1, 1},
+                         Row{"HTTP/3.0", Failure::RequestVersion, 1, 1}}) {
+    const ParsedRequest parsed =
+        parse_request_text("GET / " + std::string(row.version) + "\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(parsed.failure, row.failure) << row.version;
+    EXPECT_EQ(parsed.head.major, row.major) << row.version;
+    EXPECT_EQ(parsed.head.minor, row.minor) << row.version;
+  }
+}
+
 TEST(ParseResponse, KeepsStatusAndReason) {
   const ParsedResponse parsed =
       parse_response_text("HTTP/1.0 503 Not  now\r\nContent-Length: 0\r\n\r\n");

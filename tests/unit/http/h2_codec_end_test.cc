@@ -18,7 +18,7 @@ TEST_F(H2CodecTest, ResetsEndAMessage) {
                             NGHTTP2_CANCEL);
   turn();
   EXPECT_EQ(closed, std::vector{Failure::ClientGone});
-  codec.reset(second, Failure::ServerReset);
+  codec.reset(*messages.at(second), Failure::ServerReset);
   turn();
   EXPECT_EQ(codes.at(static_cast<std::int32_t>(second)), std::uint32_t{NGHTTP2_INTERNAL_ERROR});
   EXPECT_EQ(closed.size(), 1U) << "who resets knows it";
@@ -92,7 +92,7 @@ TEST_F(H2CodecTest, WhatIsMalformedIsNotTheClientsGoing) {
 TEST_F(H2CodecTest, OfWhatIsMalformedNobodyIsToldTheEnd) {
   const StreamId stream = ask({{":protocol", "websocket"}}, nullptr, "CONNECT");
   to_server();
-  codec.resume(stream);
+  codec.resume(*messages.at(stream));
   EXPECT_FALSE(sinks.at(stream)->head || sinks.at(stream)->ended);
   turn();
   EXPECT_EQ(closed, std::vector{Failure::RequestSyntax});

@@ -85,16 +85,15 @@ struct H2CodecTest : testing::Test, H2Events {
   }
 
   // What the codec tells.
-  void on_begin(StreamId) override {}
-  MessageSink* sink(StreamId stream) override {
+  MessageSink* sink(H2Codec::Message& message, StreamId stream) override {
+    messages[stream] = &message;
     return refuses ? nullptr : (sinks[stream] = std::make_unique<ServerSink>()).get();
   }
-  Method request_method(StreamId) override { return Method::Other; }
-  void on_broken(StreamId, Failure failure) override { broken = failure; }
+  void on_broken(Failure failure) override { broken = failure; }
   std::uint64_t now() override { return clock; }
   void flush() override { ++flushes; }
   void on_refused(MessageSink&, Failure failure) override { refused = failure; }
-  void on_sent(MessageSink&, std::size_t bytes) override { sent += bytes; }
+  void on_sent(MessageSink&) override { ++sent; }
   void on_closed(MessageSink&, Failure failure) override { closed.push_back(failure); }
   void on_abuse(H2Abuse kind) override { abuse = name_of(kind); }
   bool is_late() override { return late; }
@@ -166,31 +165,29 @@ struct H2CodecTest : testing::Test, H2Events {
     head.status = status;
     head.headers.add(heads, "X-Up", "1");
     head.headers.add(heads, "Connection", "close");
-    Gather none;
-    codec.write_response(stream, head, {.framing = framing}, none);
+    codec.write_response(*messages.at(stream), head, {.framing = framing});
   }
   void body(StreamId stream, std::string_view bytes) {
-    Gather none;
-    codec.write_body(stream, bytes, none);
+    codec.write_body(*messages.at(stream), bytes);
   }
   void end(StreamId stream, const Headers& trailers = {}) {
-    Gather none;
-    codec.write_end(stream, trailers, none);
+    codec.write_end(*messages.at(stream), trailers);
   }
+  std::size_t queued(StreamId stream) { return H2Codec::queued(*messages.at(stream)); }
 
   HeadLimits limits;
   H2Codec codec{limits, *this};
   Arena heads;  ///< of answers, until they are frames
   nghttp2_session* client = nullptr;
   std::map<StreamId, std::unique_ptr<ServerSink>> sinks;
+  std::map<StreamId, H2Codec::Message*> messages;  ///< handles, of streams that are over as well
   std::map<std::int32_t, std::string> answers;
   std::map<std::int32_t, std::uint32_t> codes;
   std::vector<Failure> closed;
   Failure broken = Failure::None, refused = Failure::None;
   std::string abuse;
   std::uint64_t clock = 1'000'000;
-  std::size_t sent = 0;
-  int flushes = 0;
+  int flushes = 0, sent = 0;
   bool refuses = false, end_known = false, late = false;
 };
 

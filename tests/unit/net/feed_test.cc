@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Feeding a codec: what it does not use is kept and comes first again, and what it wrote has left before
-// the bytes it pointed at go.
+// the bytes it pointed at go.  Sending frames: as far as the transport takes them.
 #include "net/feed.h"
 
 #include "fakes/fake_transport.h"
 
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -15,7 +17,7 @@ namespace weir::net {
 namespace {
 
 /// Uses what it is told to, and keeps what it saw.
-class FakeCodec final : public http::Codec {
+class FakeCodec final : public http::WireCodec {
  public:
   std::vector<std::string> seen;
   std::vector<std::size_t> uses;  ///< of each feed to come; then everything
@@ -29,18 +31,37 @@ class FakeCodec final : public http::Codec {
     if (outbox) outbox->to(*to).refer(bytes.first(use));
     return use;
   }
-  void feed_end() override {}
-  void write_request(http::StreamId, const RequestHead&, const http::WriteOptions&,
-                     Gather&) override {}
-  void write_response(http::StreamId, const ResponseHead&, const http::WriteOptions&,
-                      Gather&) override {}
-  void write_body(http::StreamId, std::span<const char>, Gather&) override {}
-  void write_end(http::StreamId, const Headers&, Gather&) override {}
-  void next() override {}
-  void stop() override {}
-  bool is_mid_message() const override { return false; }
   std::uint64_t plain_body() const override { return 0; }
   void skip_body(std::uint64_t) override {}
+  void stop() override {}
+};
+
+/// Makes frames of what it was told to, and knows which of them have been sent.
+struct FakeStreams {
+  struct Message {};
+  std::deque<std::string> frames;
+  std::string made;
+  int forgotten = 0;
+  std::function<void()> then;  ///< what a frame that was sent causes
+
+  void feed(std::span<const char>) {}
+  void write_body(Message&, std::span<const char>) {}
+  void write_end(Message&, const Headers&) {}
+  void resume(Message&) {}
+  static std::size_t queued(const Message&) { return 0; }
+  bool wants_write() const { return !frames.empty(); }
+  void write_frames(Gather& out, std::size_t) {
+    made = frames.front();
+    frames.pop_front();
+    if (!made.empty()) out.refer(made);
+  }
+  void forget_sent() {
+    ++forgotten;
+    made.clear();
+    if (then) then();
+  }
+  void end() {}
+  void stop() {}
 };
 
 struct FeedTest : testing::Test {
@@ -142,6 +163,37 @@ TEST_F(FeedTest, SendsWhatTheCodecWroteBeforeItsBytesGo) {
   feed(100'000);
   ASSERT_EQ(other.sent.size(), 3U);
   EXPECT_EQ(other.sent[2], second);
+}
+
+TEST_F(FeedTest, SendsFramesUntilThereAreNone) {
+  FakeStreams streams;
+  EXPECT_FALSE(send_frames(context, transport, streams));
+  streams.frames = {"one", "two"};
+  EXPECT_TRUE(send_frames(context, transport, streams));
+  EXPECT_EQ(transport.sent, (Seen{"one", "two"}));
+  EXPECT_EQ(streams.forgotten, 2);
+}
+
+TEST_F(FeedTest, SendsNoMoreFramesThanTheTransportTakes) {
+  FakeStreams streams;
+  streams.frames = {"one", "two", "three"};
+  streams.then = [this] { transport.waiting = 1; };
+  EXPECT_TRUE(send_frames(context, transport, streams));
+  EXPECT_EQ(transport.sent, Seen{"one"});
+  transport.waiting = 0;
+  streams.then = [this] { transport.failed = true; };
+  EXPECT_TRUE(send_frames(context, transport, streams));
+  EXPECT_FALSE(send_frames(context, transport, streams));
+  EXPECT_EQ(transport.sent, (Seen{"one", "two"}));
+  EXPECT_EQ(streams.frames.size(), 1U);
+}
+
+// A codec may want to write, and have nothing that may leave now.
+TEST_F(FeedTest, SendsNothingWhereNoFrameIsMade) {
+  FakeStreams streams;
+  streams.frames = {"", "later"};
+  EXPECT_FALSE(send_frames(context, transport, streams));
+  EXPECT_EQ(streams.frames.size(), 1U);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ struct Side final : net::TransportEvents {
     std::string all;
     char buffer[64 * 1024];
     while (true) {
-      net::IoResult result = tls->read(buffer);
+      net::IoResult result = top().read(buffer);
       how = result.io;
       if (how != Io::Done) return all;
       all.append(buffer, result.bytes);
@@ -41,11 +41,13 @@ struct Side final : net::TransportEvents {
   void send(std::string_view text) {
     Gather gather;
     gather.refer(text);
-    tls->send(gather);
+    top().send(gather);
   }
+  Transport& top() { return inner ? *inner : *tls; }
 
   net::TcpTransport tcp;
   std::optional<Transport> tls;
+  std::optional<Transport> inner;  ///< over `tls`
   int readable = 0;
   Io how = Io::Again;
 };
@@ -87,7 +89,7 @@ struct TransportTest : testing::Test {
     client->tcp.watch();
   }
 
-  bool shake(Side& side) { return (side.how = side.tls->handshake().io) != Io::Again; }
+  bool shake(Side& side) { return (side.how = side.top().handshake().io) != Io::Again; }
 
   // What a test does is a row of steps, done by `steps.run()`.
 
@@ -165,6 +167,35 @@ TEST_F(TransportTest, LargeBytesArriveWhole) {
   EXPECT_TRUE(got == sent);
   EXPECT_EQ(server->tls->queued(), 0u);
   EXPECT_FALSE(client->tls->may_have_input());
+}
+
+// As through a tunnel: TLS in TLS.
+TEST_F(TransportTest, LiesOnAnyTransport) {
+  const std::string sent(1'000'000, 'x');
+  greet();
+  then([this] {
+    auto client_context = ClientContext::build(client_terms, offer);
+    ASSERT_TRUE(client_context);
+    net::TransportEvents &of_server = *server, &of_client = *client;
+    server->inner.emplace(*server->tls, outbox, of_server, server->tls->context());
+    client->inner.emplace(*client->tls, outbox, of_client, *client_context, identity);
+  });
+  until([this] {
+    bool client_done = shake(*client), server_done = shake(*server);
+    return client_done && server_done;
+  });
+  then([&] {
+    EXPECT_TRUE(client->inner->is_established() && server->inner->is_established());
+    server->send(sent);
+    EXPECT_GT(server->inner->queued(), 0u);
+    EXPECT_EQ(server->inner->queued(), server->tcp.queued());
+    server->inner->shut_down();
+  });
+  until([this] { return (got += client->read(), client->how != Io::Again); });
+  steps.run();
+  EXPECT_EQ(client->how, Io::End);
+  EXPECT_TRUE(got == sent);
+  EXPECT_GT(client->readable, 0);
 }
 
 TEST_F(TransportTest, TheEndIsSaid) {
