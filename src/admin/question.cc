@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin/question.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
-
-#include <algorithm>
 
 namespace weir::admin {
 
@@ -28,7 +27,7 @@ Result<void> read_url(std::string_view method, std::string_view url, Question& q
     return Error(Errc::Invalid, "write the URL as http://HOST/PATH or /PATH");
   if (iequals(url.substr(0, scheme), "https")) question.scheme = "https";
   std::string_view rest = url.substr(scheme + 3);
-  std::size_t slash = std::min(rest.find('/'), rest.size());
+  std::size_t slash = find_or_end(rest, '/');
   std::string_view host = rest.substr(0, slash);
   asked.host = host;
   asked.target = slash == rest.size() ? "/" : std::string(rest.substr(slash));

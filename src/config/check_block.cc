@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/check_block.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
 #include "config/units.h"
 #include "config/values.h"
@@ -153,7 +154,7 @@ class CheckBlock {
     check_.expect.clear();
     for (const Value& value : directive.values)
       for (const std::string_view part : split(value.text, ',')) {
-        const std::size_t dash = std::min(part.find('-'), part.size());
+        const std::size_t dash = find_or_end(part, '-');
         const auto from = to_number<std::uint16_t>(part.substr(0, dash));
         const auto to =
             dash == part.size() ? from : to_number<std::uint16_t>(part.substr(dash + 1));

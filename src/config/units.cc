@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/units.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
 
 #include <arpa/inet.h>
@@ -33,10 +34,10 @@ template <std::size_t N>
 Result<std::uint64_t> parse_quantity(std::string_view text, const std::array<Unit, N>& units,
                                      std::string_view what, std::string_view names,
                                      std::string_view suggested) {
-  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  const auto number = to_number(text.substr(0, digits));
-  const std::string_view suffix = text.substr(digits);
-  if (digits == 0 || (!number && suffix.empty()))
+  std::string_view suffix = text;
+  const std::string_view digits = take_while(suffix, "0123456789");
+  const auto number = to_number(digits);
+  if (digits.empty() || (!number && suffix.empty()))
     return invalid(concat(in_quotes(text), " is not ", what, "; a number and a unit: ", names));
   if (suffix.empty())
     return invalid(concat(what, " needs a unit: ", names, "; write ", text, suggested));

@@ -3,6 +3,7 @@
 // Small readers over views; none allocates, none fails: what is malformed is not found.
 #include "http/field.h"
 
+#include "base/cursor.h"
 #include "http/search.h"
 
 #include <algorithm>
@@ -20,14 +21,6 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
-}
-
-// Takes what stands before `separator`, or the rest.
-std::string_view take_until(std::string_view& text, char separator) {
-  const std::size_t end = std::min(text.find(separator), text.size());
-  const std::string_view taken = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return taken;
 }
 
 // A view that is empty but not null: found, and nothing in it.

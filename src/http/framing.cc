@@ -4,6 +4,7 @@
 // recipients to repair more than that, and each repairs it differently.
 #include "http/framing.h"
 
+#include "base/cursor.h"
 #include "http/field.h"
 
 #include <algorithm>
@@ -44,7 +45,7 @@ std::string_view trim(std::string_view text) {
 // not implemented; but chunked twice, with parameters, or next to an empty element is a trick.
 Failure refuse_coding(std::string_view list, const Refusal& refusal) {
   while (true) {
-    const std::size_t end = std::min(list.find(','), list.size());
+    const std::size_t end = find_or_end(list, ',');
     const std::string_view coding = trim(list.substr(0, end));
     const std::string_view name = trim(coding.substr(0, coding.find(';')));
     const bool is_last = end == list.size();

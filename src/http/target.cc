@@ -4,6 +4,7 @@
 // §3.2.2 would let the target win, but not all servers know that.
 #include "http/target.h"
 
+#include "base/cursor.h"
 #include "http/field.h"
 #include "http/path.h"
 #include "http/url.h"
@@ -89,7 +90,7 @@ Failure understand_absolute(RequestHead& head, Arena& arena, std::optional<Autho
   std::string_view text = head.target;
   const std::string_view default_port = take_scheme(text);
   if (default_port.empty()) return Failure::RequestTarget;
-  const std::size_t end = std::min(text.find_first_of("/?#"), text.size());
+  const std::size_t end = find_any_or_end(text, "/?#");
   const Failure failure = adopt(text.substr(0, end), default_port, head, host);
   if (failure != Failure::None) return failure;
   // What is forwarded is the target's (RFC 9112 §3.2.2), though here the two mean the same.

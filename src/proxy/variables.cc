@@ -3,6 +3,7 @@
 
 #include <weir/version.h>
 
+#include "base/cursor.h"
 #include "base/wall_time.h"
 #include "http/characters.h"
 #include "http/field.h"
@@ -42,7 +43,7 @@ std::string_view request_uri(const RequestHead& request, Arena& arena) {
   if (request.method == Method::Connect || target.starts_with('/') ||
       authority == std::string_view::npos)
     return target;
-  target.remove_prefix(std::min(target.find_first_of("/?", authority + 3), target.size()));
+  target.remove_prefix(find_any_or_end(target, "/?", authority + 3));
   if (target.starts_with('/')) return target;
   char* out = arena.text(target.size() + 1);
   *out = '/';
