@@ -23,9 +23,7 @@ constexpr std::array<std::string_view, 3> kinds = {"tcp", "http", "grpc"};
 constexpr std::array<std::string_view, 2> body_tests = {"contains", "regex"};
 
 bool is_field_value(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
-  });
+  return std::all_of(text.begin(), text.end(), [](char c) { return is_in(c, ValueSet); });
 }
 
 class CheckBlock {

@@ -94,7 +94,7 @@ std::string mdoc_synopsis(std::string_view arguments) {
     for (; word.starts_with('['); word.remove_prefix(1)) out += " Oo";
     for (; word.ends_with(']') && word.find('[') == std::string_view::npos; word.remove_suffix(1))
       tail += " Oc";
-    const bool argument = word.size() > 0 && word.front() >= 'A' && word.front() <= 'Z';
+    const bool argument = !word.empty() && is_upper(word.front());
     if (word == "|")
       out += " |";
     else if (word == "...")

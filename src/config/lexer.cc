@@ -52,7 +52,7 @@ bool Lexer::at_continuation() const {
 void Lexer::skip_blanks() {
   while (next_ < text_.size()) {
     const char c = text_[next_];
-    if (c == ' ' || c == '\t' || (c == '\r' && text_.substr(next_ + 1, 1) == "\n")) {
+    if (is_blank(c) || (c == '\r' && text_.substr(next_ + 1, 1) == "\n")) {
       ++next_;
     } else if (c == '#') {
       next_ = find_or_end(text_, '\n', next_);

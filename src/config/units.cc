@@ -201,13 +201,6 @@ bool is_name(std::string_view text) {
   });
 }
 
-bool is_token(std::string_view text) {
-  static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return is_alpha(c) || is_digit(c) || marks.find(c) != std::string_view::npos;
-  });
-}
-
 bool is_host_name(std::string_view text) {
   if (text.empty() || text.size() > 253) return false;
   const auto labels = split(text, '.');

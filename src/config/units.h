@@ -37,9 +37,6 @@ std::string canonical_text(const Cidr& range);
 /// [A-Za-z_][A-Za-z0-9_.-]*, at most 128 bytes.
 bool is_name(std::string_view text);
 
-/// A token of RFC 9110 §5.6.2: names of header fields, methods, cookies.
-bool is_token(std::string_view text);
-
 /// A host name: letters, digits, `-`, `_` and dots in the right places, and not all digits at the end
 /// (that would be an IPv4 address).
 bool is_host_name(std::string_view text);

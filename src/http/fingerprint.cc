@@ -16,16 +16,8 @@ namespace {
 std::uint64_t hash_lowered(std::string_view text, std::uint64_t seed) {
   char lowered[256];
   std::size_t size = std::min(text.size(), sizeof(lowered));
-  for (std::size_t i = 0; i < size; ++i)
-    lowered[i] = text[i] >= 'A' && text[i] <= 'Z' ? static_cast<char>(text[i] | 0x20) : text[i];
+  for (std::size_t i = 0; i < size; ++i) lowered[i] = to_lower(text[i]);
   return fast_hash({lowered, size}, seed + text.size());
-}
-
-std::string_view without_blanks(std::string_view text) {
-  constexpr std::string_view blanks = " \t";
-  std::size_t begin = text.find_first_not_of(blanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
 }
 
 }  // namespace
@@ -41,7 +33,7 @@ std::uint64_t fingerprint(std::string_view head, std::string_view listener) {
     std::string_view value = take_until(head, "\r\n");
     std::string_view name = take_until(value, ':');
     names += hash_lowered(name, 1);  // in whichever order
-    if (iequals(name, "host")) host = hash_lowered(without_blanks(value), 2);
+    if (iequals(name, "host")) host = hash_lowered(trim(value), 2);
   }
   const std::uint64_t parts[] = {print, names, host};
   print = fast_hash({reinterpret_cast<const char*>(parts), sizeof(parts)});

@@ -3,6 +3,7 @@
 // HeadScanner: where does the head end?  Only line ends and limits are looked at.  Whether it fails,
 // and why, does not depend on how the bytes were cut into pieces: each limit is a position, and the
 // first position at which something is wrong decides.
+#include "base/characters.h"
 #include "base/cursor.h"
 #include "http/field.h"
 #include "http/h1_parser.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/hop_limit.h"
 
+#include "base/characters.h"
 #include "base/cursor.h"
 #include "http/field.h"
 
@@ -21,7 +22,7 @@ std::optional<std::uint32_t> parse_count(std::string_view text) {
   if (text.empty()) return std::nullopt;
   std::uint32_t count = 0;
   for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
+    if (!is_digit(c)) return std::nullopt;
     count = count > most / 10 - 1 ? most : count * 10 + static_cast<unsigned>(c - '0');
   }
   return count;

@@ -2,6 +2,7 @@
 //
 // find_client.  A chain of addresses is walked from the right, the end that the peer wrote; each step to the left
 // needs a proxy that is itself trusted with that field.
+#include "base/characters.h"
 #include "base/cursor.h"
 #include "http/field.h"
 #include "http/field_list.h"

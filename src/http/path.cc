@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/path.h"
 
+#include "base/characters.h"
 #include "base/cursor.h"
 #include "http/search.h"
 
@@ -10,8 +11,6 @@
 namespace weir::http {
 
 namespace {
-
-constexpr std::string_view digits = "0123456789ABCDEF";
 
 // How many bytes the path begins with are one byte in another spelling of '.': 1, 3, or 0 for none.
 std::size_t dot_length(std::string_view text) {
@@ -99,8 +98,8 @@ char* put_plain(char* out, unsigned char byte, bool is_escape) {
     return out;
   }
   *out++ = '%';
-  *out++ = digits[byte >> 4];
-  *out++ = digits[byte & 15];
+  *out++ = upper_hex_digits[byte >> 4];
+  *out++ = upper_hex_digits[byte & 15];
   return out;
 }
 

@@ -4,6 +4,7 @@
 // §3.2.2 would let the target win, but not all servers know that.
 #include "http/target.h"
 
+#include "base/characters.h"
 #include "base/cursor.h"
 #include "http/field.h"
 #include "http/path.h"
@@ -51,11 +52,9 @@ bool agree(const Authority& a, const Authority& b, std::string_view default_port
 
 // The host as it is compared everywhere: lower case.
 std::string_view lower_case(std::string_view host, Arena& arena) {
-  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
   if (std::none_of(host.begin(), host.end(), is_upper)) return host;
   char* lowered = arena.text(host.size());
-  std::transform(host.begin(), host.end(), lowered,
-                 [&](char c) { return is_upper(c) ? static_cast<char>(c | 0x20) : c; });
+  std::transform(host.begin(), host.end(), lowered, [](char c) { return to_lower(c); });
   return {lowered, host.size()};
 }
 

@@ -69,7 +69,7 @@ bool path_matches(std::string_view pattern, std::string_view path) {
 
 bool header_matches(const Matcher& matcher, const Headers& headers) {
   return std::any_of(headers.begin(), headers.end(), [&matcher](const Field& field) {
-    return field.value == matcher.value && http::iequals(field.name, matcher.name);
+    return field.value == matcher.value && iequals(field.name, matcher.name);
   });
 }
 
