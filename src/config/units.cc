@@ -106,6 +106,8 @@ std::string duration_text(Milliseconds duration) {
   return quantity_text(static_cast<std::uint64_t>(duration.count()), time_units);
 }
 
+std::string limit_text(const Limit& limit) { return limit ? duration_text(*limit) : "none"; }
+
 std::string size_text(std::uint64_t bytes) { return quantity_text(bytes, size_units); }
 
 Result<Endpoint> parse_endpoint(std::string_view text) {

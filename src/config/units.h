@@ -28,6 +28,8 @@ Result<Cidr> parse_cidr(std::string_view text);
 
 /// The same back as text; each reads again to the same value.
 std::string duration_text(Milliseconds duration);
+/// The same for a limit, which may be "none".
+std::string limit_text(const Limit& limit);
 std::string size_text(std::uint64_t bytes);
 
 /// The one spelling of all that mean the same: "[::0]:80" is "[::]:80", "10.1.2.3" is "10.1.2.3/32".
