@@ -8,6 +8,7 @@
 
 #include "config/config.h"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,12 @@ namespace weir::config {
 
 /// "250ms", "2s", "5m", "1h", "7d"; at most ten years.
 Result<Milliseconds> parse_duration(std::string_view text);
+
+/// A limit in the unit of the loop's clock, in which 0 stands for none.  The only place where the
+/// configuration's milliseconds become microseconds.
+constexpr std::uint64_t microseconds(const Limit& limit) {
+  return limit ? static_cast<std::uint64_t>(std::chrono::microseconds(*limit).count()) : 0;
+}
 
 /// "4k", "100m", "2g": powers of 1024, in bytes.
 Result<std::uint64_t> parse_size(std::string_view text);
