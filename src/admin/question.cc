@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin/question.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
-
-#include <algorithm>
 
 namespace weir::admin {
 
@@ -26,19 +25,20 @@ Result<void> read_url(std::string_view method, std::string_view url, Question& q
   std::size_t scheme = url.find("://");
   if (scheme == std::string_view::npos)
     return Error(Errc::Invalid, "write the URL as http://HOST/PATH or /PATH");
-  if (iequals(url.substr(0, scheme), "https")) question.scheme = "https";
+  const bool is_tls = iequals(url.substr(0, scheme), "https");
+  if (is_tls) question.scheme = "https";
   std::string_view rest = url.substr(scheme + 3);
-  std::size_t slash = std::min(rest.find('/'), rest.size());
-  std::string_view host = rest.substr(0, slash);
+  std::size_t end = find_any_or_end(rest, "/?");
+  std::string_view host = rest.substr(0, end);
   asked.host = host;
-  asked.target = slash == rest.size() ? "/" : std::string(rest.substr(slash));
+  asked.target = concat(rest.substr(end, 1) == "/" ? "" : "/", rest.substr(end));
   std::size_t colon = host.rfind(':');
   if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
     question.port = to_number<std::uint16_t>(host.substr(colon + 1)).value_or(0);
     host = host.substr(0, colon);
   }
   // Clients name no addresses there (RFC 6066 section 3).
-  if (url.starts_with("https://") && !host.starts_with('[') && !net::Address::from_ip(host))
+  if (is_tls && !host.starts_with('[') && !net::Address::from_ip(host))
     question.server_name = to_lower(host);
   return {};
 }

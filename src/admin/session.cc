@@ -3,6 +3,7 @@
 
 #include "admin/generations.h"
 #include "admin/words.h"
+#include "base/cursor.h"
 #include "base/wall_time.h"
 #include "event/errand.h"
 #include "shm/report.h"
@@ -268,7 +269,7 @@ void AdminSession::put(std::string_view text) {
 void AdminSession::put_stuffed(std::string_view piece) {
   while (!piece.empty()) {
     if (piece.front() == '.' && at_line_start_) put(".");
-    std::size_t end = std::min(piece.find('\n'), piece.size() - 1) + 1;
+    std::size_t end = std::min(find_or_end(piece, '\n') + 1, piece.size());
     put(piece.substr(0, end));
     piece.remove_prefix(end);
   }

@@ -4,6 +4,7 @@
 #include <weir/log.h>
 
 #include "admin/words.h"
+#include "base/cursor.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "base/wall_time.h"
@@ -145,9 +146,7 @@ void StateLog::apply_resolved(const std::vector<std::string>& record) {
   std::vector<std::string> addresses;
   std::uint16_t port = 0;
   for (std::string_view rest = record[4]; !rest.empty();) {
-    const std::size_t comma = std::min(rest.find(','), rest.size());
-    auto endpoint = config::parse_endpoint(rest.substr(0, comma));
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    auto endpoint = config::parse_endpoint(take_until(rest, ','));
     if (!endpoint) return;
     auto address = net::Address::from(*endpoint);
     int size = 0;

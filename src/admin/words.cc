@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin/words.h"
 
+#include "base/characters.h"
+
 #include <algorithm>
 
 namespace weir::admin {
 
 namespace {
-
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 bool is_plain(char c) {
   auto byte = static_cast<unsigned char>(c);

@@ -2,6 +2,8 @@
 
 #include "base/sha256.h"
 
+#include "base/characters.h"
+
 #include <bit>
 
 namespace weir {
@@ -71,8 +73,8 @@ std::string sha256_hex(std::string_view bytes) {
   hash.update(bytes);
   std::string hex;
   for (const std::uint8_t byte : hash.finish()) {
-    hex.push_back("0123456789abcdef"[byte >> 4]);
-    hex.push_back("0123456789abcdef"[byte & 15]);
+    hex.push_back(hex_digits[byte >> 4]);
+    hex.push_back(hex_digits[byte & 15]);
   }
   return hex;
 }

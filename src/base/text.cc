@@ -8,7 +8,6 @@ namespace weir {
 
 namespace {
 
-constexpr char hex_digits[] = "0123456789abcdef";
 constexpr std::size_t longest_word = 64;  // nobody misspells longer ones
 
 // "leastconn" was meant to be "least_request": far apart, but more than half of it is the same.
@@ -49,18 +48,6 @@ std::string to_lower(std::string_view text) {
   std::string lower(text);
   for (char& c : lower) c = to_lower(c);
   return lower;
-}
-
-bool iequals(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](char x, char y) { return to_lower(x) == to_lower(y); });
-}
-
-std::string_view trim(std::string_view text) {
-  const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {

@@ -4,6 +4,8 @@
 // protocol or a language lives in that protocol's room.
 #pragma once
 
+#include "base/characters.h"
+
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -15,19 +17,8 @@
 
 namespace weir {
 
-/// ASCII classes and case; bytes above 127 are never letters.
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
 /// A copy in lower case (ASCII).
 std::string to_lower(std::string_view text);
-
-/// Equal without regard to ASCII case.
-bool iequals(std::string_view a, std::string_view b);
-
-/// `text` without blanks and tabs at both ends.
-std::string_view trim(std::string_view text);
 
 /// The parts between separators; n separators give n + 1 parts, some of which may be empty.
 std::vector<std::string_view> split(std::string_view text, char separator);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/check_block.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
 #include "config/units.h"
 #include "config/values.h"
@@ -22,9 +23,7 @@ constexpr std::array<std::string_view, 3> kinds = {"tcp", "http", "grpc"};
 constexpr std::array<std::string_view, 2> body_tests = {"contains", "regex"};
 
 bool is_field_value(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return c == '\t' || (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f);
-  });
+  return std::all_of(text.begin(), text.end(), [](char c) { return is_in(c, ValueSet); });
 }
 
 class CheckBlock {
@@ -153,7 +152,7 @@ class CheckBlock {
     check_.expect.clear();
     for (const Value& value : directive.values)
       for (const std::string_view part : split(value.text, ',')) {
-        const std::size_t dash = std::min(part.find('-'), part.size());
+        const std::size_t dash = find_or_end(part, '-');
         const auto from = to_number<std::uint16_t>(part.substr(0, dash));
         const auto to =
             dash == part.size() ? from : to_number<std::uint16_t>(part.substr(dash + 1));

@@ -360,7 +360,7 @@ struct Config {
   std::string chroot;
   std::string pid_file;
   LogTarget error_log;
-  LogTarget access_log;
+  LogTarget access_log{LogTo::Off, {}, "json", "info", {}};
   std::uint64_t max_connections =
       0;  ///< client connections over all workers; 0 = as descriptors allow
   Milliseconds shutdown_timeout{30000};

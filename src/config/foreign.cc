@@ -459,7 +459,7 @@ const ForeignWord* find_foreign(std::string_view what, std::string_view word,
 std::string foreign_mdoc() {
   std::string out;
   for (const ForeignTable& table : tables) {
-    const char first = static_cast<char>(table.what[0] - ('a' - 'A'));
+    const char first = to_upper(table.what[0]);
     out += concat(".Ss ", std::string(1, first), table.what.substr(1),
                   "\n.Bl -tag -width Ds -compact\n");
     for (const ForeignWord& each : table.words)

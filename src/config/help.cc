@@ -5,7 +5,9 @@
 #include "base/text.h"
 #include "config/foreign.h"
 #include "config/matchers.h"
+#include "config/properties.h"
 #include "config/schema.h"
+#include "config/units.h"
 #include "config/variables.h"
 
 #include <algorithm>
@@ -42,7 +44,8 @@ std::string describe(const DirectiveKind& kind) {
                             : kind.block == Block::May ? " [{ ... }]"
                                                        : " { ... }",
                             "\n    ", kind.help, "\n    in: ", context_names(kind.contexts), "\n");
-  if (!kind.otherwise.empty()) text += concat("    default: ", kind.otherwise, "\n");
+  if (const std::string value = default_text(kind); !value.empty())
+    text += concat("    default: ", value, "\n");
   if (kind.times == Times::Many) text += "    may be repeated\n";
   return text;
 }
@@ -51,7 +54,7 @@ std::string describe_timeouts() {
   std::string text;
   for (const TimeoutKind& kind : timeout_kinds())
     text += concat("    ", kind.name(), std::string(12 - kind.name().size(), ' '), kind.help, " (",
-                   context_names(kind.contexts), "; default ", kind.otherwise, ")\n");
+                   context_names(kind.contexts), "; default ", limit_text(kind.otherwise), ")\n");
   return text;
 }
 
@@ -75,8 +78,8 @@ std::string describe_word(std::string_view name) {
   for (const TimeoutKind& kind : timeout_kinds())
     if (kind.name() == name)
       text += concat(kind.statement, " TIME | none\n    ", kind.help,
-                     "\n    in: ", context_names(kind.contexts), "\n    default: ", kind.otherwise,
-                     "\n");
+                     "\n    in: ", context_names(kind.contexts),
+                     "\n    default: ", limit_text(kind.otherwise), "\n");
   if (name.starts_with('$')) name.remove_prefix(1);
   for (const VariableKind& kind : variable_kinds())
     if (kind.name == name && !kind.name.ends_with('_'))
@@ -94,7 +97,7 @@ std::string mdoc_synopsis(std::string_view arguments) {
     for (; word.starts_with('['); word.remove_prefix(1)) out += " Oo";
     for (; word.ends_with(']') && word.find('[') == std::string_view::npos; word.remove_suffix(1))
       tail += " Oc";
-    const bool argument = word.size() > 0 && word.front() >= 'A' && word.front() <= 'Z';
+    const bool argument = !word.empty() && is_upper(word.front());
     if (word == "|")
       out += " |";
     else if (word == "...")
@@ -112,10 +115,21 @@ void mdoc_entry(std::string& out, const DirectiveKind& kind) {
   out +=
       concat("\n", mdoc_text(kind.help), "\n.br\nStands in: ", context_names(kind.contexts), ".\n");
   if (kind.times == Times::Many) out += "May be repeated.\n";
-  if (!kind.otherwise.empty()) out += concat("Default: ", mdoc_text(kind.otherwise), ".\n");
+  if (const std::string value = default_text(kind); !value.empty())
+    out += concat("Default: ", mdoc_text(value), ".\n");
 }
 
 }  // namespace
+
+std::string default_text(const DirectiveKind& kind) {
+  if (!kind.otherwise.empty()) return std::string(kind.otherwise);
+  for (const auto& [context, name] : contexts) {
+    if ((kind.contexts & context) == 0) continue;
+    for (const Property& property : defaults(context))
+      if (property.name == kind.name) return property.value;
+  }
+  return {};
+}
 
 Help help_directive(std::string_view name, const Kinds& others) {
   std::string text;
@@ -165,7 +179,7 @@ std::string help_directives_mdoc() {
   for (const TimeoutKind& kind : timeout_kinds())
     out += concat(".It Cm ", kind.name(), "\n",
                   mdoc_text(concat(kind.help, "; in: ", context_names(kind.contexts), "; default ",
-                                   kind.otherwise, ".")),
+                                   limit_text(kind.otherwise), ".")),
                   "\n");
   out += ".El\n.Ss Variables\n.Bl -tag -width Ds\n";
   for (const VariableKind& kind : variable_kinds())

@@ -12,7 +12,6 @@ namespace weir::config {
 
 namespace {
 
-// Matchers may stand in any order, so they are put in one.
 template <typename T>
 const T* find_number(const std::vector<T>& among, std::uint32_t number) {
   const auto found = std::find_if(among.begin(), among.end(),
@@ -22,6 +21,7 @@ const T* find_number(const std::vector<T>& among, std::uint32_t number) {
 
 }  // namespace
 
+// Matchers may stand in any order, so they are put in one.
 std::string canonical_matchers(const Route& route) {
   if (route.matchers.empty()) return "*";
   std::vector<std::string> texts;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/lexer.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
 
 #include <algorithm>
@@ -51,10 +52,10 @@ bool Lexer::at_continuation() const {
 void Lexer::skip_blanks() {
   while (next_ < text_.size()) {
     const char c = text_[next_];
-    if (c == ' ' || c == '\t' || (c == '\r' && text_.substr(next_ + 1, 1) == "\n")) {
+    if (is_blank(c) || (c == '\r' && text_.substr(next_ + 1, 1) == "\n")) {
       ++next_;
     } else if (c == '#') {
-      next_ = std::min(text_.find('\n', next_), text_.size());
+      next_ = find_or_end(text_, '\n', next_);
     } else if (at_continuation()) {
       next_ = text_.find('\n', next_) + 1;
       line_begin_ = next_;
@@ -102,11 +103,11 @@ Token Lexer::bare_word() {
   while (next_ < text_.size() && !at_continuation()) {
     if (text_.substr(next_, 2) == "${") {
       // Within ${...} everything belongs to the word, up to the end of the line.
-      const std::size_t close = text_.find_first_of("}\n", next_);
+      const std::size_t close = find_any_or_end(text_, "}\n", next_);
       expands = true;
-      if (close == std::string_view::npos || text_[close] == '\n') {
+      if (close == text_.size() || text_[close] == '\n') {
         reporter_.error(place(next_), "\"${\" is not closed", "write ${NAME} or ${NAME:-default}");
-        next_ = std::min(close, text_.size());
+        next_ = close;
         break;
       }
       next_ = close + 1;

@@ -34,8 +34,6 @@ class MainBlock {
 
   Config build(const std::vector<Directive>& statements) {
     config_.workers = cores_;
-    config_.access_log.to = LogTo::Off;
-    config_.access_log.format = "json";
     visit_statements(
         statements, InMain, scope_, config_.origins,
         [this](const DirectiveKind& kind, const Directive& inner) { take(kind, inner); });

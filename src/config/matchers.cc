@@ -40,8 +40,7 @@ constexpr std::array<std::string_view, 9> methods = {
 
 std::string upper(std::string_view text) {
   std::string result(text);
-  for (char& c : result)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 0x20);
+  for (char& c : result) c = to_upper(c);
   return result;
 }
 
@@ -73,29 +72,26 @@ std::string_view never_matches(std::string_view path) {
     if (segment == "." || segment == "..") return "dot segments are resolved before matching";
   for (std::size_t at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 1)) {
     const std::string_view digits = path.substr(at + 1, 2);
-    const bool good = digits.size() == 2 &&
-                      digits.find_first_not_of("0123456789ABCDEF") == std::string_view::npos;
+    const bool good =
+        digits.size() == 2 && digits.find_first_not_of(upper_hex_digits) == std::string_view::npos;
     if (!good) return "\"%\" is followed by two hex digits in capitals";
     if (digits == "00") return "requests with such an escape are refused";
-    const auto hex = [](char c) { return is_digit(c) ? c - '0' : c - 'A' + 10; };
-    const char c = static_cast<char>(hex(digits[0]) * 16 + hex(digits[1]));
-    if (is_alpha(c) || is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~')
-      return "letters, digits and - . _ ~ are decoded before matching";
+    const char c = static_cast<char>(hex_value(digits[0]) * 16 + hex_value(digits[1]));
+    if (is_in(c, UnreservedSet)) return "letters, digits and - . _ ~ are decoded before matching";
   }
   return {};
 }
 
 // Characters that no URI may hold are escaped before matching, so they are in what is compared.
 std::string with_escapes(std::string_view path) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
   std::string escaped;
   for (const char c : path) {
     if (std::string_view("\"<>[]^`{|}").find(c) == std::string_view::npos)
       escaped += c;
     else
       escaped.append(1, '%')
-          .append(1, digits[static_cast<unsigned>(c) >> 4])
-          .append(1, digits[c & 15]);
+          .append(1, upper_hex_digits[static_cast<unsigned>(c) >> 4])
+          .append(1, upper_hex_digits[c & 15]);
   }
   return escaped;
 }

@@ -48,7 +48,7 @@ void build_timeout(const Directive& directive, Context context, Reporter& report
       report_unknown_timeout(name, context, report);
     } else if (i + 1 == directive.values.size()) {
       report.error(name.at, concat("timeout ", in_quotes(name.text), " has no time"),
-                   concat("write timeout ", name.text, " ", kind->otherwise));
+                   concat("write timeout ", name.text, " ", limit_text(kind->otherwise)));
     } else if (const Place* first = find_origin(origins, kind->statement)) {
       report.error(name.at, concat("timeout ", in_quotes(name.text), " is set twice"),
                    concat("the first one is at ", report.sources().text(*first)));

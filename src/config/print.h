@@ -9,10 +9,6 @@
 
 namespace weir::config {
 
-/// Where a statement stands, as messages say it: "conf.d/a.conf:12".  Empty for null.
-std::string place_text(const Config& config, const Place& place);
-std::string place_text(const Config& config, const Place* place);
-
 /// Where a statement stands, as messages say it: "conf.d/a.conf:12"; empty for null.
 std::string place_text(const Config& config, const Place& place);
 std::string place_text(const Config& config, const Place* place);

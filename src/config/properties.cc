@@ -18,8 +18,6 @@ namespace {
 
 constexpr std::string_view admin_levels[] = {"read", "operate", "admin"};
 
-std::string limit_text(const Limit& limit) { return limit ? duration_text(*limit) : "none"; }
-
 std::string balance_text(const Balance& balance) {
   std::string text = balance.word;
   for (const std::string& value : balance.values) text += concat(" ", quoted(value));
@@ -366,6 +364,34 @@ Properties properties(const Outlier& outlier) {
   list.add("max_eject", duration_text(outlier.max_eject));
   list.add("max_ejected", percent_text(outlier.max_ejected));
   return list.take();
+}
+
+Properties defaults(Context context) {
+  switch (context) {
+    case InMain: return properties(Config());
+    case InListener: {
+      Listener listener;
+      listener.limits = default_limits();
+      return properties(listener);
+    }
+    case InBackend: {
+      const Config config;
+      Properties list = properties(config, Backend());
+      list.push_back({"protocol", std::string(word_of(Backend().protocol)), nullptr});
+      return list;
+    }
+    case InCheck: {
+      Check check;
+      check.kind = Check::Kind::Http;
+      return properties(check);
+    }
+    case InOutlier: return properties(Outlier());
+    case InAdmin: return properties(AdminSocket());
+    case InListenerTls: return properties(ListenerTls());
+    case InBackendTls: return properties(BackendTls());
+    case InBind: return {{"mode", mode_text(Bind().mode), nullptr}};
+    default: return {};
+  }
 }
 
 std::string matcher_text(const Matcher& matcher) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "config/schema.h"
 
 #include <cstdint>
 #include <string>
@@ -48,6 +49,10 @@ Properties properties(const Check& check);
 Properties properties(const Outlier& outlier);
 Properties properties(const ListenerTls& tls);
 Properties properties(const BackendTls& tls);
+
+/// What a block says in which nothing is written: of a check, one over HTTP.  Help and the manual tell defaults
+/// from here, so that they are written down as values of config.h only.
+Properties defaults(Context context);
 
 /// One matcher, or a route's action, as it is written.
 std::string matcher_text(const Matcher& matcher);

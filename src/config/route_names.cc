@@ -15,14 +15,13 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::string_view digits = "0123456789abcdef";
 constexpr std::size_t hash_digits = 8;
 
 // Field names are kept in lower case; people write them so.
 std::string in_title_case(std::string name) {
   bool begins = true;
   for (char& c : name) {
-    if (begins && c >= 'a' && c <= 'z') c = static_cast<char>(c - 0x20);
+    if (begins) c = to_upper(c);
     begins = c == '-';
   }
   return name;
@@ -51,7 +50,7 @@ std::string shortened(std::string name) {
   while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xc0) == 0x80) --end;  // within UTF-8
   name.resize(end);
   name += '~';
-  for (std::size_t i = hash_digits; i-- > 0;) name += digits[hash >> (4 * i) & 15];
+  for (std::size_t i = hash_digits; i-- > 0;) name += hex_digits[hash >> (4 * i) & 15];
   return name;
 }
 

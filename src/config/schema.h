@@ -138,8 +138,9 @@ struct DirectiveKind {
   Block block;
   std::uint8_t least, most;    ///< number of values; `any` = no limit
   std::string_view arguments;  ///< as in a synopsis: words in capitals stand for values
-  std::string_view otherwise;  ///< what holds without it; empty = nothing
-  std::string_view help;       ///< one sentence
+  std::string_view
+      otherwise;  ///< what holds without it, if that is no value of config.h; see default_text
+  std::string_view help;  ///< one sentence
 };
 
 /// All rows, sorted by name.  A name may have two rows that differ in their contexts.
@@ -153,13 +154,16 @@ struct TimeoutKind {
   std::string_view statement;  ///< "timeout first_byte"
   std::uint16_t contexts;
   std::optional<Limit> Limits::*member;
-  std::string_view otherwise;
+  Limit otherwise;  ///< the default
   std::string_view help;
   std::string_view name() const { return statement.substr(8); }
 };
 
 /// All rows; `idle` and `send` have two each, one of clients and one of servers.
 std::span<const TimeoutKind> timeout_kinds();
+
+/// What holds without a directive, as it would be written; empty = nothing.
+std::string default_text(const DirectiveKind& kind);
 
 /// What `weir help directive NAME` prints.
 struct Help {

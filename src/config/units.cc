@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/units.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
 
 #include <arpa/inet.h>
@@ -33,10 +34,10 @@ template <std::size_t N>
 Result<std::uint64_t> parse_quantity(std::string_view text, const std::array<Unit, N>& units,
                                      std::string_view what, std::string_view names,
                                      std::string_view suggested) {
-  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
-  const auto number = to_number(text.substr(0, digits));
-  const std::string_view suffix = text.substr(digits);
-  if (digits == 0 || (!number && suffix.empty()))
+  std::string_view suffix = text;
+  const std::string_view digits = take_while(suffix, "0123456789");
+  const auto number = to_number(digits);
+  if (digits.empty() || (!number && suffix.empty()))
     return invalid(concat(in_quotes(text), " is not ", what, "; a number and a unit: ", names));
   if (suffix.empty())
     return invalid(concat(what, " needs a unit: ", names, "; write ", text, suggested));
@@ -104,6 +105,8 @@ Result<std::uint64_t> parse_size(std::string_view text) {
 std::string duration_text(Milliseconds duration) {
   return quantity_text(static_cast<std::uint64_t>(duration.count()), time_units);
 }
+
+std::string limit_text(const Limit& limit) { return limit ? duration_text(*limit) : "none"; }
 
 std::string size_text(std::uint64_t bytes) { return quantity_text(bytes, size_units); }
 
@@ -197,13 +200,6 @@ bool is_name(std::string_view text) {
   if (!is_alpha(text.front()) && text.front() != '_') return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
     return is_alpha(c) || is_digit(c) || c == '_' || c == '.' || c == '-';
-  });
-}
-
-bool is_token(std::string_view text) {
-  static constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return is_alpha(c) || is_digit(c) || marks.find(c) != std::string_view::npos;
   });
 }
 

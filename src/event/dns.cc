@@ -50,8 +50,7 @@ std::string mix_case(std::string name) {
   std::string bits(name.size(), '\0');
   if (::getrandom(bits.data(), bits.size(), 0) != static_cast<ssize_t>(bits.size())) return name;
   for (std::size_t i = 0; i < name.size(); ++i) {
-    const bool is_letter = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z');
-    if (is_letter && (bits[i] & 1) != 0) name[i] = static_cast<char>(name[i] ^ 0x20);
+    if (is_alpha(name[i]) && (bits[i] & 1) != 0) name[i] = static_cast<char>(name[i] ^ 0x20);
   }
   return name;
 }

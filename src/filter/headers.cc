@@ -109,7 +109,7 @@ Result<std::unique_ptr<FilterFactory>> make(const Statement& statement, bool on_
   if (values.size() != wanted)
     return Error(Errc::Invalid, word + " " + values[0] + " wants " +
                                     (wanted == 2 ? "a name" : "a name and a value"));
-  if (!http::is_token(values[1]))
+  if (!is_token(values[1]))
     return Error(Errc::Invalid,
                  concat("\"", values[1], "\" is not a field name",
                         values[1].ends_with(':') ? "; write it without the colon" : ""));

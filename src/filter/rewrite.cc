@@ -3,6 +3,7 @@
 
 #include <weir/regex.h>
 
+#include "base/cursor.h"
 #include "http/url.h"
 
 #include <algorithm>
@@ -39,7 +40,7 @@ class Rewrite final : public Filter, public FilterFactory {
       case Regex::Outcome::Match: break;
     }
     const std::string_view target = fill(stream.arena(), captures);
-    const std::size_t mark = std::min(target.find('?'), target.size());
+    const std::size_t mark = find_or_end(target, '?');
     const std::string_view path = target.substr(0, mark);
     if (target.size() > longest_path || !path.starts_with('/'))
       return refuse(stream, Refusal::MalformedPath);

@@ -4,7 +4,7 @@
 // come next, and everything else fails.
 #include "http/chunked.h"
 
-#include "http/characters.h"
+#include "base/characters.h"
 
 #include <algorithm>
 #include <string_view>
@@ -64,7 +64,6 @@ ChunkDecoder::State ChunkDecoder::step_size(char c) {
 // *( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] ), RFC 9112 §7.1.1.  Blanks stand only
 // before something, never before the CR.
 ChunkDecoder::State ChunkDecoder::step_extension(char c) {
-  const bool is_blank = c == ' ' || c == '\t';
   if (c != '\r' && ++extension_bytes_ > most_extension_bytes) return State::Failed;
   switch (part_) {
     case Part::Size:
@@ -73,9 +72,9 @@ ChunkDecoder::State ChunkDecoder::step_extension(char c) {
       [[fallthrough]];
     case Part::BeforeExtension:
       if (c == ';') return expect(Part::BeforeName);
-      return is_blank ? expect(Part::BeforeExtension) : State::Failed;
+      return is_blank(c) ? expect(Part::BeforeExtension) : State::Failed;
     case Part::BeforeName:
-      if (is_blank) return State::More;
+      if (is_blank(c)) return State::More;
       return is_in(c, TokenSet) ? expect(Part::Name) : State::Failed;
     case Part::Name:
       if (is_in(c, TokenSet)) return State::More;
@@ -84,16 +83,16 @@ ChunkDecoder::State ChunkDecoder::step_extension(char c) {
     case Part::AfterName:
       if (c == ';') return expect(Part::BeforeName);
       if (c == '=') return expect(Part::BeforeValue);
-      return is_blank ? expect(Part::AfterName) : State::Failed;
+      return is_blank(c) ? expect(Part::AfterName) : State::Failed;
     case Part::BeforeValue:
-      if (is_blank) return State::More;
+      if (is_blank(c)) return State::More;
       if (c == '"') return expect(Part::Quoted);
       return is_in(c, TokenSet) ? expect(Part::Value) : State::Failed;
     case Part::Value:
       if (is_in(c, TokenSet)) return State::More;
       if (c == '\r') return expect(Part::SizeLf);
       if (c == ';') return expect(Part::BeforeName);
-      return is_blank ? expect(Part::BeforeExtension) : State::Failed;
+      return is_blank(c) ? expect(Part::BeforeExtension) : State::Failed;
     case Part::Quoted:
       if (c == '"') return expect(Part::QuotedEnd);
       if (c == '\\') return expect(Part::Escaped);
@@ -104,10 +103,9 @@ ChunkDecoder::State ChunkDecoder::step_extension(char c) {
 }
 
 std::size_t chunk_head(char* out, std::uint64_t size) {
-  constexpr std::string_view digits = "0123456789abcdef";
   const unsigned bits = 64U - static_cast<unsigned>(__builtin_clzll(size | 1));
   const std::size_t count = (bits + 3) / 4;
-  for (std::size_t i = count; i > 0; size >>= 4) out[--i] = digits[size & 15];
+  for (std::size_t i = count; i > 0; size >>= 4) out[--i] = hex_digits[size & 15];
   out[count] = '\r';
   out[count + 1] = '\n';
   return count + 2;

@@ -3,6 +3,8 @@
 // Small readers over views; none allocates, none fails: what is malformed is not found.
 #include "http/field.h"
 
+#include "base/characters.h"
+#include "base/cursor.h"
 #include "http/search.h"
 
 #include <algorithm>
@@ -12,24 +14,6 @@ namespace weir::http {
 
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
-
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-// Takes what stands before `separator`, or the rest.
-std::string_view take_until(std::string_view& text, char separator) {
-  const std::size_t end = std::min(text.find(separator), text.size());
-  const std::string_view taken = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return taken;
-}
-
 // A view that is empty but not null: found, and nothing in it.
 std::string_view found(std::string_view text) { return text.data() ? text : std::string_view(""); }
 
@@ -37,12 +21,12 @@ std::string_view found(std::string_view text) { return text.data() ? text : std:
 int quality(std::string_view parameters) {
   while (!parameters.empty()) {
     std::string_view value = trim(take_until(parameters, ';'));
-    if (value.size() < 3 || lower(value[0]) != 'q' || value[1] != '=') continue;
+    if (value.size() < 3 || to_lower(value[0]) != 'q' || value[1] != '=') continue;
     value.remove_prefix(2);
     if (value[0] == '1') return 1000;
     int thousandths = 0;
     int weight = 100;
-    for (std::size_t i = 2; i < value.size() && value[i] >= '0' && value[i] <= '9'; ++i) {
+    for (std::size_t i = 2; i < value.size() && is_digit(value[i]); ++i) {
       thousandths += (value[i] - '0') * weight;
       weight /= 10;
     }
@@ -66,18 +50,6 @@ void two_digits(char* out, unsigned number) {
 }
 
 }  // namespace
-
-bool iequals(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    if (a[i] != b[i] && lower(a[i]) != lower(b[i])) return false;
-  return true;
-}
-
-bool is_token(std::string_view text) {
-  return !text.empty() &&
-         std::all_of(text.begin(), text.end(), [](char c) { return is_in(c, TokenSet); });
-}
 
 bool is_field_value(std::string_view text) {
   return find_value_end(text.data(), text.data() + text.size()) == text.data() + text.size();

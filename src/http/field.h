@@ -14,12 +14,6 @@ namespace weir::http {
 /// The spelling of a token in HTTP/2 ("content-length").
 std::string_view lower_spelling(FieldName id);
 
-/// Equal without regard to the case of ASCII letters.
-bool iequals(std::string_view a, std::string_view b);
-
-/// A token of at least one character (RFC 9110 §5.6.2).
-bool is_token(std::string_view text);
-
 /// A field value without CR, LF, NUL or other controls (tab allowed).
 bool is_field_value(std::string_view text);
 

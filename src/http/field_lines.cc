@@ -4,6 +4,7 @@
 // the first control, which has to be the CR.
 #include "http/field_lines.h"
 
+#include "base/characters.h"
 #include "http/search.h"
 
 #include <new>
@@ -11,8 +12,6 @@
 namespace weir::http {
 
 namespace {
-
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
 // The end of a token; tells whether there is an underscore in it.
 const char* find_token_end(const char* at, const char* end, bool& has_underscore) {

@@ -4,7 +4,7 @@
 // at the right end could be made to see elements inside a string.
 #include "http/forwarded.h"
 
-#include "http/characters.h"
+#include "base/characters.h"
 #include "http/field.h"
 
 #include <cstdint>
@@ -24,8 +24,7 @@ class Reader {
     return true;
   }
   void skip_blanks() {
-    while (!rest_.empty() && (rest_.front() == ' ' || rest_.front() == '\t'))
-      rest_.remove_prefix(1);
+    while (!rest_.empty() && is_blank(rest_.front())) rest_.remove_prefix(1);
   }
   std::string_view token() {
     std::size_t size = 0;

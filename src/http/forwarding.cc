@@ -4,6 +4,7 @@
 // searched or joined.
 #include "http/forwarding.h"
 
+#include "base/characters.h"
 #include "http/field.h"
 
 #include <algorithm>

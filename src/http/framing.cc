@@ -4,6 +4,8 @@
 // recipients to repair more than that, and each repairs it differently.
 #include "http/framing.h"
 
+#include "base/characters.h"
+#include "base/cursor.h"
 #include "http/field.h"
 
 #include <algorithm>
@@ -25,18 +27,11 @@ std::optional<std::uint64_t> parse_length(std::string_view text) {
   if (text.empty() || text.size() > digits_of_2_63) return std::nullopt;
   std::uint64_t value = 0;
   for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
+    if (!is_digit(c)) return std::nullopt;
     value = value * 10 + static_cast<unsigned>(c - '0');
   }
   if (value > INT64_MAX) return std::nullopt;
   return value;
-}
-
-std::string_view trim(std::string_view text) {
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
 }
 
 // Why a Transfer-Encoding other than exactly "chunked" is refused (RFC 9112 §6.3, item 4, and §6.1).
@@ -44,7 +39,7 @@ std::string_view trim(std::string_view text) {
 // not implemented; but chunked twice, with parameters, or next to an empty element is a trick.
 Failure refuse_coding(std::string_view list, const Refusal& refusal) {
   while (true) {
-    const std::size_t end = std::min(list.find(','), list.size());
+    const std::size_t end = find_or_end(list, ',');
     const std::string_view coding = trim(list.substr(0, end));
     const std::string_view name = trim(coding.substr(0, coding.find(';')));
     const bool is_last = end == list.size();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/grpc.h"
 
+#include "base/characters.h"
 #include "http/field.h"
 
 #include <algorithm>

@@ -52,7 +52,7 @@ void H1Codec::feed_end() {
 
 void H1Codec::tell_partly(std::span<const char> bytes) {
   if (role_ != Role::Server || bytes.empty()) return;
-  MessageSink* const sink = events_.sink(stream_);
+  MessageSink* const sink = events_.sink();
   if (!sink) return;
   char* copy = sink->arena().text(bytes.size());
   std::memcpy(copy, bytes.data(), bytes.size());

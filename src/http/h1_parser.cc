@@ -4,6 +4,7 @@
 // ends, where it goes, and what it says about the connection.
 #include "http/h1_parser.h"
 
+#include "base/characters.h"
 #include "http/field.h"
 #include "http/field_lines.h"
 #include "http/framing.h"
@@ -17,8 +18,6 @@
 namespace weir::http {
 
 namespace {
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The bytes before the first blank or control; `at` moves there.
 std::string_view take_word(const char*& at, const char* end) {

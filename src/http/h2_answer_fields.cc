@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/h2_answer_fields.h"
 
+#include "base/characters.h"
 #include "http/framing.h"
 #include "http/hop_by_hop.h"
 
@@ -61,7 +62,6 @@ void H2AnswerFields::add(std::string_view name, std::string_view value, bool nev
 
 // 101 does not exist here (RFC 9113 §8.6).
 void H2AnswerFields::add_status(std::string_view name, std::string_view value) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   const bool is_right = name == ":status" && status_ == 0 && fields_.empty() && value.size() == 3 &&
                         value[0] >= '1' && value[0] <= '5' && is_digit(value[1]) &&
                         is_digit(value[2]) && value != "101";

@@ -4,6 +4,7 @@
 // more, and no bytes of it lie in a Gather.
 #include "http/h2_codec_client.h"
 
+#include "base/characters.h"
 #include "http/field.h"
 #include "http/h2_codec_client_calls.h"
 #include "http/message.h"

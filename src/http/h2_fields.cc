@@ -4,7 +4,7 @@
 // the start line and Host, so that the whole head lies in memory as HTTP/1.1 would have sent it.
 #include "http/h2_fields.h"
 
-#include "http/characters.h"
+#include "base/characters.h"
 #include "http/field.h"
 #include "http/field_lines.h"
 #include "http/framing.h"
@@ -31,7 +31,7 @@ constexpr std::size_t most_spare_text = 16 * 1024;
 // May stand in the start line of HTTP/1.1; what is right where is found out later.
 bool is_safe_word(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
-                     [](char c) { return is_in(c, ValueSet) && c != ' ' && c != '\t'; });
+                     [](char c) { return is_in(c, ValueSet) && !is_blank(c); });
 }
 
 bool may_stand(const Field& field) {
@@ -286,7 +286,7 @@ Understood H2Fields::finish_trailers(Arena& arena, Headers& trailers) {
 
 std::optional<FieldName> safe_name(std::string_view name) {
   const FieldName id = field_name(name);
-  const auto may_be_there = [](char c) { return is_in(c, TokenSet) && (c < 'A' || c > 'Z'); };
+  const auto may_be_there = [](char c) { return is_in(c, TokenSet) && !is_upper(c); };
   const bool is_safe = id != FieldName::Other
                            ? name == lower_spelling(id)
                            : !name.empty() && std::all_of(name.begin(), name.end(), may_be_there);
@@ -295,7 +295,6 @@ std::optional<FieldName> safe_name(std::string_view name) {
 
 bool is_safe_value(std::string_view value) {
   if (value.empty()) return true;
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
   return !is_blank(value.front()) && !is_blank(value.back()) && is_field_value(value);
 }
 

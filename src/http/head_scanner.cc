@@ -3,6 +3,8 @@
 // HeadScanner: where does the head end?  Only line ends and limits are looked at.  Whether it fails,
 // and why, does not depend on how the bytes were cut into pieces: each limit is a position, and the
 // first position at which something is wrong decides.
+#include "base/characters.h"
+#include "base/cursor.h"
 #include "http/field.h"
 #include "http/h1_parser.h"
 #include "http/search.h"
@@ -47,10 +49,10 @@ HeadScanner::State HeadScanner::fail_limit(Limit limit, bool is_request) {
 HeadScanner::State HeadScanner::fail_request_line(std::span<const char> line) {
   constexpr std::size_t version_size = 11;  // blank, "HTTP/1.1", CRLF
   const std::string_view text(line.data(), line.size());
-  const std::size_t method_end = std::min(text.find(' '), text.size());
+  const std::size_t method_end = find_or_end(text, ' ');
   if (!is_token(text.substr(0, method_end))) return fail(Failure::RequestSyntax);
   if (method_end == text.size()) return fail(Failure::RequestMethodTooLong);
-  const std::size_t target_end = std::min(text.find(' ', method_end + 1), text.size());
+  const std::size_t target_end = find_or_end(text, ' ', method_end + 1);
   const bool is_target = target_end + version_size > text.size();
   return fail(is_target ? Failure::RequestLineTooLong : Failure::RequestSyntax);
 }

@@ -4,6 +4,7 @@
 // length and its ends, and one comparison of words in which only letters may differ in case.
 #include <weir/headers.h>
 
+#include "base/characters.h"
 #include "http/field.h"
 
 #include <algorithm>
@@ -182,7 +183,7 @@ const Field* Headers::find(FieldName id) const {
 const Field* Headers::find(std::string_view name) const {
   if (FieldName id = field_name(name); id != FieldName::Other) return find(id);
   for (const Field& field : *this)
-    if (field.id == FieldName::Other && http::iequals(field.name, name)) return &field;
+    if (field.id == FieldName::Other && iequals(field.name, name)) return &field;
   return nullptr;
 }
 
@@ -214,7 +215,7 @@ void Headers::set(Arena& arena, std::string_view name, std::string_view value) {
 std::size_t Headers::remove(std::string_view name) {
   if (FieldName id = field_name(name); id != FieldName::Other) return remove(id);
   return erase(fields_, count_, [name](const Field& field) {
-    return field.id == FieldName::Other && http::iequals(field.name, name);
+    return field.id == FieldName::Other && iequals(field.name, name);
   });
 }
 

@@ -4,6 +4,7 @@
 // before us has added, or what tells where a body ends, would have two messages in one.
 #include "http/hop_by_hop.h"
 
+#include "base/characters.h"
 #include "http/field.h"
 
 #include <algorithm>

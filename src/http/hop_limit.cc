@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/hop_limit.h"
 
+#include "base/characters.h"
+#include "base/cursor.h"
 #include "http/field.h"
 
 #include <algorithm>
@@ -20,7 +22,7 @@ std::optional<std::uint32_t> parse_count(std::string_view text) {
   if (text.empty()) return std::nullopt;
   std::uint32_t count = 0;
   for (const char c : text) {
-    if (c < '0' || c > '9') return std::nullopt;
+    if (!is_digit(c)) return std::nullopt;
     count = count > most / 10 - 1 ? most : count * 10 + static_cast<unsigned>(c - '0');
   }
   return count;
@@ -44,10 +46,9 @@ int count_visits(const Headers& headers) {
     if (field.id != FieldName::Via) continue;
     std::string_view list = field.value;
     for (std::string_view one = next_element(list); !one.empty(); one = next_element(list)) {
-      const std::size_t begin = std::min(one.find_first_of(" \t"), one.size());
-      std::string_view by = one.substr(begin);
-      by.remove_prefix(std::min(by.find_first_not_of(" \t"), by.size()));
-      if (by.substr(0, by.find_first_of(" \t")) == pseudonym) ++count;
+      one.remove_prefix(find_any_or_end(one, " \t"));
+      take_while(one, " \t");
+      if (one.substr(0, one.find_first_of(" \t")) == pseudonym) ++count;
     }
   }
   return count;
@@ -78,8 +79,7 @@ bool is_secret(std::string_view line) {
 }  // namespace
 
 HopVerdict count_hop(RequestHead& head, Arena& arena) {
-  if (may_loop(head.headers) && count_visits(head.headers) > most_visits)
-    return HopVerdict::Loop;
+  if (may_loop(head.headers) && count_visits(head.headers) > most_visits) return HopVerdict::Loop;
   const bool counts = head.method == Method::Trace || head.method == Method::Options;
   return counts ? count_down(head, arena) : HopVerdict::Forward;
 }
@@ -88,10 +88,9 @@ std::string reflection(std::string_view received) {
   std::string text;
   if (received.starts_with("\r\n")) received.remove_prefix(2);
   while (!received.empty()) {
-    const std::size_t end = std::min(received.find("\r\n") + 2, received.size());
-    const std::string_view line = received.substr(0, end);
-    if (!is_secret(line)) text += line;
-    received.remove_prefix(end);
+    const std::string_view rest = received;
+    const std::string_view line = take_until(received, "\r\n");
+    if (!is_secret(line)) text += rest.substr(0, rest.size() - received.size());  // with its end
   }
   return text;
 }

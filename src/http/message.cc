@@ -3,6 +3,7 @@
 // The table of methods, RFC 9110 §9.3 and RFC 5789, and what a request expects.
 #include "http/message.h"
 
+#include "base/characters.h"
 #include "http/field.h"
 
 #include <array>

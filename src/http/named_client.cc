@@ -2,13 +2,14 @@
 //
 // find_client.  A chain of addresses is walked from the right, the end that the peer wrote; each step to the left
 // needs a proxy that is itself trusted with that field.
+#include "base/characters.h"
+#include "base/cursor.h"
 #include "http/field.h"
 #include "http/field_list.h"
 #include "http/forwarded.h"
 #include "http/forwarding.h"
 #include "http/url.h"
 
-#include <algorithm>
 #include <array>
 
 namespace weir::http {
@@ -36,7 +37,7 @@ struct Walk {
 
 // "192.0.2.1:4711", "[2001:db8::1]:4711" and "[2001:db8::1]" without port and brackets.
 std::string_view bare_address(std::string_view text) {
-  if (text.starts_with('[')) return text.substr(1, std::min(text.find(']'), text.size()) - 1);
+  if (text.starts_with('[')) return text.substr(1, find_or_end(text, ']') - 1);
   const std::size_t colon = text.find(':');
   const bool has_one_colon = colon != std::string_view::npos && colon == text.rfind(':');
   return has_one_colon ? text.substr(0, colon) : text;

@@ -60,7 +60,7 @@ void read_partly(std::span<const char> bytes, RequestHead& head) {
     const std::string_view field = take_line(rest);
     const std::size_t colon = field.find(':');
     if (colon != std::string_view::npos && iequals(field.substr(0, colon), "host"))
-      head.authority = head.host = weir::trim(field.substr(colon + 1));
+      head.authority = head.host = trim(field.substr(colon + 1));
   }
 }
 

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/path.h"
 
+#include "base/characters.h"
+#include "base/cursor.h"
 #include "http/search.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 
 namespace weir::http {
 
 namespace {
-
-constexpr std::string_view digits = "0123456789ABCDEF";
 
 // How many bytes the path begins with are one byte in another spelling of '.': 1, 3, or 0 for none.
 std::size_t dot_length(std::string_view text) {
@@ -67,7 +66,7 @@ bool is_well_formed(std::string_view path) {
 std::string_view resolve_dots(std::string_view path, char* out) {
   std::size_t to = 0;
   for (std::size_t at = 0; at < path.size();) {
-    const std::size_t end = std::min(path.find('/', at + 1), path.size());
+    const std::size_t end = find_or_end(path, '/', at + 1);
     const int dots = dots_of(path.substr(at + 1, end - at - 1));
     if (dots == 0) to += path.copy(out + to, end - at, at);
     if (dots == 2)
@@ -99,8 +98,8 @@ char* put_plain(char* out, unsigned char byte, bool is_escape) {
     return out;
   }
   *out++ = '%';
-  *out++ = digits[byte >> 4];
-  *out++ = digits[byte & 15];
+  *out++ = upper_hex_digits[byte >> 4];
+  *out++ = upper_hex_digits[byte & 15];
   return out;
 }
 
@@ -157,9 +156,7 @@ std::optional<Path> read_path(std::string_view sent, Arena& arena) {
   return path;
 }
 
-std::size_t leading_slashes(std::string_view text) {
-  return std::min(text.find_first_not_of("/\\"), text.size());
-}
+std::size_t leading_slashes(std::string_view text) { return take_while(text, "/\\").size(); }
 
 std::string_view reduce_slashes(std::string_view reference, Arena& arena) {
   const std::size_t slashes = leading_slashes(reference);

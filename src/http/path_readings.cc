@@ -4,7 +4,7 @@
 // that cut parameters first or not, and those that find segments first or not.
 #include "http/path_readings.h"
 
-#include "http/characters.h"
+#include "base/characters.h"
 
 #include <algorithm>
 #include <cstring>

@@ -8,7 +8,7 @@
 #include <emmintrin.h>
 #endif
 
-#include "http/characters.h"
+#include "base/characters.h"
 
 #include <algorithm>
 #include <cstddef>

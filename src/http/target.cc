@@ -4,6 +4,8 @@
 // §3.2.2 would let the target win, but not all servers know that.
 #include "http/target.h"
 
+#include "base/characters.h"
+#include "base/cursor.h"
 #include "http/field.h"
 #include "http/path.h"
 #include "http/url.h"
@@ -50,11 +52,9 @@ bool agree(const Authority& a, const Authority& b, std::string_view default_port
 
 // The host as it is compared everywhere: lower case.
 std::string_view lower_case(std::string_view host, Arena& arena) {
-  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
   if (std::none_of(host.begin(), host.end(), is_upper)) return host;
   char* lowered = arena.text(host.size());
-  std::transform(host.begin(), host.end(), lowered,
-                 [&](char c) { return is_upper(c) ? static_cast<char>(c | 0x20) : c; });
+  std::transform(host.begin(), host.end(), lowered, [](char c) { return to_lower(c); });
   return {lowered, host.size()};
 }
 
@@ -89,7 +89,7 @@ Failure understand_absolute(RequestHead& head, Arena& arena, std::optional<Autho
   std::string_view text = head.target;
   const std::string_view default_port = take_scheme(text);
   if (default_port.empty()) return Failure::RequestTarget;
-  const std::size_t end = std::min(text.find_first_of("/?#"), text.size());
+  const std::size_t end = find_any_or_end(text, "/?#");
   const Failure failure = adopt(text.substr(0, end), default_port, head, host);
   if (failure != Failure::None) return failure;
   // What is forwarded is the target's (RFC 9112 §3.2.2), though here the two mean the same.

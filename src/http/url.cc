@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/url.h"
 
-#include "http/characters.h"
+#include "base/characters.h"
 
 #include <arpa/inet.h>
 
@@ -39,7 +39,7 @@ bool is_port(std::string_view text) {
   if (text.empty() || text.size() > 5 || text.front() == '0') return false;
   unsigned value = 0;
   for (const char c : text) {
-    if (c < '0' || c > '9') return false;
+    if (!is_digit(c)) return false;
     value = value * 10 + static_cast<unsigned>(c - '0');
   }
   return value <= 65535;

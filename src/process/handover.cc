@@ -3,6 +3,7 @@
 
 #include <weir/version.h>
 
+#include "base/cursor.h"
 #include "base/text.h"
 #include "process/bundle_memory.h"
 
@@ -23,12 +24,7 @@ constexpr std::string_view first_line = "weir-handover 1\n";
 constexpr const char* at_variable = "WEIR_HANDOVER";
 constexpr const char* why_variable = "WEIR_HANDOVER_FAILED";
 
-std::string_view take_word(std::string_view& text) {
-  std::size_t end = std::min(text.find(' '), text.size());
-  std::string_view word = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return word;
-}
+std::string_view take_word(std::string_view& text) { return take_until(text, ' '); }
 
 template <typename T = std::uint32_t>
 T take_number(std::string_view& text) {
@@ -42,9 +38,7 @@ class Items {
 
   bool next(std::string_view& name, std::string_view& value) {
     if (text_.empty()) return false;
-    std::size_t end = std::min(text_.find('\n'), text_.size());
-    value = text_.substr(0, end);
-    text_.remove_prefix(std::min(end + 1, text_.size()));
+    value = take_until(text_, '\n');
     name = take_word(value);
     if (!name.ends_with(':')) return true;
     name.remove_suffix(1);

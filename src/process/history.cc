@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/history.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
 
 #include <fcntl.h>
@@ -11,13 +12,6 @@
 namespace weir::process {
 
 namespace {
-
-std::string_view take_field(std::string_view& line) {
-  std::size_t end = std::min(line.find('\t'), line.size());
-  std::string_view field = line.substr(0, end);
-  line.remove_prefix(std::min(end + 1, line.size()));
-  return field;
-}
 
 struct NamedStep {
   const char* name;
@@ -54,12 +48,12 @@ std::string write_about(const About& about) {
 
 About read_about(std::string_view line) {
   About about;
-  about.number = to_number(take_field(line)).value_or(0);
-  about.committed_us = static_cast<std::int64_t>(to_number(take_field(line)).value_or(0));
-  about.by = take_field(line);
-  about.how = take_field(line);
+  about.number = to_number(take_until(line, '\t')).value_or(0);
+  about.committed_us = static_cast<std::int64_t>(to_number(take_until(line, '\t')).value_or(0));
+  about.by = take_until(line, '\t');
+  about.how = take_until(line, '\t');
   for (const NamedStep& step : steps)
-    about.took.*step.time = to_number(take_field(line)).value_or(0);
+    about.took.*step.time = to_number(take_until(line, '\t')).value_or(0);
   return about;
 }
 

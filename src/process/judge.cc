@@ -4,6 +4,7 @@
 #include <weir/log.h>
 
 #include "admin/generations.h"
+#include "base/cursor.h"
 #include "base/text.h"
 #include "base/wall_time.h"
 #include "config/bundle.h"
@@ -149,11 +150,8 @@ void Judge::on_master(net::Message& message) {
 // Ticket, tab, why in one line, and then perhaps the diagnostics.
 void Judge::on_refused(const net::Message& message) {
   std::string_view bytes = message.bytes;
-  std::string_view ticket = bytes.substr(0, std::min(bytes.find('\t'), bytes.size()));
-  bytes.remove_prefix(std::min(ticket.size() + 1, bytes.size()));
-  std::string_view why = bytes.substr(0, std::min(bytes.find('\n'), bytes.size()));
-  bytes.remove_prefix(std::min(why.size() + 1, bytes.size()));
-  Ticket of = to_number<Ticket>(ticket).value_or(0);
+  Ticket of = to_number<Ticket>(take_until(bytes, '\t')).value_or(0);
+  std::string_view why = take_until(bytes, '\n');
   if (of != current_.ticket) {
     // It never came to a candidate.
     outcomes_[of] = {why == under_way ? "conflict" : "refused", std::string(why), {}, {}};
@@ -182,20 +180,18 @@ void Judge::on_refused(const net::Message& message) {
 
 // Ticket, tab, what is to be said of it: the last that this process says.
 void Judge::on_upgrading(const net::Message& message) {
-  std::size_t tab = std::min(message.bytes.find('\t'), message.bytes.size());
-  Ticket of = to_number<Ticket>(message.bytes.substr(0, tab)).value_or(0);
-  if (of != 0) outcomes_[of] = {{}, message.bytes.substr(tab + 1), {}, {}};
+  std::string_view said = message.bytes;
+  Ticket of = to_number<Ticket>(take_until(said, '\t')).value_or(0);
+  if (of != 0) outcomes_[of] = {{}, std::string(said), {}, {}};
   host_.on_finished();
 }
 
 // Ticket, tab, about; then what the loader said.
 void Judge::on_candidate(net::Message& message) {
-  std::string_view bytes = message.bytes;
-  std::string_view line = bytes.substr(0, std::min(bytes.find('\n'), bytes.size()));
-  std::string_view said = bytes.substr(std::min(line.size() + 1, bytes.size()));
-  std::size_t tab = std::min(line.find('\t'), line.size());
-  Ticket ticket = to_number<Ticket>(line.substr(0, tab)).value_or(0);
-  About about = read_about(line.substr(std::min(tab + 1, line.size())));
+  std::string_view said = message.bytes;
+  std::string_view line = take_until(said, '\n');
+  Ticket ticket = to_number<Ticket>(take_until(line, '\t')).value_or(0);
+  About about = read_about(line);
   current_ = ticket != 0 && ticket == asked_.ticket ? asked_ : Order{};
   report_ = {};
   if (!said.empty()) report_.notes.emplace_back(said);

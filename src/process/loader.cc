@@ -3,6 +3,7 @@
 
 #include <weir/regex.h>
 
+#include "base/cursor.h"
 #include "config/loader.h"
 #include "config/print.h"
 #include "process/bundle_memory.h"
@@ -19,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdio>
 
 namespace weir::process {
@@ -75,9 +75,8 @@ std::optional<config::Config> load_aloud(const std::string& path) {
 // The master's order: a directory, and the name of the file that comes with it.  It is read as if it stood in that
 // directory, so that what it includes is looked for there.
 config::FileReader handed_over(net::Message& order, std::string& path) {
-  std::string_view text = order.bytes;
-  std::string directory(text.substr(0, std::min(text.find('\n'), text.size())));
-  std::string_view name = text.substr(std::min(directory.size() + 1, text.size()));
+  std::string_view name = order.bytes;
+  std::string directory(take_until(name, '\n'));
   path = directory + "/" + std::string(name.substr(name.rfind('/') + 1));
   return confined_reader(directory, path, std::move(order.descriptors[0]));
 }

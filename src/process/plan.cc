@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/plan.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
 #include "config/print.h"
 #include "config/statements.h"
@@ -42,12 +43,7 @@ bool take_log(std::string_view item, std::string_view value, config::LogTarget& 
   return true;
 }
 
-std::string_view take_word(std::string_view& text) {
-  std::size_t end = std::min(text.find(' '), text.size());
-  std::string_view word = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return word;
-}
+std::string_view take_word(std::string_view& text) { return take_until(text, ' '); }
 
 bool take_bind(std::string_view value, Plan& plan) {
   auto number = [&value] {
@@ -287,9 +283,7 @@ std::string write_plan(const Plan& plan) {
 Result<Plan> read_plan(std::string_view text) {
   Plan plan;
   while (!text.empty()) {
-    std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+    std::string_view line = take_until(text, '\n');
     std::string_view name = take_word(line);
     if (!take_item(name, line, plan))
       return Error(Errc::Invalid, "plan: unknown item " + std::string(name));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/reclaim.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
 #include "config/units.h"
 #include "net/address.h"
@@ -96,9 +97,7 @@ void Reclaimed::receive(net::Channel worker, const std::set<std::string>& addres
     if (message->descriptors.empty()) break;
     std::string_view lines = message->bytes;
     for (Fd& fd : message->descriptors) {
-      const std::size_t end = std::min(lines.find('\n'), lines.size());
-      ListeningSocket socket{std::move(fd), 0, std::string(lines.substr(0, end))};
-      lines.remove_prefix(std::min(end + 1, lines.size()));
+      ListeningSocket socket{std::move(fd), 0, std::string(take_until(lines, '\n'))};
       if (!addresses.contains(socket.address) || !is_what_it_says(socket)) continue;
       is_ours = true;
       if (known_.insert(number_of(socket.fd.get())).second) sockets_.push_back(std::move(socket));

@@ -3,6 +3,7 @@
 
 #include <weir/log.h>
 
+#include "base/cursor.h"
 #include "base/text.h"
 #include "base/wall_time.h"
 #include "net/gate.h"
@@ -95,10 +96,9 @@ void Reload::on_signal() {
 // An order is "load", "load FILE" (which is open), the same with "plan", or "rollback N"; then who gave it, and a ticket;
 // with tabs in between.
 void Reload::begin(std::string_view order, Fd file) {
-  std::string_view how = order.substr(0, std::min(order.find('\t'), order.size()));
-  order.remove_prefix(std::min(how.size() + 1, order.size()));
-  std::string_view by = order.substr(0, std::min(order.rfind('\t'), order.size()));
-  ticket_ = order.substr(std::min(by.size() + 1, order.size()));
+  std::string_view how = take_until(order, '\t');
+  ticket_ = take_last(order, '\t');
+  std::string_view by = order;
   next_ = {};
   next_.about.by = by;
   next_.about.how = how;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/setup.h"
 
+#include "base/cursor.h"
+#include "base/text.h"
+
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 namespace weir::process {
@@ -20,13 +22,6 @@ struct Header {
 
 // Texts of one descriptor each follow the header, a line each; what is behind them is the plan.
 void put_line(std::string& out, const std::string& text) { out.append(text).append("\n"); }
-
-std::string take_line(std::string_view& rest) {
-  std::size_t end = std::min(rest.find('\n'), rest.size());
-  std::string line(rest.substr(0, end));
-  rest.remove_prefix(std::min(end + 1, rest.size()));
-  return line;
-}
 
 std::uint32_t count_of(std::size_t size) { return static_cast<std::uint32_t>(size); }
 
@@ -126,17 +121,15 @@ Result<Setup> receive_setup(net::Channel& channel, const net::Message& first) {
   take(header.state, setup.state);
   std::string_view rest = std::string_view(first.bytes).substr(sizeof(header));
   for (std::uint32_t i = 0; i < header.sockets; ++i) {
-    std::string line = take_line(rest);
-    std::size_t space = std::min(line.find(' '), line.size() - 1);
-    ListeningSocket socket{std::move(all[next++]), 0, line.substr(space + 1)};
-    std::from_chars(line.data(), line.data() + space, socket.slot);
-    setup.sockets.push_back(std::move(socket));
+    std::string_view line = take_until(rest, '\n');
+    const auto slot = to_number<std::uint32_t>(take_until(line, ' '));
+    setup.sockets.push_back({std::move(all[next++]), slot.value_or(0), std::string(line)});
   }
   for (std::uint32_t i = 0; i < header.history; ++i) {
-    std::string about = take_line(rest);
-    setup.history.push_back({std::move(all[next++]), std::move(about)});
+    std::string_view about = take_until(rest, '\n');
+    setup.history.push_back({std::move(all[next++]), std::string(about)});
   }
-  setup.news = take_line(rest);
+  setup.news = take_until(rest, '\n');
   auto plan = read_plan(rest);
   if (!plan) return plan.error();
   setup.plan = std::move(*plan);

@@ -3,26 +3,18 @@
 
 #include <weir/version.h>
 
+#include "base/cursor.h"
 #include "process/bundle_memory.h"
 #include "process/handover.h"
 #include "process/loader.h"
 
 #include <unistd.h>
 
-#include <algorithm>
-
 namespace weir::process {
 
 namespace {
 
 constexpr unsigned deadline_seconds = 60;
-
-std::string_view take_line(std::string_view& text) {
-  std::size_t end = std::min(text.find('\n'), text.size());
-  std::string_view line = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return line;
-}
 
 Result<Verdict> try_handover(int handover) {
   auto given = read_handover(handover);
@@ -47,8 +39,8 @@ std::string write_verdict(const Verdict& verdict) {
 
 Verdict read_verdict(std::string_view text) {
   Verdict verdict;
-  verdict.version = take_line(text);
-  verdict.same_memory = take_line(text) == "same";
+  verdict.version = take_until(text, '\n');
+  verdict.same_memory = take_until(text, '\n') == "same";
   verdict.plan = text;
   return verdict;
 }

@@ -4,6 +4,7 @@
 #include <weir/log.h>
 #include <weir/version.h>
 
+#include "base/cursor.h"
 #include "base/text.h"
 
 #include <errno.h>
@@ -13,8 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#include <algorithm>
 
 namespace weir::process {
 
@@ -39,9 +38,8 @@ std::string own_binary() {
 Upgrade::Upgrade(UpgradeHost& host, std::string binary) : host_(host), binary_(std::move(binary)) {}
 
 void Upgrade::begin(std::string_view order) {
-  std::size_t tab = std::min(order.find('\t'), order.size());
-  std::string by(order.substr(0, tab));
-  std::string ticket(order.substr(std::min(tab + 1, order.size())));
+  std::string by(take_until(order, '\t'));
+  std::string ticket(order);
   std::string why = is_idle() ? host_.why_not() : "an upgrade is under way";
   if (!why.empty()) {
     log(Level::Notice, "no upgrade: ", why);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/writer.h"
 
+#include "base/cursor.h"
 #include "base/logger.h"
 #include "process/log_port.h"
 #include "process/privileges.h"
@@ -362,8 +363,8 @@ class Writer {
   // Which descriptors there are (e: error log, a: access log), a line end, and the plan.
   void take_logs(net::Message& message) {
     std::string_view bytes = message.bytes;
-    std::string_view which = bytes.substr(0, std::min(bytes.find('\n'), bytes.size()));
-    auto plan = read_plan(bytes.substr(std::min(which.size() + 1, bytes.size())));
+    std::string_view which = take_until(bytes, '\n');
+    auto plan = read_plan(bytes);
     if (!plan) return;
     std::size_t next = 0;
     auto take = [&](char each) {

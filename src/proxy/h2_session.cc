@@ -3,6 +3,7 @@
 
 #include <weir/log.h>
 
+#include "config/units.h"
 #include "proxy/h2_exchange.h"
 
 #include <algorithm>
@@ -56,8 +57,7 @@ H2Session::H2Session(Context& context, Listener& listener, ClientTransport trans
 }
 
 std::uint64_t H2Session::lifetime() const {
-  const config::Limit& limit = listener_.rules().listener().max_lifetime;
-  return limit ? static_cast<std::uint64_t>(limit->count()) * 1000 : 0;
+  return config::microseconds(listener_.rules().listener().max_lifetime);
 }
 
 H2Session::~H2Session() {

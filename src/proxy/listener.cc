@@ -3,6 +3,7 @@
 
 #include <weir/log.h>
 
+#include "config/units.h"
 #include "net/gate.h"
 #include "net/socket.h"
 #include "proxy/session.h"
@@ -66,8 +67,7 @@ void Listener::adopt(std::shared_ptr<const Rules> rules) {
 // What the rules say of those who come by it.  Accepted sockets inherit the options of theirs.
 void Listener::prepare(Socket& socket) const {
   const auto& keepalive = rules_->listener().limits.tcp_keepalive;
-  const config::Limit limit = keepalive.value_or(config::Limit());
-  net::keep_alive(socket.fd, limit ? static_cast<std::uint64_t>(limit->count()) * 1000 : 0);
+  net::keep_alive(socket.fd, config::microseconds(keepalive.value_or(config::Limit())));
   const auto& binds = rules_->listener().binds;
   socket.tls = std::any_of(binds.begin(), binds.end(), [&](const config::Bind& bind) {
     return bind.tls && bind.at.text == socket.address;

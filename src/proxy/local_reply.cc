@@ -84,13 +84,12 @@ LocalReply make_grpc_reply(int status, std::string_view message, Arena& arena) {
   std::string code, text;
   append_number(code, status);
   // Percent-encoded, as PROTOCOL-HTTP2.md says of Status-Message.
-  static constexpr char digits[] = "0123456789ABCDEF";
   for (const char each : message) {
     const auto byte = static_cast<unsigned char>(each);
     if (byte >= 0x20 && byte <= 0x7e && byte != '%')
       text += each;
     else
-      text.append({'%', digits[byte >> 4], digits[byte & 15]});
+      text.append({'%', upper_hex_digits[byte >> 4], upper_hex_digits[byte & 15]});
   }
   reply.head->headers.add(arena, "grpc-status", arena.copy(code));
   reply.head->headers.add(arena, "grpc-message", arena.copy(text));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/route_policy.h"
 
+#include "config/units.h"
 #include "filter/table.h"
 
 #include <algorithm>
@@ -11,13 +12,9 @@ namespace {
 
 using config::Limits;
 
-std::uint64_t us(const config::Limit& limit) {
-  return limit ? static_cast<std::uint64_t>(limit->count()) * 1000 : 0;
-}
-
 template <typename... Levels>
 ClientTimeouts client_limits(const Levels&... levels) {
-  auto of = [&](auto member) { return us(config::pick(member, levels...)); };
+  auto of = [&](auto member) { return config::microseconds(config::pick(member, levels...)); };
   return {of(&Limits::handshake), of(&Limits::header),  of(&Limits::body),  of(&Limits::send),
           of(&Limits::idle),      of(&Limits::request), of(&Limits::tunnel)};
 }
@@ -53,7 +50,7 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
   const Limits& last = config::default_limits();
   policy->client = client_limits(route.limits, backend, listener.limits, last);
   auto of = [&](auto member) {
-    return us(config::pick(member, route.limits, backend, listener.limits, last));
+    return config::microseconds(config::pick(member, route.limits, backend, listener.limits, last));
   };
   policy->server = {of(&Limits::connect),     of(&Limits::first_byte),  of(&Limits::read),
                     of(&Limits::server_idle), of(&Limits::server_send), of(&Limits::ping)};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/route_table.h"
 
+#include "base/cursor.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "http/field.h"
@@ -68,18 +69,14 @@ bool path_matches(std::string_view pattern, std::string_view path) {
 
 bool header_matches(const Matcher& matcher, const Headers& headers) {
   return std::any_of(headers.begin(), headers.end(), [&matcher](const Field& field) {
-    return field.value == matcher.value && http::iequals(field.name, matcher.name);
+    return field.value == matcher.value && iequals(field.name, matcher.name);
   });
 }
 
 bool query_matches(const Matcher& matcher, std::string_view query) {
   while (!query.empty()) {
-    std::size_t end = std::min(query.find('&'), query.size());
-    std::string_view pair = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    std::size_t equals = std::min(pair.find('='), pair.size());
-    if (pair.substr(0, equals) != matcher.name) continue;
-    std::string_view raw = pair.substr(std::min(equals + 1, pair.size()));
+    std::string_view raw = take_until(query, '&');
+    if (take_until(raw, '=') != matcher.name) continue;
     std::string decoded(raw.size(), '\0');
     if (http::percent_decode(raw, decoded.data(), true) == matcher.value) return true;
   }

@@ -61,6 +61,9 @@ Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
   return std::shared_ptr<const Rules>(std::move(rules));
 }
 
+// What is printed is compared, not the values: equal values of two configurations may mean different things, since
+// files, backends and listeners are positions in theirs, and no configuration is kept beside its rules to look them up
+// in.  In print they are names, and what printing forgets (numbers, contents of files) is added to it.
 std::uint64_t Rules::key(const config::Config& config, const config::Listener& listener) {
   std::string text = config::print_listener(config, listener);
   text += std::to_string(listener.number);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/sender.h"
 
+#include "base/characters.h"
 #include "http/url.h"
 
 #include <sys/socket.h>
@@ -29,7 +30,7 @@ std::string_view host_of(std::string_view authority, Arena& arena) {
   if (!parsed) return {};
   char* const lower = arena.text(parsed->host.size());
   std::transform(parsed->host.begin(), parsed->host.end(), lower,
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+                 [](char c) { return to_lower(c); });
   return {lower, parsed->host.size()};
 }
 

@@ -2,6 +2,7 @@
 //
 // How long a session lasts and how it ends: its time limits, the ways in which it is told to go, and the
 // close that takes no answer with it.
+#include "config/units.h"
 #include "proxy/session.h"
 #include "proxy/stream.h"
 
@@ -42,8 +43,8 @@ bool Session::may_keep() const {
 }
 
 std::uint64_t Session::lifetime_end() const {
-  const config::Limit& limit = listener_.rules().listener().max_lifetime;
-  return limit ? opened_ + static_cast<std::uint64_t>(limit->count()) * 1000 : 0;
+  const std::uint64_t limit = config::microseconds(listener_.rules().listener().max_lifetime);
+  return limit > 0 ? opened_ + limit : 0;
 }
 
 // A client may send the next request at any time, but most do it soon after the answer.  Whoever does so

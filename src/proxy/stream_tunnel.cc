@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How a stream becomes a tunnel, and what is left of it when that is over.
+#include "base/characters.h"
 #include "http/field.h"
 #include "http/websocket.h"
 #include "proxy/client_side.h"
@@ -34,7 +35,7 @@ void Stream::start_tunnel() {
   const bool has_streams = !client.transport || !server.wire().transport;
   tunnel_.reset(new HttpTunnel(net, state_.context.random, *this, state_.client, server));
   dispatch_.give_answer_to(*tunnel_);
-  tunnel_->tunnel.start(has_streams || http::iequals(options.upgrade, "websocket"),
+  tunnel_->tunnel.start(has_streams || iequals(options.upgrade, "websocket"),
                         {state_.policy->client.tunnel, state_.client.lifetime_end()});
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/subcall.h"
 
+#include "base/cursor.h"
 #include "http/message.h"
 
 #include <algorithm>
@@ -26,7 +27,7 @@ Subcall::Subcall(Context& context, Arena& arena, const event::Subject& subject, 
   head_.method_text = arena.copy(subrequest.method);
   head_.method = http::method_from(head_.method_text);
   const std::string_view path = arena.copy(subrequest.path);
-  const std::size_t mark = std::min(path.find('?'), path.size());
+  const std::size_t mark = find_or_end(path, '?');
   head_.path = head_.forward_path = path.substr(0, mark);
   head_.has_query = mark < path.size();
   if (head_.has_query) head_.query = path.substr(mark + 1);

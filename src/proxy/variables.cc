@@ -3,8 +3,9 @@
 
 #include <weir/version.h>
 
+#include "base/characters.h"
+#include "base/cursor.h"
 #include "base/wall_time.h"
-#include "http/characters.h"
 #include "http/field.h"
 #include "http/path.h"
 #include "http/url.h"
@@ -28,10 +29,9 @@ std::string_view number(std::uint64_t value, Arena& arena) {
 }
 
 std::string_view hex_id(const Record& record, Arena& arena) {
-  static constexpr const char* digits = "0123456789abcdef";
   char* out = arena.text(32);
   for (int i = 0; i < 32; ++i)
-    out[i] = digits[record.request_id[i / 16] >> (4 * (15 - i % 16)) & 15];
+    out[i] = hex_digits[record.request_id[i / 16] >> (4 * (15 - i % 16)) & 15];
   return {out, 32};
 }
 
@@ -42,7 +42,7 @@ std::string_view request_uri(const RequestHead& request, Arena& arena) {
   if (request.method == Method::Connect || target.starts_with('/') ||
       authority == std::string_view::npos)
     return target;
-  target.remove_prefix(std::min(target.find_first_of("/?", authority + 3), target.size()));
+  target.remove_prefix(find_any_or_end(target, "/?", authority + 3));
   if (target.starts_with('/')) return target;
   char* out = arena.text(target.size() + 1);
   *out = '/';
@@ -147,17 +147,15 @@ std::string_view of_exchange(Variable variable, const Record& record, Arena& are
 enum class Safety { None, Field, Url };
 
 void append_safe(char*& out, std::string_view value, Safety safety) {
-  static constexpr const char* digits = "0123456789ABCDEF";
   for (char c : value) {
-    bool fine = safety == Safety::None ||
-                http::is_in(c, safety == Safety::Field ? http::ValueSet : http::QuerySet);
+    bool fine = safety == Safety::None || is_in(c, safety == Safety::Field ? ValueSet : QuerySet);
     bool quote = safety == Safety::Url && (c == '"' || c == '<' || c == '>' || c == '\\');
     if (fine && !quote) {
       *out++ = c;
     } else if (safety == Safety::Url) {
       *out++ = '%';
-      *out++ = digits[static_cast<unsigned char>(c) >> 4];
-      *out++ = digits[c & 15];
+      *out++ = upper_hex_digits[static_cast<unsigned char>(c) >> 4];
+      *out++ = upper_hex_digits[c & 15];
     }
   }
 }

@@ -146,11 +146,10 @@ ClientCertificate describe(X509* certificate) {
   });
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  if (X509_digest(certificate, EVP_sha256(), digest, &size) == 1) {
-    static constexpr const char* digits = "0123456789abcdef";
+  if (X509_digest(certificate, EVP_sha256(), digest, &size) == 1)
     for (unsigned int i = 0; i < size; ++i)
-      client.fingerprint.append(1, digits[digest[i] >> 4]).append(1, digits[digest[i] & 15]);
-  }
+      client.fingerprint.append(1, hex_digits[digest[i] >> 4])
+          .append(1, hex_digits[digest[i] & 15]);
   return client;
 }
 

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/text.h"
 #include "base/wall_time.h"
+#include "config/units.h"
 #include "upstream/address_set.h"
 
 #include <algorithm>
@@ -23,10 +24,6 @@ constexpr std::uint64_t pulse_us = 50'000;
 // Checks that could all begin now take turns: ten thousand need a second.
 constexpr std::uint64_t turn_us = 100;
 constexpr std::uint64_t most_spread_us = 1'000'000;
-
-std::uint64_t microseconds(config::Milliseconds time) {
-  return static_cast<std::uint64_t>(std::chrono::microseconds(time).count());
-}
 
 }  // namespace
 
@@ -212,8 +209,8 @@ bool Health::Entry::judge(bool passed) {
 
 std::uint64_t Health::Entry::interval() const {
   const config::Check& check = question_.check;
-  if (!is_known_ || against_ > 0) return microseconds(check.fast.value_or(check.interval));
-  return microseconds(is_up_ ? check.interval : check.down.value_or(check.interval));
+  if (!is_known_ || against_ > 0) return config::microseconds(check.fast.value_or(check.interval));
+  return config::microseconds(is_up_ ? check.interval : check.down.value_or(check.interval));
 }
 
 std::uint64_t Health::Entry::next_begin(bool was_late) {
@@ -262,7 +259,7 @@ void Health::add(std::uint32_t slot, const config::Check& check, const shm::Addr
     tools_.outbox = outbox_.get();
   }
   entries_[slot] = std::make_unique<Entry>(*this, slot, check, known, std::move(secure));
-  const std::uint64_t delay = at_once ? 0 : microseconds(check.start_delay);
+  const std::uint64_t delay = at_once ? 0 : config::microseconds(check.start_delay);
   entries_[slot]->begin_at(loop_.read_clock() + delay);
   entries_[slot]->set_addresses(addresses);
 }

@@ -110,9 +110,8 @@ void Server::note_address_failed(const Dial& dial, std::string_view why) {
 
 std::uint64_t Server::tcp_keepalive() const {
   static const config::Limits defaults = config::default_limits();
-  const config::Limit& limit =
-      config::pick(&config::Limits::tcp_keepalive, backend_.limits, defaults);
-  return limit ? static_cast<std::uint64_t>(limit->count()) * 1000 : 0;
+  return config::microseconds(
+      config::pick(&config::Limits::tcp_keepalive, backend_.limits, defaults));
 }
 
 void Server::limit_idle() {

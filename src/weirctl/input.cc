@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weirctl/input.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
 
 #include <unistd.h>
@@ -29,9 +30,8 @@ Result<void> Input::read() {
 
 std::optional<std::string_view> Input::next() {
   while (position_ < text_.size()) {
-    std::size_t end = text_.find('\n', position_);
-    if (end == std::string::npos && is_open_) break;
-    end = std::min(end, text_.size());
+    const std::size_t end = find_or_end(text_, '\n', position_);
+    if (end == text_.size() && is_open_) break;
     const std::string_view line = trim(std::string_view(text_).substr(position_, end - position_));
     position_ = std::min(end + 1, text_.size());
     ++number_;

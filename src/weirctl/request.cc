@@ -68,7 +68,7 @@ std::vector<std::string> words_of(std::string_view line) {
   bool is_inside = false;
   for (std::size_t i = 0; i < line.size(); ++i) {
     const char c = line[i];
-    if (!is_quoted && (c == ' ' || c == '\t')) {
+    if (!is_quoted && is_blank(c)) {
       is_inside = false;
       continue;
     }

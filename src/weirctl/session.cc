@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "weirctl/session.h"
 
+#include "base/cursor.h"
 #include "base/text.h"
 
 #include <poll.h>
@@ -194,17 +195,15 @@ void Session::on_line(std::string_view line) {
 
 bool Session::on_head(std::string_view line) {
   const Request& request = pending_.front();
-  const std::size_t blank = std::min(line.find(' '), line.size());
-  const std::string_view rest = trim(line.substr(blank));
-  if (line.substr(0, blank) == "ok") {
+  const std::string_view outcome = take_until(line, ' ');
+  std::string_view rest = trim(line);
+  if (outcome == "ok") {
     if (!rest.empty() && !request.json && !request.quiet) printed_.append(rest) += '\n';
     return true;
   }
-  if (line.substr(0, blank) != "error") return false;
-  const std::size_t end = std::min(rest.find(' '), rest.size());
-  const std::string_view code = rest.substr(0, end);
-  if (!request.quiet)
-    fail(status_of(code), concat(code, ": ", trim(rest.substr(end))), request.number);
+  if (outcome != "error") return false;
+  const std::string_view code = take_until(rest, ' ');
+  if (!request.quiet) fail(status_of(code), concat(code, ": ", trim(rest)), request.number);
   return true;
 }
 

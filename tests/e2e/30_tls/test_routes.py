@@ -94,6 +94,8 @@ def test_an_explanation_says_what_it_is_of(world, weir):
     told = explained(weir, "https://b.test/", "protocol=h2", "client_cert_subject=CN=dave").body
     assert "host b.test, h2, sni b.test, certificate CN=dave" in told
     assert "does not match: client_cert subject CN=alice,O=Example" in told
+    # A scheme in capitals is the same scheme, and the path may be missing.
+    assert "host b.test, h2, sni b.test" in explained(weir, "HTTPS://b.test?x=1", "protocol=h2").body
     # Addresses are not for SNI, and a clear URL has no TLS.
     assert "sni" not in explained(weir, "https://127.0.0.1/").body.split("route")[0]
     assert "sni" not in explained(weir, "http://a.test/").body.split("route")[0]

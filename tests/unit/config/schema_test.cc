@@ -4,6 +4,7 @@
 #include "config/schema.h"
 
 #include "config/loading.h"
+#include "config/properties.h"
 #include "config/units.h"
 
 #include <gtest/gtest.h>
@@ -30,16 +31,40 @@ TEST(Schema, RowsAreSortedAndComplete) {
   }
 }
 
-TEST(Schema, TimeoutsInTheTableAreTheDefaults) {
+TEST(Schema, EachTimeoutHasADefault) {
   const Limits limits = default_limits();
   for (const TimeoutKind& kind : timeout_kinds()) {
-    const auto& limit = limits.*kind.member;
-    ASSERT_TRUE(limit) << kind.statement;
-    if (kind.otherwise == "none")
-      EXPECT_EQ(*limit, std::nullopt) << kind.statement;
-    else
-      EXPECT_EQ(**limit, *parse_duration(kind.otherwise)) << kind.statement;
+    ASSERT_TRUE(limits.*kind.member) << kind.statement;
+    EXPECT_EQ(*(limits.*kind.member), kind.otherwise) << kind.statement;
   }
+}
+
+const DirectiveKind& row(std::string_view name, Context context) {
+  return *find_directive(name, context);
+}
+
+TEST(Schema, DefaultsAreTheValuesOfConfig) {
+  EXPECT_EQ(default_text(row("max_header", InListener)), size_text(Listener().max_header));
+  EXPECT_EQ(default_text(row("max_header", InBackend)), size_text(Backend().max_header));
+  EXPECT_EQ(default_text(row("mode", InAdmin)), "0600");
+  EXPECT_EQ(default_text(row("mode", InBind)), "0666");
+  EXPECT_EQ(default_text(row("access_log", InMain)), "off");
+  EXPECT_EQ(default_text(row("error_log", InMain)), "stderr level info");
+  EXPECT_EQ(default_text(row("retry", InRoute)), "2 on connect_error");
+  EXPECT_EQ(default_text(row("expect", InCheck)), "200-399");
+  EXPECT_EQ(default_text(row("protocol", InBackend)), "http/1.1");
+  EXPECT_EQ(default_text(row("workers", InMain)), "auto");
+  EXPECT_EQ(default_text(row("pid_file", InMain)), "");
+}
+
+// What a value says need not be said by the row as well.
+TEST(Schema, RowsRepeatNoDefault) {
+  for (const Context context :
+       {InMain, InListener, InBackend, InCheck, InOutlier, InAdmin, InListenerTls, InBackendTls})
+    for (const Property& property : defaults(context))
+      if (const DirectiveKind* kind = find_directive(property.name, context)) {
+        EXPECT_NE(kind->otherwise, property.value) << property.name;
+      }
 }
 
 TEST(Schema, Help) {

@@ -82,6 +82,14 @@ TEST(Units, Cidrs) {
     EXPECT_FALSE(parse_cidr(bad)) << bad;
 }
 
+TEST(Units, LimitsOnTheClockOfTheLoop) {
+  EXPECT_EQ(microseconds(std::nullopt), 0U);
+  EXPECT_EQ(microseconds(Milliseconds(1)), 1000U);
+  EXPECT_EQ(microseconds(*parse_duration("3650d")), 315'360'000'000'000U);
+  EXPECT_EQ(limit_text(std::nullopt), "none");
+  EXPECT_EQ(limit_text(Milliseconds(60000)), "1m");
+}
+
 TEST(Units, Names) {
   for (const char* good : {"a", "_", "a.b-c_1"}) EXPECT_TRUE(is_name(good)) << good;
   for (const char* bad : {"", "1", "-a", ".a", "a/b", "\xc3\xa4"})

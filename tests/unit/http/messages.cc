@@ -2,7 +2,7 @@
 #include "http/messages.h"
 
 #include "base/assert.h"
-#include "http/characters.h"
+#include "base/characters.h"
 #include "http/chunked.h"
 #include "http/message.h"
 
