@@ -182,7 +182,7 @@ const Case listener_cases[] = {
     {"max_lifetime 0s", "4:14", "a time of 0", "write none"},
     {"max_body 5", "4:10", "a size needs a unit", "write 5k"},
     {"timeout header", "4:1", "timeout has too few values", "NAME TIME"},
-    {"timeout header 1s idle", "4:19", "timeout \"idle\" has no time", "write timeout idle 60s"},
+    {"timeout header 1s idle", "4:19", "timeout \"idle\" has no time", "write timeout idle 1m"},
     {"timeout body 1s\ntimeout body 2s", "5:9", "timeout \"body\" is set twice", "4:9"},
     {"timeout haeder 1s", "4:9", "unknown timeout \"haeder\"", "\"header\"?"},
     {"timeout handshakes 1s", "4:9", "unknown timeout \"handshakes\"", "\"handshake\"?"},

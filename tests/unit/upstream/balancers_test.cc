@@ -197,7 +197,7 @@ TEST(BalancerTable, IsWhatTheManualSays) {
   for (const char* word : all_policies) words.append(words.empty() ? "" : " | ").append(word);
   const config::DirectiveKind* row = config::find_directive("balance", config::InBackend);
   EXPECT_EQ(row->arguments, words);
-  EXPECT_EQ(row->otherwise, balancer_kinds()[0].word);
+  EXPECT_EQ(config::default_text(*row), balancer_kinds()[0].word);
 }
 
 TEST(BalancerTable, OwnPoliciesTakeNoValue) {
