@@ -63,8 +63,8 @@ class ScriptedOrigin final : private event::ReadyEvents {
   std::size_t ended() const { return ended_; }
   int listening() const { return fd_.get(); }
   void answer(std::deque<Answer> answers) { answers_ = std::move(answers); }
-  /// From now on connections stay open after an answer.
-  void stay_open() { stays_open_ = true; }
+  /// From now on connections stay open after an answer, or no longer do.
+  void stay_open(bool stays = true) { stays_open_ = stays; }
   /// Nobody listens there any more.
   void close() {
     watch_.stop();
