@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Connections of HTTP/1.1 to a server on a real socket: answers whole, early, malformed and cut short; the pool; and time
+// limits, by a clock that moves only while both sides wait.
+#include "upstream/connection.h"
+
+#include "fakes/steps.h"
+#include "shm/segment.h"
+#include "upstream/address_set.h"
+#include "upstream/backend.h"
+#include "upstream/scripted_origin.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::upstream {
+namespace {
+
+using http::Failure;
+using test::is_about;
+
+constexpr std::uint64_t second = 1'000'000;
+const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// A request, and what came of it.
+struct FakeUser final : ConnectionUser {
+  FakeUser() {
+    head.method = Method::Get;
+    head.method_text = "GET";
+    head.forward_path = "/";
+    head.headers.add(memory, "Host", "a");
+  }
+  void on_connected(ServerSide& on) override {
+    side = &on;
+    write();
+  }
+  /// All of the request, or as much as the test wants.
+  void write() {
+    side->write_request(head, {.framing = head.framing});
+    if (!body.empty()) side->write_body(body);
+    if (ends) side->write_end(Headers());
+  }
+  void on_sent() override {}
+  void on_failed(Failure why) override {
+    failure = why;
+    side = nullptr;
+  }
+  bool can_move_body() const override { return false; }
+  net::IoResult move_body() override { return {net::Io::Again}; }
+  void on_raw_readable() override {}
+  const RequestHead& request() const override { return head; }
+  Arena& arena() override { return memory; }
+  void on_head(MessageHead& given) override {
+    statuses.push_back(static_cast<const ResponseHead&>(given).status);
+  }
+  bool wants_body() const override { return wants; }
+  void on_body(std::span<const char> bytes) override { answer.append(bytes.data(), bytes.size()); }
+  void on_end(const Headers&) override { ended = true; }
+  bool is_done() const { return ended || failure; }
+
+  Arena memory;
+  RequestHead head;
+  std::string body;
+  bool ends = true, wants = true;
+  ServerSide* side = nullptr;
+  std::vector<std::uint16_t> statuses;
+  std::string answer;
+  bool ended = false;
+  std::optional<Failure> failure;
+};
+
+class ConnectionTest : public testing::Test, private NoticeSink {
+ protected:
+  void SetUp() override {
+    shm::Layout layout;
+    layout.servers = 8;
+    layout.backends = 1;
+    segment_ = std::make_unique<shm::Segment>(std::move(*shm::Segment::create(layout)));
+    in_flight_ = std::make_unique<shm::InFlight>(*segment_, 0);
+    h2_servers_ = std::make_unique<shm::H2Servers>(*segment_, 0);
+    outliers_ = std::make_unique<shm::Outliers>(*segment_);
+    queues_ = std::make_unique<shm::Queues>(*segment_, 0);
+    balancing_ = std::make_unique<shm::Balancing>(*segment_);
+    sharing_ = std::make_unique<Sharing>(Sharing{*in_flight_, *h2_servers_, *outliers_, *queues_,
+                                                 *balancing_, static_cast<NoticeSink&>(*this)});
+    BackendPolicy policy;
+    policy.config.name = "api";
+    backend_ = std::make_unique<Backend>(context_, *sharing_, policy, 1);
+    time_.pass_while([this] { return waits_ && origin_.has_delivered(); });
+  }
+  void TearDown() override {
+    backend_.reset();
+    loop_.destroy_the_dead();
+  }
+  void notice(const shm::Notice&) override {}
+
+  Server& server(const net::Address& at) {
+    shm::ServerRow row{};
+    row.use = shm::Use::Up;
+    row.addresses = to_set(at);
+    backend_->apply(0, row);
+    return *backend_->choose({}, Turn::Ours).server;
+  }
+  /// Connects for this request.
+  void begin(FakeUser& user, const net::Address& at) {
+    server_ = &server(at);
+    int error = 0;
+    ServerSide* side = server_->connect(error, false);
+    if (!side) return user.on_failed(connect_failure(error));
+    side->lease(user, limits_);
+    if (!side->is_connecting()) user.on_connected(*side);
+  }
+  void begin(FakeUser& user) { begin(user, origin_.address()); }
+  /// Time may pass from now on; says when that is.
+  std::uint64_t wait() {
+    waits_ = true;
+    return clock_.monotonic_us();
+  }
+  void run_until_done(const FakeUser& user) {
+    steps_.when([&user] { return user.is_done(); }).run();
+  }
+
+  test::ManualClock clock_;
+  event::Loop loop_{clock_};
+  test::TimeKeeper time_{loop_, clock_};
+  test::Steps steps_{loop_, &time_};
+  net::Outbox outbox_{loop_};
+  std::vector<char> buffer_ = std::vector<char>(64 * 1024);
+  net::Context context_{loop_, outbox_, buffer_};
+  std::unique_ptr<shm::Segment> segment_;
+  std::unique_ptr<shm::InFlight> in_flight_;
+  std::unique_ptr<shm::H2Servers> h2_servers_;
+  std::unique_ptr<shm::Outliers> outliers_;
+  std::unique_ptr<shm::Queues> queues_;
+  std::unique_ptr<shm::Balancing> balancing_;
+  std::unique_ptr<Sharing> sharing_;
+  std::unique_ptr<Backend> backend_;
+  Server* server_ = nullptr;
+  ScriptedOrigin origin_{loop_, {{ok}}};
+  FakeUser user_, next_;
+  ServerTimeouts limits_{.connect = 3 * second,
+                         .first_byte = 20 * second,
+                         .read = 30 * second,
+                         .idle = 50 * second,
+                         .send = 40 * second};
+  bool waits_ = false;
+};
+
+// ---- Answers -----------------------------------------------------------------------------------
+
+TEST_F(ConnectionTest, CarriesARequestAndItsAnswer) {
+  begin(user_);
+  run_until_done(user_);
+  ASSERT_EQ(origin_.requests().size(), 1U);
+  EXPECT_TRUE(origin_.requests()[0].starts_with("GET / HTTP/1.1\r\nHost: a\r\n"));
+  EXPECT_EQ(user_.statuses, std::vector<std::uint16_t>{200});
+  EXPECT_EQ(user_.answer, "ok");
+  EXPECT_FALSE(user_.failure);
+}
+
+struct AnswerCase {
+  const char* name;
+  ScriptedOrigin::Answer pieces;  ///< then the server closes
+  std::vector<std::uint16_t> statuses;
+  std::string body;
+  std::optional<Failure> failure;
+};
+class AnswerTest : public ConnectionTest, public testing::WithParamInterface<AnswerCase> {};
+
+std::string interim(int count) {
+  std::string all;
+  while (count-- > 0) all += "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n";
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Answers, AnswerTest,
+    testing::Values(
+        AnswerCase{"InPieces",
+                   {"HTTP/1.1 200 O", "K\r\nContent-Length: 4\r\n\r\nab", "cd"},
+                   {200},
+                   "abcd",
+                   {}},
+        AnswerCase{"UntilTheEnd", {"HTTP/1.0 200 OK\r\n\r\nall"}, {200}, "all", {}},
+        AnswerCase{"Interim",
+                   {"HTTP/1.1 100 Continue\r\n\r\n" + interim(1), ok},
+                   {100, 103, 200},
+                   "ok",
+                   {}},
+        AnswerCase{"NoByte", {}, {}, "", Failure::ServerClosed},
+        AnswerCase{"NotHttp", {"SSH-2.0-OpenSSH_9.2\r\n\r\n"}, {}, "", Failure::ResponseSyntax},
+        AnswerCase{"TwoLengths",
+                   {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok"},
+                   {},
+                   "",
+                   Failure::ResponseFraming},
+        AnswerCase{"HalfAHead", {"HTTP/1.1 200 OK\r\nCont"}, {}, "", Failure::ResponseTruncated},
+        AnswerCase{"HalfABody",
+                   {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"},
+                   {200},
+                   "half",
+                   Failure::ResponseTruncated},
+        AnswerCase{"BadChunk",
+                   {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\nzz\r\n"},
+                   {200},
+                   "ok",
+                   Failure::ResponseFraming},
+        AnswerCase{"NothingBehindInterim", {interim(1)}, {103}, "", Failure::ServerClosed}),
+    [](const auto& answer) { return answer.param.name; });
+
+TEST_P(AnswerTest, IsTold) {
+  origin_.answer({GetParam().pieces});
+  begin(user_);
+  run_until_done(user_);
+  EXPECT_EQ(user_.statuses, GetParam().statuses);
+  EXPECT_EQ(user_.answer, GetParam().body);
+  EXPECT_EQ(user_.ended, !GetParam().failure);
+  ASSERT_EQ(user_.failure.has_value(), GetParam().failure.has_value());
+  if (user_.failure) {
+    EXPECT_EQ(http::traits(*user_.failure).name, http::traits(*GetParam().failure).name);
+  }
+}
+
+TEST_F(ConnectionTest, DoesNotTakeInterimAnswersWithoutEnd) {
+  origin_.answer({{interim(1000)}});
+  origin_.stay_open();
+  begin(user_);
+  run_until_done(user_);
+  EXPECT_EQ(user_.failure, Failure::ResponseInterimFlood);
+}
+
+TEST_F(ConnectionTest, AnAnswerMayComeBeforeTheRequestHasEnded) {
+  origin_.stay_open();
+  user_.head.framing = {BodyEnd::Length, 10};
+  user_.ends = false;
+  begin(user_);
+  run_until_done(user_);
+  EXPECT_EQ(user_.answer, "ok");
+  EXPECT_FALSE(user_.failure);
+  user_.side->give_back(false);
+  EXPECT_EQ(server_->take_ready(false), nullptr) << "the server still waits for the body";
+}
+
+// ---- The pool ----------------------------------------------------------------------------------
+
+TEST_F(ConnectionTest, IsUsedAgain) {
+  origin_.stay_open();
+  begin(user_);
+  steps_.when([&] { return user_.is_done(); },
+              [&] {
+                EXPECT_FALSE(user_.side->is_reused());
+                user_.side->give_back(true);
+                next_.side = server_->take_ready(false);
+                ASSERT_EQ(next_.side, user_.side);
+                EXPECT_TRUE(next_.side->is_reused());
+                next_.side->lease(next_, limits_);
+                next_.write();
+              });
+  run_until_done(next_);
+  EXPECT_EQ(next_.answer, "ok");
+  EXPECT_EQ(server_->take_ready(false), nullptr);
+}
+
+struct Useless {
+  const char* name;
+  std::string answer;
+  bool stays_open, reusable;
+};
+class PoolTest : public ConnectionTest, public testing::WithParamInterface<Useless> {};
+INSTANTIATE_TEST_SUITE_P(Useless, PoolTest,
+                         testing::Values(Useless{"Closed", ok, false, true},
+                                         Useless{"Unwanted", ok, true, false},
+                                         Useless{"MoreThanAsked", ok + "more", true, true}),
+                         [](const auto& useless) { return useless.param.name; });
+
+TEST_P(PoolTest, IsNotUsedAgain) {
+  origin_.answer({{GetParam().answer}});
+  origin_.stay_open(GetParam().stays_open);
+  begin(user_);
+  int turns = 0;
+  steps_
+      .when([&] { return user_.is_done() && origin_.has_delivered(); },
+            [&] { user_.side->give_back(GetParam().reusable); })
+      // That it has closed may be told a little later.
+      .when([&] { return ++turns > 5; })
+      .run();
+  EXPECT_EQ(server_->take_ready(false), nullptr);
+}
+
+// The server closed it at the same moment: its user may ask another one.
+TEST_F(ConnectionTest, OneThatDiesWhenItIsUsedAgainSaysSo) {
+  origin_.answer({{ok}, {}});
+  origin_.stay_open();
+  begin(user_);
+  steps_.when([&] { return user_.is_done(); },
+              [&] {
+                user_.side->give_back(true);
+                origin_.stay_open(false);
+                next_.side = server_->take_ready(false);
+                ASSERT_TRUE(next_.side);
+                next_.side->lease(next_, limits_);
+                next_.write();
+              });
+  run_until_done(next_);
+  EXPECT_EQ(next_.failure, Failure::ServerClosed);
+}
+
+TEST_F(ConnectionTest, OneThatNobodyUsesIsClosed) {
+  origin_.stay_open();
+  std::uint64_t begun = 0;
+  begin(user_);
+  steps_
+      .when([&] { return user_.is_done(); },
+            [&] {
+              user_.side->give_back(true);
+              begun = wait();
+            })
+      .when([&] { return origin_.ended() == 1; }, [&] { waits_ = false; })
+      .run();
+  EXPECT_GE(clock_.monotonic_us() - begun, 50 * second);
+  EXPECT_EQ(server_->take_ready(false), nullptr);
+}
+
+// ---- Time limits -------------------------------------------------------------------------------
+
+TEST_F(ConnectionTest, NobodyListens) {
+  const net::Address at = origin_.address();
+  origin_.close();
+  begin(user_, at);
+  run_until_done(user_);
+  EXPECT_EQ(user_.failure, Failure::ConnectRefused);
+}
+
+TEST_F(ConnectionTest, TheFirstByteHasItsTime) {
+  origin_.answer({});
+  std::uint64_t begun = 0;
+  begin(user_);
+  steps_.when([&] { return origin_.requests().size() == 1; }, [&] { begun = wait(); });
+  run_until_done(user_);
+  EXPECT_EQ(user_.failure, Failure::FirstByteTimeout);
+  EXPECT_TRUE(is_about(clock_.monotonic_us() - begun, 20 * second));
+}
+
+TEST_F(ConnectionTest, EachReadHasItsTime) {
+  origin_.answer({{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"}});
+  origin_.stay_open();
+  std::uint64_t begun = 0;
+  begin(user_);
+  steps_.when([&] { return user_.answer == "half"; }, [&] { begun = wait(); });
+  run_until_done(user_);
+  EXPECT_EQ(user_.failure, Failure::ReadTimeout);
+  EXPECT_TRUE(is_about(clock_.monotonic_us() - begun, 30 * second));
+}
+
+// Then the server is not to blame.
+TEST_F(ConnectionTest, WhileNobodyWantsTheAnswerNoTimeIsUp) {
+  origin_.answer({{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"}});
+  origin_.stay_open();
+  test::Moment moment(loop_);
+  begin(user_);
+  steps_
+      .when([&] { return user_.answer == "half"; },
+            [&] {
+              user_.wants = false;
+              moment.set(1000 * second);
+              wait();
+            })
+      .when([&] { return moment.has_come(); })
+      .run();
+  EXPECT_FALSE(user_.failure);
+}
+
+// The kernel takes some of it, since the connection is open, but nobody reads: looked at after an eighth of the limit,
+// and after the limit.
+TEST_F(ConnectionTest, SendingHasItsTime) {
+  auto deaf = net::listen_on(ip4(), {.reuse_port = false, .defer_accept = false});
+  ASSERT_TRUE(deaf);
+  sockaddr_storage bound{};
+  socklen_t size = sizeof(bound);
+  ASSERT_EQ(::getsockname(deaf->get(), reinterpret_cast<sockaddr*>(&bound), &size), 0);
+  user_.body = std::string(16'000'000, 'x');
+  user_.head.framing = {BodyEnd::Length, user_.body.size()};
+  user_.ends = false;
+  begin(user_, net::Address::from(reinterpret_cast<sockaddr*>(&bound), size));
+  std::uint64_t begun = 0;
+  std::size_t unsent = 0;
+  int quiet = 0;
+  steps_.when(
+      [&] {
+        // The kernels move bytes on by themselves; both are done when nothing changes.
+        if (!user_.side) return false;
+        const std::size_t left = user_.side->wire().transport->queued();
+        quiet = left > 0 && left == unsent ? quiet + 1 : 0;
+        unsent = left;
+        return quiet > 200;
+      },
+      [&] { begun = wait(); });
+  run_until_done(user_);
+  EXPECT_EQ(user_.failure, Failure::ServerSendTimeout);
+  EXPECT_TRUE(is_about(clock_.monotonic_us() - begun, 45 * second, 2));
+}
+
+}  // namespace
+}  // namespace weir::upstream
