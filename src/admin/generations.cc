@@ -138,8 +138,7 @@ void show_generations(const Call& call, Reply& reply) {
                           count,
                           [rows = std::move(rows), none, last](std::size_t i) -> Row {
                             const GenerationRow& row = rows[i];
-                            return {row.number, time_text(row.committed_us),
-                                    row.by,     row.how,
+                            return {row.number, time_text(row.committed_us),       row.by, row.how,
                                     row.hash,   i + 1 == rows.size() ? last : none};
                           }},
                          call.json);
@@ -159,8 +158,7 @@ void explain_generation(const Call& call, Reply& reply) {
 
 std::string unconfirmed_text(const std::optional<Unconfirmed>& waits, bool json) {
   if (!waits) return json ? "null" : "no";
-  if (json)
-    return json_object({"back_to", "until"}, {waits->back_to, time_text(waits->until_us)});
+  if (json) return json_object({"back_to", "until"}, {waits->back_to, time_text(waits->until_us)});
   return concat("generation ", std::to_string(waits->back_to), " comes back at ",
                 time_text(waits->until_us));
 }

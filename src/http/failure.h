@@ -13,29 +13,29 @@ namespace weir::http {
 enum class Failure : std::uint8_t {
   None,
   // The client's request cannot be understood or is not allowed.
-  RequestSyntax,          ///< malformed start line or field
-  RequestFraming,         ///< ambiguous or malformed length: the byte stream cannot be trusted
-  RequestHost,            ///< missing, repeated, malformed, or disagreeing Host
-  RequestTarget,          ///< malformed target, or one with a control character
-  AmbiguousPath,          ///< servers may read the path as one of another route
-  RequestProtectedField,  ///< Connection names a field that must not be removed
-  RequestMethodTooLong,   ///< 501
-  RequestLineTooLong,     ///< 414
-  RequestHeadTooLarge,    ///< 431
-  RequestBodyTooLarge,    ///< 413
-  RequestCodingUnknown,   ///< 501
+  RequestSyntax,           ///< malformed start line or field
+  RequestFraming,          ///< ambiguous or malformed length: the byte stream cannot be trusted
+  RequestHost,             ///< missing, repeated, malformed, or disagreeing Host
+  RequestTarget,           ///< malformed target, or one with a control character
+  AmbiguousPath,           ///< servers may read the path as one of another route
+  RequestProtectedField,   ///< Connection names a field that must not be removed
+  RequestMethodTooLong,    ///< 501
+  RequestLineTooLong,      ///< 414
+  RequestHeadTooLarge,     ///< 431
+  RequestBodyTooLarge,     ///< 413
+  RequestCodingUnknown,    ///< 501
   RequestProtocolUnknown,  ///< 501: a tunnel for a protocol other than WebSocket over HTTP/2
-  RequestVersion,         ///< 505
-  RequestExpectation,     ///< 417
-  MethodNotAllowed,       ///< CONNECT without a route for it: 405
-  RequestHeaderTimeout,   ///< 408
-  RequestBodyTimeout,     ///< 408
-  EarlyData,              ///< sent as early data, and not to be taken as such: 425
-  RequestMisdirected,     ///< for a name with another certificate than the connection's: 421
-  RequestTimeout,         ///< the whole exchange took too long: 504
-  DrainTimeout,           ///< the time of a drain was up before the answer: 503
-  ClientGone,             ///< closed or reset before the answer; logged as 499
-  ClientSendTimeout,      ///< the client does not read
+  RequestVersion,          ///< 505
+  RequestExpectation,      ///< 417
+  MethodNotAllowed,        ///< CONNECT without a route for it: 405
+  RequestHeaderTimeout,    ///< 408
+  RequestBodyTimeout,      ///< 408
+  EarlyData,               ///< sent as early data, and not to be taken as such: 425
+  RequestMisdirected,      ///< for a name with another certificate than the connection's: 421
+  RequestTimeout,          ///< the whole exchange took too long: 504
+  DrainTimeout,            ///< the time of a drain was up before the answer: 503
+  ClientGone,              ///< closed or reset before the answer; logged as 499
+  ClientSendTimeout,       ///< the client does not read
   // Nobody to ask.
   NoRoute,         ///< 404
   Denied,          ///< action `close`

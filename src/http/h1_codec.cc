@@ -71,9 +71,7 @@ std::size_t H1Codec::read_head(std::span<char> bytes) {
       // What speaks something else may wait for us to say more.
       if (role_ == Role::Client && !may_be_answer(bytes)) give_up(Failure::ResponseSyntax);
       return 0;
-    case HeadScanner::State::Failed:
-      tell_partly(bytes);
-      return give_up(scanner_.failure()), 0;
+    case HeadScanner::State::Failed: tell_partly(bytes); return give_up(scanner_.failure()), 0;
     case HeadScanner::State::Complete: break;
   }
   std::size_t length = scanner_.length();

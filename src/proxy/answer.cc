@@ -27,8 +27,7 @@ const event::Subject& Answer::subject() const { return state_.client; }
 // the operator has the last word.
 void Answer::take(ResponseHead& head) {
   if (!head.headers.has(FieldName::Date))
-    head.headers.add(state_.arena, FieldName::Date,
-                     state_.arena.copy(state_.context.date.text()));
+    head.headers.add(state_.arena, FieldName::Date, state_.arena.copy(state_.context.date.text()));
   state_.response = &head;
   state_.record.response = &head;
   state_.record.status = head.status;

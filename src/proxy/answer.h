@@ -118,12 +118,12 @@ class Answer final : public AnswerSink, public PipeOutlet, private ProducerUser 
   std::unique_ptr<Producer> producer_;
   net::Pump down_;
   net::SendStall stall_;
-  Headers trailers_;         ///< of one that has ended before its head could leave
-  bool has_begun_ = false;   ///< its head has been written
-  bool has_ended_ = false;   ///< all of it has come, and its end waits for the head to leave
-  bool is_done_ = false;     ///< all of it has been written
-  bool is_local_ = false;    ///< one of weir's own
-  bool is_fed_ = false;      ///< the body of one of weir's own is on its way
+  Headers trailers_;        ///< of one that has ended before its head could leave
+  bool has_begun_ = false;  ///< its head has been written
+  bool has_ended_ = false;  ///< all of it has come, and its end waits for the head to leave
+  bool is_done_ = false;    ///< all of it has been written
+  bool is_local_ = false;   ///< one of weir's own
+  bool is_fed_ = false;     ///< the body of one of weir's own is on its way
   bool keep_ = false;
 };
 

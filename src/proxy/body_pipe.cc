@@ -245,8 +245,7 @@ bool BodyPipe::drain() {
     has_moved = true;
     if (is_stopped_) return true;
   }
-  if (!has_ended_ || is_end_passed_ || !out_.empty() || !outlet_.has_room())
-    return has_moved;
+  if (!has_ended_ || is_end_passed_ || !out_.empty() || !outlet_.has_room()) return has_moved;
   is_end_passed_ = true;
   outlet_.pass_end(trailers_);
   return true;

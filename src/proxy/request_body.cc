@@ -26,8 +26,7 @@ bool RequestBody::is_rest_small() const {
 bool RequestBody::is_too_long() const {
   const std::optional<std::uint64_t>& limit = state_.policy->max_body;
   const Framing& framing = state_.request->framing;
-  return limit &&
-         (seen_ > *limit || (framing.end == BodyEnd::Length && framing.length > *limit));
+  return limit && (seen_ > *limit || (framing.end == BodyEnd::Length && framing.length > *limit));
 }
 
 // ---- From the client ---------------------------------------------------------------------------

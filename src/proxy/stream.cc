@@ -217,9 +217,7 @@ void Stream::on_attempt_failed(http::Failure failure) {
 
 // ---- The request's body ------------------------------------------------------------------------
 
-bool Stream::wants_body() const {
-  return tunnel_ ? tunnel_->tunnel.wants(Way::Up) : body_.wants();
-}
+bool Stream::wants_body() const { return tunnel_ ? tunnel_->tunnel.wants(Way::Up) : body_.wants(); }
 
 void Stream::on_body(std::span<const char> bytes) {
   if (tunnel_) return tunnel_->tunnel.take(Way::Up, bytes);
@@ -300,9 +298,7 @@ void Stream::replace_answer() {
 
 bool Stream::holds_slot_of(std::uint32_t backend) const { return dispatch_.holds_slot_of(backend); }
 
-void Stream::on_client_sent() {
-  tunnel_ ? tunnel_->tunnel.on_sent() : answer_.on_client_sent();
-}
+void Stream::on_client_sent() { tunnel_ ? tunnel_->tunnel.on_sent() : answer_.on_client_sent(); }
 
 void Stream::on_answered() {
   if (answer_.is_local()) return finish(answer_.may_keep());

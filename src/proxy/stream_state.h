@@ -21,18 +21,16 @@ struct StreamState {
   StreamState& operator=(const StreamState&) = delete;
 
   /// The way of a body through filters; null if none wants to see it.
-  BodyPipe* pipe(Direction direction) const {
-    return filters ? filters->pipe(direction) : nullptr;
-  }
+  BodyPipe* pipe(Direction direction) const { return filters ? filters->pipe(direction) : nullptr; }
 
   Context& context;
   ClientSide& client;
   Arena arena;
   Record record;
-  RequestHead* request = nullptr;    ///< null until there is one that could be understood
-  ResponseHead* response = nullptr;  ///< of the answer that is under way
-  net::Address sender;               ///< the peer, or who a trusted peer says it speaks for
-  PolicyPin policy;                  ///< kept over a reload
+  RequestHead* request = nullptr;      ///< null until there is one that could be understood
+  ResponseHead* response = nullptr;    ///< of the answer that is under way
+  net::Address sender;                 ///< the peer, or who a trusted peer says it speaks for
+  PolicyPin policy;                    ///< kept over a reload
   std::unique_ptr<FilterRun> filters;  ///< null if its route has none
 };
 

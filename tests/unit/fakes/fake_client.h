@@ -120,8 +120,7 @@ class FakeClient final : public proxy::ClientSide {
   bool may_keep() const override { return keeps; }
 
  private:
-  net::Address address_ =
-      *net::Address::from({config::Endpoint::Kind::Ip4, "192.0.2.1", 4711, ""});
+  net::Address address_ = *net::Address::from({config::Endpoint::Kind::Ip4, "192.0.2.1", 4711, ""});
   proxy::Stream stream_;
 };
 

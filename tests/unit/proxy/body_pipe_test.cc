@@ -33,9 +33,7 @@ struct World final : PipeFilters, PipeOutlet, PipeEvents {
   }
   Pass breach(std::uint32_t, std::string_view) override { return Pass::Breaches; }
   bool has_room() const override { return room; }
-  void pass(std::span<const char> piece) override {
-    out.append(piece.data(), piece.size());
-  }
+  void pass(std::span<const char> piece) override { out.append(piece.data(), piece.size()); }
   void pass_end(Headers&) override { is_at_end = true; }
   void flush() override {}
   void on_collected(Direction) override { ++collected; }

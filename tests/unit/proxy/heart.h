@@ -95,8 +95,7 @@ class Heart : public testing::Test, private upstream::NoticeSink {
     any.method = Method::Get;
     any.path = "/";
     Arena arena;
-    const auto [found, failure] =
-        listener->rules().match(any, {net::Address(), nullptr}, arena);
+    const auto [found, failure] = listener->rules().match(any, {net::Address(), nullptr}, arena);
     EXPECT_TRUE(found);
     return const_cast<RoutePolicy&>(*found);
   }
@@ -138,8 +137,8 @@ class Heart : public testing::Test, private upstream::NoticeSink {
   shm::Outliers outliers_{segment};
   shm::Queues queues_{segment, 0};
   shm::Balancing balancing_{segment};
-  upstream::Sharing sharing{in_flight_, h2_servers_, outliers_, queues_, balancing_,
-                            static_cast<upstream::NoticeSink&>(*this)};
+  upstream::Sharing sharing{in_flight_, h2_servers_, outliers_,
+                            queues_,    balancing_,  static_cast<upstream::NoticeSink&>(*this)};
   upstream::ScriptedOrigin origin{loop, {}};
   std::unique_ptr<Listener> listener;
   std::vector<std::unique_ptr<test::FakeClient>> clients;
