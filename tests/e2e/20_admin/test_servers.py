@@ -138,6 +138,21 @@ def test_each_override_keeps_its_author():
         assert by() == "" and "override" not in [line.split()[0] for line in admin(weir, "explain server origin/s1")[1].splitlines()]
 
 
+def test_the_same_server_may_be_added_again():
+    with Origin() as a, Origin() as b, Weir(forward_to(a, top=ADMIN)) as weir:
+        add = f"server add origin s2 {b.address} weight 3 max_in_flight 4 backup"
+        order(weir, add)
+        order(weir, "server set origin/s2 weight 5")
+        before = admin(weir, "@json show servers")
+        order(weir, add)
+        order(weir, f"server add origin s1 {a.address}")  # of the file
+        assert admin(weir, "@json show servers") == before
+        for other in (f"{b.address} weight 4 max_in_flight 4 backup", f"{b.address} weight 3 max_in_flight 4",
+                      f"{b.address} weight 3 backup", "127.0.0.9:1 weight 3 max_in_flight 4 backup"):
+            assert admin(weir, f"server add origin s2 {other}")[0].startswith("error conflict ")
+        assert admin(weir, f"server add origin s3 {b.address}")[0].startswith("error conflict ")
+
+
 def test_force_and_levels():
     top = ADMIN + "\nadmin unix:{dir}/read.sock { level read }\nadmin unix:{dir}/operate.sock { level operate }"
     with Origin() as origin, Weir(forward_to(origin, top=top)) as weir:
