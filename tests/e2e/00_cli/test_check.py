@@ -67,6 +67,25 @@ def test_each_list_of_the_program_has_its_place_in_a_manual(name, word):
     assert sum(f'.\\" @{name}@' in page.read_text().splitlines() for page in (ROOT / "man").glob("*.in")) == 1
 
 
+def test_bad_regular_expressions_are_told_with_all_the_rest(tmp_path):
+    text = """listener web {
+    bind 127.0.0.1:8080
+    rewrite path "(" x
+    route path_regex "(" respond 200
+    route path /x respnd 200
+}
+backend b {
+    server s 127.0.0.1:1
+    check http GET / { body regex "(" }
+}
+"""
+    done = check(tmp_path, text)
+    assert done.returncode == 1
+    for place in ("3:5", "4:22", "9:35"):
+        assert f"weir.conf:{place}: error: regular expression, at offset 1: missing closing parenthesis\n" in done.stderr, done.stderr
+    assert "weir.conf:5:19: error: unknown matcher or action" in done.stderr
+
+
 def test_warnings_do_not_stop_it(tmp_path):
     text = GOOD + "backend unused { server s1 127.0.0.1:9001 }\n"
     done = check(tmp_path, text)
