@@ -106,9 +106,17 @@ def test_shared_is_shared():
     text = SIMPLE.replace("{port};", "{port} shared;")
     with Weir(text) as weir, beside(weir, text.replace("one", "two")) as other:
         other.start()
+        assert not any("listens on it too" in line for line in weir.log)
+        other.wait_log(f"127.0.0.1:{weir.port()}: process {weir.process.pid} (weir) listens on it too, and shares its clients")
         assert {ask(weir).body for _ in range(200)} == {b"one", b"two"}
         other.stop()
         assert {ask(weir).body for _ in range(50)} == {b"one"}
+
+
+def test_the_second_ones_word_suffices_but_not_silently():
+    with Weir(SIMPLE) as weir, beside(weir, SIMPLE.replace("{port};", "{port} shared;").replace("one", "two")) as other:
+        other.start()
+        assert " warn " in other.wait_log(f"process {weir.process.pid} (weir) listens on it too")
 
 
 # ---- A dead master's workers ---------------------------------------------------------------------
