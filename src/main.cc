@@ -25,6 +25,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,8 +35,8 @@ using namespace weir;
 
 constexpr const char* usage =
     "usage: weir [-c FILE] [-t | -T] [-d]\n"
-    "       weir help [directive] NAME\n"
-    "       weir help directives\n"
+    "       weir help [directive | matcher | timeout | variable] NAME\n"
+    "       weir help directives | matchers | timeouts | variables\n"
     "       weir --version\n"
     "\n"
     "  -c FILE    the configuration; default /etc/weir/weir.conf\n"
@@ -86,19 +87,19 @@ int print_list(std::string_view name) {
 int help(int count, char** words) {
   const std::string_view what = count > 0 ? words[0] : "";
   if (count == 2 && std::string_view(words[1]) == "--mdoc") return print_list(what);
-  if (what == "directives" && count == 1) {
-    std::fputs(config::help_directives(process::known_kinds()).c_str(), stdout);
-    return 0;
-  }
+  const config::Kinds kinds = process::known_kinds();
+  if (const auto list = count == 1 ? config::help_list(what, kinds) : std::nullopt)
+    return std::fputs(list->c_str(), stdout) < 0;
+  std::optional<config::Help> found;
   // `weir help bind` is what people try first.
-  const bool has_kind = what == "directive" && count == 2;
-  if (!has_kind && count != 1) {
+  if (count == 1) found = config::help_directive(what, kinds);
+  if (count == 2) found = config::help_word(what, words[1], kinds);
+  if (!found) {
     std::fputs(usage, count == 0 ? stdout : stderr);
     return count == 0 ? 0 : 2;
   }
-  const config::Help found = config::help_directive(words[count - 1], process::known_kinds());
-  std::fputs(found.text.c_str(), found.is_known ? stdout : stderr);
-  return found.is_known ? 0 : 1;
+  std::fputs(found->text.c_str(), found->is_known ? stdout : stderr);
+  return found->is_known ? 0 : 1;
 }
 
 struct Options {

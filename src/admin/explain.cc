@@ -202,14 +202,6 @@ void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story) {
   tell_the_rest(fleet, backend, all, story);
 }
 
-std::string override_text(const shm::ServerColumns& columns) {
-  std::string text(upstream::Registry::word(columns.override_state));
-  if (columns.override_weight >= 0) text += " weight " + std::to_string(columns.override_weight);
-  if (columns.override_address.size > 0)
-    text += " address " + upstream::from_shared(columns.override_address).text();
-  return text;
-}
-
 // What the name of a server stands for.
 void add_addresses(const shm::ServerColumns& columns, Story& story) {
   const std::string error = columns.resolve_error;
@@ -323,8 +315,8 @@ void explain_server(const Call& call, Reply& reply) {
        std::string(columns.at) + " weight " + std::to_string(columns.configured_weight),
        columns.configured, in_file ? &in_file->place : nullptr);
   add_addresses(columns, story);
-  if (columns.overridden.since_us)
-    mark("override", override_text(columns), columns.overridden, nullptr);
+  for (const upstream::Overriding& each : upstream::overrides(columns))
+    mark("override", each.what, each.mark, nullptr);
   mark("operational", std::string(upstream::Registry::word(columns.health)), columns.operational,
        check ? &check->place : nullptr);
   if (check)

@@ -107,6 +107,18 @@ bool take_options(const Call& call, config::Server& server, Reply& reply) {
   return true;
 }
 
+// The backend has exactly this server, added before or from the file: there is nothing to be done.
+bool is_there(const upstream::Registry& registry, std::uint32_t backend,
+              const config::Server& server) {
+  const auto slot = registry.find(backend, server.name);
+  if (!slot) return false;
+  const shm::ServerRow& row = registry.row(*slot);
+  const shm::ServerColumns& columns = registry.columns(*slot);
+  return !columns.leaving && server.at.text == columns.at &&
+         server.weight == columns.configured_weight && server.max_in_flight == row.max_in_flight &&
+         server.backup == row.backup;
+}
+
 }  // namespace
 
 std::optional<std::uint32_t> find_backend(const Fleet& fleet, std::string_view name, Reply& reply) {
@@ -151,6 +163,7 @@ void server_add(const Call& call, Reply& reply) {
     return reply.fail("refused", "a Unix socket has no name to verify: tls needs a server_name");
   if (!take_options(call, server, reply)) return;
   change(call, *backend, reply, [&] {
+    if (is_there(call.fleet.registry, *backend, server)) return;
     auto slot = call.fleet.registry.add(*backend, server, {call.caller.by, "server add"});
     if (!slot)
       reply.fail(slot.error().code() == Errc::Exists ? "conflict" : "limit", slot.error().text());

@@ -3,8 +3,11 @@
 // The commands that look at servers: each with its three columns, and what follows from them.
 #include "admin/servers.h"
 #include "admin/show.h"
+#include "base/text.h"
 #include "base/wall_time.h"
 #include "upstream/address_set.h"
+
+#include <algorithm>
 
 namespace weir::admin {
 
@@ -21,20 +24,29 @@ std::string configured_text(const shm::ServerColumns& columns) {
 
 std::string override_text(const shm::ServerColumns& columns) {
   std::string text;
-  auto add = [&text](const std::string& part) { text += (text.empty() ? "" : " ") + part; };
-  if (columns.leaving) add("removed");
-  if (columns.override_state != shm::Override::None)
-    add("state " + std::string(upstream::Registry::word(columns.override_state)));
-  if (columns.override_weight >= 0) add("weight " + std::to_string(columns.override_weight));
-  if (columns.override_address.size > 0)
-    add("address " + upstream::from_shared(columns.override_address).text());
+  for (const upstream::Overriding& each : upstream::overrides(columns))
+    text += (text.empty() ? "" : " ") + each.what;
+  return text;
+}
+
+// Who made the overrides; if they were several people, whose each is: "uid 0 pid 7 (state), uid 0 pid 9 (weight)".
+std::string overridden_by(const shm::ServerColumns& columns) {
+  const std::vector<upstream::Overriding> all = upstream::overrides(columns);
+  const bool is_one = std::all_of(all.begin(), all.end(), [&](const upstream::Overriding& each) {
+    return std::string_view(each.mark.by) == all[0].mark.by;
+  });
+  if (is_one) return all.empty() ? std::string() : all[0].mark.by;
+  std::string text;
+  for (const upstream::Overriding& each : all)
+    text += concat(text.empty() ? "" : ", ", std::string_view(each.mark.by), " (",
+                   std::string_view(each.what).substr(0, each.what.find(' ')), ")");
   return text;
 }
 
 // The column that decides also says since when.
 std::int64_t since_of(const shm::ServerColumns& columns) {
-  if (columns.leaving || columns.override_state != shm::Override::None)
-    return columns.overridden.since_us;
+  if (columns.leaving) return columns.removed.since_us;
+  if (columns.override_state != shm::Override::None) return columns.overridden_state.since_us;
   return columns.operational.since_us ? columns.operational.since_us : columns.configured.since_us;
 }
 
@@ -53,7 +65,7 @@ Row server_row(const Fleet& fleet, std::uint32_t slot) {
           upstream::Registry::word(columns.health),
           configured_text(columns),
           override_text(columns),
-          columns.overridden.by,
+          overridden_by(columns),
           Cell::json(columns.runtime ? "true" : "false"),
           counted[shm::Tally::Requests],
           counted[shm::Tally::ConnectErrors] + counted[shm::Tally::Failures],

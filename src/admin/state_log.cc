@@ -3,6 +3,7 @@
 
 #include <weir/log.h>
 
+#include "admin/events.h"
 #include "admin/words.h"
 #include "base/cursor.h"
 #include "base/hash.h"
@@ -35,10 +36,14 @@ bool knows_health(const shm::ServerColumns& columns) {
   return columns.health == shm::Health::Up || columns.health == shm::Health::Down;
 }
 
-std::string join(std::initializer_list<std::string> words) {
+std::string join(const std::vector<std::string>& words) {
   std::string line;
   for (const std::string& word : words) line += (line.empty() ? "" : " ") + quote(word);
   return line;
+}
+
+std::int64_t time_of(const std::string& word) {
+  return static_cast<std::int64_t>(to_number(word).value_or(0));
 }
 
 }  // namespace
@@ -68,9 +73,9 @@ StateLog::File StateLog::read(const std::string& text) {
 }
 
 // What a removed server once was is not told any more, so that its name and address are free for those
-// that came after it.
-void StateLog::drop_removed(std::vector<std::vector<std::string>>& records) {
-  std::set<std::pair<std::string, std::string>> removed;
+// that came after it; nor are overrides that were replaced or taken back.
+void StateLog::drop_outdated(std::vector<std::vector<std::string>>& records) {
+  std::set<std::pair<std::string, std::string>> removed, overridden;
   std::vector<std::vector<std::string>> kept;
   for (auto record = records.rbegin(); record != records.rend(); ++record) {
     const std::string& kind = (*record)[0];
@@ -79,34 +84,58 @@ void StateLog::drop_removed(std::vector<std::vector<std::string>>& records) {
       continue;
     }
     bool of_server = (kind == "server" || kind == "added") && record->size() > 2;
-    if (!of_server || !removed.contains({(*record)[1], (*record)[2]}))
-      kept.push_back(std::move(*record));
+    bool is_outdated = of_server && removed.contains({(*record)[1], (*record)[2]});
+    if (of_server && kind == "server")
+      is_outdated |= !overridden.insert({(*record)[1], (*record)[2]}).second;
+    if (!is_outdated) kept.push_back(std::move(*record));
   }
   records.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
 }
 
 void StateLog::load(const std::string (&files)[2], bool known) {
+  read_in(files, known, "state file");
+}
+
+void StateLog::read_in(const std::string (&files)[2], bool known, std::string_view from) {
   File read_files[2] = {read(files[0]), read(files[1])};
   file_ = read_files[1].epoch > read_files[0].epoch ? 1 : 0;
   File& file = read_files[file_];
   epoch_ = file.epoch;
   if (file.epoch == 0) return;
-  drop_removed(file.records);
+  drop_outdated(file.records);
   loading_ = true;
+  registry_.set_quiet(true);
   for (const auto& record : file.records)
     if (!known || record[0] == "result") apply(record);
+  registry_.set_quiet(false);
   loading_ = false;
+  if (!known) tell_restored(from);
+}
+
+void StateLog::tell_restored(std::string_view from) const {
+  for (const config::Backend& backend : registry_.config().backends)
+    for (std::uint32_t slot : registry_.servers(backend.number)) {
+      const shm::ServerColumns& columns = registry_.columns(slot);
+      std::string text;
+      const auto add = [&text](std::string_view what, const shm::Mark& mark) {
+        text += concat(text.empty() ? "" : ", ", what, " since ", time_text(mark.since_us), " by ",
+                       std::string_view(mark.by));
+      };
+      if (columns.runtime) add("added at run time", columns.configured);
+      for (const upstream::Overriding& each : upstream::overrides(columns))
+        add(each.what, each.mark);
+      if (!text.empty()) log(Level::Notice, from, ": server ", registry_.name(slot), ": ", text);
+    }
 }
 
 void StateLog::apply(const std::vector<std::string>& record) {
   const std::string& kind = record[0];
-  if (kind == "server" && record.size() == 9) return apply_server(record);
-  if (kind == "added" && record.size() == 8) return apply_added(record);
+  if (kind == "server" && record.size() == 15) return apply_server(record);
+  if (kind == "added" && record.size() == 9) return apply_added(record);
   if (kind == "health" && record.size() == 6) return apply_health(record);
   if (kind == "resolved" && record.size() == 5) return apply_resolved(record);
   if (kind == "result" && record.size() == 5)
-    results_[record[1]] = {static_cast<std::int64_t>(to_number(record[2]).value_or(0)),
-                           {record[3], record[4]}};
+    results_[record[1]] = {time_of(record[2]), {record[3], record[4]}};
 }
 
 void StateLog::apply_server(const std::vector<std::string>& record) {
@@ -116,18 +145,20 @@ void StateLog::apply_server(const std::vector<std::string>& record) {
     log(Level::Notice, "state file: ", record[1], "/", record[2], " does not exist any more");
     return;
   }
-  upstream::Cause cause{record[6], record[7],
-                        static_cast<std::int64_t>(to_number(record[8]).value_or(0))};
+  // Behind each value stand its author, reason and time.
+  const auto cause = [&record](std::size_t value) {
+    return upstream::Cause{record[value + 1], record[value + 2], time_of(record[value + 3])};
+  };
   using shm::Override;
   for (Override state : {Override::None, Override::Up, Override::Drain, Override::Down})
-    if (upstream::Registry::word(state) == record[3]) registry_.set_state(*slot, state, cause);
-  auto weight = to_number<std::uint32_t>(record[4]);
-  registry_.set_weight(*slot, weight, cause);
+    if (upstream::Registry::word(state) == record[3]) registry_.set_state(*slot, state, cause(3));
+  auto weight = to_number<std::uint32_t>(record[7]);
+  registry_.set_weight(*slot, weight, cause(7));
   net::Address address;  // unset = as configured
-  if (auto endpoint = config::parse_endpoint(record[5]))
+  if (auto endpoint = config::parse_endpoint(record[11]))
     if (auto given = net::Address::from(*endpoint)) address = *given;
   if (address.is_set() || registry_.columns(*slot).override_address.size > 0)
-    registry_.set_address(*slot, address, cause);
+    registry_.set_address(*slot, address, cause(11));
 }
 
 void StateLog::apply_health(const std::vector<std::string>& record) {
@@ -171,19 +202,23 @@ void StateLog::apply_added(const std::vector<std::string>& record) {
   server.weight = to_number<std::uint32_t>(record[4]).value_or(1);
   server.max_in_flight = to_number<std::uint32_t>(record[5]).value_or(0);
   server.backup = record[6] == "backup";
-  auto added = registry_.add(*backend, server, {record[7], "state file"});
+  auto added = registry_.add(*backend, server, {record[7], "state file", time_of(record[8])});
   if (!added) log(Level::Notice, "state file: ", added.error().text());
 }
 
 std::string StateLog::server_record(std::uint32_t slot) const {
   const shm::ServerRow& row = registry_.row(slot);
   const shm::ServerColumns& columns = registry_.columns(slot);
-  return join(
-      {"server", registry_.backend_name(row.backend), row.name,
-       std::string(upstream::Registry::word(columns.override_state)),
-       columns.override_weight >= 0 ? std::to_string(columns.override_weight) : "-",
-       columns.override_address.size ? upstream::from_shared(columns.override_address).text() : "-",
-       columns.overridden.by, columns.overridden.why, std::to_string(columns.overridden.since_us)});
+  std::vector<std::string> words = {"server", registry_.backend_name(row.backend), row.name};
+  const auto add = [&words](std::string value, const shm::Mark& mark) {
+    words.insert(words.end(), {std::move(value), mark.by, mark.why, std::to_string(mark.since_us)});
+  };
+  add(std::string(upstream::Registry::word(columns.override_state)), columns.overridden_state);
+  add(columns.override_weight >= 0 ? std::to_string(columns.override_weight) : "-",
+      columns.overridden_weight);
+  add(columns.override_address.size ? upstream::from_shared(columns.override_address).text() : "-",
+      columns.overridden_address);
+  return join(words);
 }
 
 std::string StateLog::added_record(std::uint32_t slot) const {
@@ -191,7 +226,8 @@ std::string StateLog::added_record(std::uint32_t slot) const {
   const shm::ServerColumns& columns = registry_.columns(slot);
   return join({"added", registry_.backend_name(row.backend), row.name, columns.at,
                std::to_string(columns.configured_weight), std::to_string(row.max_in_flight),
-               row.backup ? "backup" : "-", columns.configured.by});
+               row.backup ? "backup" : "-", columns.configured.by,
+               std::to_string(columns.configured.since_us)});
 }
 
 std::string StateLog::health_record(std::uint32_t slot) const {
@@ -217,7 +253,7 @@ void StateLog::note_server(std::uint32_t slot) {
   // One that came and went within a transaction was never told of.
   const bool was_added = (columns.leaving || !columns.runtime) && added_.erase(slot) > 0;
   if (columns.leaving) {
-    if (was_added || upstream::is_overridden(columns))
+    if (overridden_.erase(slot) > 0 || was_added)
       note_removed(registry_.backend_name(registry_.row(slot).backend), registry_.row(slot).name);
     return;
   }
@@ -225,7 +261,10 @@ void StateLog::note_server(std::uint32_t slot) {
   if (was_added)
     note_removed(registry_.backend_name(registry_.row(slot).backend), registry_.row(slot).name);
   if (columns.runtime && added_.insert(slot).second) write(added_record(slot));
-  if (columns.overridden.since_us != 0) write(server_record(slot));
+  // Of one that is as configured the file has nothing, unless it has to know that an override was taken back.
+  const bool is_overridden = upstream::is_overridden(columns);
+  if (overridden_.erase(slot) > 0 || is_overridden) write(server_record(slot));
+  if (is_overridden) overridden_.insert(slot);
 }
 
 void StateLog::note_removed(const std::string& backend, const std::string& name) {
@@ -259,7 +298,7 @@ void StateLog::tell_whole(const std::function<void(std::string)>& say) const {
       const shm::ServerColumns& columns = registry_.columns(slot);
       if (columns.leaving) continue;
       if (columns.runtime) say(added_record(slot));
-      if (columns.overridden.since_us != 0) say(server_record(slot));
+      if (upstream::is_overridden(columns)) say(server_record(slot));
     }
   for (const auto& [op_id, kept] : results_) say(result_record(op_id, kept));
 }
@@ -271,9 +310,14 @@ void StateLog::write_whole() {
   written_ = 0;
   write(join({"epoch", std::to_string(++epoch_)}));
   added_.clear();
+  overridden_.clear();
   for (const config::Backend& backend : registry_.config().backends)
-    for (std::uint32_t slot : registry_.servers(backend.number))
-      if (registry_.columns(slot).runtime && !registry_.columns(slot).leaving) added_.insert(slot);
+    for (std::uint32_t slot : registry_.servers(backend.number)) {
+      const shm::ServerColumns& columns = registry_.columns(slot);
+      if (columns.leaving) continue;
+      if (columns.runtime) added_.insert(slot);
+      if (upstream::is_overridden(columns)) overridden_.insert(slot);
+    }
   tell_whole([this](std::string record) { write(std::move(record)); });
   write("whole");
   whole_ = written_;
@@ -298,7 +342,7 @@ std::string StateLog::tell_all() const {
 
 void StateLog::take_over(const std::string& told) {
   const std::string files[] = {told, {}};
-  load(files);
+  read_in(files, false, "taken over");
   // The file that was being written stays whole until the other one is.
   std::string_view first = std::string_view(told).substr(0, told.find('\n'));
   file_ = first.ends_with(" 1") ? 1 : 0;

@@ -4,8 +4,8 @@
 // is a line that begins with its hash, so half a line is no record; the newest about a server holds.
 //
 //   HASH epoch N                                    the first record of a file
-//   HASH server BACKEND NAME STATE WEIGHT ADDRESS BY WHY SINCE
-//   HASH added BACKEND NAME ADDRESS WEIGHT MAX_IN_FLIGHT BACKUP BY
+//   HASH server BACKEND NAME STATE BY WHY SINCE WEIGHT BY WHY SINCE ADDRESS BY WHY SINCE
+//   HASH added BACKEND NAME ADDRESS WEIGHT MAX_IN_FLIGHT BACKUP BY SINCE
 //   HASH removed BACKEND NAME
 //   HASH result OP-ID TIME TEXT DIGEST
 //   HASH resolved BACKEND NAME AT ADDRESS,...       never in a file: see `tell_all`
@@ -50,7 +50,7 @@ class StateLog final : private event::DeadlineEvents {
  public:
   StateLog(event::Loop& loop, upstream::Registry& registry, RecordSink& sink);
 
-  /// Brings back what the files say.  Records that name something the configuration does not have any
+  /// Brings back what the files say, and logs it as such: nothing of it is an event of now.  Records that name something the configuration does not have any
   /// more are dropped, with a line in the log.  With `known` the registry knows its servers already
   /// (control has died, shared memory has not), and only results and the epoch are taken.
   void load(const std::string (&files)[2], bool known = false);
@@ -79,7 +79,9 @@ class StateLog final : private event::DeadlineEvents {
   };
 
   static File read(const std::string& text);
-  static void drop_removed(std::vector<std::vector<std::string>>& records);
+  static void drop_outdated(std::vector<std::vector<std::string>>& records);
+  void read_in(const std::string (&files)[2], bool known, std::string_view from);
+  void tell_restored(std::string_view from) const;
   void apply(const std::vector<std::string>& record);
   void apply_server(const std::vector<std::string>& record);
   void apply_health(const std::vector<std::string>& record);
@@ -104,7 +106,8 @@ class StateLog final : private event::DeadlineEvents {
   std::deque<std::string>
       waiting_;  ///< records for which there was no room; "\x01N" = begin file N
   std::map<std::string, Result> results_;
-  std::set<std::uint32_t> added_;  ///< slots of runtime servers that the file has
+  std::set<std::uint32_t> added_;       ///< slots of runtime servers that the file has
+  std::set<std::uint32_t> overridden_;  ///< slots of servers of which the file has an override
   std::uint64_t epoch_ = 0;
   std::uint32_t file_ = 0;
   std::size_t written_ = 0, whole_ = 0;  ///< bytes of this file, and of its beginning

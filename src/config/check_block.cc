@@ -175,7 +175,7 @@ class CheckBlock {
                            "write one expression for both");
     if (text.text.empty())
       return report_.error(text.at, "an empty text is in every body", "leave it out");
-    to = text.text;
+    to = *which == 0 ? std::string(text.text) : read_regex(text, scope_);
   }
 
   const Scope& scope_;

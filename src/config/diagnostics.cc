@@ -29,7 +29,7 @@ void write(std::string& out, const Diagnostic& diagnostic) {
   if (!diagnostic.place.empty()) out.append(diagnostic.place).append(": ");
   out.append(diagnostic.severity == Severity::Error ? "error: " : "warning: ");
   out.append(diagnostic.message).append("\n");
-  if (!diagnostic.place.empty()) write_excerpt(out, diagnostic);
+  if (!diagnostic.line.empty()) write_excerpt(out, diagnostic);
   if (!diagnostic.hint.empty()) out.append("hint: ").append(diagnostic.hint).append("\n");
 }
 

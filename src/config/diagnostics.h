@@ -17,8 +17,9 @@ enum class Severity : std::uint8_t { Error, Warning };
 
 struct Diagnostic {
   Severity severity = Severity::Error;
-  std::string place;         ///< "weir.conf:12:9"; empty if it belongs to no line
-  std::string line;          ///< the line of text, or the part of a long one around the mistake
+  std::string place;  ///< "weir.conf:12:9"; empty if it belongs to no line
+  std::string
+      line;  ///< the line of text, or the part of a long one around the mistake; empty = it is not shown
   std::uint32_t column = 0;  ///< byte of `line`, from 0, where the caret goes
   std::string message;
   std::string hint;  ///< may be empty

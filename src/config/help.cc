@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <utility>
+#include <vector>
 
 namespace weir::config {
 
@@ -50,11 +51,20 @@ std::string describe(const DirectiveKind& kind) {
   return text;
 }
 
-std::string describe_timeouts() {
+// A line of a list: what is meant, and what it does.
+std::string row(std::string_view name, std::string_view help, std::size_t width,
+                std::string_view before = "") {
+  const std::size_t pad = name.size() < width ? width - name.size() : 1;
+  return concat(before, name, std::string(pad, ' '), help, "\n");
+}
+
+std::string describe_timeouts(std::string_view before) {
   std::string text;
   for (const TimeoutKind& kind : timeout_kinds())
-    text += concat("    ", kind.name(), std::string(12 - kind.name().size(), ' '), kind.help, " (",
-                   context_names(kind.contexts), "; default ", limit_text(kind.otherwise), ")\n");
+    text += row(kind.name(),
+                concat(kind.help, " (", context_names(kind.contexts), "; default ",
+                       limit_text(kind.otherwise), ")"),
+                12, before);
   return text;
 }
 
@@ -63,28 +73,77 @@ std::string describe_balancers(const Kinds& others) {
   std::string text;
   for (const BalancerKind& kind : others.balancers) {
     const std::string_view word = kind.word;
-    text += concat("    ", word, std::string(word.size() < 15 ? 15 - word.size() : 1, ' '),
-                   kind.help, "\n");
+    text += row(word, kind.help, 15, "    ");
   }
   return text;
 }
 
-// Words that are no statements: matchers of routes, names of timeouts, variables.
-std::string describe_word(std::string_view name) {
+std::string synopsis(const MatcherKind& kind) {
+  return concat(kind.word, kind.values == 1 ? " VALUE" : " NAME VALUE");
+}
+
+std::string describe_matcher(std::string_view name) {
+  const MatcherKind* kind = find_matcher(name);
+  return kind ? concat(synopsis(*kind), "\n    ", kind->help, "\n    a matcher of route\n") : "";
+}
+
+std::string describe_timeout(std::string_view name) {
   std::string text;
-  if (const MatcherKind* kind = find_matcher(name))
-    text += concat(name, kind->values == 1 ? " VALUE" : " NAME VALUE", "\n    ", kind->help,
-                   "\n    a matcher of route\n");
   for (const TimeoutKind& kind : timeout_kinds())
     if (kind.name() == name)
       text += concat(kind.statement, " TIME | none\n    ", kind.help,
                      "\n    in: ", context_names(kind.contexts),
                      "\n    default: ", limit_text(kind.otherwise), "\n");
-  if (name.starts_with('$')) name.remove_prefix(1);
-  for (const VariableKind& kind : variable_kinds())
-    if (kind.name == name && !kind.name.ends_with('_'))
-      text += concat("$", name, "\n    ", kind.help, "\n    a variable of texts\n");
   return text;
+}
+
+// As it is written: "$host", "$header_NAME".
+std::string written(const VariableKind& kind) {
+  return concat("$", kind.name, kind.name.ends_with('_') ? "NAME" : "");
+}
+
+std::string describe_variable(std::string_view name) {
+  if (name.starts_with('$')) name.remove_prefix(1);
+  const VariableKind* kind = find_variable(name);
+  return kind ? concat(written(*kind), "\n    ", kind->help, "\n    a variable of texts\n") : "";
+}
+
+std::string list_matchers() {
+  std::string text;
+  for (const std::string_view word : route_words())
+    if (const MatcherKind* kind = find_matcher(word)) text += row(synopsis(*kind), kind->help, 24);
+  return text;
+}
+
+std::string list_variables() {
+  std::string text;
+  for (const VariableKind& kind : variable_kinds()) text += row(written(kind), kind.help, 26);
+  return text;
+}
+
+std::string list_timeouts() { return describe_timeouts(""); }
+
+/// Words that are no statements, and stand in texts and in the statements of routes and timeouts.
+struct WordKind {
+  std::string_view name, plural;
+  std::string (*describe)(std::string_view name);  ///< empty if there is none of that name
+  std::string (*list)();
+};
+constexpr WordKind word_kinds[] = {{"matcher", "matchers", describe_matcher, list_matchers},
+                                   {"timeout", "timeouts", describe_timeout, list_timeouts},
+                                   {"variable", "variables", describe_variable, list_variables}};
+
+// Their names, for hints.
+std::vector<std::string_view> names_of(const WordKind& of) {
+  std::vector<std::string_view> names;
+  if (of.name == "matcher")
+    for (const std::string_view word : route_words())
+      if (find_matcher(word)) names.push_back(word);
+  if (of.name == "timeout")
+    for (const TimeoutKind& kind : timeout_kinds()) names.push_back(kind.name());
+  if (of.name == "variable")
+    for (const VariableKind& kind : variable_kinds()) names.push_back(kind.name);
+  return names;
 }
 
 // The start of each list entry in mdoc: words in capitals are arguments, brackets options, the rest
@@ -140,7 +199,8 @@ Help help_directive(std::string_view name, const Kinds& others) {
     text += describe(kind);
     if (kind.word == Word::Balance) text += describe_balancers(others);
     // Its names stand in the table of timeouts; those of a check are no part of it.
-    if (kind.word == Word::Timeout && (kind.contexts & InCheck) == 0) text += describe_timeouts();
+    if (kind.word == Word::Timeout && (kind.contexts & InCheck) == 0)
+      text += describe_timeouts("    ");
   }
   for (const FilterKind& kind : others.filters) {
     names.emplace_back(kind.word);
@@ -148,7 +208,7 @@ Help help_directive(std::string_view name, const Kinds& others) {
       text = concat(name, " ...\n    ", kind.help,
                     "\n    in: ", context_names(InListener | InBackend | InRoute), "\n");
   }
-  text += describe_word(name);
+  for (const WordKind& kind : word_kinds) text += kind.describe(name);
   if (!text.empty()) return {true, text};
   for (const ForeignTable& table : foreign_tables())
     if (const ForeignWord* foreign = find_foreign(table.what, name))
@@ -159,16 +219,35 @@ Help help_directive(std::string_view name, const Kinds& others) {
   return {false, text + "\n"};
 }
 
+std::optional<Help> help_word(std::string_view kind, std::string_view name, const Kinds& others) {
+  if (kind == "directive") return help_directive(name, others);
+  for (const WordKind& each : word_kinds) {
+    if (each.name != kind) continue;
+    std::string text = each.describe(name);
+    if (!text.empty()) return Help{true, std::move(text)};
+    text = concat("unknown ", kind, " ", in_quotes(name));
+    if (const auto near = nearest(name, names_of(each)))
+      text += concat("; did you mean \"", *near, "\"?");
+    else
+      text += concat("; see weir help ", each.plural);
+    return Help{false, text + "\n"};
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> help_list(std::string_view plural, const Kinds& others) {
+  if (plural == "directives") return help_directives(others);
+  for (const WordKind& each : word_kinds)
+    if (each.plural == plural) return each.list();
+  return std::nullopt;
+}
+
 std::string help_directives(const Kinds& others) {
   constexpr std::size_t width = 18;
   std::string text;
-  const auto add = [&](std::string_view name, std::string_view help) {
-    const std::size_t pad = name.size() < width ? width - name.size() : 1;
-    text += concat(name, std::string(pad, ' '), help, "\n");
-  };
-  for (const DirectiveKind& kind : directive_kinds()) add(kind.name, kind.help);
+  for (const DirectiveKind& kind : directive_kinds()) text += row(kind.name, kind.help, width);
   for (const FilterKind& kind : others.filters)
-    if (!find_directive(kind.word, any_context)) add(kind.word, kind.help);
+    if (!find_directive(kind.word, any_context)) text += row(kind.word, kind.help, width);
   return text;
 }
 
@@ -183,8 +262,7 @@ std::string help_directives_mdoc() {
                   "\n");
   out += ".El\n.Ss Variables\n.Bl -tag -width Ds\n";
   for (const VariableKind& kind : variable_kinds())
-    out += concat(".It Li $", kind.name, kind.name.ends_with('_') ? "NAME" : "", "\n",
-                  mdoc_text(kind.help), "\n");
+    out += concat(".It Li ", written(kind), "\n", mdoc_text(kind.help), "\n");
   return out + ".El\n";
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From text to Config, reporting every mistake and not just the first.  Pure: no regular expression
-// is compiled, no name looked up and no socket touched here.
+// From text to Config, reporting every mistake and not just the first.  Pure: no name is looked up and no socket touched
+// here; regular expressions are compiled only to see whether they can be.
 #pragma once
 
 #include "config/bundle.h"

@@ -156,7 +156,8 @@ bool is_route_word(std::string_view word) {
 
 std::span<const std::string_view> route_words() { return words; }
 
-Matcher build_matcher(const MatcherKind& kind, std::span<const Value> values, Reporter& report) {
+Matcher build_matcher(const MatcherKind& kind, std::span<const Value> values, const Scope& scope) {
+  Reporter& report = scope.report;
   Matcher matcher;
   matcher.kind = kind.match;
   switch (kind.match) {
@@ -169,7 +170,7 @@ Matcher build_matcher(const MatcherKind& kind, std::span<const Value> values, Re
       break;
     case Match::Path: build_path(values[0], report, matcher); break;
     case Match::Method: build_method(values[0], report, matcher); break;
-    case Match::PathRegex: matcher.value = values[0].text; break;
+    case Match::PathRegex: matcher.value = read_regex(values[0], scope); break;
     case Match::Protocol:
       matcher.value = values[0].text;
       (void)read_choice(values[0], "protocol", protocols, report);

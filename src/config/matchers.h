@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "config/lexer.h"
+#include "config/statements.h"
 
 #include <cstdint>
 #include <optional>
@@ -34,6 +35,6 @@ bool is_route_word(std::string_view word);
 std::span<const std::string_view> route_words();
 
 /// A matcher out of its values; what is wrong is reported.  As many values as its kind says.
-Matcher build_matcher(const MatcherKind& kind, std::span<const Value> values, Reporter& report);
+Matcher build_matcher(const MatcherKind& kind, std::span<const Value> values, const Scope& scope);
 
 }  // namespace weir::config

@@ -143,7 +143,7 @@ class RouteBlock {
             concat("write ", kind->word, kind->values == 1 ? " VALUE" : " NAME VALUE"));
         return false;
       }
-      Matcher matcher = build_matcher(*kind, values_.subspan(next_ + 1, kind->values), report_);
+      Matcher matcher = build_matcher(*kind, values_.subspan(next_ + 1, kind->values), scope_);
       matcher.negated = negated;
       matcher.place = word.at;
       route_.matchers.push_back(std::move(matcher));

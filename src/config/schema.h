@@ -174,6 +174,13 @@ struct Help {
 /// Help about a directive, a matcher, a timeout or a variable.  `others` adds the words of modules.
 Help help_directive(std::string_view name, const Kinds& others = {});
 
+/// The same about a name of one kind: "directive", "matcher", "timeout" or "variable"; nothing if that is none of them.
+std::optional<Help> help_word(std::string_view kind, std::string_view name,
+                              const Kinds& others = {});
+
+/// All "directives", "matchers", "timeouts" or "variables", one line each; nothing if that is none of them.
+std::optional<std::string> help_list(std::string_view plural, const Kinds& others = {});
+
 /// All directives, one line each.
 std::string help_directives(const Kinds& others = {});
 

@@ -124,7 +124,27 @@ void Reporter::error(const Place& at, std::string message, std::string hint) {
 void Reporter::error(const Place& at, const Error& why) {
   const std::size_t end = why.text().find("; ");
   std::string hint = end == std::string::npos ? "" : why.text().substr(end + 2);
-  error(at, why.text().substr(0, end), std::move(hint));
+  error(place_of_variable(at, why.text().substr(0, end)), why.text().substr(0, end),
+        std::move(hint));
+}
+
+// A reason that quotes a variable is about that, wherever in the values behind `at` it stands.
+Place Reporter::place_of_variable(Place at, std::string_view reason) const {
+  const std::size_t begin = reason.find("\"$");
+  const std::size_t end = begin == std::string_view::npos ? begin : reason.find('"', begin + 1);
+  if (end == std::string_view::npos || end - begin <= 2 || at.line == 0) return at;
+  const std::string_view wanted = reason.substr(begin + 1, end - begin - 1);
+  const std::string_view line = sources_.line(at);
+  for (std::size_t found = line.find(wanted, at.column - 1); found != std::string_view::npos;
+       found = line.find(wanted, found + 1)) {
+    const std::size_t behind = found + wanted.size();
+    const bool goes_on = behind < line.size() &&
+                         (is_alpha(line[behind]) || is_digit(line[behind]) || line[behind] == '_');
+    if (goes_on) continue;
+    at.column = static_cast<std::uint32_t>(found + 1);
+    return at;
+  }
+  return at;
 }
 
 void Reporter::warning(const Place& at, std::string message, std::string hint) {

@@ -88,7 +88,8 @@ class Reporter {
       : sources_(sources), diagnostics_(diagnostics) {}
 
   void error(const Place& at, std::string message, std::string hint);
-  /// The same for a reason found elsewhere; what its text says after "; " is the hint.
+  /// The same for a reason found elsewhere; what its text says after "; " is the hint.  If it quotes a variable, the caret goes
+  /// there.
   void error(const Place& at, const Error& why);
   void warning(const Place& at, std::string message, std::string hint = {});
 
@@ -101,6 +102,7 @@ class Reporter {
 
  private:
   void add(Severity severity, const Place& at, std::string message, std::string hint);
+  Place place_of_variable(Place at, std::string_view reason) const;
 
   Sources& sources_;
   Diagnostics& diagnostics_;

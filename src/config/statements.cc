@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/statements.h"
 
+#include <weir/regex.h>
+
 #include "base/text.h"
 #include "config/foreign.h"
 #include "config/matchers.h"
@@ -143,6 +145,13 @@ bool has_right_shape(const DirectiveKind& kind, const Directive& directive, Repo
 }
 
 }  // namespace
+
+std::string read_regex(const Value& value, const Scope& scope) {
+  if (scope.checks_filters)
+    if (auto compiled = Regex::compile(value.text); !compiled)
+      scope.report.error(value.at, compiled.error().text(), "pcre2pattern(3) has the syntax");
+  return std::string(value.text);
+}
 
 const Place* find_origin(const Origins& origins, std::string_view of) {
   for (const Origin& origin : origins)

@@ -25,6 +25,9 @@ struct Scope {
       true;  ///< builds each filter to see whether it can be; not what was checked before
 };
 
+/// A regular expression; it is compiled to see whether it can be, unless that was checked before.
+std::string read_regex(const Value& value, const Scope& scope);
+
 using Visit = std::function<void(const DirectiveKind&, const Directive&)>;
 
 /// Calls `visit` for each good statement.  Where single-valued ones stand is added to `origins`.

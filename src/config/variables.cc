@@ -81,22 +81,32 @@ constexpr std::array<VariableKind, 47> kinds = {{
 
 bool is_name(char c) { return is_alpha(c) || is_digit(c) || c == '_'; }
 
-const VariableKind* find(std::string_view name) {
-  const VariableKind* family = nullptr;
-  for (const VariableKind& kind : kinds) {
-    if (kind.name == name && !name.ends_with('_')) return &kind;
-    if (kind.name.ends_with('_') && name.starts_with(kind.name) && name.size() > kind.name.size())
-      family = &kind;
-  }
-  return family;
-}
-
 // How nginx calls what has a name of its own.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> foreign_families = {
     {{"sent_http_", "response_header_"},
      {"upstream_http_", "response_header_"},
      {"http_", "header_"},
      {"arg_", "query_"}}};
+
+// Where a name goes on behind so many words as `family` has.
+std::size_t behind(std::string_view family, std::string_view name) {
+  std::size_t at = 0;
+  for (auto words = std::count(family.begin(), family.end(), '_'); words > 0; --words)
+    at = std::min(name.find('_', at), name.size() - 1) + 1;
+  return at;
+}
+
+// "heder_host": the family that was meant, or nothing.
+std::string_view near_family(std::string_view name) {
+  for (const VariableKind& kind : kinds) {
+    if (!kind.name.ends_with('_')) continue;
+    const std::size_t end = behind(kind.name, name);
+    const std::string_view one[] = {kind.name};
+    if (end < name.size() && name[end - 1] == '_' && nearest(name.substr(0, end), one))
+      return kind.name;
+  }
+  return {};
+}
 
 Error unknown(std::string_view name) {
   std::array<std::string_view, kinds.size()> names;
@@ -107,7 +117,18 @@ Error unknown(std::string_view name) {
   for (const auto& [theirs, ours] : foreign_families)
     if (name.starts_with(theirs))
       return Error(Errc::NotFound, concat(text, "; write $", ours, name.substr(theirs.size())));
-  if (const auto near = nearest(name, names)) text += concat("; did you mean \"$", *near, "\"?");
+  const std::string_view family = near_family(name);
+  const auto near = nearest(name, names);
+  if (std::find(names.begin(), names.end(), name) != names.end())
+    text += concat("; write $", name, "NAME");
+  else if (near && !near->ends_with('_'))
+    text += concat("; did you mean \"$", *near, "\"?");
+  else if (!family.empty())
+    text += concat("; did you mean \"$", family, name.substr(behind(family, name)), "\"?");
+  else if (near)
+    text += concat("; did you mean \"$", *near, "NAME\"?");
+  else
+    text += "; \"weir help variables\" lists all";
   return Error(Errc::NotFound, text);
 }
 
@@ -140,7 +161,7 @@ Template read(std::string_view text, std::vector<Error>& faults) {
     while (end < text.size() && is_name(text[end])) ++end;
     const std::string_view name = text.substr(i + 1, end - i - 1);
     i = end - 1;
-    const VariableKind* kind = find(name);
+    const VariableKind* kind = find_variable(name);
     if (name.empty() || is_digit(name.front())) {
       faults.emplace_back(Errc::Invalid,
                           "a \"$\" without a variable's name; write \"$$\" for a dollar");
@@ -158,6 +179,16 @@ Template read(std::string_view text, std::vector<Error>& faults) {
 }  // namespace
 
 std::span<const VariableKind> variable_kinds() { return kinds; }
+
+const VariableKind* find_variable(std::string_view name) {
+  const VariableKind* family = nullptr;
+  for (const VariableKind& kind : kinds) {
+    if (kind.name == name && !name.ends_with('_')) return &kind;
+    if (kind.name.ends_with('_') && name.starts_with(kind.name) && name.size() > kind.name.size())
+      family = &kind;
+  }
+  return family;
+}
 
 Result<Template> parse_template(std::string_view text) {
   std::vector<Error> faults;

@@ -75,6 +75,9 @@ struct VariableKind {
 /// All variables, sorted by name.
 std::span<const VariableKind> variable_kinds();
 
+/// The row of a variable, or of the family to which `header_host` and its like belong; null if there is none.
+const VariableKind* find_variable(std::string_view name);
+
 /// A text with variables, e.g. "https://$host/new$path": two literal parts, two variables.
 struct Template {
   struct Part {

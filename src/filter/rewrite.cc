@@ -122,7 +122,7 @@ Result<std::unique_ptr<FilterFactory>> build_rewrite(const Statement& statement,
   if (values.size() != 3 || values[0] != "path")
     return Error(Errc::Invalid, "rewrite wants: path REGEX REPLACEMENT");
   auto pattern = Regex::compile(values[1]);
-  if (!pattern) return pattern.error().within("regular expression");
+  if (!pattern) return pattern.error();
   auto pieces = parse_replacement(values[2]);
   if (!pieces) return pieces.error();
   return std::unique_ptr<FilterFactory>(

@@ -156,4 +156,11 @@ std::string objection(const AddressUse& use, bool has_lock, std::string& note) {
   return {};
 }
 
+std::string sharing(const AddressUse& use) {
+  if (use.by == 0) return {};
+  return concat("process ", std::to_string(use.by), " (", use.command,
+                ") listens on it too, and shares its clients from now on; whether \"shared\" is "
+                "written there as well cannot be seen from here");
+}
+
 }  // namespace weir::process

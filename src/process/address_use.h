@@ -29,4 +29,7 @@ AddressUse look_for_use(const net::Address& address, const std::set<ino_t>& own)
 /// Why the address must not be bound, or nothing.  `note` is what is to be said if it may be bound all the same.
 std::string objection(const AddressUse& use, bool has_lock, std::string& note);
 
+/// What is to be said of an address that is shared on purpose, or nothing: the other one may not know of it.
+std::string sharing(const AddressUse& use);
+
 }  // namespace weir::process

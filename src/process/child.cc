@@ -13,8 +13,15 @@ namespace weir::process {
 
 namespace {
 
+// A signal to the whole process group, as systemd, timeout and a terminal send them, is for the master alone: it tells its
+// children by their channels what to do.  Ignored before the exec, so there is no moment in which one could end a child.
+void leave_signals_to_the_master() {
+  for (int number : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2}) signal(number, SIG_IGN);
+}
+
 // In the forked child: only what is safe between fork and exec.
 [[noreturn]] void exec_now(const char* binary, const char* const* arguments) {
+  leave_signals_to_the_master();
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

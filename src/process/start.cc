@@ -147,7 +147,7 @@ class Binding {
     }
     if (local && missing == 0)
       if (auto set = set_rights(bind.at.host, {bind.mode, bind.gid}); !set) return set;
-    if (missing > 0 && !bind.shared)
+    if (missing > 0 && !local)
       if (auto alone = check_alone(bind); !alone) return alone;
     for (; missing > 0; --missing) {
       auto socket = bind_one(bind);
@@ -168,8 +168,9 @@ class Binding {
   Result<void> check_alone(const BindPlan& bind) {
     auto address = net::Address::from(bind.at);
     if (!address) return address.error();
-    std::string note;
-    std::string why = objection(look_for_use(*address, own_), terms_.has_lock, note);
+    const AddressUse use = look_for_use(*address, own_);
+    std::string note = bind.shared ? sharing(use) : std::string();
+    std::string why = bind.shared ? std::string() : objection(use, terms_.has_lock, note);
     if (!why.empty()) return Error(Errc::Exists, bind.at.text + ": " + why);
     if (!note.empty()) notes_.push_back(bind.at.text + ": " + note);
     return {};

@@ -4,6 +4,7 @@
 #include "base/cursor.h"
 #include "base/logger.h"
 #include "process/log_port.h"
+#include "process/orphan.h"
 #include "process/privileges.h"
 #include "process/setup.h"
 #include "shm/lost_lines.h"
@@ -337,6 +338,9 @@ class Writer {
   // state file belongs to the next master.
   void outlive_master() {
     is_orphan_ = true;
+    log(Level::Error, "the master has died; its workers serve for ",
+        Orphan::patience_us / 1'000'000,
+        " more seconds, unless another master takes their sockets");
     sync(records().tail());
     state_.aim({});
   }

@@ -101,7 +101,9 @@ struct ServerColumns {
   std::uint32_t ejections = 0;        ///< in a row
   std::int64_t ejected_until_us = 0;  ///< wall clock
   std::int64_t leave_by_us = 0;       ///< wall clock; when a leaving one is cut off
-  Mark configured, overridden, operational;
+  Mark configured, operational;
+  /// Each override has its own; empty while there is none.
+  Mark overridden_state, overridden_weight, overridden_address, removed;
 };
 
 class ServerTable {

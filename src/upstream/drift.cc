@@ -17,16 +17,17 @@ void describe(const Registry& registry, std::uint32_t slot, std::vector<std::str
   const std::string name = "drift: server " + registry.name(slot);
   if (columns.runtime)
     lines.push_back(name + " was added at run time: " + columns.at + said_by(columns.configured));
-  const std::string by = said_by(columns.overridden);
   if (columns.override_weight >= 0)
     lines.push_back(name + " has weight " + std::to_string(columns.override_weight) +
-                    " instead of " + std::to_string(columns.configured_weight) + by);
+                    " instead of " + std::to_string(columns.configured_weight) +
+                    said_by(columns.overridden_weight));
   if (columns.override_state != shm::Override::None)
     lines.push_back(name + " is kept in state " +
-                    std::string(Registry::word(columns.override_state)) + by);
+                    std::string(Registry::word(columns.override_state)) +
+                    said_by(columns.overridden_state));
   if (columns.override_address.size > 0)
     lines.push_back(name + " has address " + from_shared(columns.override_address).text() +
-                    " instead of " + columns.at + by);
+                    " instead of " + columns.at + said_by(columns.overridden_address));
 }
 
 }  // namespace

@@ -29,6 +29,13 @@ void Registry::set_mark(shm::Mark& mark, const Cause& cause) {
   shm::set_text(mark.why, cause.why);
 }
 
+// Of an override that is taken back nothing is left.
+shm::Mark Registry::mark_of(bool is_set, const Cause& cause) {
+  shm::Mark mark;
+  if (is_set) set_mark(mark, cause);
+  return mark;
+}
+
 Registry::Registry(const shm::Segment& segment, const config::Config& config,
                    RegistryEvents& events)
     : table_(segment),
@@ -146,7 +153,8 @@ void Registry::look_at_draining(std::uint64_t seen_by_all) {
   std::erase_if(draining_, [&](const Waiting& draining) {
     if (row(draining.slot).use != Use::Drain) return true;
     if (seen_by_all < draining.since || in_flight_.load(draining.slot) > 0) return false;
-    const std::string by = columns(draining.slot).overridden.by;
+    const shm::ServerColumns& drained = columns(draining.slot);
+    const std::string by = drained.leaving ? drained.removed.by : drained.overridden_state.by;
     tell("server.drained", draining.slot, "", "", {by, "nothing is in flight there"});
     return true;
   });
@@ -246,7 +254,7 @@ void Registry::remove(std::uint32_t slot, std::int64_t by_us, const Cause& cause
   bool first = !std::exchange(entry.columns.leaving, true);
   if (first) drop_address(slot);
   entry.columns.leave_by_us = by_us;
-  set_mark(entry.columns.overridden, cause);
+  set_mark(entry.columns.removed, cause);
   close(slot, cause);
   if (!first) return;
   if (deferred_)
@@ -262,7 +270,7 @@ void Registry::set_state(std::uint32_t slot, Override state, const Cause& cause)
   if (before == state) return;
   Entry& entry = open(slot);
   entry.columns.override_state = state;
-  set_mark(entry.columns.overridden, cause);
+  entry.columns.overridden_state = mark_of(state != Override::None, cause);
   close(slot, cause);
   tell("server.state", slot, std::string(word(before)), std::string(word(state)), cause);
   keep(slot);
@@ -275,7 +283,7 @@ void Registry::set_weight(std::uint32_t slot, std::optional<std::uint32_t> weigh
   std::uint32_t before = row(slot).weight;
   Entry& entry = open(slot);
   entry.columns.override_weight = wanted;
-  set_mark(entry.columns.overridden, cause);
+  entry.columns.overridden_weight = mark_of(wanted >= 0, cause);
   close(slot, cause);
   tell("server.weight", slot, std::to_string(before), std::to_string(row(slot).weight), cause);
   keep(slot);
@@ -287,7 +295,7 @@ void Registry::set_address(std::uint32_t slot, const net::Address& address, cons
   if (std::memcmp(&wanted, &columns(slot).override_address, sizeof(wanted)) == 0) return;
   Entry& entry = open(slot);
   entry.columns.override_address = wanted;
-  set_mark(entry.columns.overridden, cause);
+  entry.columns.overridden_address = mark_of(wanted.size > 0, cause);
   close(slot, cause);
   tell("server.address", slot, before, told(row(slot).addresses), cause);
   keep(slot);
@@ -360,7 +368,7 @@ void Registry::vacate(std::uint32_t slot, std::uint64_t since) {
 }
 
 void Registry::release(std::uint32_t slot) {
-  const std::string by = columns(slot).overridden.by;
+  const std::string by = columns(slot).removed.by;
   std::uint32_t left = in_flight_.load(slot);
   const std::string why = left == 0 ? "nothing is in flight there"
                                     : "its time is up, " + std::to_string(left) + " in flight";

@@ -67,6 +67,8 @@ class Registry {
   bool load(std::int64_t leave_by_us = 0);
   /// Overrides and run-time servers of former times are in the table as well: a successor needs nothing else.
   void note_whole() { table_.note_whole(); }
+  /// While it is set, changes are neither told nor announced to workers: they happened before this process began.
+  void set_quiet(bool quiet) { quiet_ = quiet; }
 
   // A reload.  Its steps may be repeated; to go back, adopt and retire with the former configuration.
 
@@ -214,6 +216,7 @@ class Registry {
   void tell_difference(std::uint32_t slot, const shm::ServerRow& row,
                        const shm::ServerColumns& columns, const Cause& cause);
   static void set_mark(shm::Mark& mark, const Cause& cause);
+  static shm::Mark mark_of(bool is_set, const Cause& cause);
   void tell(std::string_view type, std::uint32_t slot, std::string from, std::string to,
             const Cause& cause);
   void say(const ServerEvent& event);

@@ -207,7 +207,7 @@ void Registry::stay(std::uint32_t slot) {
   shm::ServerColumns& columns = entries_[slot].columns;
   columns.leaving = false;
   columns.leave_by_us = 0;
-  if (!is_overridden(columns)) columns.overridden = {};
+  columns.removed = {};
   std::erase_if(leaving_, [slot](const Waiting& waiting) { return waiting.slot == slot; });
 }
 

@@ -24,6 +24,20 @@ std::string_view Registry::word(Health health) {
   return words[static_cast<std::size_t>(health)];
 }
 
+std::vector<Overriding> overrides(const shm::ServerColumns& columns) {
+  std::vector<Overriding> all;
+  if (columns.leaving) all.push_back({"removed", columns.removed});
+  if (columns.override_state != Override::None)
+    all.push_back(
+        {"state " + std::string(Registry::word(columns.override_state)), columns.overridden_state});
+  if (columns.override_weight >= 0)
+    all.push_back({"weight " + std::to_string(columns.override_weight), columns.overridden_weight});
+  if (columns.override_address.size > 0)
+    all.push_back(
+        {"address " + from_shared(columns.override_address).text(), columns.overridden_address});
+  return all;
+}
+
 std::string Registry::reason(std::uint32_t slot) const {
   const shm::ServerRow& row = entries_[slot].row;
   const shm::ServerColumns& columns = entries_[slot].columns;
@@ -33,14 +47,15 @@ std::string Registry::reason(std::uint32_t slot) const {
   };
   std::uint32_t left = row.use == Use::Drain ? in_flight_.load(slot) : 0;
   std::string rest = left > 0 ? "; " + std::to_string(left) + " in flight" : "; nothing in flight";
-  if (columns.leaving) return said("removed", columns.overridden) + rest;
-  if (columns.override_state == Override::Drain) return said("drained", columns.overridden) + rest;
-  if (columns.override_state == Override::Down) return said("taken down", columns.overridden);
+  if (columns.leaving) return said("removed", columns.removed) + rest;
+  if (columns.override_state == Override::Drain)
+    return said("drained", columns.overridden_state) + rest;
+  if (columns.override_state == Override::Down) return said("taken down", columns.overridden_state);
   if (row.addresses.count == 0) {
     std::string text = std::string(columns.at) + " does not resolve yet";
     return columns.resolve_error[0] ? text + ": " + columns.resolve_error : text;
   }
-  if (columns.override_state == Override::Up) return said("kept up", columns.overridden);
+  if (columns.override_state == Override::Up) return said("kept up", columns.overridden_state);
   if (columns.health != Health::Unchecked || columns.ejection != Ejection::None)
     return columns.operational.why[0]
                ? std::string(columns.operational.by) + ": " + columns.operational.why

@@ -9,7 +9,9 @@
 #include "shm/server_table.h"
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::upstream {
 
@@ -23,6 +25,14 @@ void configure(const config::Backend& backend, const config::Server& server, shm
 
 /// Somebody wants something else than the configuration says.
 bool is_overridden(const shm::ServerColumns& columns);
+
+/// One override: "state drain", "weight 7", "address 192.0.2.1:80" or "removed", and who made it.
+struct Overriding {
+  std::string what;
+  const shm::Mark& mark;
+};
+/// All of a server, which must outlive them.
+std::vector<Overriding> overrides(const shm::ServerColumns& columns);
 
 /// What a server is called, as a number that is the same in every process and every weir.
 std::uint64_t identity_of(std::string_view backend, std::string_view server);

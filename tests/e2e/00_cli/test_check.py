@@ -67,6 +67,61 @@ def test_each_list_of_the_program_has_its_place_in_a_manual(name, word):
     assert sum(f'.\\" @{name}@' in page.read_text().splitlines() for page in (ROOT / "man").glob("*.in")) == 1
 
 
+def test_bad_regular_expressions_are_told_with_all_the_rest(tmp_path):
+    text = """listener web {
+    bind 127.0.0.1:8080
+    rewrite path "(" x
+    route path_regex "(" respond 200
+    route path /x respnd 200
+}
+backend b {
+    server s 127.0.0.1:1
+    check http GET / { body regex "(" }
+}
+"""
+    done = check(tmp_path, text)
+    assert done.returncode == 1
+    for place in ("3:5", "4:22", "9:35"):
+        assert f"weir.conf:{place}: error: regular expression, at offset 1: missing closing parenthesis\n" in done.stderr, done.stderr
+    assert "weir.conf:5:19: error: unknown matcher or action" in done.stderr
+
+
+@pytest.mark.parametrize("line, hint", [('header set X-A "a $clint_addr"', 'did you mean "$client_addr"?'),
+                                        ('route path "/$host" respond 200 "a $hst"', 'did you mean "$host"?'),
+                                        ("route respond 200 $heder_host", 'did you mean "$header_host"?'),
+                                        ("route respond 200 $header_", "write $header_NAME"),
+                                        ("route respond 200 $zzzz", '"weir help variables" lists all')])
+def test_the_caret_is_at_an_unknown_variable(tmp_path, line, hint):
+    text = f"listener web {{\n  bind 127.0.0.1:8080\n  {line}\n  route path /other respond 200\n}}\n"
+    done = check(tmp_path, text)
+    lines = done.stderr.splitlines()
+    variable = re.search(r'unknown variable "(\$\w+)"', lines[0])[1]
+    assert lines[1].rindex(variable) == lines[2].index("^") == int(lines[0].split(":")[2]) - 1, done.stderr
+    assert lines[3] == f"hint: {hint}"
+
+
+def test_messages_without_a_line_have_no_caret(tmp_path):
+    done = check(tmp_path, GOOD + f"error_log {tmp_path}/none/error.log\n")
+    assert done.returncode == 1 and "mkdir -p" in done.stderr
+    assert "^" not in done.stderr and "" not in done.stderr.splitlines(), done.stderr
+
+
+@pytest.mark.parametrize("words, text", [("timeout idle", "timeout idle TIME | none"), ("matcher path", "path VALUE"),
+                                         ("variable $header_host", "$header_NAME"), ("$header_host", "$header_NAME"),
+                                         ("directive bind", "bind "), ("variables", "$query_NAME"), ("matchers", "client_cert NAME VALUE"),
+                                         ("timeouts", "first_byte"), ("directives", "listener")])
+def test_help_about_each_kind_of_word(words, text):
+    done = run_weir("help", *words.split())
+    assert done.returncode == 0 and text in done.stdout and not done.stderr
+
+
+@pytest.mark.parametrize("words, text", [("timeout idel", 'unknown timeout "idel"; did you mean "idle"?'),
+                                         ("matcher zzzz", "see weir help matchers"), ("variable hst", 'did you mean "host"?')])
+def test_help_about_what_is_none_of_its_kind(words, text):
+    done = run_weir("help", *words.split())
+    assert done.returncode == 1 and text in done.stderr and not done.stdout
+
+
 def test_warnings_do_not_stop_it(tmp_path):
     text = GOOD + "backend unused { server s1 127.0.0.1:9001 }\n"
     done = check(tmp_path, text)

@@ -6,8 +6,12 @@ import signal
 import subprocess
 
 import pytest
+from admintest import AdminClient
 from healthtest import ADMIN, admin, order, servers
 from weirtest import DEADLINE, WEIRCTL, Client, Origin, Weir, answer, ask, forward_to, get, wait_until
+
+
+STATE = "\nstate_file {dir}/state"
 
 
 def named(*names):
@@ -101,6 +105,52 @@ def test_what_is_refused_changes_nothing(command, code):
         assert first.startswith(f"error {code} "), first
         assert admin(weir, "@json show servers") == before
         assert ask(weir).status == 200
+
+
+def test_each_override_keeps_its_author():
+    with Origin() as a, Origin() as b, Weir(forward_to(a, b, top=ADMIN + STATE)) as weir, AdminClient(weir) as client:
+        def by():
+            return servers(weir)["s1"]["by"]
+
+        assert ctl(weir, "server", "set", "origin/s1", "weight", "7").returncode == 0
+        first = by()
+        assert client.ask("server set origin/s1 state drain").is_ok
+        me = f"uid {os.getuid()} pid {os.getpid()}"
+        assert first != me and by() == f"{me} (state), {first} (weight)"
+        explained = [line for line in client.ask("explain server origin/s1").body.splitlines() if "override" in line]
+        assert me in explained[0] and "state drain" in explained[0] and first in explained[1] and "weight 7" in explained[1]
+        drift = client.ask("plan").body
+        assert f"is kept in state drain (by {me}" in drift and f"has weight 7 instead of 1 (by {first}" in drift
+
+        # What was changed beside it does not become that one's, and what is taken back is nobody's.
+        assert client.ask("server set origin/s1 state auto").is_ok and by() == first
+        assert client.ask(f"server set origin/s1 address {b.address.replace('127.0.0.1', '127.0.0.2')}").is_ok
+        both = f"{first} (weight), {me} (address)"
+        assert by() == both
+        client.ask("sync")
+        weir.stop()
+        weir.log.clear()
+        weir.start()
+        assert by() == both
+        order(weir, "server set origin/s1 address auto")
+        assert by() == first
+        order(weir, "server set origin/s1 weight auto")
+        assert by() == "" and "override" not in [line.split()[0] for line in admin(weir, "explain server origin/s1")[1].splitlines()]
+
+
+def test_the_same_server_may_be_added_again():
+    with Origin() as a, Origin() as b, Weir(forward_to(a, top=ADMIN)) as weir:
+        add = f"server add origin s2 {b.address} weight 3 max_in_flight 4 backup"
+        order(weir, add)
+        order(weir, "server set origin/s2 weight 5")
+        before = admin(weir, "@json show servers")
+        order(weir, add)
+        order(weir, f"server add origin s1 {a.address}")  # of the file
+        assert admin(weir, "@json show servers") == before
+        for other in (f"{b.address} weight 4 max_in_flight 4 backup", f"{b.address} weight 3 max_in_flight 4",
+                      f"{b.address} weight 3 backup", "127.0.0.9:1 weight 3 max_in_flight 4 backup"):
+            assert admin(weir, f"server add origin s2 {other}")[0].startswith("error conflict ")
+        assert admin(weir, f"server add origin s3 {b.address}")[0].startswith("error conflict ")
 
 
 def test_force_and_levels():

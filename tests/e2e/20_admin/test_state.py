@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What was changed at run time outlives processes and restarts; a change is there or not, never half."""
 import ctypes
+import json
 import os
 import random
 import signal
@@ -48,6 +49,24 @@ def test_taken_back_is_taken_back():
         restart(weir)
         row = servers(weir)["s1"]
         assert row["override"] == "" and row["address"] == a.address and row["weight"] == 1
+
+
+def test_what_the_state_file_brings_back_is_no_event_of_now():
+    with Origin() as a, Origin() as b, Weir(forward_to(a, b, top=TOP)) as weir:
+        order(weir, "server set origin/s1 state drain")
+        order(weir, "server set origin/s1 state auto")
+        order(weir, "server set origin/s2 state drain")
+        order(weir, "server set origin/s2 weight 7")
+        order(weir, "server add origin s3 127.0.0.1:9 weight 0")
+        order(weir, "sync")
+        since = servers(weir)["s2"]["since"]
+        restart(weir)
+        weir.wait_log(f"state file: server origin/s2: state drain since {since} by uid ")
+        restored = [line.split("state file: ")[1] for line in weir.log if "state file: " in line]
+        assert len(restored) == 2 and "weight 7" in restored[0] and "origin/s3: added at run time since" in restored[1]
+        assert not [line for line in weir.log if "origin/s1" in line or " is drain, was" in line]
+        events = [row for row in json.loads(admin(weir, "@json explain server origin/s2")[1]) if row["step"] == "event"]
+        assert events == []
 
 
 @pytest.mark.parametrize("role", ["writer", "control"])

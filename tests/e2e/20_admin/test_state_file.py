@@ -134,7 +134,10 @@ def test_the_files_are_as_documented():
         assert epoch == 1 and not broken
         kinds = [record[0] for record in records]
         assert kinds == ["epoch", "whole", "server", "added", "server", "removed"], records
-        assert records[2][1:6] == ["origin", "s1", "auto", "7", "-"] and records[2][7] == "server set"
+        _, backend, name, *overrides = records[2]
+        state, weight, address = overrides[:4], overrides[4:8], overrides[8:]
+        assert (backend, name) == ("origin", "s1") and state == ["auto", "", "", "0"] and address == ["-", "", "", "0"]
+        assert weight[0] == "7" and weight[1].startswith("uid ") and weight[2] == "server set" and int(weight[3]) > 0
         assert records[3][:7] == ["added", "origin", "new", "127.0.0.1:44", "1", "0", "backup"]
         assert records[5] == ["removed", "origin", "new"]
         for name in ("state", "state.alt"):

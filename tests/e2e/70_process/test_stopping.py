@@ -7,7 +7,15 @@ import threading
 
 import pytest
 from weirtest import (DEADLINE, WEIR, Client, Origin, Weir, answer, ask, children, forward_to, get, is_running,
-                      wait_until)
+                      status_of, wait_until)
+
+
+def accepts(weir):
+    try:
+        Client(weir).close()
+    except OSError:
+        return False
+    return True
 
 
 class Held:
@@ -83,6 +91,33 @@ def test_a_signal_of_a_later_version_changes_nothing():
         weir.wait_log("SIGUSR2")
         assert ask(weir).status == 200
         assert weir.pids() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_signal_to_the_whole_group_lets_requests_finish(number):
+    held = Held()
+    with Origin(held) as origin, Weir(forward_to(origin, top="workers 2"), before_exec=os.setpgrp) as weir:
+        with Client(weir) as busy:
+            busy.send(get())
+            origin.wait()
+            os.killpg(weir.process.pid, number)
+            # Once the drain is under way, every process has had the signal.
+            wait_until(lambda: not accepts(weir), "the listener to close")
+            held.go.set()
+            assert busy.receive().body == b"finished"
+        assert weir.wait() == 0
+        assert len(weir.access()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGTERM, signal.SIGINT, signal.SIGUSR2])
+def test_signals_end_no_child(number):
+    with Weir("listener web { bind 127.0.0.1:{port}; route respond 200 }", workers=2) as weir:
+        family = children(weir.process.pid)
+        for pid in family:
+            os.kill(pid, number)
+            assert status_of(pid, "SigIgn")[-4:] == "5a07", "a later signal could end it"
+        assert ask(weir).status == 200
+        assert children(weir.process.pid) == family and not any("died" in line for line in weir.log)
 
 
 def test_pid_file():

@@ -5,12 +5,14 @@ import os
 import pathlib
 import re
 import signal
+import subprocess
 
 import pytest
 from admintest import AdminClient
 from binarytest import Installed
 from reloadtest import reload
-from weirtest import Client, Load, Origin, Weir, ask, children, forward_to, get, is_running, run_weir, wait_until
+from weirtest import (WEIR, Client, Load, Origin, Weir, ask, children, forward_to, get, is_running, run_weir,
+                      wait_until)
 
 SIMPLE = "listener web { bind 127.0.0.1:{port}; route respond 200 one }\n"
 FILES = ("pid_file {dir}/pid\n", "state_file {dir}/state\n")
@@ -104,9 +106,17 @@ def test_shared_is_shared():
     text = SIMPLE.replace("{port};", "{port} shared;")
     with Weir(text) as weir, beside(weir, text.replace("one", "two")) as other:
         other.start()
+        assert not any("listens on it too" in line for line in weir.log)
+        other.wait_log(f"127.0.0.1:{weir.port()}: process {weir.process.pid} (weir) listens on it too, and shares its clients")
         assert {ask(weir).body for _ in range(200)} == {b"one", b"two"}
         other.stop()
         assert {ask(weir).body for _ in range(50)} == {b"one"}
+
+
+def test_the_second_ones_word_suffices_but_not_silently():
+    with Weir(SIMPLE) as weir, beside(weir, SIMPLE.replace("{port};", "{port} shared;").replace("one", "two")) as other:
+        other.start()
+        assert " warn " in other.wait_log(f"process {weir.process.pid} (weir) listens on it too")
 
 
 # ---- A dead master's workers ---------------------------------------------------------------------
@@ -118,6 +128,18 @@ def kill_master(weir):
     weir.send_signal(signal.SIGKILL)
     weir.process.wait()
     return family
+
+
+def test_the_log_tells_of_the_death():
+    with Weir("error_log {dir}/error.log\n" + SIMPLE, start=False) as weir:
+        log = weir.dir / "error.log"
+        weir.process = subprocess.Popen([WEIR, "-c", str(weir.config)])
+        wait_until(lambda: log.exists() and "weir ready" in log.read_text(), "the start")
+        family = kill_master(weir)
+        told = "error writer the master has died; its workers serve for 5 more seconds, unless another master takes their sockets"
+        wait_until(lambda: told in log.read_text(), "the line")
+        wait_until(lambda: not any(map(is_running, family)), "the end of the workers")
+        assert log.read_text().count("has died") == 1
 
 
 def start_again(weir):

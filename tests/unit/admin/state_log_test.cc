@@ -97,7 +97,7 @@ TEST(StateLog, EverythingComesBack) {
   second.log->load(disk.files);
   const upstream::Registry& registry = *second.registry;
   EXPECT_EQ(registry.row(0).weight, 5U);
-  EXPECT_STREQ(registry.columns(0).overridden.why, "more \"load\"");
+  EXPECT_STREQ(registry.columns(0).overridden_weight.why, "more \"load\"");
   EXPECT_EQ(registry.row(1).use, shm::Use::Drain);
   auto added = registry.find(0, "a3");
   ASSERT_TRUE(added);

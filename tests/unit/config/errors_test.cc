@@ -330,6 +330,21 @@ TEST(ConfigErrors, Route) {
   for (const Case& each : route_cases) expect_error(load_route(each.text), each);
 }
 
+TEST(ConfigErrors, RegularExpressions) {
+  const Loaded loaded = load(
+      "listener web { bind 127.0.0.1:1\n"
+      "route path_regex '(' respond 200\n"
+      "route path /x close\n"
+      "route nonsense }\n"
+      "backend b { server s 127.0.0.1:2\n"
+      "check http GET / { body regex 'a**)' } }");
+  const Case cases[] = {
+      {"path_regex", "2:18", "regular expression, at offset 1: missing closing", "pcre2pattern"},
+      {"nonsense", "4:7", "unknown matcher or action", ""},
+      {"body regex", "6:31", "regular expression, at offset", "pcre2pattern"}};
+  for (const Case& each : cases) expect_error(loaded, each);
+}
+
 TEST(ConfigErrors, AllAtOnceInOrder) {
   const Loaded loaded = load_text(
       "workers 0\nlistener a {\n  bind x:1\n  route forward c\n}\nbackend b { balance x; server s "

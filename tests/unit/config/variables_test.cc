@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace weir::config {
 namespace {
@@ -53,7 +54,18 @@ TEST(Variables, Mistakes) {
   EXPECT_EQ(unknown.error().code(), Errc::NotFound);
   EXPECT_EQ(unknown.error().text(),
             "unknown variable \"$client_adr\"; did you mean \"$client_addr\"?");
-  EXPECT_FALSE(parse_template("$header_"));
+  const std::pair<const char*, const char*> cases[] = {
+      {"$header_", "write $header_NAME"},
+      {"$heder_host", "did you mean \"$header_host\"?"},
+      {"$respnse_header_a_b", "did you mean \"$response_header_a_b\"?"},
+      {"$zzzz", "\"weir help variables\" lists all"},
+      {"$_", "\"weir help variables\" lists all"},
+      {"$zz_", "\"weir help variables\" lists all"}};
+  for (const auto& [text, hint] : cases) {
+    const auto other = parse_template(text);
+    ASSERT_FALSE(other);
+    EXPECT_TRUE(other.error().text().ends_with(std::string("; ") + hint)) << other.error().text();
+  }
 }
 
 TEST(Variables, EachRowIsUnderstood) {

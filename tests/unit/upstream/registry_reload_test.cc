@@ -129,7 +129,7 @@ TEST_F(Reload, OneThatWasLeavingIsWantedAgain) {
   registry_->adopt(config_, by_reload);
   registry_->retire(0, by_reload);
   EXPECT_EQ(use(0), Use::Up);
-  EXPECT_EQ(registry_->columns(0).overridden.since_us, 0);
+  EXPECT_EQ(registry_->columns(0).removed.since_us, 0);
   EXPECT_FALSE(registry_->reap_leaving(changes(), 0));
   EXPECT_EQ(use(0), Use::Up) << "and stays";
   EXPECT_EQ(registry_->add(0, server("a9", 1), {}).error().code(), Errc::Exists);
@@ -147,7 +147,7 @@ TEST_F(Reload, FollowsTheFileAndLeavesOverridesAlone) {
   EXPECT_EQ(registry_->columns(0).configured_weight, 3U);
   EXPECT_EQ(registry_->row(0).max_in_flight, 5U);
   EXPECT_EQ(use(1), Use::Drain);
-  EXPECT_STREQ(registry_->columns(1).overridden.why, "work");
+  EXPECT_STREQ(registry_->columns(1).overridden_state.why, "work");
   EXPECT_EQ(registry_->row(1).addresses.port, 60);
   EXPECT_TRUE(registry_->row(1).backup);
   EXPECT_TRUE(was_told("server.limits max_in_flight 0>max_in_flight 5"));

@@ -148,7 +148,7 @@ TEST_F(Fleet, ASuccessorTakesOverWhatIsThere) {
   Registry next(*segment_, config_, *this);
   EXPECT_TRUE(next.load());
   EXPECT_EQ(next.row(0).use, Use::Drain);
-  EXPECT_STREQ(next.columns(0).overridden.why, "work");
+  EXPECT_STREQ(next.columns(0).overridden_state.why, "work");
   EXPECT_EQ(next.row(2).use, Use::Up);
   EXPECT_EQ(next.find(1, "w3"), *added);
   EXPECT_EQ(next.routable(1).servers, registry_->routable(1).servers);
