@@ -32,7 +32,7 @@ TEST(Balance, TellsWhatItsKindRefuses) {
 
 TEST(Balance, KnowsTheVariablesOfAHash) {
   const Loaded loaded = load_in_backend(std::string("balance dance \"$nonsense\"") + server);
-  EXPECT_NE(loaded.messages().find("3:9: error: unknown variable"), std::string::npos)
+  EXPECT_NE(loaded.messages().find("3:16: error: unknown variable"), std::string::npos)
       << loaded.messages();
 }
 

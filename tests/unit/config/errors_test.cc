@@ -74,7 +74,7 @@ const Case main_cases[] = {
     {"log_format a '$status'\nlog_format a '$host'", "2:12", "log format \"a\" is defined twice",
      "1:12"},
     {"log_format a constant", "1:14", "without a variable", "$status"},
-    {"log_format a '$statos'", "1:14", "unknown variable \"$statos\"", "\"$status\"?"},
+    {"log_format a '$statos'", "1:15", "unknown variable \"$statos\"", "\"$status\"?"},
     {"log_format a '5 $ $status'", "1:14", "a \"$\" without a variable's name", "\"$$\""},
     {"trusted_proxies 10.0.0.0/33", "1:17", "not a number from 0 to 32", "10.0.0.0/8"},
     {"trusted_proxies 10.0.0.1/8", "1:17", "has bits set behind its length", "write 10.0.0.0/8"},
@@ -331,7 +331,7 @@ TEST(ConfigErrors, Route) {
 }
 
 TEST(ConfigErrors, RegularExpressions) {
-  const Loaded loaded = load(
+  const Loaded loaded = load_text(
       "listener web { bind 127.0.0.1:1\n"
       "route path_regex '(' respond 200\n"
       "route path /x close\n"
@@ -340,7 +340,7 @@ TEST(ConfigErrors, RegularExpressions) {
       "check http GET / { body regex 'a**)' } }");
   const Case cases[] = {
       {"path_regex", "2:18", "regular expression, at offset 1: missing closing", "pcre2pattern"},
-      {"nonsense", "4:7", "unknown matcher or action", ""},
+      {"nonsense", "4:1", "the route has no action", ""},
       {"body regex", "6:31", "regular expression, at offset", "pcre2pattern"}};
   for (const Case& each : cases) expect_error(loaded, each);
 }
