@@ -6,6 +6,7 @@
 #pragma once
 
 #include <weir/headers.h>
+#include <weir/protocol.h>
 
 #include <cstdint>
 #include <string_view>
@@ -42,8 +43,9 @@ struct Framing {
 struct MessageHead {
   Headers headers;
   Framing framing;
-  /// HTTP version as received; that of HTTP/2 is 2, with the meaning (RFC 9110 §2.5) of 1.1.
-  std::uint8_t major = 1, minor = 1;
+  /// What it came by.  1.2 to 1.9 are 1.1, by which they have to be understood (RFC 9110 §2.5); a request that is
+  /// refused for its version came by 1.1.
+  Protocol protocol = Protocol::Http11;
   std::uint16_t dropped_fields = 0;  ///< fields with `_` in their name, which are not passed on
   bool keep_alive = true;            ///< the sender allows another message after this one
 };

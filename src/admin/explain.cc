@@ -218,7 +218,8 @@ void tell_outcome(const Fleet& fleet, const RequestHead& request, const proxy::D
                   Story& story, Reply& reply) {
   const config::Route* chosen = decision.route;
   http::Failure failure = decision.failure;
-  const bool may_tunnel = request.major == 1 && chosen && proxy::allows_connect(*chosen);
+  const bool may_tunnel =
+      request.protocol != Protocol::Http2 && chosen && proxy::allows_connect(*chosen);
   if (request.method == Method::Connect && !may_tunnel) failure = http::Failure::MethodNotAllowed;
   if (failure == http::Failure::AmbiguousPath && !decision.reading.empty())
     story.add("path", std::string(decision.reading),
@@ -284,7 +285,7 @@ void explain_request(const Call& call, Reply& reply) {
     return;
   }
   story.add("request", std::string(request->method_text) + " " + std::string(request->path),
-            concat("host ", request->host, ", ", proxy::protocol_of(*request), question.tls_text()),
+            concat("host ", request->host, ", ", alpn_of(request->protocol), question.tls_text()),
             nullptr);
   const net::Address client = tell_sender(fleet, question, *request, reader.arena(), story);
   tell_route(fleet, listener, table, *request, question.peer(client), story, reply);

@@ -54,9 +54,10 @@ Result<void> read_client(std::string_view value, Question& question) {
 }
 
 Result<void> read_protocol(std::string_view value, Question& question) {
-  if (value != "http/1.0" && value != "http/1.1" && value != "h2")
+  const auto* const found = std::find(alpn_tokens.begin(), alpn_tokens.end(), value);
+  if (found == alpn_tokens.end())
     return Error(Errc::Invalid, concat(in_quotes(value), " is not http/1.0, http/1.1 or h2"));
-  question.protocol = value;
+  question.protocol = static_cast<Protocol>(found - alpn_tokens.begin());
   return {};
 }
 
@@ -105,7 +106,6 @@ std::string Question::tls_text() const {
 
 Result<void> read_question(std::span<const std::string> words, Question& question) {
   Asked asked;
-  question.protocol = "http/1.1";
   question.client = *net::Address::from_ip("127.0.0.1");
   if (auto done = read_url(words[0], words[1], question, asked); !done) return done;
   for (std::string_view word : words.subspan(2)) {
@@ -116,7 +116,7 @@ Result<void> read_question(std::span<const std::string> words, Question& questio
     if (!done) return done;
   }
   question.text = concat(words[0], " ", asked.target,
-                         question.protocol == "http/1.0" ? " HTTP/1.0" : " HTTP/1.1",
+                         question.protocol == Protocol::Http10 ? " HTTP/1.0" : " HTTP/1.1",
                          "\r\nHost: ", asked.host, "\r\n", asked.fields, "\r\n");
   return {};
 }
@@ -125,7 +125,7 @@ RequestHead* RequestReader::read(Question& question) {
   codec_.feed(question.text);
   if (failure_ != http::Failure::None || !head_) return nullptr;
   // Of HTTP/2 requests workers see the same head, but for this (http/h2_fields).
-  if (question.protocol == "h2") head_->major = 2;
+  head_->protocol = question.protocol;
   return head_;
 }
 

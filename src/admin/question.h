@@ -26,8 +26,8 @@ struct Question {
   /// What there is to say of TLS: ", sni a.test, certificate CN=alice"; empty in the clear.
   std::string tls_text() const;
 
-  std::string text;         ///< the request as on the wire, in HTTP/1 whatever `protocol` is
-  std::string protocol;     ///< "http/1.0", "http/1.1" or "h2"
+  std::string text;  ///< the request as on the wire, in HTTP/1 whatever `protocol` is
+  Protocol protocol = Protocol::Http11;
   std::uint16_t port = 0;   ///< of the URL; 0 = it names none
   std::string listener;     ///< empty = by the port
   std::string server_name;  ///< of SNI

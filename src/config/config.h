@@ -5,6 +5,8 @@
 // indices here, so no reader can meet a dangling one.
 #pragma once
 
+#include <weir/protocol.h>
+
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -300,7 +302,8 @@ struct Balance {
 enum class ServerProtocol : std::uint8_t { Http1, Http2, Auto };
 
 /// The words of ServerProtocol, in its order.
-inline constexpr std::array<std::string_view, 3> server_protocols = {"http/1.1", "h2", "auto"};
+inline constexpr std::array<std::string_view, 3> server_protocols = {
+    alpn_of(Protocol::Http11), alpn_of(Protocol::Http2), "auto"};
 
 inline std::string_view word_of(ServerProtocol protocol) {
   return server_protocols[static_cast<std::size_t>(protocol)];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/listener_block.h"
 
+#include <weir/protocol.h>
+
 #include "base/text.h"
 #include "config/head_limits.h"
 #include "config/reachability.h"
@@ -25,7 +27,7 @@ constexpr std::uint64_t most_streams = 1000;
 constexpr std::uint64_t most_requests = 1000000000000;
 constexpr std::array<std::string_view, 1> protocols = {"http"};
 constexpr std::array<std::string_view, 2> bind_options = {"tls", "shared"};
-constexpr std::array<std::string_view, 2> versions = {"http/1.1", "h2"};
+constexpr std::array versions = {alpn_of(Protocol::Http11), alpn_of(Protocol::Http2)};
 
 // The first value that is set wins, member by member.
 void fill(Limits& limits, const Limits& defaults) {

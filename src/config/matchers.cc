@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config/matchers.h"
 
+#include <weir/protocol.h>
+
 #include "base/text.h"
 #include "config/units.h"
 #include "config/values.h"
@@ -33,7 +35,6 @@ constexpr std::array<std::string_view, 18> words = {
     "forward", "redirect", "respond",    "close",       "metrics",  "ready"};
 constexpr std::array<std::string_view, 5> later_words = {"lua", "split", "dashboard", "tarpit",
                                                          "lua_respond"};
-constexpr std::array<std::string_view, 3> protocols = {"http/1.0", "http/1.1", "h2"};
 constexpr std::array<std::string_view, 3> certificate_parts = {"subject", "san", "fingerprint"};
 constexpr std::array<std::string_view, 9> methods = {
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
@@ -173,7 +174,7 @@ Matcher build_matcher(const MatcherKind& kind, std::span<const Value> values, co
     case Match::PathRegex: matcher.value = read_regex(values[0], scope); break;
     case Match::Protocol:
       matcher.value = values[0].text;
-      (void)read_choice(values[0], "protocol", protocols, report);
+      (void)read_choice(values[0], "protocol", alpn_tokens, report);
       break;
     case Match::Header:
     case Match::Query:

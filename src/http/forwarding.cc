@@ -86,8 +86,8 @@ std::string_view forwarded_element(Arena& arena, std::string_view address,
 }
 
 std::string_view via(const MessageHead& head) {
-  if (head.major == 2) return "2 weir";
-  return head.minor == 0 ? "1.0 weir" : "1.1 weir";
+  static constexpr std::string_view texts[alpn_tokens.size()] = {"1.0 weir", "1.1 weir", "2 weir"};
+  return texts[static_cast<std::size_t>(head.protocol)];
 }
 
 // A peer on a Unix socket has no address to add; the list of a trusted one stays as it is.

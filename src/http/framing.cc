@@ -70,7 +70,7 @@ Failure frame_by_fields(MessageHead& head, const Refusal& refusal) {
     head.framing = {BodyEnd::Length, *length};
     return Failure::None;
   }
-  if (head.minor == 0) return refusal.ambiguous;
+  if (head.protocol == Protocol::Http10) return refusal.ambiguous;
   if (!iequals(field->value, "chunked")) return refuse_coding(field->value, refusal);
   head.framing = {BodyEnd::Chunked, 0};
   return Failure::None;

@@ -26,12 +26,12 @@ std::string_view take_word(const char*& at, const char* end) {
   return {begin, static_cast<std::size_t>(at - begin)};
 }
 
-// "HTTP/d.d"; `at` moves behind it.
-bool take_version(const char*& at, const char* end, MessageHead& head) {
+// "HTTP/d.d"; `at` moves behind it.  What is understood is the major version 1 only.
+bool take_version(const char*& at, const char* end, char& major, MessageHead& head) {
   if (end - at < 8 || std::memcmp(at, "HTTP/", 5) != 0 || at[6] != '.') return false;
   if (!is_digit(at[5]) || !is_digit(at[7])) return false;
-  head.major = static_cast<std::uint8_t>(at[5] - '0');
-  head.minor = static_cast<std::uint8_t>(at[7] - '0');
+  major = at[5];
+  if (major == '1' && at[7] == '0') head.protocol = Protocol::Http10;
   at += 8;
   return true;
 }
@@ -56,16 +56,15 @@ Failure take_request_line(const char*& at, const char* end, RequestHead& head) {
   if (!take_blank(at, end)) return Failure::RequestSyntax;
   head.target = take_word(at, end);
   if (head.target.empty() || !take_blank(at, end)) return Failure::RequestSyntax;
-  if (!take_version(at, end, head) || !take_line_end(at, end)) return Failure::RequestSyntax;
-  if (head.major == 0) return Failure::RequestSyntax;
-  if (head.major == 1) return Failure::None;
-  // Whatever the line says, what the client speaks is HTTP/1: logs and metrics count it so.
-  head.major = head.minor = 1;
-  return Failure::RequestVersion;
+  char major = '0';
+  if (!take_version(at, end, major, head) || !take_line_end(at, end)) return Failure::RequestSyntax;
+  if (major == '0') return Failure::RequestSyntax;
+  return major == '1' ? Failure::None : Failure::RequestVersion;
 }
 
 bool take_status_line(const char*& at, const char* end, ResponseHead& head) {
-  if (!take_version(at, end, head) || head.major != 1 || !take_blank(at, end)) return false;
+  char major = '0';
+  if (!take_version(at, end, major, head) || major != '1' || !take_blank(at, end)) return false;
   if (end - at < 3 || !is_digit(at[0]) || !is_digit(at[1]) || !is_digit(at[2])) return false;
   head.status =
       static_cast<std::uint16_t>((at[0] - '0') * 100 + (at[1] - '0') * 10 + (at[2] - '0'));
@@ -80,7 +79,7 @@ bool take_status_line(const char*& at, const char* end, ResponseHead& head) {
 }
 
 bool stays_open(const MessageHead& head, const ConnectionOptions& options) {
-  return !options.close && (head.minor > 0 || options.keep_alive);
+  return !options.close && (head.protocol != Protocol::Http10 || options.keep_alive);
 }
 
 // Upgrade is a list of name[/version], each a token (RFC 9110 §7.8).
@@ -108,7 +107,7 @@ Failure understand_upgrade(RequestHead& head, bool is_named) {
   if (offers_h2) {
     head.headers.remove(FieldName::Upgrade);
     head.headers.remove("http2-settings");
-  } else if (is_named && head.minor > 0) {
+  } else if (is_named && head.protocol != Protocol::Http10) {
     head.wants_upgrade = true;
   }
   return Failure::None;

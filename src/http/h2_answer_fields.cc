@@ -78,7 +78,7 @@ Understood H2AnswerFields::finish(bool ended, Method method, ResponseHead& head,
   }
   failure = Failure::ResponseSyntax;
   if (malformed_ || status_ == 0) return Understood::Malformed;
-  head.major = 2;
+  head.protocol = Protocol::Http2;
   head.status = status_;
   head.headers.assign(*arena_, fields_);
   if (!may_all_stand(head.headers) || !is_length_right(head)) return Understood::Malformed;

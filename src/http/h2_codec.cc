@@ -141,8 +141,7 @@ void H2Codec::spoil(Message* m) {
   if (m) m->failure = Failure::RequestSyntax;
   if (m && m->sink && fields_) {
     auto& head = m->sink->arena().array<RequestHead>(1)[0];
-    head.major = 2;
-    head.minor = 0;
+    head.protocol = Protocol::Http2;
     fields_->name_partly(m->sink->arena(), head);
     if (!head.method_text.empty()) m->sink->on_refused_head(head);
   }

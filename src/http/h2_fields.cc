@@ -212,7 +212,7 @@ Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head,
 
 Understood H2Fields::understand_request(bool ended, Arena& arena, RequestHead& head,
                                         Failure& failure) {
-  head.major = 2;
+  head.protocol = Protocol::Http2;
   if (cost_.is_too_large()) {
     failure = failure_of(cost_.exceeded());
     return Understood::Refused;

@@ -48,7 +48,7 @@ Failure understand_expectation(RequestHead& head) {
     if (field.id == FieldName::Expect && !iequals(field.value, "100-continue"))
       return Failure::RequestExpectation;
   // An HTTP/1.0 client would not understand the interim answer (RFC 9110 §10.1.1).
-  head.expects_continue = head.minor > 0 && head.framing.end != BodyEnd::None;
+  head.expects_continue = head.protocol != Protocol::Http10 && head.framing.end != BodyEnd::None;
   return Failure::None;
 }
 

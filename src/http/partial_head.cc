@@ -28,14 +28,10 @@ std::string_view take_word(std::string_view& rest) {
   return word;
 }
 
-// 0.0 if there is none.
-void read_version(std::string_view text, RequestHead& head) {
-  const auto digit = [text](std::size_t at) {
-    return static_cast<std::uint8_t>(text[at] >= '0' && text[at] <= '9' ? text[at] - '0' : 0);
-  };
-  const bool is_whole = text.size() == 8 && text.starts_with("HTTP/");
-  head.major = is_whole ? digit(5) : 0;
-  head.minor = is_whole ? digit(7) : 0;
+// Whatever version the line claims, it came by HTTP/1.
+Protocol protocol_of(std::string_view version) {
+  if (version.size() != 8 || !version.starts_with("HTTP/")) return Protocol::Unknown;
+  return version == name_of(Protocol::Http10) ? Protocol::Http10 : Protocol::Http11;
 }
 
 }  // namespace
@@ -55,7 +51,7 @@ void read_partly(std::span<const char> bytes, RequestHead& head) {
   }
   const std::string_view target = take_word(line);
   if (head.target.empty()) head.target = target.substr(0, longest_target);
-  read_version(line, head);
+  head.protocol = protocol_of(line);
   while (has_line && !rest.empty() && head.authority.empty()) {
     const std::string_view field = take_line(rest);
     const std::size_t colon = field.find(':');

@@ -61,7 +61,7 @@ std::string_view lower_case(std::string_view host, Arena& arena) {
 // The single Host field of the request, or nothing: missing where it may be.
 Failure read_host(RequestHead& head, std::optional<Authority>& host) {
   const Field* field = head.headers.find(FieldName::Host);
-  if (!field) return head.minor == 0 ? Failure::None : Failure::RequestHost;
+  if (!field) return head.protocol == Protocol::Http10 ? Failure::None : Failure::RequestHost;
   const auto is_host = [](const Field& f) { return f.id == FieldName::Host; };
   if (std::any_of(field + 1, head.headers.end(), is_host)) return Failure::RequestHost;
   // What a client sends whose target has no authority (RFC 9112 §3.2).

@@ -7,8 +7,8 @@ namespace {
 constexpr std::uint64_t pace_every = 256;  // requests
 
 shm::Count protocol_of(const RequestHead& request) {
-  if (request.major == 2) return shm::Count::RequestsH2;
-  return request.minor == 0 ? shm::Count::RequestsHttp10 : shm::Count::RequestsHttp11;
+  return static_cast<shm::Count>(static_cast<unsigned>(shm::Count::RequestsHttp10) +
+                                 static_cast<unsigned>(request.protocol));
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ void Tallies::count(const proxy::Record& record) {
   state_.add(Count::BytesOut, record.bytes_out);
   if (record.request) {
     state_.add(Count::FieldsDropped, record.request->dropped_fields);
-    if (record.request->major > 0) state_.add(protocol_of(*record.request), 1);
+    if (record.request->protocol != Protocol::Unknown) state_.add(protocol_of(*record.request), 1);
   }
   if (record.failure == http::Failure::Quarantined) state_.add(Count::Quarantined, 1);
   unsigned hundreds = record.status / 100;

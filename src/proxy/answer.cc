@@ -66,7 +66,7 @@ void Answer::count_head(std::size_t bytes) {
 
 void Answer::write_interim(const ResponseHead& head) {
   // A client of HTTP/1.0 does not know interim answers.
-  if (state_.request->minor == 0) return;
+  if (state_.request->protocol == Protocol::Http10) return;
   count_head(state_.client.write_head(head, {}));
 }
 
@@ -121,7 +121,7 @@ Framing Answer::framing(bool& keep) const {
   }
   if (framing.end == BodyEnd::Close || framing.end == BodyEnd::Chunked) {
     // Without chunks only the end of the connection can tell the end of the body.
-    const bool knows_chunks = !state_.request || state_.request->minor > 0;
+    const bool knows_chunks = !state_.request || state_.request->protocol != Protocol::Http10;
     framing.end = knows_chunks ? BodyEnd::Chunked : BodyEnd::Close;
     keep = keep && knows_chunks;
   }
@@ -136,7 +136,7 @@ void Answer::start(const Framing& framing, bool keep) {
   http::WriteOptions options;
   options.framing = framing;
   options.close = !keep_;
-  options.keep_alive = keep_ && state_.request->minor == 0;
+  options.keep_alive = keep_ && state_.request->protocol == Protocol::Http10;
   // Of all that belongs to one connection, the protocols that 426 asks for are meant for who reads it.
   if (head.status == 426)
     options.upgrade = http::combined_list(head.headers, FieldName::Upgrade, state_.arena);
@@ -240,7 +240,7 @@ net::IoResult Answer::move_answer() {
 // ---- A gRPC call that fails --------------------------------------------------------------------
 
 bool Answer::may_end_call() const {
-  return has_begun_ && !is_done_ && state_.request->major == 2 &&
+  return has_begun_ && !is_done_ && state_.request->protocol == Protocol::Http2 &&
          state_.response->framing.end != BodyEnd::Length && http::is_grpc(*state_.request);
 }
 

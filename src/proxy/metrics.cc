@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/metrics.h"
 
+#include <weir/protocol.h>
 #include <weir/version.h>
 
 #include "base/text.h"
@@ -45,15 +46,14 @@ struct Counts {
   std::size_t count;
   std::string_view (*name)(std::size_t nth);
 };
-constexpr std::string_view protocols[] = {"http/1.0", "http/1.1", "h2"};
 constexpr std::string_view versions[] = {"TLSv1.2", "TLSv1.3"};
 constexpr std::string_view senders[] = {"client", "weir"};
 constexpr std::string_view statuses[] = {"1xx", "2xx", "3xx", "4xx", "5xx"};
 constexpr Counts counts[] = {
     {Value::CountByClass, "class", std::size(statuses),
      [](std::size_t nth) { return statuses[nth]; }},
-    {Value::CountByProtocol, "protocol", std::size(protocols),
-     [](std::size_t nth) { return protocols[nth]; }},
+    {Value::CountByProtocol, "protocol", alpn_tokens.size(),
+     [](std::size_t nth) { return alpn_tokens[nth]; }},
     {Value::CountByVersion, "version", std::size(versions),
      [](std::size_t nth) { return versions[nth]; }},
     {Value::CountByAbuse, "kind", static_cast<std::size_t>(http::H2Abuse::Count),

@@ -97,11 +97,6 @@ bool is_alternative(const Matcher& one, const Matcher& other) {
 
 }  // namespace
 
-std::string_view protocol_of(const RequestHead& request) {
-  if (request.major == 2) return "h2";
-  return request.minor == 0 ? "http/1.0" : "http/1.1";
-}
-
 std::int32_t RouteTable::find_group(std::string_view host) const {
   return find_slot(group_slots_, fast_hash(host), [&](std::int32_t i) {
     return groups_[static_cast<std::size_t>(i)].host == host;
@@ -207,7 +202,7 @@ RouteTable::Truth RouteTable::holds(const Matcher& matcher, const Subject& subje
     case Match::Client: return truth(peer.client().is_in(matcher.cidr));
     case Match::Sni: return truth(host_matches(matcher.value, peer.server_name()));
     case Match::ClientCert: return truth(certificate_matches(matcher, peer.certificate()));
-    case Match::Protocol: return truth(protocol_of(request) == matcher.value);
+    case Match::Protocol: return truth(alpn_of(request.protocol) == matcher.value);
     case Match::PathRegex: {
       auto at = std::lower_bound(
           regexes_.begin(), regexes_.end(), &matcher,

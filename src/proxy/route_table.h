@@ -53,9 +53,6 @@ class Peer {
   const tls::ClientCertificate* certificate_ = nullptr;
 };
 
-/// What the client speaks, as ALPN and the matcher `protocol` call it.
-std::string_view protocol_of(const RequestHead& request);
-
 /// What `decide` found, and how much it looked at.
 struct Decision {
   /// The first route that matches the plain path; null: none does.  For RegexLimit: the one it is unknown of.

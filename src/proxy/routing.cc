@@ -19,7 +19,8 @@ constexpr std::uint8_t most_reroutes = 5;
 
 http::Failure Routing::admit() {
   identify();
-  if (state_.request->major == 1 && !state_.client.listener().rules().listener().http1)
+  if (state_.request->protocol != Protocol::Http2 &&
+      !state_.client.listener().rules().listener().http1)
     return http::Failure::RequestVersion;
   if (state_.context.quarantine.is_used() && is_quarantined()) return http::Failure::Quarantined;
   if (is_misdirected()) return http::Failure::RequestMisdirected;
@@ -44,7 +45,8 @@ void Routing::identify() {
 
 // Clients use one HTTP/2 connection for all names of its certificate, and some for more than that.
 bool Routing::is_misdirected() const {
-  const tls::Transport* tls = state_.request->major == 2 ? state_.client.tls() : nullptr;
+  const bool may_share = state_.request->protocol == Protocol::Http2;
+  const tls::Transport* tls = may_share ? state_.client.tls() : nullptr;
   return tls && !tls->context()->serves_both(tls->server_name(), state_.request->host);
 }
 

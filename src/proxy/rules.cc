@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/rules.h"
 
+#include <weir/protocol.h>
+
 #include "base/hash.h"
 #include "config/print.h"
 
@@ -14,7 +16,8 @@ namespace weir::proxy {
 namespace {
 
 // What is offered to clients, the preferred one first.
-constexpr std::string_view spoken[] = {tls::h2, "http/1.1"};
+constexpr std::string_view spoken[] = {weir::alpn_of(Protocol::Http2),
+                                       weir::alpn_of(Protocol::Http11)};
 
 std::span<const std::string_view> alpn_of(const config::Listener& listener) {
   return std::span(spoken).subspan(listener.http2 ? 0 : 1,

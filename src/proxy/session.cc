@@ -140,7 +140,7 @@ net::IoResult Session::greet() {
   progress_ = context_.net.loop.now();
   if (result.io == net::Io::Failed)
     log_failed_handshake();
-  else if (tls_->alpn() == tls::h2)
+  else if (tls_->alpn() == alpn_of(Protocol::Http2))
     phase_ = Phase::HandedOver;
   return result;
 }

@@ -64,10 +64,7 @@ std::string_view of_request(Variable variable, std::string_view name, const Requ
     case Variable::Target: return request.target;
     case Variable::Query: return request.query;
     case Variable::RequestUri: return request_uri(request, arena);
-    case Variable::Protocol:
-      if (request.major == 0) return {};  // of a line that is none
-      if (request.major == 2) return "HTTP/2.0";
-      return request.minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+    case Variable::Protocol: return name_of(request.protocol);
     case Variable::UserAgent: return request.headers.get(FieldName::UserAgent);
     case Variable::Referer: return request.headers.get(FieldName::Referer);
     case Variable::Header: return field_value(&request, name);

@@ -54,7 +54,7 @@ enum class Count : std::uint32_t {
   HandshakesProtocol,
   HandshakesV12,  ///< those that went well, by what they agreed on
   HandshakesV13,
-  RequestsHttp10,  ///< those that were understood, by what the client speaks
+  RequestsHttp10,  ///< those that were understood, by what the client speaks, as Protocol counts
   RequestsHttp11,
   RequestsH2,
   H2ClientsOpen,

@@ -24,9 +24,6 @@ using SSL = struct ssl_st;
 
 namespace weir::tls {
 
-/// The name of HTTP/2 in ALPN (RFC 7301, RFC 9113 §3.2).
-inline constexpr std::string_view h2 = "h2";
-
 class Transport final : public net::Transport, private net::TransportEvents {
  public:
   /// The server's side.  `carrier` and `outbox` must outlive it; from now on `carrier` tells it and not its

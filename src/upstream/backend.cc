@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/backend.h"
 
+#include <weir/protocol.h>
+
 #include "base/hash.h"
 #include "base/text.h"
 #include "config/parsed_text.h"
@@ -23,7 +25,8 @@ bool is_among(std::span<Server* const> some, const Server* server) {
 
 Result<std::shared_ptr<const tls::ClientContext>> make_tls(const config::Backend& backend) {
   // The preferred one first.
-  static constexpr std::string_view spoken[] = {"h2", "http/1.1"};
+  static constexpr std::string_view spoken[] = {alpn_of(Protocol::Http2),
+                                                alpn_of(Protocol::Http11)};
   const std::span<const std::string_view> all(spoken);
   switch (backend.protocol) {
     case config::ServerProtocol::Http1: return tls::ClientContext::build(*backend.tls, all.last(1));

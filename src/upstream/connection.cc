@@ -145,7 +145,7 @@ bool Connection::finish_connecting() {
     return false;
   }
   if (server_.tls() && !finish_handshake()) return false;
-  if (tls_ && tls_->alpn() == tls::h2) {
+  if (tls_ && tls_->alpn() == alpn_of(Protocol::Http2)) {
     become_h2();
     return false;
   }
@@ -158,7 +158,7 @@ bool Connection::finish_handshake() {
     net::TransportEvents& owner = *this;
     tls_ = std::make_unique<tls::Transport>(tcp_, context_.outbox, owner, server_.tls(),
                                             server_.identity());
-    if (only_http1_) tls_->offer_only("http/1.1");
+    if (only_http1_) tls_->offer_only(alpn_of(Protocol::Http11));
   }
   net::IoResult result = tls_->handshake();
   if (result.io == net::Io::Failed) {

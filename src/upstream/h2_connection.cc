@@ -182,7 +182,7 @@ bool H2Connection::finish_handshake() {
     fail_here(tls_failure(tls_->failure()));
   }
   if (result.io != net::Io::Done) return false;
-  if (tls_->alpn() == tls::h2) return true;
+  if (tls_->alpn() == alpn_of(Protocol::Http2)) return true;
   const bool may_choose = server_.backend().protocol == config::ServerProtocol::Auto;
   server_.note_http1();
   fail(may_choose ? http::Failure::StreamRefused : http::Failure::NotHttp2);

@@ -123,7 +123,8 @@ bool Probe::finish_handshake() {
     identity_.name = question_.name;
     net::TransportEvents& owner = *this;
     tls_ = std::make_unique<tls::Transport>(tcp_, *tools_.outbox, owner, question_.tls, identity_);
-    if (question_.check.kind == config::Check::Kind::Grpc) tls_->offer_only(tls::h2);
+    if (question_.check.kind == config::Check::Kind::Grpc)
+      tls_->offer_only(alpn_of(Protocol::Http2));
   }
   const net::IoResult result = tls_->handshake();
   tools_.outbox->flush();
@@ -159,7 +160,7 @@ bool Probe::speaks_h2() const {
   switch (question_.protocol) {
     case config::ServerProtocol::Http1: return false;
     case config::ServerProtocol::Http2: return true;
-    case config::ServerProtocol::Auto: return tls_ && tls_->alpn() == tls::h2;
+    case config::ServerProtocol::Auto: return tls_ && tls_->alpn() == alpn_of(Protocol::Http2);
   }
   return false;
 }

@@ -50,7 +50,6 @@ class FakeClient final : public proxy::ClientSide {
     made.method_text = arena.copy(method);
     made.path = made.forward_path = made.target = arena.copy(path);
     made.host = made.authority = "test";
-    made.major = made.minor = 1;
     made.keep_alive = true;
     made.headers.assign(arena, {});
     made.headers.add(arena, FieldName::Host, "test");

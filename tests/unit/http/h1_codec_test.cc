@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace weir::http {
 namespace {
@@ -18,6 +19,7 @@ struct H1CodecTest : testing::Test, H1Events, MessageSink {
 
   Arena& arena() override { return memory; }
   void on_head(MessageHead&) override { ++heads; }
+  void on_refused_head(const RequestHead& head) override { refused.push_back(head.protocol); }
   bool wants_body() const override { return wants; }
   void on_body(std::span<const char> bytes) override { body.append(bytes.data(), bytes.size()); }
   void on_end(const Headers&) override { ++ends; }
@@ -37,6 +39,7 @@ struct H1CodecTest : testing::Test, H1Events, MessageSink {
   H1Codec server{H1Codec::Role::Server, limits, *this},
       client{H1Codec::Role::Client, limits, *this};
   std::string body;
+  std::vector<Protocol> refused;  ///< what requests came by
   Failure broken = Failure::None;
   int begun = 0, heads = 0, ends = 0;
   bool wants = true, speaks_h2 = false;
@@ -96,6 +99,17 @@ TEST_F(H1CodecTest, ThePrefaceOfHttp2MayComeFirstOnly) {
   other.next();
   feed(other, preface);
   EXPECT_EQ(broken, Failure::RequestVersion);
+}
+
+// Logs and metrics count it as what the client speaks, whatever its line claims.
+TEST_F(H1CodecTest, ARefusedRequestCameByHttp1) {
+  for (const char* line :
+       {"GET / HTTP/1.0", "GET / HTTP/1.1", "GET / HTTP/2.0", "GET / HTTP/3.0", "GET /"}) {
+    H1Codec codec(H1Codec::Role::Server, limits, *this);
+    feed(codec, std::string(line) + "\r\nHost: a b\r\n\r\n");
+  }
+  EXPECT_EQ(refused, (std::vector{Protocol::Http10, Protocol::Http11, Protocol::Http11,
+                                  Protocol::Http11, Protocol::Unknown}));
 }
 
 TEST_F(H1CodecTest, AStoppedOneReadsNothing) {

@@ -370,16 +370,18 @@ TEST(ParseRequest, KnowsWhatItCameBy) {
   struct Row {
     const char* version;
     Failure failure;
-    int major, minor;
+    Protocol protocol;
   };
-  for (const Row& row : {Row{"HTTP/1.0", Failure::None, 1, 0}, Row{"HTTP/1.1", Failure::None, 1, 1},
-                         Row{"HTTP/2.0", Failure::RequestVersion, 1, 1},
-                         Row{"HTTP/3.0", Failure::RequestVersion, 1, 1}}) {
+  for (const Row& row : {Row{"HTTP/1.0", Failure::None, Protocol::Http10},
+                         Row{"HTTP/1.1", Failure::None, Protocol::Http11},
+                         Row{"HTTP/1.9", Failure::None, Protocol::Http11},
+                         Row{"HTTP/2.0", Failure::RequestVersion, Protocol::Http11},
+                         Row{"HTTP/3.0", Failure::RequestVersion, Protocol::Http11},
+                         Row{"HTTP/0.9", Failure::RequestSyntax, Protocol::Http11}}) {
     const ParsedRequest parsed =
         parse_request_text("GET / " + std::string(row.version) + "\r\nHost: a\r\n\r\n");
     EXPECT_EQ(parsed.failure, row.failure) << row.version;
-    EXPECT_EQ(parsed.head.major, row.major) << row.version;
-    EXPECT_EQ(parsed.head.minor, row.minor) << row.version;
+    EXPECT_EQ(parsed.head.protocol, row.protocol) << row.version;
   }
 }
 
@@ -389,7 +391,7 @@ TEST(ParseResponse, KeepsStatusAndReason) {
   ASSERT_EQ(parsed.failure, Failure::None);
   EXPECT_EQ(parsed.head.status, 503);
   EXPECT_EQ(parsed.head.reason, "Not  now");
-  EXPECT_EQ(parsed.head.minor, 0);
+  EXPECT_EQ(parsed.head.protocol, Protocol::Http10);
   EXPECT_FALSE(parsed.head.is_interim());
   EXPECT_TRUE(parse_response_text("HTTP/1.1 103 Early\r\n\r\n").head.is_interim());
 }

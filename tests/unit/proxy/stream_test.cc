@@ -188,8 +188,7 @@ TEST_F(StreamTest, ACallEndsWithAStatus) {
   origin.answer({{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"}});
   auto& one = client();
   RequestHead& call = one.request("POST", "/s/m");
-  call.major = 2;
-  call.minor = 0;
+  call.protocol = Protocol::Http2;
   call.headers.add(one.its().arena(), "content-type", "application/grpc");
   one.its().on_head(call);
   one.its().on_end(Headers());

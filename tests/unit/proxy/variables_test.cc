@@ -118,7 +118,7 @@ TEST(ProxyVariables, OfPartsThatAreMissing) {
     EXPECT_EQ(expanded(none, exchange.record), "") << none;
   EXPECT_EQ(expanded("$cookie_theme", exchange.record), "dark");
   EXPECT_EQ(expanded("$header_cookie", exchange.record), "sid=abc; theme=\"dark\"");
-  exchange.request.minor = 0;
+  exchange.request.protocol = Protocol::Http10;
   exchange.record.response = nullptr;
   EXPECT_EQ(expanded("$protocol|$response_header_x_cache", exchange.record), "HTTP/1.0|");
 }
