@@ -292,6 +292,41 @@ TEST_P(PoolTest, IsNotUsedAgain) {
   EXPECT_EQ(server_->take_ready(false), nullptr);
 }
 
+struct Intrusion {
+  const char* name;
+  void (*act)(ScriptedOrigin& origin);
+};
+class IdleTest : public ConnectionTest, public testing::WithParamInterface<Intrusion> {};
+INSTANTIATE_TEST_SUITE_P(
+    Intrusions, IdleTest,
+    testing::Values(Intrusion{"End", [](ScriptedOrigin& origin) { origin.hang_up(); }},
+                    Intrusion{"Bytes", [](ScriptedOrigin& origin) { origin.say("x"); }}),
+    [](const auto& intrusion) { return intrusion.param.name; });
+
+// In the pool anything that the server says makes a connection useless.
+TEST_P(IdleTest, LeavesThePool) {
+  origin_.stay_open();
+  begin(user_);
+  steps_
+      .when([&] { return user_.is_done(); },
+            [&] {
+              user_.side->give_back(true);
+              GetParam().act(origin_);
+            })
+      .when([&] { return origin_.ended() == 1; })
+      .run();
+  EXPECT_EQ(server_->take_ready(false), nullptr);
+}
+
+TEST_F(ConnectionTest, OneWithoutItsAnswerDoesNotGoToThePool) {
+  origin_.answer({});
+  begin(user_);
+  steps_.when([&] { return origin_.requests().size() == 1; }, [&] { user_.side->give_back(true); })
+      .when([&] { return origin_.ended() == 1; })
+      .run();
+  EXPECT_EQ(server_->take_ready(false), nullptr);
+}
+
 // The server closed it at the same moment: its user may ask another one.
 TEST_F(ConnectionTest, OneThatDiesWhenItIsUsedAgainSaysSo) {
   origin_.answer({{ok}, {}});
@@ -352,6 +387,29 @@ TEST_F(ConnectionTest, EachReadHasItsTime) {
   std::uint64_t begun = 0;
   begin(user_);
   steps_.when([&] { return user_.answer == "half"; }, [&] { begun = wait(); });
+  run_until_done(user_);
+  EXPECT_EQ(user_.failure, Failure::ReadTimeout);
+  EXPECT_TRUE(is_about(clock_.monotonic_us() - begun, 30 * second));
+}
+
+TEST_F(ConnectionTest, WhatComesBeginsTheTimeAnew) {
+  origin_.answer({{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"}});
+  origin_.stay_open();
+  test::Moment moment(loop_);
+  std::uint64_t begun = 0;
+  begin(user_);
+  steps_
+      .when([&] { return user_.answer == "half"; },
+            [&] {
+              moment.set(20 * second);
+              wait();
+            })
+      .when([&] { return moment.has_come(); },
+            [&] {
+              waits_ = false;
+              origin_.say("more");
+            })
+      .when([&] { return user_.answer == "halfmore"; }, [&] { begun = wait(); });
   run_until_done(user_);
   EXPECT_EQ(user_.failure, Failure::ReadTimeout);
   EXPECT_TRUE(is_about(clock_.monotonic_us() - begun, 30 * second));

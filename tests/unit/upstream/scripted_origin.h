@@ -65,6 +65,15 @@ class ScriptedOrigin final : private event::ReadyEvents {
   void answer(std::deque<Answer> answers) { answers_ = std::move(answers); }
   /// Whether connections stay open after an answer, from now on.
   void stay_open(bool stay = true) { stays_open_ = stay; }
+  /// Says something that nobody asked for, on every connection.
+  void say(std::string_view text) {
+    for (const auto& client : clients_)
+      if (client->fd.get() >= 0) ::send(client->fd.get(), text.data(), text.size(), MSG_NOSIGNAL);
+  }
+  /// Says that nothing follows, on every connection.
+  void hang_up() {
+    for (const auto& client : clients_) ::shutdown(client->fd.get(), SHUT_WR);
+  }
   /// Nobody listens there any more.
   void close() {
     watch_.stop();
