@@ -3,6 +3,7 @@
 // How long a client of an admin socket may be silent, with the clock in the test's hand.
 #include "admin/session.h"
 
+#include "fakes/fake_fleet.h"
 #include "fakes/steps.h"
 
 #include <gtest/gtest.h>
@@ -18,43 +19,13 @@ namespace {
 
 constexpr std::uint64_t second = 1'000'000;
 
-/// A daemon of which nothing is asked here.
-struct Nothing : Daemon, Reloads, DrainEvents, upstream::RegistryEvents, upstream::HealthEvents {
-  void shut_down(std::uint64_t) override {}
-  bool set_log_level(std::string_view) override { return false; }
-  std::uint64_t seen_by_all() const override { return 0; }
-  std::uint64_t state_written() const override { return 0; }
-  std::uint64_t state_synced() const override { return 0; }
-  std::uint64_t ask_workers() override { return 0; }
-  std::uint64_t answered_by_all() const override { return 0; }
-  void keep_result(const std::string&, const OperationResult&) override {}
-  const OperationResult* find_result(const std::string&) const override { return nullptr; }
-  Ticket plan(std::string_view, const LoadFrom&) override { return 0; }
-  Ticket reload(std::string_view, const LoadFrom&, std::uint64_t) override { return 0; }
-  Ticket rollback(std::string_view, std::uint64_t) override { return 0; }
-  Ticket upgrade(std::string_view, bool) override { return 0; }
-  const Outcome* outcome(Ticket) const override { return nullptr; }
-  Result<void> confirm(std::string_view) override { return {}; }
-  std::optional<Unconfirmed> unconfirmed() const override { return {}; }
-  weir::Result<std::uint64_t> last_good() const override { return 1; }
-  std::vector<GenerationRow> generations() const override { return {}; }
-  Result<std::vector<config::Change>> changes_of(std::uint64_t) const override {
-    return std::vector<config::Change>();
-  }
-  void on_drain_order() noexcept override {}
-  void on_published() noexcept override {}
-  void on_server_event(const upstream::ServerEvent&) noexcept override {}
-  void on_override(std::uint32_t) noexcept override {}
-  void on_removed(std::uint32_t) noexcept override {}
-  void on_health(std::uint32_t, bool, std::string_view) noexcept override {}
-};
-
 struct AdminSessionTest : testing::Test {
   AdminSessionTest() {
     int both[2];
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, both), 0);
     client = Fd(both[0]);
-    sessions.push_back(*new AdminSession(loop, fleet, Fd(both[1]), config::AdminLevel::Admin));
+    sessions.push_back(
+        *new AdminSession(loop, around.fleet, Fd(both[1]), config::AdminLevel::Admin));
   }
   ~AdminSessionTest() override {
     while (AdminSession* session = sessions.pop_front()) delete session;
@@ -83,26 +54,7 @@ struct AdminSessionTest : testing::Test {
   event::Loop loop{clock};
   test::TimeKeeper time{loop, clock};
   test::Steps steps{loop, &time};
-  shm::Segment segment = *shm::Segment::create({});
-  config::Config config;
-  Nothing nothing;
-  Events events;
-  Audit audit;
-  upstream::Registry registry{segment, config, nothing};
-  upstream::Health health{loop, nothing, 1};
-  Drains::Present present = [this]() -> const config::Config& { return config; };
-  Drains drains{loop, segment, present, events, nothing};
-  Fleet fleet{.view = std::make_shared<View>(),
-              .registry = registry,
-              .health = health,
-              .counters = shm::Counters(segment, 0),
-              .workers = {},
-              .segment = segment,
-              .events = events,
-              .audit = audit,
-              .daemon = nothing,
-              .reloads = nothing,
-              .drains = drains};
+  test::FakeFleet around{loop};
   List<AdminSession> sessions;
   Fd client;
   std::string heard;
