@@ -105,8 +105,12 @@ void StateLog::read_in(const std::string (&files)[2], bool known, std::string_vi
   drop_outdated(file.records);
   loading_ = true;
   registry_.set_quiet(true);
+  std::size_t strange = 0;
   for (const auto& record : file.records)
-    if (!known || record[0] == "result") apply(record);
+    if (!known || record[0] == "result") strange += !apply(record);
+  if (strange > 0)
+    log(Level::Warn, from, ": ", strange,
+        " records are of another version of weir and are dropped, with the overrides they held");
   registry_.set_quiet(false);
   loading_ = false;
   if (!known) tell_restored(from);
@@ -128,14 +132,28 @@ void StateLog::tell_restored(std::string_view from) const {
     }
 }
 
-void StateLog::apply(const std::vector<std::string>& record) {
-  const std::string& kind = record[0];
-  if (kind == "server" && record.size() == 15) return apply_server(record);
-  if (kind == "added" && record.size() == 9) return apply_added(record);
-  if (kind == "health" && record.size() == 6) return apply_health(record);
-  if (kind == "resolved" && record.size() == 5) return apply_resolved(record);
-  if (kind == "result" && record.size() == 5)
-    results_[record[1]] = {time_of(record[2]), {record[3], record[4]}};
+void StateLog::keep_result_of(const std::vector<std::string>& record) {
+  results_[record[1]] = {time_of(record[2]), {record[3], record[4]}};
+}
+
+// False if it is none of ours.
+bool StateLog::apply(const std::vector<std::string>& record) {
+  struct Kind {
+    std::string_view name;
+    std::size_t words;
+    void (StateLog::*apply)(const std::vector<std::string>&);
+  };
+  static constexpr Kind kinds[] = {{"server", 15, &StateLog::apply_server},
+                                   {"added", 9, &StateLog::apply_added},
+                                   {"health", 6, &StateLog::apply_health},
+                                   {"resolved", 5, &StateLog::apply_resolved},
+                                   {"result", 5, &StateLog::keep_result_of}};
+  for (const Kind& kind : kinds)
+    if (kind.name == record[0] && kind.words == record.size()) {
+      (this->*kind.apply)(record);
+      return true;
+    }
+  return false;
 }
 
 void StateLog::apply_server(const std::vector<std::string>& record) {

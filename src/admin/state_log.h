@@ -50,9 +50,10 @@ class StateLog final : private event::DeadlineEvents {
  public:
   StateLog(event::Loop& loop, upstream::Registry& registry, RecordSink& sink);
 
-  /// Brings back what the files say, and logs it as such: nothing of it is an event of now.  Records that name something the configuration does not have any
-  /// more are dropped, with a line in the log.  With `known` the registry knows its servers already
-  /// (control has died, shared memory has not), and only results and the epoch are taken.
+  /// Brings back what the files say, and logs it as such: nothing of it is an event of now.  Records that name something the
+  /// configuration does not have any more, or are of another version of weir, are dropped, with a line in the log.  With
+  /// `known` the registry knows its servers already (control has died, shared memory has not), and only results and the epoch
+  /// are taken.
   void load(const std::string (&files)[2], bool known = false);
   /// All that holds, with the health of servers and the addresses of names, for a control whose shared memory is another; and what
   /// that one does with it, instead of `load`.
@@ -82,7 +83,8 @@ class StateLog final : private event::DeadlineEvents {
   static void drop_outdated(std::vector<std::vector<std::string>>& records);
   void read_in(const std::string (&files)[2], bool known, std::string_view from);
   void tell_restored(std::string_view from) const;
-  void apply(const std::vector<std::string>& record);
+  bool apply(const std::vector<std::string>& record);
+  void keep_result_of(const std::vector<std::string>& record);
   void apply_server(const std::vector<std::string>& record);
   void apply_health(const std::vector<std::string>& record);
   void apply_resolved(const std::vector<std::string>& record);

@@ -3,8 +3,11 @@
 // The state file: whatever was cut off at whichever byte, each override is there or not, never half.
 #include "admin/state_log.h"
 
-#include <gtest/gtest.h>
+#include "base/hash.h"
 
+#include <gmock/gmock.h>
+
+#include <cstdio>
 #include <memory>
 
 namespace weir::admin {
@@ -75,6 +78,14 @@ class World final : private upstream::RegistryEvents {
   }
   void on_removed(std::uint32_t) noexcept override {}
 };
+
+/// A record as it stands in a file, by its checksum a whole one.
+std::string stamped(const std::string& record) {
+  char digits[17];
+  std::snprintf(digits, sizeof(digits), "%016llx",
+                static_cast<unsigned long long>(fast_hash(record, 0x7765'6972)));
+  return digits + (" " + record + "\n");
+}
 
 void change_things(World& world) {
   upstream::Registry& registry = *world.registry;
@@ -167,6 +178,24 @@ TEST(StateLog, GarbageIsNothing) {
   World world(disk);
   world.log->load({std::string(3, 0) + "\xff garbage\n\n0123456789abcdef epoch 9\n", "whole\n"});
   EXPECT_EQ(world.registry->row(0).weight, 1U);
+}
+
+TEST(StateLog, RecordsOfAnotherVersionAreDroppedAndTold) {
+  Disk disk;
+  World first(disk);
+  first.log->write_whole();
+  change_things(first);
+  std::string& file = disk.files[disk.which];
+  // One word less than today, as an earlier version wrote it, and a kind of a later one.
+  file += stamped("server api a1 drain \"\" \"\" 0 7 0");
+  file += stamped("mood api a1 good");
+  file += stamped("server api a2 up \"uid 0\" \"\" 1 5 \"uid 0\" \"\" 1 \"\" \"\" \"\" 0");
+  World second(disk);
+  testing::internal::CaptureStderr();
+  second.log->load(disk.files);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(),
+              testing::HasSubstr("state file: 2 records are of another version of weir"));
+  EXPECT_EQ(second.registry->row(1).weight, 5U) << "those that are understood count";
 }
 
 TEST(StateLog, WaitsForRoom) {
