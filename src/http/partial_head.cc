@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/partial_head.h"
 
-#include "base/text.h"
+#include "base/characters.h"
+#include "base/cursor.h"
 #include "http/field.h"
 #include "http/message.h"
 
-#include <algorithm>
 #include <string_view>
 
 namespace weir::http {
@@ -15,17 +15,9 @@ namespace {
 constexpr std::size_t longest_target = 1024;  // that a log is to hold of one nobody serves
 
 std::string_view take_line(std::string_view& rest) {
-  const std::size_t end = std::min(rest.find('\n'), rest.size());
-  std::string_view line = rest.substr(0, end);
-  rest.remove_prefix(std::min(end + 1, rest.size()));
+  std::string_view line = take_until(rest, '\n');
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
-}
-
-std::string_view take_word(std::string_view& rest) {
-  const std::string_view word = rest.substr(0, rest.find(' '));
-  rest.remove_prefix(std::min(word.size() + 1, rest.size()));
-  return word;
 }
 
 // Whatever version the line claims, it came by HTTP/1.
@@ -43,13 +35,13 @@ void read_partly(std::span<const char> bytes, RequestHead& head) {
   const bool has_line = rest.find('\n') != std::string_view::npos;
   std::string_view line = take_line(rest);
   const bool has_method = line.find(' ') != std::string_view::npos;
-  const std::string_view method = take_word(line);
+  const std::string_view method = take_until(line, ' ');
   if (!has_method || !is_token(method)) return;  // whatever this is, it is no request
   if (head.method_text.empty()) {
     head.method_text = method;
     head.method = method_from(method);
   }
-  const std::string_view target = take_word(line);
+  const std::string_view target = take_until(line, ' ');
   if (head.target.empty()) head.target = target.substr(0, longest_target);
   head.protocol = protocol_of(line);
   while (has_line && !rest.empty() && head.authority.empty()) {

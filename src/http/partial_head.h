@@ -10,7 +10,8 @@
 namespace weir::http {
 
 /// Fills in what `head` does not say yet of method, target and host, from the bytes of an HTTP/1 head as far as they have come;
-/// these must outlive it.  The target may be cut off, and none of them need be well-formed.  Protocol::Unknown if no version has come.
+/// these must outlive it.  The target may be cut off, and none of them need be well-formed.  The protocol is Unknown if no
+/// version has come.
 void read_partly(std::span<const char> bytes, RequestHead& head);
 
 }  // namespace weir::http
