@@ -6,8 +6,8 @@
 
 #include "fakes/fake_client.h"
 #include "fakes/fake_journal.h"
+#include "fakes/fake_sharing.h"
 #include "fakes/steps.h"
-#include "shm/segment.h"
 #include "upstream/address_set.h"
 #include "upstream/scripted_origin.h"
 
@@ -54,7 +54,7 @@ struct ScriptedFilter final : FilterFactory, Filter {
   }
 };
 
-class Heart : public testing::Test, private upstream::NoticeSink {
+class Heart : public testing::Test {
  protected:
   static constexpr std::uint32_t slot = 0;
 
@@ -71,7 +71,7 @@ class Heart : public testing::Test, private upstream::NoticeSink {
     context.snapshot = *snapshot;
     listener = std::make_unique<Listener>(context, context.snapshot->listeners[0]);
     context.backends.push_back(
-        std::make_unique<upstream::Backend>(net, sharing, context.snapshot->backends[0], 1));
+        std::make_unique<upstream::Backend>(net, shared.all, context.snapshot->backends[0], 1));
     serve();
   }
   ~Heart() override {
@@ -99,12 +99,13 @@ class Heart : public testing::Test, private upstream::NoticeSink {
     EXPECT_TRUE(found);
     return const_cast<RoutePolicy&>(*found);
   }
+  /// The route's only filter from now on.
   ScriptedFilter& filter(Needs needs) {
     auto made = std::make_shared<ScriptedFilter>();
     ScriptedFilter& filter = *made;
     filter.its_needs = needs;
     filter.its_needs.finish = true;
-    filters_.push_back({std::move(made), filter.its_needs, "scripted", "weir.conf:1"});
+    filters_ = {{std::move(made), filter.its_needs, "scripted", "weir.conf:1"}};
     policy().filters = FilterChain(filters_);
     return filter;
   }
@@ -121,7 +122,7 @@ class Heart : public testing::Test, private upstream::NoticeSink {
   void until_phase(test::FakeClient& client, std::string_view phase) {
     until([&client, phase] { return client.its().phase_name() == phase; });
   }
-  std::uint32_t in_flight() const { return in_flight_.load(slot); }
+  std::uint32_t in_flight() const { return shared.in_flight.load(slot); }
 
   test::ManualClock clock;
   event::Loop loop{clock};
@@ -129,23 +130,14 @@ class Heart : public testing::Test, private upstream::NoticeSink {
   net::Outbox outbox{loop};
   std::vector<char> buffer = std::vector<char>(64 * 1024);
   net::Context net{loop, outbox, buffer};
-  shm::Segment segment = *shm::Segment::create({});
+  test::FakeSharing shared{4, 8, 2};
   test::FakeJournal journal;
-  Context context{net, nullptr, segment, {}, journal, nullptr, Random(1)};
-  shm::InFlight in_flight_{segment, 0};
-  shm::H2Servers h2_servers_{segment, 0};
-  shm::Outliers outliers_{segment};
-  shm::Queues queues_{segment, 0};
-  shm::Balancing balancing_{segment};
-  upstream::Sharing sharing{in_flight_, h2_servers_, outliers_,
-                            queues_,    balancing_,  static_cast<upstream::NoticeSink&>(*this)};
+  Context context{net, nullptr, shared.segment, {}, journal, nullptr, Random(1)};
   upstream::ScriptedOrigin origin{loop, {}};
   std::unique_ptr<Listener> listener;
   std::vector<std::unique_ptr<test::FakeClient>> clients;
 
  private:
-  void notice(const shm::Notice&) override {}
-
   std::vector<FilterLink> filters_;
 };
 

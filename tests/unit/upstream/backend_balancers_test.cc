@@ -2,6 +2,7 @@
 //
 // What a backend tells its balancers: of servers, of requests, and of how tries went; and how long they live.
 #include "base/hash.h"
+#include "fakes/fake_sharing.h"
 #include "fakes/fake_stream.h"
 #include "fakes/manual_clock.h"
 #include "shm/segment.h"
@@ -74,27 +75,12 @@ class DanceSchool final : public BalancerFactory {
   Diary& diary_;
 };
 
-class BackendBalancers : public testing::Test, private NoticeSink {
+class BackendBalancers : public testing::Test {
  protected:
-  void SetUp() override {
-    shm::Layout layout;
-    layout.servers = 8;
-    layout.backends = 2;
-    segment_ = std::make_unique<shm::Segment>(std::move(*shm::Segment::create(layout)));
-    in_flight_ = std::make_unique<shm::InFlight>(*segment_, 0);
-    h2_servers_ = std::make_unique<shm::H2Servers>(*segment_, 0);
-    outliers_ = std::make_unique<shm::Outliers>(*segment_);
-    queues_ = std::make_unique<shm::Queues>(*segment_, 0);
-    balancing_ = std::make_unique<shm::Balancing>(*segment_);
-    sharing_ = std::make_unique<Sharing>(Sharing{*in_flight_, *h2_servers_, *outliers_, *queues_,
-                                                 *balancing_, static_cast<NoticeSink&>(*this)});
-  }
   void TearDown() override {
     backend_.reset();
     loop_.destroy_the_dead();
   }
-  void notice(const shm::Notice&) override {}
-
   BackendPolicy policy(const char* word, Diary& diary) {
     BackendPolicy made;
     made.config.name = "api";
@@ -105,7 +91,7 @@ class BackendBalancers : public testing::Test, private NoticeSink {
   }
   /// A backend with the servers a and b, which have the slots 0 and 1.
   void begin() {
-    backend_ = std::make_unique<Backend>(context_, *sharing_, policy("dance", diary_), 1);
+    backend_ = std::make_unique<Backend>(context_, shared_.all, policy("dance", diary_), 1);
     apply(0, {});
     apply(1, {});
   }
@@ -134,13 +120,7 @@ class BackendBalancers : public testing::Test, private NoticeSink {
   net::Outbox outbox_{loop_};
   std::array<char, 64> bytes_{};
   net::Context context_{loop_, outbox_, bytes_};
-  std::unique_ptr<shm::Segment> segment_;
-  std::unique_ptr<shm::InFlight> in_flight_;
-  std::unique_ptr<shm::H2Servers> h2_servers_;
-  std::unique_ptr<shm::Outliers> outliers_;
-  std::unique_ptr<shm::Queues> queues_;
-  std::unique_ptr<shm::Balancing> balancing_;
-  std::unique_ptr<Sharing> sharing_;
+  test::FakeSharing shared_{1, 8, 2};
   std::unique_ptr<Backend> backend_;
 };
 
@@ -235,24 +215,24 @@ TEST_F(BackendBalancers, HearHowTriesWentIfTheyWant) {
   good.first_byte_us = 800;
   (void)backend_->release(*take(), good);
   EXPECT_TRUE(diary_.outcomes.empty());
-  EXPECT_EQ(balancing_->latency(0), 0U);
+  EXPECT_EQ(shared_.balancing.latency(0), 0U);
 
   diary_.needs = {.outcomes = true, .latency = true, .hash_of = {}};
   BackendPolicy eager = policy("dance", diary_);
   eager.config.balance.values = {"eagerly"};
   backend_->configure(eager);
   (void)backend_->release(*take(), good);
-  EXPECT_EQ(balancing_->latency(0), 800U);
+  EXPECT_EQ(shared_.balancing.latency(0), 800U);
   // Also of one that takes requests no more, and wherever it stands now.
   Server* a = take();
   apply(0, {.use = shm::Use::Drain});
   (void)backend_->release(*take(), good);
   (void)backend_->release(*a, {});
   EXPECT_EQ(diary_.outcomes, (std::vector<std::string>{"a 200", "b 200", "a 0"}));
-  EXPECT_EQ(balancing_->of_server(0)[0].load(), 2U);
-  EXPECT_EQ(balancing_->of_server(1)[0].load(), 1U);
-  EXPECT_EQ(balancing_->of_set(1, 0)[1].load(), 3U);
-  EXPECT_EQ(balancing_->of_set(1, 1)[1].load(), 0U);
+  EXPECT_EQ(shared_.balancing.of_server(0)[0].load(), 2U);
+  EXPECT_EQ(shared_.balancing.of_server(1)[0].load(), 1U);
+  EXPECT_EQ(shared_.balancing.of_set(1, 0)[1].load(), 3U);
+  EXPECT_EQ(shared_.balancing.of_set(1, 1)[1].load(), 0U);
 }
 
 TEST_F(BackendBalancers, HearNothingOfServersThatHaveLeft) {

@@ -4,6 +4,7 @@
 // iteration, whatever they do when they are called.
 #include "upstream/backend.h"
 
+#include "fakes/fake_sharing.h"
 #include "fakes/manual_clock.h"
 #include "shm/segment.h"
 #include "upstream/address_set.h"
@@ -19,27 +20,15 @@
 namespace weir::upstream {
 namespace {
 
-class Queue : public testing::Test, private NoticeSink {
+class Queue : public testing::Test {
  protected:
   static constexpr std::uint32_t slot = 3;
 
   void SetUp() override {
-    shm::Layout layout;
-    layout.workers = 2;
-    layout.servers = 8;
-    layout.backends = 1;
-    segment_ = std::make_unique<shm::Segment>(std::move(*shm::Segment::create(layout)));
-    in_flight_ = std::make_unique<shm::InFlight>(*segment_, 0);
-    h2_servers_ = std::make_unique<shm::H2Servers>(*segment_, 0);
-    outliers_ = std::make_unique<shm::Outliers>(*segment_);
-    queues_ = std::make_unique<shm::Queues>(*segment_, 0);
-    balancing_ = std::make_unique<shm::Balancing>(*segment_);
-    sharing_ = std::make_unique<Sharing>(Sharing{*in_flight_, *h2_servers_, *outliers_, *queues_,
-                                                 *balancing_, static_cast<NoticeSink&>(*this)});
     BackendPolicy policy;
     policy.config.name = "api";
     policy.config.max_queue = 1'000'000;
-    backend_ = std::make_unique<Backend>(context_, *sharing_, policy, 1);
+    backend_ = std::make_unique<Backend>(context_, shared_.all, policy, 1);
     apply(shm::Use::Up);
   }
   void TearDown() override {
@@ -56,20 +45,12 @@ class Queue : public testing::Test, private NoticeSink {
     backend_->apply(slot, row);
   }
   Server* take() { return backend_->choose({}).server; }
-  void notice(const shm::Notice&) override {}
-
   test::ManualClock clock_;
   event::Loop loop_{clock_};
   net::Outbox outbox_{loop_};
   std::array<char, 64> bytes_{};
   net::Context context_{loop_, outbox_, bytes_};
-  std::unique_ptr<shm::Segment> segment_;
-  std::unique_ptr<shm::InFlight> in_flight_;
-  std::unique_ptr<shm::H2Servers> h2_servers_;
-  std::unique_ptr<shm::Outliers> outliers_;
-  std::unique_ptr<shm::Queues> queues_;
-  std::unique_ptr<shm::Balancing> balancing_;
-  std::unique_ptr<Sharing> sharing_;
+  test::FakeSharing shared_{2, 8, 1};
   std::unique_ptr<Backend> backend_;
 };
 
@@ -120,7 +101,7 @@ TEST_F(Queue, IsAsDeepAsItLikes) {
   EXPECT_EQ(served, 0U) << "nobody is called from inside `release`";
   loop_.run();
   EXPECT_EQ(served, many);
-  EXPECT_FALSE(in_flight_->is_wanted(slot));
+  EXPECT_FALSE(shared_.in_flight.is_wanted(slot));
 }
 
 // The servers have gone: all have to be told, and each asks the backend again.
@@ -181,7 +162,7 @@ TEST_F(Queue, CallsEachOnceForAFreeSlot) {
     EXPECT_EQ(request.calls, 1);
     backend_->stop_waiting(request);
   }
-  EXPECT_FALSE(in_flight_->is_wanted(slot));
+  EXPECT_FALSE(shared_.in_flight.is_wanted(slot));
 }
 
 TEST_F(Queue, HasNobodyOvertaken) {

@@ -4,6 +4,7 @@
 // limits, by a clock that moves only while both sides wait.
 #include "upstream/connection.h"
 
+#include "fakes/fake_sharing.h"
 #include "fakes/steps.h"
 #include "shm/segment.h"
 #include "upstream/address_set.h"
@@ -74,31 +75,18 @@ struct FakeUser final : ConnectionUser {
   std::optional<Failure> failure;
 };
 
-class ConnectionTest : public testing::Test, private NoticeSink {
+class ConnectionTest : public testing::Test {
  protected:
   void SetUp() override {
-    shm::Layout layout;
-    layout.servers = 8;
-    layout.backends = 1;
-    segment_ = std::make_unique<shm::Segment>(std::move(*shm::Segment::create(layout)));
-    in_flight_ = std::make_unique<shm::InFlight>(*segment_, 0);
-    h2_servers_ = std::make_unique<shm::H2Servers>(*segment_, 0);
-    outliers_ = std::make_unique<shm::Outliers>(*segment_);
-    queues_ = std::make_unique<shm::Queues>(*segment_, 0);
-    balancing_ = std::make_unique<shm::Balancing>(*segment_);
-    sharing_ = std::make_unique<Sharing>(Sharing{*in_flight_, *h2_servers_, *outliers_, *queues_,
-                                                 *balancing_, static_cast<NoticeSink&>(*this)});
     BackendPolicy policy;
     policy.config.name = "api";
-    backend_ = std::make_unique<Backend>(context_, *sharing_, policy, 1);
+    backend_ = std::make_unique<Backend>(context_, shared_.all, policy, 1);
     time_.pass_while([this] { return waits_ && origin_.has_delivered(); });
   }
   void TearDown() override {
     backend_.reset();
     loop_.destroy_the_dead();
   }
-  void notice(const shm::Notice&) override {}
-
   Server& server(const net::Address& at) {
     shm::ServerRow row{};
     row.use = shm::Use::Up;
@@ -132,13 +120,7 @@ class ConnectionTest : public testing::Test, private NoticeSink {
   net::Outbox outbox_{loop_};
   std::vector<char> buffer_ = std::vector<char>(64 * 1024);
   net::Context context_{loop_, outbox_, buffer_};
-  std::unique_ptr<shm::Segment> segment_;
-  std::unique_ptr<shm::InFlight> in_flight_;
-  std::unique_ptr<shm::H2Servers> h2_servers_;
-  std::unique_ptr<shm::Outliers> outliers_;
-  std::unique_ptr<shm::Queues> queues_;
-  std::unique_ptr<shm::Balancing> balancing_;
-  std::unique_ptr<Sharing> sharing_;
+  test::FakeSharing shared_{1, 8, 1};
   std::unique_ptr<Backend> backend_;
   Server* server_ = nullptr;
   ScriptedOrigin origin_{loop_, {{ok}}};
