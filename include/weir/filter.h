@@ -55,7 +55,7 @@ struct Needs {
   Body response_body = Body::None;
   std::uint64_t whole_limit = 0;  ///< bytes, for Body::Whole
   Over over = Over::Reject;       ///< and what is done with more
-  bool ranges = false;            ///< Transform also wants parts of something (206, Content-Range)
+  bool ranges = false;            ///< Transform also gets parts of something (206, Content-Range)
 };
 
 /// One try at one server, before anything is sent.

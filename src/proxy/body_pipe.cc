@@ -167,6 +167,7 @@ bool BodyPipe::judge_length(std::size_t at) {
   switch (stage.wish.over) {
     case Over::Reject:
       stop();
+      filters_.refuse(direction_, stage.wish.filter);
       events_.on_too_long(direction_);
       return false;
     case Over::Prefix: tell_whole(at, true); break;

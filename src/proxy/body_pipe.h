@@ -30,6 +30,8 @@ class PipeFilters {
  public:
   virtual Pass body(Direction direction, std::uint32_t filter, BodyPiece& piece) = 0;
   virtual Pass end(Direction direction, std::uint32_t filter, Headers& trailers) = 0;
+  /// The body is longer than it takes, and is refused.
+  virtual void refuse(Direction direction, std::uint32_t filter) = 0;
   /// It has broken the contract; Pass::Breaches.
   virtual Pass breach(std::uint32_t filter, std::string_view what) = 0;
 

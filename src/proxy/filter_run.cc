@@ -112,6 +112,7 @@ Pass FilterRun::judge(Verdict verdict, Callback callback) {
       if (!has_replied_) return breach(current_, "has answered without an answer");
       if (!host_.can_respond())
         return breach(current_, "has answered a request that has its answer");
+      refuse(direction_, current_);
       return Pass::Responds;
     case Verdict::Reroute:
       if (callback == Callback::Request) return Pass::Reroutes;
@@ -119,6 +120,10 @@ Pass FilterRun::judge(Verdict verdict, Callback callback) {
     case Verdict::Suspend: break;
   }
   return breach(current_, "has said what is no verdict");
+}
+
+void FilterRun::refuse(Direction direction, std::uint32_t filter) {
+  if (direction == Direction::Response) entries_[filter].has_replaced = true;
 }
 
 Pass FilterRun::breach(std::uint32_t filter, std::string_view what) {
@@ -161,7 +166,7 @@ Pass FilterRun::walk_response() {
   while (response_at_ > 0) {
     const std::uint32_t at = response_at_ - 1;
     Pass pass = Pass::Through;
-    if (entries_[at].link->needs.response && !entries_[at].is_out)
+    if (entries_[at].link->needs.response && hears_of(entries_[at], Direction::Response))
       pass = call(at, Callback::Response,
                   [this](Filter& filter) { return filter.on_response(*this); });
     if (pass == Pass::Waits) return pass;
@@ -189,6 +194,21 @@ void FilterRun::tell_attempt(const AttemptView& attempt) {
 
 // ---- Bodies ------------------------------------------------------------------------------------
 
+// Whoever has replaced an answer is not asked what it thinks of the one in its place: it might say the same again, for ever.
+bool FilterRun::hears_of(const Entry& entry, Direction direction) {
+  return !entry.is_out && (direction == Direction::Request || !entry.has_replaced);
+}
+
+// A part of something is nothing to be changed, unless a filter has said that it knows how.
+Body FilterRun::wish(const Entry& entry, Direction direction) const {
+  if (!hears_of(entry, direction)) return Body::None;
+  const Body body = entry.wishes[static_cast<std::size_t>(direction)].body;
+  if (direction == Direction::Request || body != Body::Transform || entry.link->needs.ranges)
+    return body;
+  const ResponseHead& head = *state_.response;
+  return head.status == 206 || head.headers.find("content-range") ? Body::None : body;
+}
+
 BodyPipe* FilterRun::open_pipe(Direction direction) {
   Way& its = way(direction);
   const std::size_t side = static_cast<std::size_t>(direction);
@@ -198,9 +218,10 @@ BodyPipe* FilterRun::open_pipe(Direction direction) {
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const bool forwards = direction == Direction::Request;
     const Entry& entry = entries_[forwards ? i : entries_.size() - 1 - i];
-    const StageWish& wish = entry.wishes[side];
-    if (entry.is_out) continue;
-    if (wish.body != Body::None || wish.wants_end) pipe->add(wish);
+    if (!hears_of(entry, direction)) continue;
+    StageWish wanted = entry.wishes[side];
+    wanted.body = wish(entry, direction);
+    if (wanted.body != Body::None || wanted.wants_end) pipe->add(wanted);
   }
   if (its.pipe) former_pipes_.push_back(std::move(its.pipe));  // it may be on the stack
   its.pipe = pipe->empty() ? nullptr : std::move(pipe);
@@ -209,7 +230,8 @@ BodyPipe* FilterRun::open_pipe(Direction direction) {
 
 Framing FilterRun::framing(Direction direction, const Framing& from) const {
   for (const Entry& entry : entries_)
-    if (const auto& length = entry.length[static_cast<std::size_t>(direction)])
+    if (const auto& length = entry.length[static_cast<std::size_t>(direction)];
+        length && wish(entry, direction) == Body::Transform)
       return {BodyEnd::Length, *length};
   const BodyPipe* const through = pipe(direction);
   return through ? through->framing(from) : from;
@@ -217,8 +239,8 @@ Framing FilterRun::framing(Direction direction, const Framing& from) const {
 
 bool FilterRun::hides_length(Direction direction) const {
   const std::size_t side = static_cast<std::size_t>(direction);
-  return std::any_of(entries_.begin(), entries_.end(), [side](const Entry& entry) {
-    return entry.wishes[side].body == Body::Transform && !entry.length[side];
+  return std::any_of(entries_.begin(), entries_.end(), [this, direction, side](const Entry& entry) {
+    return wish(entry, direction) == Body::Transform && !entry.length[side];
   });
 }
 

@@ -113,6 +113,7 @@ class FilterRun final : public Pooled<FilterRun>,
     bool has_run = false;
     bool is_out =
         false;  ///< it broke the contract, or waited for too long: only the end is told it
+    bool has_replaced = false;  ///< an answer, or had it refused: it is shown none after that one
   };
   /// A direction: its body, and what a filter waits for.
   struct Way {
@@ -139,6 +140,8 @@ class FilterRun final : public Pooled<FilterRun>,
   void make(Entry& entry, const FilterLink& link, std::uint32_t number);
   void finish_entry(Entry& entry, const Outcome& outcome);
   Outcome outcome() const;
+  static bool hears_of(const Entry& entry, Direction direction);
+  Body wish(const Entry& entry, Direction direction) const;
   void wake(Direction direction);
   void go_on(Direction direction, Callback callback, std::uint32_t filter, Pass pass);
   bool asks(For what);
@@ -164,6 +167,7 @@ class FilterRun final : public Pooled<FilterRun>,
 
   Pass body(Direction direction, std::uint32_t filter, BodyPiece& piece) override;
   Pass end(Direction direction, std::uint32_t filter, Headers& trailers) override;
+  void refuse(Direction direction, std::uint32_t filter) override;
   Pass breach(std::uint32_t filter, std::string_view what) override;
   void on_fired(Direction direction) override;
   void on_answered(Direction direction) override;

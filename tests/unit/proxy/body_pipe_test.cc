@@ -31,6 +31,7 @@ struct World final : PipeFilters, PipeOutlet, PipeEvents {
     const auto found = at_end.find(filter);
     return found == at_end.end() ? Pass::Through : found->second();
   }
+  void refuse(Direction, std::uint32_t) override {}
   Pass breach(std::uint32_t, std::string_view) override { return Pass::Breaches; }
   bool has_room() const override { return room; }
   void pass(std::span<const char> piece) override { out.append(piece.data(), piece.size()); }
