@@ -8,6 +8,7 @@
 #include "config/print.h"
 #include "config/properties.h"
 #include "http/failure.h"
+#include "http/hop_limit.h"
 #include "proxy/route_policy.h"
 #include "proxy/sender.h"
 #include "upstream/address_set.h"
@@ -63,9 +64,8 @@ class Story {
 };
 
 // Finds the client of the request as workers do before they match routes, and adds a row if a trusted proxy is involved.
-net::Address tell_sender(const Fleet& fleet, const Question& question, RequestHead& request,
-                         Arena& arena, Story& story) {
-  const proxy::TrustedProxies trusted(fleet.config().trusted_proxies);
+net::Address tell_sender(const proxy::TrustedProxies& trusted, const Question& question,
+                         RequestHead& request, Arena& arena, Story& story) {
   char room[net::Address::most_text];
   const std::string_view peer = question.client.host(room);
   const proxy::Sender sender =
@@ -213,35 +213,74 @@ void add_addresses(const shm::ServerColumns& columns, Story& story) {
             outcome, nullptr);
 }
 
-// What becomes of the request at its route, as streams decide it.
-void tell_outcome(const Fleet& fleet, const RequestHead& request, const proxy::Decision& decision,
-                  Story& story, Reply& reply) {
-  const config::Route* chosen = decision.route;
-  http::Failure failure = decision.failure;
+/// A request as a worker knows it when it looks for a route.
+struct Asked {
+  RequestHead& request;
+  Arena& arena;
+  const config::Listener& listener;
+  proxy::Peer peer;
+  bool is_early;  ///< a trusted proxy says so
+};
+
+// The first reason to refuse a request that has taken a route, or none, in the order in which streams look at them.
+http::Failure refusal_at_route(const Fleet& fleet, const Asked& asked,
+                               const proxy::Decision& decision, Story& story) {
+  const RequestHead& request = asked.request;
+  const config::Route* const chosen = decision.route;
   const bool may_tunnel =
       request.protocol != Protocol::Http2 && chosen && proxy::allows_connect(*chosen);
-  if (request.method == Method::Connect && !may_tunnel) failure = http::Failure::MethodNotAllowed;
+  if (request.method == Method::Connect && !may_tunnel) return http::Failure::MethodNotAllowed;
+  if (decision.failure != http::Failure::None) return decision.failure;
+  if (!chosen) return http::Failure::NoRoute;
+  if (asked.is_early && !proxy::takes_early_data(*chosen)) return http::Failure::EarlyData;
+  const auto most = proxy::max_body(fleet.config(), asked.listener, *chosen);
+  if (most && request.framing.end == BodyEnd::Length && request.framing.length > *most) {
+    story.add("body", concat(std::to_string(request.framing.length), " bytes"),
+              concat("max_body is ", std::to_string(*most)), &chosen->place);
+    return http::Failure::RequestBodyTooLarge;
+  }
+  return http::Failure::None;
+}
+
+void tell_failure(http::Failure failure, Story& story, Reply& reply) {
+  const http::FailureTraits& traits = http::traits(failure);
+  reply.text = failure == http::Failure::NoRoute ? "no route" : concat("refused ", traits.name);
+  story.add("answer", std::to_string(traits.status), std::string(traits.words), nullptr);
+}
+
+// Where the request goes that its route forwards.
+void tell_forwarding(const Fleet& fleet, const Asked& asked, std::uint32_t backend, Story& story,
+                     Reply& reply) {
+  switch (http::count_hop(asked.request, asked.arena)) {
+    case http::HopVerdict::Forward: return tell_candidates(fleet, backend, story);
+    case http::HopVerdict::Malformed:
+      return tell_failure(http::Failure::RequestSyntax, story, reply);
+    case http::HopVerdict::Loop: return tell_failure(http::Failure::ForwardingLoop, story, reply);
+    case http::HopVerdict::Answer:
+      return story.add("answer", "200", "Max-Forwards is 0: weir answers it itself", nullptr);
+  }
+}
+
+// What becomes of the request at its route.
+void tell_outcome(const Fleet& fleet, const Asked& asked, const proxy::Decision& decision,
+                  Story& story, Reply& reply) {
+  const config::Route* const chosen = decision.route;
+  const http::Failure failure = refusal_at_route(fleet, asked, decision, story);
   if (failure == http::Failure::AmbiguousPath && !decision.reading.empty())
     story.add("path", std::string(decision.reading),
               decision.other == chosen ? "a second reading, which path_check strict refuses"
               : decision.other         ? "read so, it takes route " + decision.other->name
                                        : "read so, no route matches",
               decision.other ? &decision.other->place : nullptr);
-  if (!chosen && failure == http::Failure::None) failure = http::Failure::NoRoute;
-  if (failure != http::Failure::None) {
-    const http::FailureTraits& traits = http::traits(failure);
-    reply.text = failure == http::Failure::NoRoute ? "no route" : concat("refused ", traits.name);
-    story.add("answer", std::to_string(traits.status), std::string(traits.words), nullptr);
-    return;
-  }
+  if (failure != http::Failure::None) return tell_failure(failure, story, reply);
   reply.text = "route " + chosen->name;
   if (chosen->action.kind == config::Act::Forward)
-    tell_candidates(fleet, chosen->action.backend, story);
+    tell_forwarding(fleet, asked, chosen->action.backend, story, reply);
 }
 
-void tell_route(const Fleet& fleet, const config::Listener& listener,
-                const proxy::RouteTable& table, const RequestHead& request, const proxy::Peer& peer,
+void tell_route(const Fleet& fleet, const Asked& asked, const proxy::RouteTable& table,
                 Story& story, Reply& reply) {
+  const auto& [request, its_arena, listener, peer, is_early] = asked;
   Arena arena;
   const proxy::Decision decision = table.decide(request, peer, arena);
   for (const config::Route& route : listener.routes) {
@@ -258,7 +297,7 @@ void tell_route(const Fleet& fleet, const config::Listener& listener,
     story.add("route", route.name, outcome, reason ? &reason->place : &route.place);
     if (&route == decision.route) break;
   }
-  tell_outcome(fleet, request, decision, story, reply);
+  tell_outcome(fleet, asked, decision, story, reply);
 }
 
 }  // namespace
@@ -287,8 +326,12 @@ void explain_request(const Call& call, Reply& reply) {
   story.add("request", std::string(request->method_text) + " " + std::string(request->path),
             concat("host ", request->host, ", ", alpn_of(request->protocol), question.tls_text()),
             nullptr);
-  const net::Address client = tell_sender(fleet, question, *request, reader.arena(), story);
-  tell_route(fleet, listener, table, *request, question.peer(client), story, reply);
+  const proxy::TrustedProxies trusted(fleet.config().trusted_proxies);
+  const net::Address client = tell_sender(trusted, question, *request, reader.arena(), story);
+  tell_route(fleet,
+             {*request, reader.arena(), listener, question.peer(client),
+              proxy::is_early(*request, trusted, question.client)},
+             table, story, reply);
   reply.body = story.tell(call.json);
 }
 

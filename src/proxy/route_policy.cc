@@ -19,6 +19,13 @@ ClientTimeouts client_limits(const Levels&... levels) {
           of(&Limits::idle),      of(&Limits::request), of(&Limits::tunnel)};
 }
 
+// Of a route that forwards; of others there are none.
+const Limits& backend_limits(const config::Config& config, const config::Route& route) {
+  static const Limits nothing;
+  const bool forwards = route.action.kind == config::Act::Forward;
+  return forwards ? config.backends[route.action.backend].limits : nothing;
+}
+
 }  // namespace
 
 bool allows_connect(const config::Route& route) {
@@ -28,6 +35,17 @@ bool allows_connect(const config::Route& route) {
            return matcher.kind == config::Match::Method && !matcher.negated &&
                   matcher.value == "CONNECT";
          });
+}
+
+bool takes_early_data(const config::Route& route) {
+  return route.limits.early_data.value_or(false);
+}
+
+std::optional<std::uint64_t> max_body(const config::Config& config,
+                                      const config::Listener& listener,
+                                      const config::Route& route) {
+  return config::pick(&Limits::max_body, route.limits, backend_limits(config, route),
+                      listener.limits, config::default_limits());
 }
 
 ClientTimeouts client_timeouts(const config::Listener& listener) {
@@ -41,12 +59,11 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
   auto policy = std::make_shared<RoutePolicy>();
   policy->route = route;
   policy->file = config.files[route.place.file];
-  static const Limits nothing;
-  bool forwards = route.action.kind == config::Act::Forward;
-  const Limits& backend = forwards ? config.backends[route.action.backend].limits : nothing;
+  const Limits& backend = backend_limits(config, route);
   if (route.action.kind == config::Act::Ready)
     policy->listener = config.listeners[route.action.listener].number;
-  if (forwards) policy->backend = config.backends[route.action.backend].number;
+  if (route.action.kind == config::Act::Forward)
+    policy->backend = config.backends[route.action.backend].number;
   const Limits& last = config::default_limits();
   policy->client = client_limits(route.limits, backend, listener.limits, last);
   auto of = [&](auto member) {
@@ -56,8 +73,8 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
                     of(&Limits::server_idle), of(&Limits::server_send), of(&Limits::ping)};
   policy->filter = of(&Limits::filter);
   policy->queue = of(&Limits::queue);
-  policy->max_body = config::pick(&Limits::max_body, route.limits, backend, listener.limits, last);
-  policy->early_data = route.limits.early_data.value_or(false);
+  policy->max_body = proxy::max_body(config, listener, route);
+  policy->early_data = takes_early_data(route);
   policy->client_close = config::pick(&Limits::client_close, route.limits, listener.limits, last);
   policy->allows_connect = proxy::allows_connect(route);
   policy->path_check = config::pick(&Limits::path_check, route.limits, listener.limits, last);

@@ -78,6 +78,11 @@ class PolicyPin {
 /// Whether CONNECT may take that route, which otherwise is answered with 405: one of its matchers names that
 /// method, or it closes the connection.
 bool allows_connect(const config::Route& route);
+/// Whether requests that may be replays take it; they are answered with 425 otherwise.
+bool takes_early_data(const config::Route& route);
+/// The bytes that the body of a request there may have; nothing: any number.
+std::optional<std::uint64_t> max_body(const config::Config& config,
+                                      const config::Listener& listener, const config::Route& route);
 
 /// The client limits that hold before a route is known.
 ClientTimeouts client_timeouts(const config::Listener& listener);

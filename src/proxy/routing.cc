@@ -57,14 +57,6 @@ bool Routing::is_quarantined() const {
   return state_.context.quarantine.holds(print, state_.context.net.loop.now());
 }
 
-// A trusted proxy got it before the client's handshake was complete: it may be a replay (RFC 8470 §5.1).
-bool Routing::is_early() const {
-  const TrustedProxies& trusted = state_.context.snapshot->trusted_proxies;
-  if (trusted.empty()) return false;
-  const Field* early = state_.request->headers.find(FieldName::EarlyData);
-  return early && early->value == "1" && trusted.find(state_.client.peer());
-}
-
 http::Failure Routing::take() {
   const auto [policy, failure] = state_.client.listener().rules().match(
       *state_.request, {state_.sender, state_.client.tls()}, state_.arena);
@@ -77,7 +69,9 @@ http::Failure Routing::take() {
   if (state_.request->method == Method::Connect && !(policy && policy->allows_connect))
     return http::Failure::MethodNotAllowed;
   if (failure != http::Failure::None) return failure;
-  if (is_early() && !policy->early_data) return http::Failure::EarlyData;
+  const TrustedProxies& trusted = state_.context.snapshot->trusted_proxies;
+  if (!policy->early_data && is_early(*state_.request, trusted, state_.client.peer()))
+    return http::Failure::EarlyData;
   return http::Failure::None;
 }
 

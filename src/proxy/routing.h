@@ -35,7 +35,6 @@ class Routing {
   void identify();
   bool is_misdirected() const;
   bool is_quarantined() const;
-  bool is_early() const;
 
   StreamState& state_;
   /// Those of routes it was sent away from: what their filters have set refers to them.

@@ -80,4 +80,10 @@ Sender identify(RequestHead& head, Arena& arena, const TrustedProxies& trusted,
   return sender;
 }
 
+bool is_early(const RequestHead& head, const TrustedProxies& trusted, const net::Address& peer) {
+  if (trusted.empty()) return false;
+  const Field* early = head.headers.find(FieldName::EarlyData);
+  return early && early->value == "1" && trusted.find(peer);
+}
+
 }  // namespace weir::proxy

@@ -59,4 +59,8 @@ struct Sender {
 Sender identify(RequestHead& head, Arena& arena, const TrustedProxies& trusted,
                 const PeerSide& peer);
 
+/// A trusted proxy says that it got the request before its client's handshake was complete: it may be a replay (RFC 8470
+/// §5.1).
+bool is_early(const RequestHead& head, const TrustedProxies& trusted, const net::Address& peer);
+
 }  // namespace weir::proxy
