@@ -60,12 +60,14 @@ void Gather::refer(std::span<const char> bytes) {
     commit(bytes.size());
     return;
   }
+  points_ = true;
   pieces_.push_back({const_cast<char*>(bytes.data()), bytes.size()});
   size_ += bytes.size();
 }
 
 void Gather::clear() {
   used_ = size_ = 0;
+  points_ = false;
   pieces_.clear();
   large_.clear();
   std::vector<Memory>& spare = spare_chunks();

@@ -34,6 +34,8 @@ class Gather {
   std::span<const iovec> pieces() const { return pieces_; }
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  /// Some of it lies in memory of others.
+  bool points() const { return points_; }
   void clear();
 
  private:
@@ -50,6 +52,7 @@ class Gather {
   char* reserved_ = nullptr;
   std::vector<iovec> pieces_;
   std::size_t size_ = 0;
+  bool points_ = false;
 };
 
 }  // namespace weir

@@ -9,7 +9,7 @@ IoResult feed_once(const Context& context, Transport& transport, http::WireCodec
                    Inbox& inbox, std::size_t most) {
   if (!inbox.empty()) {
     std::size_t used = codec.feed(inbox.bytes());
-    context.outbox.flush();
+    context.outbox.release();
     inbox.consume(used);
     if (used > 0) return {Io::Done, 0};
   }
@@ -22,7 +22,7 @@ IoResult feed_once(const Context& context, Transport& transport, http::WireCodec
     return result;
   }
   std::size_t used = codec.feed(bytes);
-  context.outbox.flush();
+  context.outbox.release();
   inbox.append(bytes.data() + used, bytes.size() - used);
   return result;
 }

@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/outbox.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace weir::net {
+
+namespace {
+
+constexpr std::size_t most_waiting = 16;      // sends, so that none waits for long
+constexpr std::size_t most_small = 4 * 1024;  // bytes of one
+
+}  // namespace
 
 Gather& Outbox::to(Transport& transport) {
   if (transport.parcel_ == 0) {
@@ -21,6 +29,14 @@ void Outbox::flush() {
     if (!parcels_[i].gather->empty()) transport.send(*parcels_[i].gather);
   }
   open_ = 0;
+}
+
+void Outbox::release() {
+  const auto may_wait = [](const Parcel& parcel) {
+    return !parcel.gather->points() && parcel.gather->size() <= most_small;
+  };
+  const auto end = parcels_.begin() + static_cast<std::ptrdiff_t>(open_);
+  if (open_ > most_waiting || !std::all_of(parcels_.begin(), end, may_wait)) flush();
 }
 
 void Outbox::forget(Transport& transport) {

@@ -4,7 +4,7 @@
 // whatever else comes up leave in one system call each.
 //
 // The rule of lifetimes: bytes a Gather points at must stay until the end of the turn, or until
-// their owner calls `flush` (as every reader does before it reuses the read buffer).
+// their owner calls `flush` or `release` (as every reader does before it reuses the read buffer).
 #pragma once
 
 #include "base/buffer.h"
@@ -26,6 +26,10 @@ class Outbox : private event::TaskEvents {
 
   /// Sends everything gathered so far.
   void flush();
+
+  /// Bytes of the caller's that were pointed at are about to go.  A few small sends that need none of them may wait for the end
+  /// of the turn: what is read before them meets its code and data in the caches, and peers are not woken one by one.
+  void release();
 
   /// Drops what was gathered for a transport that is about to die.
   void forget(Transport& transport);

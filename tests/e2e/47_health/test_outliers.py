@@ -78,14 +78,20 @@ def test_no_answer_is_a_bad_answer(how):
 
 
 def test_half_an_answer_is_a_bad_answer():
+    has_arrived = threading.Semaphore(0)
+
     def half(connection, request):
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        assert has_arrived.acquire(timeout=DEADLINE)
         connection.close()
 
     with Origin(half) as origin, Weir(watched(origin), workers=3) as weir, OneEach(weir, 3) as clients:
         for client in clients:
+            client.send(get())
+            message = client.read_head()
+            has_arrived.release()
             with pytest.raises((EOFError, ConnectionResetError)):
-                client.ask(get())
+                client.read_body(message)
         assert "3 bad answers in a row" in wait_use(weir, "s1", "down")["reason"]
         assert len(origin.requests) == 3
 

@@ -153,13 +153,13 @@ TEST_F(FeedTest, SendsWhatTheCodecWroteBeforeItsBytesGo) {
   context.read_buffer = buffer;
   const std::string first(4096, '1'), second(4096, '2');
   transport.input = {first, second};
-  codec.uses = {4000};
+  codec.uses = {2000};
   feed(100'000);
   ASSERT_EQ(other.sent.size(), 1U);
-  EXPECT_EQ(other.sent[0], first.substr(0, 4000));
+  EXPECT_EQ(other.sent[0], first.substr(0, 2000));
   feed(100'000);
   ASSERT_EQ(other.sent.size(), 2U);
-  EXPECT_EQ(other.sent[1], first.substr(4000));
+  EXPECT_EQ(other.sent[1], first.substr(2000));
   feed(100'000);
   ASSERT_EQ(other.sent.size(), 3U);
   EXPECT_EQ(other.sent[2], second);

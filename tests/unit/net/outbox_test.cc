@@ -96,5 +96,28 @@ TEST_F(OutboxTest, FlushesAtTheEndOfATurn) {
       .run();
 }
 
+TEST_F(OutboxTest, LetsSmallSendsWaitWhenABufferIsReleased) {
+  say(a, "small");
+  outbox.release();
+  EXPECT_EQ(a.sent, Sends());
+  say(b, std::string(2000, 'x'));  // too long to be copied: it lies with the caller
+  outbox.release();
+  EXPECT_EQ(a.sent, Sends{"small"});
+  EXPECT_EQ(b.sent.size(), 1U);
+}
+
+TEST_F(OutboxTest, LetsNeitherLargeOnesWaitNorMany) {
+  for (int i = 0; i < 6; ++i) say(a, std::string(1000, 'x'));
+  outbox.release();
+  EXPECT_EQ(a.sent.size(), 1U);
+  std::vector<FakeTransport> many(17);
+  for (FakeTransport& transport : many) {
+    EXPECT_TRUE(many.front().sent.empty());
+    say(transport, "small");
+    outbox.release();
+  }
+  for (const FakeTransport& transport : many) EXPECT_EQ(transport.sent, Sends{"small"});
+}
+
 }  // namespace
 }  // namespace weir::net
