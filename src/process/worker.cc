@@ -95,7 +95,8 @@ int run_worker(net::Channel channel) {
   auto segment = shm::Segment::attach(setup->shared.release());
   if (!segment) return 1;
   segment->show_use();
-  auto worked = work(channel, *setup, *segment);
+  auto worked = segment->protect_from_worker();
+  if (worked) worked = work(channel, *setup, *segment);
   if (worked) return 0;
   (void)channel.send(net::MessageType::Failed, worked.error().text());
   return 1;

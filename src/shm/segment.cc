@@ -42,6 +42,10 @@ constexpr std::uint64_t magic = 0x3230'6d68'7372'6577;
 constexpr std::size_t most_regions = 24;
 constexpr std::size_t page = 4096;
 
+// What workers only read.  Every region is made of whole pages.
+constexpr std::string_view read_only_for_workers[] = {"slots",      "servers",     "columns",
+                                                      "identities", "ticket_keys", "quarantine"};
+
 struct Entry {
   char name[16];
   std::uint64_t offset, size;
@@ -141,6 +145,17 @@ Result<Segment> Segment::attach(int fd) {
   if (!is_laid_out_as_ours(*directory_of(segment.memory_), size))
     return Error(Errc::Invalid, "shared memory has another layout");
   return segment;
+}
+
+Result<void> Segment::protect_from_worker() {
+  const auto protect = [](std::byte* from, std::size_t size) {
+    return mprotect(from, size, PROT_READ) == 0;
+  };
+  bool done = protect(memory_, page);  // the directory
+  for (std::string_view name : read_only_for_workers)
+    done &= protect(region(name).data(), region(name).size());
+  if (!done) return system_error("shared memory");
+  return {};
 }
 
 Segment::Segment(Segment&& other) noexcept

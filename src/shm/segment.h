@@ -50,6 +50,10 @@ class Segment {
 
   int fd() const { return fd_; }
 
+  /// For a worker: from now on this process cannot write what only the master and control write (servers, names, keys,
+  /// sockets, quarantine), whatever is wrong with it or whoever has got hold of it.
+  Result<void> protect_from_worker();
+
   /// Lets others see that this process uses the memory, until it ends, however that happens: it holds a lock (POSIX,
   /// fcntl(2)), so no descriptor of this memory may be closed before.
   void show_use() const;

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -55,6 +56,31 @@ TEST(Segment, TellsHowManyWorkersThereHaveBeen) {
   EXPECT_EQ(early.load(1), 1U);
   segment->note_workers(2);
   EXPECT_EQ(other->workers(), 8U);
+}
+
+TEST(Segment, AWorkerCannotWriteWhatControlHasDecided) {
+  Segment segment = make_segment();
+  auto worker = Segment::attach(dup(segment.fd()));
+  ASSERT_TRUE(worker);
+  ASSERT_TRUE(worker->protect_from_worker());
+  // Asked through the kernel, which says EFAULT where the processor would end the process.
+  const auto can_write = [](std::span<std::byte> region) {
+    int ends[2];
+    EXPECT_EQ(pipe(ends), 0);
+    EXPECT_EQ(write(ends[1], "x", 1), 1);
+    const bool can = read(ends[0], &region.back(), 1) == 1;
+    EXPECT_TRUE(can || errno == EFAULT);
+    close(ends[0]);
+    close(ends[1]);
+    return can;
+  };
+  for (const char* name :
+       {"slots", "servers", "columns", "identities", "ticket_keys", "quarantine"}) {
+    EXPECT_FALSE(can_write(worker->region(name))) << name;
+    EXPECT_TRUE(can_write(segment.region(name))) << name;
+  }
+  for (const char* name : {"workers", "in_flight", "outliers", "notices", "rings"})
+    EXPECT_TRUE(can_write(worker->region(name))) << name;
 }
 
 TEST(LogRing, EverybodyHasItsOwnWhateverTheNumberOfWorkers) {
