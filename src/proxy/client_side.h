@@ -41,7 +41,7 @@ class Client : public event::Subject {
 
 class ClientSide : public Client {
  public:
-  /// The stream wants the rest of the request's body.
+  /// The stream wants the rest of the request's body, which comes in a later call of the same iteration, never inside this one.
   virtual void resume() = 0;
 
   /// The answer; all three tell how many bytes that is, as Record counts them.

@@ -33,6 +33,7 @@ H2Exchange::H2Exchange(Context& context, H2Session& session, http::H2Codec::Mess
       message_(&message),
       timeouts_(&session.listener().timeouts()),
       deadline_(*this),
+      soon_(*this),
       begun_(context.net.loop.now()),
       progress_(begun_),
       stream_(context, *this, begun_) {
@@ -90,7 +91,10 @@ void H2Exchange::refuse(http::Failure failure) {
   stream_.fail(failure);
 }
 
-void H2Exchange::resume() {
+void H2Exchange::resume() { context_.net.loop.post(soon_); }
+
+void H2Exchange::on_task() noexcept {
+  event::About about(context_.net.loop, *this);
   if (message_) session_.codec().resume(*message_);
   session_.push_soon();
   arm();
@@ -193,6 +197,7 @@ void H2Exchange::die() {
   if (phase_ == Phase::Dead) return;
   phase_ = Phase::Dead;
   deadline_.clear();
+  soon_.unlink();
   Hook::unlink();
   stream_.stop();
   stream_.log();

@@ -20,7 +20,8 @@ class H2Exchange final : public Pooled<H2Exchange>,
                          public event::Reaped,
                          public ClientSide,
                          public http::MessageSink,
-                         private event::DeadlineEvents {
+                         private event::DeadlineEvents,
+                         private event::TaskEvents {
  public:
   /// `message`, on stream `id`, is its own until the codec or it has ended that.
   H2Exchange(Context& context, H2Session& session, http::H2Codec::Message& message,
@@ -72,6 +73,7 @@ class H2Exchange final : public Pooled<H2Exchange>,
   enum class Phase : std::uint8_t { Head, Request, Raw, Ending, Dead };
 
   void on_deadline() noexcept override;
+  void on_task() noexcept override;
   std::size_t queued() const;
   bool waits_for_body() const;
   bool is_upgrading() const;
@@ -85,6 +87,7 @@ class H2Exchange final : public Pooled<H2Exchange>,
   http::H2Codec::Message* message_;  ///< null when the codec knows nothing of it any more
   const ClientTimeouts* timeouts_;
   event::Deadline deadline_;
+  event::Task soon_;
   std::uint64_t begun_, progress_;
   std::uint64_t call_limit_ =
       0;  ///< what a gRPC client is ready to wait, in microseconds; 0 = for ever

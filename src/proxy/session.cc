@@ -93,7 +93,9 @@ bool Session::wants_input() const {
   return phase_ == Phase::Request && !stream_->is_request_complete() && stream_->wants_body();
 }
 
-void Session::resume() { pump(); }
+void Session::resume() {
+  if (!pumping_) context_.net.loop.post(again_);
+}
 
 // Handshakes have their place at the end of a turn, one behind the other, and no more than there is time for.
 void Session::pump() {

@@ -209,6 +209,10 @@ void Connection::on_readable() noexcept {
   }
 }
 
+void Connection::resume() {
+  if (!pumping_ && phase_ >= Phase::Sending && phase_ <= Phase::Reading) context_.loop.post(again_);
+}
+
 void Connection::pump() {
   if (pumping_) return;
   pumping_ = true;

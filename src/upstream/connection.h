@@ -50,7 +50,7 @@ class Connection final : public Pooled<Connection>,
   void write_end(const Headers& trailers) override;
   void note_sent() override;
   bool has_room() const override { return transport().queued() == 0; }
-  void resume() override { pump(); }
+  void resume() override;
   /// The connection goes to the pool if the message and `reusable` allow, else it dies.
   void give_back(bool reusable) override;
   net::Wire wire() override { return {&transport(), &codec_, &inbox_}; }

@@ -17,7 +17,7 @@ constexpr std::size_t most_unsent = 64 * 1024;
 }  // namespace
 
 H2Call::H2Call(H2Connection& connection)
-    : connection_(connection), deadline_(*this), reused_(connection.has_served()) {}
+    : connection_(connection), deadline_(*this), soon_(*this), reused_(connection.has_served()) {}
 
 std::uint32_t H2Call::address() const { return connection_.address(); }
 
@@ -140,6 +140,11 @@ void H2Call::on_end(const Headers& trailers) {
 }
 
 void H2Call::resume() {
+  if (message_) connection_.context().loop.post(soon_);
+}
+
+void H2Call::on_task() noexcept {
+  event::About about(connection_.context().loop, subject());
   if (!message_) return;
   connection_.codec().resume(*message_);
   connection_.push_soon();
@@ -181,6 +186,7 @@ void H2Call::die() {
   if (phase_ == Phase::Dead) return;
   phase_ = Phase::Dead;
   deadline_.clear();
+  soon_.unlink();
   if (message_) {
     connection_.codec().close(*std::exchange(message_, nullptr));
     connection_.push_soon();

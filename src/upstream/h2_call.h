@@ -23,7 +23,8 @@ class H2Call final : public Pooled<H2Call>,
                      public event::Reaped,
                      public ServerSide,
                      public http::MessageSink,
-                     private event::DeadlineEvents {
+                     private event::DeadlineEvents,
+                     private event::TaskEvents {
  public:
   explicit H2Call(H2Connection& connection);
 
@@ -64,6 +65,7 @@ class H2Call final : public Pooled<H2Call>,
   enum class Phase : std::uint8_t { Waiting, Sending, Awaiting, Reading, Raw, Dead };
 
   void on_deadline() noexcept override;
+  void on_task() noexcept override;
   void arm(std::uint64_t limit);
   bool has_unsent() const;
   void check_sending();
@@ -75,6 +77,7 @@ class H2Call final : public Pooled<H2Call>,
   http::H2ClientCodec::Message* message_ = nullptr;
   ConnectionUser* user_ = nullptr;
   event::Deadline deadline_;
+  event::Task soon_;
   ServerTimeouts timeouts_{};
   net::SendStall stall_;
   std::uint64_t sent_at_ = 0;  ///< when bytes of the request left last

@@ -68,7 +68,7 @@ class ServerSide {
   /// The server takes what it gets: more of the request may be produced.
   virtual bool has_room() const = 0;
 
-  /// Reads on: the user wants body again.
+  /// Reads on: the user wants body again.  What there is comes in a later call of the same iteration, never inside this one.
   virtual void resume() = 0;
   /// The user is done.  It is used again if the message and `reusable` allow.
   virtual void give_back(bool reusable) = 0;
