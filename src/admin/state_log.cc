@@ -46,6 +46,26 @@ std::int64_t time_of(const std::string& word) {
   return static_cast<std::int64_t>(to_number(word).value_or(0));
 }
 
+// What a removed server once was is not told any more, so that its name and address are free for those
+// that came after it; nor are overrides that were replaced or taken back.
+void drop_outdated(std::vector<std::vector<std::string>>& records) {
+  std::set<std::pair<std::string, std::string>> removed, overridden;
+  std::vector<std::vector<std::string>> kept;
+  for (auto record = records.rbegin(); record != records.rend(); ++record) {
+    const std::string& kind = (*record)[0];
+    if (kind == "removed" && record->size() == 3) {
+      removed.insert({(*record)[1], (*record)[2]});
+      continue;
+    }
+    bool of_server = (kind == "server" || kind == "added") && record->size() > 2;
+    bool is_outdated = of_server && removed.contains({(*record)[1], (*record)[2]});
+    if (of_server && kind == "server")
+      is_outdated |= !overridden.insert({(*record)[1], (*record)[2]}).second;
+    if (!is_outdated) kept.push_back(std::move(*record));
+  }
+  records.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
+}
+
 }  // namespace
 
 StateLog::StateLog(event::Loop& loop, upstream::Registry& registry, RecordSink& sink)
@@ -70,26 +90,6 @@ StateLog::File StateLog::read(const std::string& text) {
   }
   if (whole) file.epoch = epoch;
   return file;
-}
-
-// What a removed server once was is not told any more, so that its name and address are free for those
-// that came after it; nor are overrides that were replaced or taken back.
-void StateLog::drop_outdated(std::vector<std::vector<std::string>>& records) {
-  std::set<std::pair<std::string, std::string>> removed, overridden;
-  std::vector<std::vector<std::string>> kept;
-  for (auto record = records.rbegin(); record != records.rend(); ++record) {
-    const std::string& kind = (*record)[0];
-    if (kind == "removed" && record->size() == 3) {
-      removed.insert({(*record)[1], (*record)[2]});
-      continue;
-    }
-    bool of_server = (kind == "server" || kind == "added") && record->size() > 2;
-    bool is_outdated = of_server && removed.contains({(*record)[1], (*record)[2]});
-    if (of_server && kind == "server")
-      is_outdated |= !overridden.insert({(*record)[1], (*record)[2]}).second;
-    if (!is_outdated) kept.push_back(std::move(*record));
-  }
-  records.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
 }
 
 void StateLog::load(const std::string (&files)[2], bool known) {

@@ -80,7 +80,6 @@ class StateLog final : private event::DeadlineEvents {
   };
 
   static File read(const std::string& text);
-  static void drop_outdated(std::vector<std::vector<std::string>>& records);
   void read_in(const std::string (&files)[2], bool known, std::string_view from);
   void tell_restored(std::string_view from) const;
   bool apply(const std::vector<std::string>& record);

@@ -15,6 +15,16 @@
 
 namespace weir::proxy {
 
+namespace {
+
+// After an answer of weir's own; small rests of requests are read for that.
+bool may_keep_local(const StreamState& state, const RequestBody& body) {
+  const bool is_at_fault = http::traits(state.record.failure).blame == http::Blame::Client;
+  return state.request && !is_at_fault && (body.is_complete() || body.is_rest_small());
+}
+
+}  // namespace
+
 Answer::Answer(StreamState& state, AnswerUser& user, const RequestBody& body,
                const Dispatch& dispatch, RequestLog& log)
     : state_(state), user_(user), body_(body), dispatch_(dispatch), log_(log) {}
@@ -34,11 +44,18 @@ void Answer::take(ResponseHead& head) {
 }
 
 void Answer::take(const LocalReply& reply, BodySource* source) {
-  local_ = reply;
-  producer_.reset(source ? new Producer(state_.context, *this, *source) : nullptr);
-  is_local_ = true;
-  is_fed_ = has_ended_ = false;
+  stop();
+  if (local_ && local_->producer) former_.push_back(std::move(local_->producer));
+  local_ = Local{.reply = reply};
+  if (source) local_->producer.reset(new Producer(state_.context, *this, *source));
+  trailers_.reset();
+  is_stopped_ = false;
   take(*reply.head);
+}
+
+void Answer::stop() {
+  is_stopped_ = true;
+  if (local_ && local_->producer) local_->producer->stop();
 }
 
 void Answer::take_back() {
@@ -52,37 +69,32 @@ void Answer::take_back() {
 // Bytes may follow to the head.
 bool Answer::has_body() const {
   if (state_.request && state_.request->method == Method::Head) return false;
-  if (is_local_ && http::has_no_content(state_.response->status)) return false;
-  if (is_local_) return producer_ || !local_.body.empty();
+  if (local_ && http::has_no_content(state_.response->status)) return false;
+  if (local_) return local_->producer || !local_->reply.body.empty();
   return state_.response->framing.end != BodyEnd::None;
 }
 
 // ---- Its head ----------------------------------------------------------------------------------
 
-void Answer::count_head(std::size_t bytes) {
-  state_.record.bytes_out += bytes;
-  state_.record.heads_out += bytes;
-}
-
 void Answer::write_interim(const ResponseHead& head) {
   // A client of HTTP/1.0 does not know interim answers.
   if (state_.request->protocol == Protocol::Http10) return;
-  count_head(state_.client.write_head(head, {}));
+  state_.record.count_head(state_.client.write_head(head, {}));
 }
 
 void Answer::write_switch(const http::WriteOptions& options) {
   has_begun_ = true;
-  count_head(state_.client.write_head(*state_.response, options));
+  state_.record.count_head(state_.client.write_head(*state_.response, options));
 }
 
 bool Answer::open() {
   BodyPipe* const through =
       state_.filters && has_body() ? state_.filters->open_pipe(Direction::Response) : nullptr;
   if (!through || !through->is_collecting()) return true;
-  if (is_local_)
+  if (local_)
     feed();
-  else if (std::exchange(has_ended_, false))
-    through->take_end(std::move(trailers_));
+  else if (auto trailers = std::exchange(trailers_, {}))
+    through->take_end(std::move(*trailers));
   else
     dispatch_.server()->resume();
   return false;
@@ -92,25 +104,20 @@ void Answer::write() {
   bool keep = false;
   const Framing its = framing(keep);
   start(its, keep);
-  if (is_local_) return is_fed_ ? void() : feed();
-  if (std::exchange(has_ended_, false)) return end(std::move(trailers_));
+  if (local_) return local_->is_fed ? void() : feed();
+  if (auto trailers = std::exchange(trailers_, {})) return end(std::move(*trailers));
   if (upstream::ServerSide* server = state_.filters ? dispatch_.server() : nullptr)
     server->resume();
-}
-
-bool Answer::may_keep_local() const {
-  const bool is_at_fault = http::traits(state_.record.failure).blame == http::Blame::Client;
-  return state_.request && !is_at_fault && (body_.is_complete() || body_.is_rest_small());
 }
 
 Framing Answer::framing(bool& keep) const {
   const FilterRun* const filters = state_.filters.get();
   Framing framing = state_.response->framing;
-  if (is_local_) {
-    keep = may_keep_local();
-    if (!producer_ && !http::has_no_content(state_.response->status))
-      framing = {BodyEnd::Length, local_.body.size()};
-    if (producer_ && framing.end != BodyEnd::Length) framing = {BodyEnd::Chunked, 0};
+  if (local_) {
+    keep = may_keep_local(state_, body_);
+    if (!local_->producer && !http::has_no_content(state_.response->status))
+      framing = {BodyEnd::Length, local_->reply.body.size()};
+    if (local_->producer && framing.end != BodyEnd::Length) framing = {BodyEnd::Chunked, 0};
   } else {
     keep = body_.is_complete();
   }
@@ -140,16 +147,18 @@ void Answer::start(const Framing& framing, bool keep) {
   // Of all that belongs to one connection, the protocols that 426 asks for are meant for who reads it.
   if (head.status == 426)
     options.upgrade = http::combined_list(head.headers, FieldName::Upgrade, state_.arena);
-  count_head(state_.client.write_head(head, options));
+  state_.record.count_head(state_.client.write_head(head, options));
 }
 
 // ---- Its body ----------------------------------------------------------------------------------
 
 void Answer::feed() {
-  is_fed_ = true;
-  if (producer_) return producer_->run();
-  if (has_body()) take_answer({local_.body.data(), local_.body.size()});
-  end(Headers());
+  local_->is_fed = true;
+  if (local_->producer) return local_->producer->run();
+  const ResponseHead* const its = state_.response;
+  if (has_body()) take_answer({local_->reply.body.data(), local_->reply.body.size()});
+  // Unless a filter that saw its body has put another in its place.
+  if (state_.response == its && !is_stopped_) end(Headers());
 }
 
 bool Answer::wants_answer() const {
@@ -169,7 +178,6 @@ void Answer::take_answer_end(const Headers& trailers) {
     http::remove_nominated(state_.response->headers, passed);
   }
   if (has_begun_ || state_.pipe(Direction::Response)) return end(std::move(passed));
-  has_ended_ = true;
   trailers_ = std::move(passed);
 }
 
@@ -189,13 +197,13 @@ void Answer::flush() { state_.context.net.outbox.flush(); }
 // An answer of known length ends by itself, over HTTP/2 when the request has: its rest is let in meanwhile.
 void Answer::finish(const Headers& trailers) {
   is_done_ = true;
-  const bool has_known_length = is_local_ && !producer_ && !state_.pipe(Direction::Response);
-  if (!has_known_length) count_head(state_.client.write_end(trailers));
+  const bool has_known_length = local_ && !local_->producer && !state_.pipe(Direction::Response);
+  if (!has_known_length) state_.record.count_head(state_.client.write_end(trailers));
   user_.on_answered();
 }
 
 void Answer::go_on() {
-  if (producer_ && is_fed_) return producer_->run();
+  if (local_ && local_->producer && local_->is_fed) return local_->producer->run();
   upstream::ServerSide* const server = dispatch_.server();
   if (server && wants_answer()) server->resume();
 }

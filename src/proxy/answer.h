@@ -15,6 +15,8 @@
 #include "proxy/producer.h"
 
 #include <memory>
+#include <optional>
+#include <vector>
 
 namespace weir::proxy {
 
@@ -45,7 +47,7 @@ class Answer final : public AnswerSink, public PipeOutlet, private ProducerUser 
   void take(ResponseHead& head);
   /// One of weir's own; its body is the reply's, or comes from `source` if that is not null.
   void take(const LocalReply& reply, BodySource* source);
-  bool is_local() const { return is_local_; }
+  bool is_local() const { return local_.has_value(); }
 
   // How far it has come.
   /// Its head has been written.
@@ -71,6 +73,8 @@ class Answer final : public AnswerSink, public PipeOutlet, private ProducerUser 
   void close() { is_done_ = true; }
   /// The client has room, or a filter has let the body go on.
   void go_on();
+  /// It goes no further; possibly from inside a call of this.
+  void stop();
   /// The client has taken some of it.
   void on_client_sent();
   /// The head of the server's answer and what is wrong with the rest came at once, and nothing has left yet: as if it
@@ -95,14 +99,19 @@ class Answer final : public AnswerSink, public PipeOutlet, private ProducerUser 
   void flush() override;
 
  private:
+  /// One of weir's own.
+  struct Local {
+    LocalReply reply;
+    std::unique_ptr<Producer> producer{};  ///< of its body; null: that is the reply's
+    bool is_fed = false;                   ///< its body is on its way
+  };
+
   bool has_body() const;
-  bool may_keep_local() const;
   Framing framing(bool& keep) const;
   void start(const Framing& framing, bool keep);
   void feed();
   void end(Headers&& trailers);
   void finish(const Headers& trailers);
-  void count_head(std::size_t bytes);
 
   bool wants_produced() const override { return wants_answer(); }
   void on_produced(std::span<const char> bytes) override { take_answer(bytes); }
@@ -114,16 +123,16 @@ class Answer final : public AnswerSink, public PipeOutlet, private ProducerUser 
   const RequestBody& body_;
   const Dispatch& dispatch_;
   RequestLog& log_;
-  LocalReply local_;
-  std::unique_ptr<Producer> producer_;
+  std::optional<Local> local_;  ///< nothing: it is a server's
+  std::vector<std::unique_ptr<Producer>>
+      former_;  ///< of answers that were replaced; may be running
   net::Pump down_;
   net::SendStall stall_;
-  Headers trailers_;        ///< of one that has ended before its head could leave
+  std::optional<Headers>
+      trailers_;            ///< all of it has come, and its end waits for the head to leave
   bool has_begun_ = false;  ///< its head has been written
-  bool has_ended_ = false;  ///< all of it has come, and its end waits for the head to leave
   bool is_done_ = false;    ///< all of it has been written
-  bool is_local_ = false;   ///< one of weir's own
-  bool is_fed_ = false;     ///< the body of one of weir's own is on its way
+  bool is_stopped_ = false;
   bool keep_ = false;
 };
 

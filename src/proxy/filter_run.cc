@@ -15,6 +15,10 @@ namespace {
 
 constexpr std::size_t most_calls = 8;  // of one wait
 
+void note_breach(const FilterLink& link, std::string_view what) {
+  log(Level::Error, "filter ", link.word, " (", link.place, ") ", what);
+}
+
 }  // namespace
 
 FilterRun::FilterRun(StreamState& state, FilterHost& host, const PipeOutlets& outlets)
@@ -24,41 +28,24 @@ FilterRun::~FilterRun() { finish(); }
 
 // ---- Which filters -----------------------------------------------------------------------------
 
-void FilterRun::make(Entry& entry, const FilterLink& link, std::uint32_t number) {
-  const Needs& needs = link.needs;
-  entry.link = &link;
-  entry.filter = &link.factory->make(state_.arena);
-  entry.wishes[0] = {number, needs.request_body, needs.whole_limit, needs.over, needs.trailers};
-  entry.wishes[1] = {number, needs.response_body, needs.whole_limit, needs.over, needs.trailers};
-}
-
 void FilterRun::enter(const FilterChain& chain) {
   const std::span<const FilterLink> links = chain.links();
-  const std::span<Entry> former = std::exchange(entries_, state_.arena.array<Entry>(links.size()));
+  const std::span<FilterEntry> former =
+      std::exchange(entries_, state_.arena.array<FilterEntry>(links.size()));
   for (std::uint32_t i = 0; i < links.size(); ++i) {
-    const auto same = std::find_if(former.begin(), former.end(), [&](const Entry& entry) {
+    const auto same = std::find_if(former.begin(), former.end(), [&](const FilterEntry& entry) {
       return entry.filter && entry.link->factory == links[i].factory &&
              entry.link->place == links[i].place;
     });
-    if (same == former.end()) {
-      make(entries_[i], links[i], i);
-      continue;
-    }
-    entries_[i] = *same;
-    entries_[i].link = &links[i];
-    for (StageWish& wish : entries_[i].wishes) wish.filter = i;
-    same->filter = nullptr;
+    if (same == former.end())
+      entries_[i].begin(links[i], state_.arena, i);
+    else
+      entries_[i].take(*same, links[i], i);
   }
   Outcome rerouted = outcome();
   rerouted.is_rerouted = true;
-  for (Entry& entry : former)
-    if (entry.filter) finish_entry(entry, rerouted);
+  for (FilterEntry& entry : former) entry.finish(*this, rerouted);
   request_at_ = 0;
-}
-
-void FilterRun::finish_entry(Entry& entry, const Outcome& outcome) {
-  Filter* const filter = std::exchange(entry.filter, nullptr);
-  if (filter && entry.link->needs.finish) filter->on_finish(*this, outcome);
 }
 
 Outcome FilterRun::outcome() const {
@@ -72,14 +59,10 @@ void FilterRun::finish() {
   if (std::exchange(is_finished_, true)) return;
   stop();
   const Outcome last = outcome();
-  for (Entry& entry : entries_) finish_entry(entry, last);
+  for (FilterEntry& entry : entries_) entry.finish(*this, last);
 }
 
 // ---- Calls and verdicts ------------------------------------------------------------------------
-
-Direction FilterRun::direction_of(Callback callback) {
-  return callback < Callback::Response ? Direction::Request : Direction::Response;
-}
 
 template <typename Call>
 Pass FilterRun::call(std::uint32_t filter, Callback callback, Call&& call) {
@@ -128,20 +111,15 @@ void FilterRun::refuse(Direction direction, std::uint32_t filter) {
 
 Pass FilterRun::breach(std::uint32_t filter, std::string_view what) {
   current_ = filter;
-  note_breach(what);
+  note_breach(*entries_[filter].link, what);
   cancel(direction_);
   entries_[filter].is_out = true;
   return Pass::Breaches;
 }
 
-void FilterRun::note_breach(std::string_view what) {
-  const FilterLink& link = *entries_[current_].link;
-  log(Level::Error, "filter ", link.word, " (", link.place, ") ", what);
-}
-
 Pass FilterRun::run_request() {
   for (; request_at_ < entries_.size(); ++request_at_) {
-    Entry& entry = entries_[request_at_];
+    FilterEntry& entry = entries_[request_at_];
     if (!entry.link->needs.request || entry.is_out || std::exchange(entry.has_run, true)) continue;
     const Pass pass = call(request_at_, Callback::Request,
                            [this](Filter& filter) { return filter.on_request(*this); });
@@ -166,7 +144,7 @@ Pass FilterRun::walk_response() {
   while (response_at_ > 0) {
     const std::uint32_t at = response_at_ - 1;
     Pass pass = Pass::Through;
-    if (entries_[at].link->needs.response && hears_of(entries_[at], Direction::Response))
+    if (entries_[at].link->needs.response && entries_[at].hears_of(Direction::Response))
       pass = call(at, Callback::Response,
                   [this](Filter& filter) { return filter.on_response(*this); });
     if (pass == Pass::Waits) return pass;
@@ -194,21 +172,6 @@ void FilterRun::tell_attempt(const AttemptView& attempt) {
 
 // ---- Bodies ------------------------------------------------------------------------------------
 
-// Whoever has replaced an answer is not asked what it thinks of the one in its place: it might say the same again, for ever.
-bool FilterRun::hears_of(const Entry& entry, Direction direction) {
-  return !entry.is_out && (direction == Direction::Request || !entry.has_replaced);
-}
-
-// A part of something is nothing to be changed, unless a filter has said that it knows how.
-Body FilterRun::wish(const Entry& entry, Direction direction) const {
-  if (!hears_of(entry, direction)) return Body::None;
-  const Body body = entry.wishes[static_cast<std::size_t>(direction)].body;
-  if (direction == Direction::Request || body != Body::Transform || entry.link->needs.ranges)
-    return body;
-  const ResponseHead& head = *state_.response;
-  return head.status == 206 || head.headers.find("content-range") ? Body::None : body;
-}
-
 BodyPipe* FilterRun::open_pipe(Direction direction) {
   Way& its = way(direction);
   const std::size_t side = static_cast<std::size_t>(direction);
@@ -217,10 +180,10 @@ BodyPipe* FilterRun::open_pipe(Direction direction) {
   auto pipe = std::make_unique<BodyPipe>(direction, filters, outlet, host_);
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const bool forwards = direction == Direction::Request;
-    const Entry& entry = entries_[forwards ? i : entries_.size() - 1 - i];
-    if (!hears_of(entry, direction)) continue;
+    const FilterEntry& entry = entries_[forwards ? i : entries_.size() - 1 - i];
+    if (!entry.hears_of(direction)) continue;
     StageWish wanted = entry.wishes[side];
-    wanted.body = wish(entry, direction);
+    wanted.body = entry.wish(direction, state_.response);
     if (wanted.body != Body::None || wanted.wants_end) pipe->add(wanted);
   }
   if (its.pipe) former_pipes_.push_back(std::move(its.pipe));  // it may be on the stack
@@ -229,9 +192,9 @@ BodyPipe* FilterRun::open_pipe(Direction direction) {
 }
 
 Framing FilterRun::framing(Direction direction, const Framing& from) const {
-  for (const Entry& entry : entries_)
+  for (const FilterEntry& entry : entries_)
     if (const auto& length = entry.length[static_cast<std::size_t>(direction)];
-        length && wish(entry, direction) == Body::Transform)
+        length && entry.wish(direction, state_.response) == Body::Transform)
       return {BodyEnd::Length, *length};
   const BodyPipe* const through = pipe(direction);
   return through ? through->framing(from) : from;
@@ -239,9 +202,10 @@ Framing FilterRun::framing(Direction direction, const Framing& from) const {
 
 bool FilterRun::hides_length(Direction direction) const {
   const std::size_t side = static_cast<std::size_t>(direction);
-  return std::any_of(entries_.begin(), entries_.end(), [this, direction, side](const Entry& entry) {
-    return wish(entry, direction) == Body::Transform && !entry.length[side];
-  });
+  return std::any_of(
+      entries_.begin(), entries_.end(), [this, direction, side](const FilterEntry& entry) {
+        return entry.wish(direction, state_.response) == Body::Transform && !entry.length[side];
+      });
 }
 
 Pass FilterRun::body(Direction direction, std::uint32_t filter, BodyPiece& piece) {
@@ -289,7 +253,7 @@ bool FilterRun::asks(For what) {
   const bool is_first = its.asked == For::Nothing;
   if (!is_calling_ || is_finished_ || its.is_suspended) return false;
   if (!is_first && (its.asked != what || what != For::Answers)) {
-    note_breach("asks for a second wake, which it does not get");
+    note_breach(*entries_[current_].link, "asks for a second wake, which it does not get");
     return false;
   }
   its.asked = what;
@@ -301,7 +265,8 @@ bool FilterRun::asks(For what) {
 void FilterRun::ask(const Subrequest& subrequest) {
   if (!asks(For::Answers)) return;
   Way& its = way(direction_);
-  if (its.calls.size() == most_calls) return note_breach("asks more than 8 at a time");
+  if (its.calls.size() == most_calls)
+    return note_breach(*entries_[current_].link, "asks more than 8 at a time");
   ++its.unanswered;
   SubcallUser& user = *this;
   its.calls.push_back(std::make_unique<Subcall>(state_.context, state_.arena, state_.client, user,

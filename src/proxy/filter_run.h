@@ -9,14 +9,12 @@
 
 #include "base/pooled.h"
 #include "event/deadline.h"
-#include "proxy/body_pipe.h"
-#include "proxy/filter_chain.h"
+#include "proxy/filter_entry.h"
 #include "proxy/local_reply.h"
 #include "proxy/subcall.h"
 #include "proxy/wakers.h"
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -80,7 +78,9 @@ class FilterRun final : public Pooled<FilterRun>,
 
   /// The pipe for a body that is about to come; null if no filter wants to see it.
   BodyPipe* open_pipe(Direction direction);
-  BodyPipe* pipe(Direction direction) const { return way(direction).pipe.get(); }
+  BodyPipe* pipe(Direction direction) const {
+    return ways_[static_cast<std::size_t>(direction)].pipe.get();
+  }
   /// The framing of what goes on, where that of what comes is `from`.
   Framing framing(Direction direction, const Framing& from) const;
   /// The length of what goes on is not that of what comes, nor known: where no body follows (HEAD, 304) none is told.
@@ -94,27 +94,8 @@ class FilterRun final : public Pooled<FilterRun>,
   void finish();
 
  private:
-  enum class Callback : std::uint8_t {
-    Request,
-    RequestBody,
-    RequestEnd,
-    Response,
-    ResponseBody,
-    ResponseEnd
-  };
   enum class For : std::uint8_t { Nothing, Answers, Timer, Signal };
 
-  /// A filter of this stream; trivially destructible, in the arena.
-  struct Entry {
-    const FilterLink* link = nullptr;
-    Filter* filter = nullptr;
-    StageWish wishes[2];
-    std::optional<std::uint64_t> length[2];
-    bool has_run = false;
-    bool is_out =
-        false;  ///< it broke the contract, or waited for too long: only the end is told it
-    bool has_replaced = false;  ///< an answer, or had it refused: it is shown none after that one
-  };
   /// A direction: its body, and what a filter waits for.
   struct Way {
     std::unique_ptr<BodyPipe> pipe;
@@ -130,18 +111,11 @@ class FilterRun final : public Pooled<FilterRun>,
   };
 
   Way& way(Direction direction) { return ways_[static_cast<std::size_t>(direction)]; }
-  const Way& way(Direction direction) const { return ways_[static_cast<std::size_t>(direction)]; }
-  static Direction direction_of(Callback callback);
   template <typename Call>
   Pass call(std::uint32_t filter, Callback callback, Call&& call);
   Pass judge(Verdict verdict, Callback callback);
-  void note_breach(std::string_view what);
   Pass walk_response();
-  void make(Entry& entry, const FilterLink& link, std::uint32_t number);
-  void finish_entry(Entry& entry, const Outcome& outcome);
   Outcome outcome() const;
-  static bool hears_of(const Entry& entry, Direction direction);
-  Body wish(const Entry& entry, Direction direction) const;
   void wake(Direction direction);
   void go_on(Direction direction, Callback callback, std::uint32_t filter, Pass pass);
   bool asks(For what);
@@ -177,7 +151,7 @@ class FilterRun final : public Pooled<FilterRun>,
   StreamState& state_;
   FilterHost& host_;
   const PipeOutlets outlets_;
-  std::span<Entry> entries_;
+  std::span<FilterEntry> entries_;
   std::vector<std::unique_ptr<BodyPipe>> former_pipes_;  ///< of answers that were given up
   Way ways_[2];
   FilterReply reply_;

@@ -27,6 +27,13 @@ class Producer final : private Sleeper, private event::TaskEvents {
       : context_(context), user_(user), source_(source), soon_(*this) {}
   ~Producer() { forget_waker(); }
 
+  /// Nothing more is produced, and the user is not called again.
+  void stop() {
+    has_ended_ = true;
+    forget_waker();
+    soon_.unlink();
+  }
+
   /// The client has room.
   void run() {
     if (is_waiting_ || has_ended_) return;
@@ -38,6 +45,7 @@ class Producer final : private Sleeper, private event::TaskEvents {
         user_.on_produced(room.first(produced.bytes));
         context_.net.outbox.flush();
       }
+      if (has_ended_) return;  // what was produced has had the answer replaced
       if (produced.is_end) {
         has_ended_ = true;
         return user_.on_produced_end();

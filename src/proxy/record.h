@@ -55,6 +55,10 @@ struct Record {
   std::uint64_t bytes_in() const { return content_in + (request ? request->received.size() : 0); }
   std::uint64_t bytes_out = 0;  ///< sent towards the client, interim answers included
   std::uint64_t heads_out = 0;  ///< of those, what belongs to heads and trailers
+  void count_head(std::size_t bytes) {
+    bytes_out += bytes;
+    heads_out += bytes;
+  }
   std::uint32_t attempts = 0;
   std::uint32_t h2_stream = 0;  ///< its number on an HTTP/2 connection; 0 = HTTP/1
   std::uint16_t status = 0;     ///< sent to the client; 499 if it left before; 0 = closed without

@@ -14,6 +14,15 @@
 
 namespace weir::proxy {
 
+namespace {
+
+LocalReply reply_for(http::Failure failure, StreamState& state) {
+  if (state.request && http::is_grpc(*state.request)) return make_grpc_reply(failure, state.arena);
+  return make_failure_reply(state.record, failure, state.arena);
+}
+
+}  // namespace
+
 Stream::Stream(Context& context, ClientSide& client, std::uint64_t begun)
     : state_(context, client, begun),
       log_(state_),
@@ -293,7 +302,7 @@ void Stream::replace_answer() {
   body_.discard();
   if (reply.failure == http::Failure::None) return answer_.take(reply.local, reply.source);
   state_.record.failure = reply.failure;
-  answer_.take(reply_for(reply.failure), nullptr);
+  answer_.take(reply_for(reply.failure, state_), nullptr);
 }
 
 bool Stream::holds_slot_of(std::uint32_t backend) const { return dispatch_.holds_slot_of(backend); }
@@ -323,13 +332,19 @@ void Stream::finish(bool keep) {
 
 void Stream::fail(http::Failure failure) {
   Record& record = state_.record;
+  const bool is_silent = failure == http::Failure::ClientGone || failure == http::Failure::None;
+  const bool is_answered = phase_ == Phase::Finish && answer_.is_done() && !tunnel_;
+  // Only the rest of the request is missing, which nobody needs: what was answered is to arrive.
+  if (is_answered && !is_silent && failure != http::Failure::ClientSendTimeout) {
+    if (record.failure == http::Failure::None) record.failure = failure;
+    return state_.client.finish(false);
+  }
   if (failure != http::Failure::None) record.failure = failure;
   // Who wrote the expression has to know; the log says no more often than it can be read.
   if (failure == http::Failure::RegexLimit)
     weir::log(Level::Warn, "listener ", record.listener->name, ", route ",
               record.route ? std::string_view(record.route->name) : std::string_view(),
               ": a regular expression reached its step limit, the request is refused");
-  const bool is_silent = failure == http::Failure::ClientGone || failure == http::Failure::None;
   const bool has_answer = http::traits(failure).status != 0;
   if (!is_silent && answer_.has_begun() && !tunnel_) answer_.take_back();
   if (failure == http::Failure::ClientGone && !answer_.is_done()) record.status = 499;
@@ -344,15 +359,9 @@ void Stream::fail(http::Failure failure) {
   abort();
 }
 
-LocalReply Stream::reply_for(http::Failure failure) {
-  if (state_.request && http::is_grpc(*state_.request))
-    return make_grpc_reply(failure, state_.arena);
-  return make_failure_reply(state_.record, failure, state_.arena);
-}
-
 void Stream::answer(http::Failure failure) {
   state_.record.failure = failure;
-  answer(reply_for(failure));
+  answer(reply_for(failure, state_));
 }
 
 // In place of whatever was under way.
@@ -366,6 +375,7 @@ void Stream::answer(const LocalReply& reply, BodySource* source) {
 void Stream::stop() {
   if (tunnel_) tunnel_->tunnel.stop();
   if (state_.filters) state_.filters->stop();
+  answer_.stop();
   dispatch_.stop();
 }
 

@@ -122,7 +122,6 @@ class Stream final : public Pooled<Stream>,
   void begin_request_body();
   void act();
   void forward();
-  LocalReply reply_for(http::Failure failure);
   void answer(http::Failure failure);
   void answer(const LocalReply& reply, BodySource* source = nullptr);
   void pass_answer();

@@ -96,30 +96,33 @@ class Tunnel final : private event::TaskEvents, private event::DeadlineEvents {
 
  private:
   struct Direction {
-    net::Pump pump;
-    http::WebsocketFrames frames;
+    Way way;
+    TunnelEnd &source, &target;
+    net::Pump pump{};
+    http::WebsocketFrames frames{};
+    bool is_websocket = false;
     bool has_ended = false;  ///< nothing more is taken from its source
     bool is_end_told = false;
+
+    bool is_framed() const { return is_websocket && frames.is_followed(); }
+    /// What of some bytes goes on: all, or up to the end of the frame if it is to be the last one.
+    std::size_t pass_frames(std::span<const char> bytes, bool is_last);
+    /// Nothing of a frame that was begun is missing on the other side.
+    bool is_between_frames() const;
   };
 
-  Direction& of(Way way) { return directions_[static_cast<std::size_t>(way)]; }
-  const Direction& of(Way way) const { return directions_[static_cast<std::size_t>(way)]; }
-  TunnelEnd& source(Way way) const { return way == Way::Up ? client_ : server_; }
-  TunnelEnd& target(Way way) const { return way == Way::Up ? server_ : client_; }
-  bool is_framed(Way way) const { return is_websocket_ && of(way).frames.is_followed(); }
+  Direction& of(Way way) { return way == Way::Up ? up_ : down_; }
   bool is_between_streams() const { return !client_.transport() || !server_.transport(); }
 
-  bool move(Way way);
-  void take_early(Way way);
-  net::IoResult relay(Way way, net::Transport& from);
-  net::IoResult relay_payload(Way way, net::Transport& from, net::Transport& to);
-  void give(Way way, std::span<const char> bytes);
-  void write(Way way, std::span<const char> bytes);
-  std::size_t pass_frames(Way way, std::span<const char> bytes);
-  void count(Way way, std::size_t bytes);
-  bool is_farewell_due(Way way) const;
-  void say_farewell(Way way);
-  bool pass_end(Way way);
+  bool move(Direction& direction);
+  void take_early(Direction& direction);
+  net::IoResult relay(Direction& direction, net::Transport& from);
+  net::IoResult relay_payload(Direction& direction, net::Transport& from, net::Transport& to);
+  void give(Direction& direction, std::span<const char> bytes);
+  void write(Direction& direction, std::span<const char> bytes);
+  void count(Direction& direction, std::size_t bytes);
+  void say_farewell(Direction& direction);
+  bool pass_end(Direction& direction);
   bool is_over();
   bool has_server_ended();
   void end(bool whole);
@@ -131,13 +134,12 @@ class Tunnel final : private event::TaskEvents, private event::DeadlineEvents {
   Random& random_;
   TunnelEvents& events_;
   TunnelEnd &client_, &server_;
-  Direction directions_[2];
+  Direction up_{Way::Up, client_, server_}, down_{Way::Down, server_, client_};
   event::Deadline deadline_;
   event::Task soon_;
   TunnelLimits limits_;
   std::uint64_t progress_ =
       0;  ///< when a byte was passed on, or left, last; once leaving: when that began
-  bool is_websocket_ = false;
   bool is_leaving_ = false;
   bool is_server_told_ = false;  ///< by a Close frame, which it has to answer
   bool is_stream_over_ = false;  ///< the server's: it has answered, or never will

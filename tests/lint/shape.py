@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Sizes: a file is one idea (500 lines), a function one thought (60 lines).
+"""Sizes: a file is one idea (500 lines), a function one thought (60 lines), a class 40 declarations of its own and 20 fields.
 
 A longer function is allowed when the line directly above it is `// shape: REASON`, and a longer file when one of its
-first 30 lines is; tables (braces without statements) do not count. Also refused: leftovers without an issue number
+first 30 lines is; tables (braces without statements) do not count. What a class overrides is not its own, nor are the
+types nested in it; classes that were larger than that when the rule came (GROWN) may only shrink. Also refused: leftovers without an issue number
 (`TODO` alone), and a file without its licence line or its head comment (x.cc may leave that to its x.h).
 
 usage: shape.py [FILE...]    every file of src include modules tests by default; findings as `file:line: message`
@@ -14,6 +15,30 @@ import sys
 
 FILE_LIMIT = 500
 FUNCTION_LIMIT = 60
+MEMBER_LIMIT = 40
+FIELD_LIMIT = 20
+GROWN = {  # (own declarations, fields of them)
+    "src/admin/session.h:AdminSession": (44, 20),
+    "src/config/config.h:Config": (40, 21),
+    "src/event/loop.h:Loop": (52, 20),
+    "src/http/h2_codec.h:H2Codec": (84, 32),
+    "src/http/h2_codec_client.h:H2ClientCodec": (55, 20),
+    "src/process/control.cc:Control": (40, 22),
+    "src/process/judge.h:Judge": (44, 20),
+    "src/process/master.h:Master": (54, 22),
+    "src/process/reload.h:Reload": (62, 25),
+    "src/process/runtime.h:Runtime": (57, 35),
+    "src/proxy/h2_session.h:H2Session": (48, 24),
+    "src/proxy/listener.h:Listener": (49, 20),
+    "src/proxy/record.h:Record": (40, 26),
+    "src/proxy/session.h:Session": (45, 20),
+    "src/tls/transport.h:Transport": (47, 20),
+    "src/upstream/backend.h:Backend": (49, 20),
+    "src/upstream/connection.h:Connection": (44, 20),
+    "src/upstream/h2_connection.h:H2Connection": (64, 23),
+    "src/upstream/registry.h:Registry": (96, 21),
+    "src/upstream/server.h:Server": (78, 23),
+}
 ROOT = pathlib.Path(__file__).parents[2]
 TOKEN = re.compile(r"""//[^\n]*|/\*.*?\*/|R"(?P<d>[^(\s]*)\(.*?\)(?P=d)"|"(?:\\.|[^"\\\n])*"|(?<!\w)'(?:\\.|[^'\\\n])+'""", re.S)
 WAIVER = re.compile(r"//\s*shape:\s*\S")
@@ -57,6 +82,51 @@ def functions(text):
             head += char
 
 
+def members(body):
+    """Yields each declaration between the braces of a class, without what stands in braces inside of it."""
+    depth, declaration = 0, ""
+    for at, char in enumerate(body):
+        if char == "{":
+            depth += 1
+            declaration += char * (depth == 1)
+        elif char == "}":
+            depth -= 1
+            declaration += char * (depth == 0)
+            if depth == 0 and is_callable(declaration) and not re.match(r"\s*;", body[at + 1:at + 100]):
+                yield declaration
+                declaration = ""
+        elif depth == 0 and char == ";":
+            yield declaration
+            declaration = ""
+        elif depth == 0:
+            declaration += char
+
+
+def is_callable(declaration):
+    """Is this a function's declaration, and no field of function type or nested type?"""
+    head = re.sub(r"<[^<>]*(<[^<>]*>[^<>]*)*>", "", declaration.split("{")[0])
+    return "(" in head and not re.match(r"\s*(enum|class|struct|union)\b", head)
+
+
+def classes(text):
+    """Yields (line, name, own declarations, fields) of each class."""
+    text = re.sub(r"(?m)^[ \t]*#[^\n]*", "", bare(text))
+    for match in re.finditer(r"\b(?:class|struct)\s+(\w+)(?:\s+final)?\s*(?::[^{};()]*)?\{", text):
+        depth, end = 1, match.end()
+        while depth and end < len(text):
+            depth += {"{": 1, "}": -1}.get(text[end], 0)
+            end += 1
+        own = fields = 0
+        for declaration in members(text[match.end():end - 1]):
+            words = re.sub(r"\b(public|private|protected)\s*:", "", declaration).strip()
+            is_type = re.match(r"(using|friend|static_assert|enum|typedef)\b|(class|struct|union)\s+\w+\s*(final\b.*)?(:.*)?(\{|$)", words)
+            if not words or is_type or re.search(r"\boverride\b", words):
+                continue
+            own += 1
+            fields += not is_callable(words) and not re.match(r"static\b|constexpr\b|inline\b", words)
+        yield text[:match.start()].count("\n") + 1, match[1], own, fields
+
+
 def has_header(path):
     """Is this x.cc with an x.h beside it or in the contract, whose head comment serves both?"""
     contract = ROOT / "include/weir" / (path.stem + ".h")
@@ -73,6 +143,10 @@ def check(path):
         length = last - first + 1
         if length > FUNCTION_LIMIT and not (first > 1 and WAIVER.search(lines[first - 2])):
             yield f"{name}:{first}: function of {length} lines; at most {FUNCTION_LIMIT}"
+    for line, its, own, fields in classes(text):
+        most, most_fields = GROWN.get(f"{name}:{its}", (MEMBER_LIMIT, FIELD_LIMIT))
+        if own > most or fields > most_fields:
+            yield f"{name}:{line}: {its} declares {own} members, {fields} of them fields; at most {most} and {most_fields}"
     for number, line in enumerate(lines, 1):
         if re.search(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))", line):
             yield f"{name}:{number}: leftover without an issue number"

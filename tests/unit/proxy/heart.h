@@ -101,11 +101,16 @@ class Heart : public testing::Test {
   }
   /// The route's only filter from now on.
   ScriptedFilter& filter(Needs needs) {
+    filters_.clear();
+    return another_filter(needs);
+  }
+  /// One behind those the route has.
+  ScriptedFilter& another_filter(Needs needs) {
     auto made = std::make_shared<ScriptedFilter>();
     ScriptedFilter& filter = *made;
     filter.its_needs = needs;
     filter.its_needs.finish = true;
-    filters_ = {{std::move(made), filter.its_needs, "scripted", "weir.conf:1"}};
+    filters_.push_back({std::move(made), filter.its_needs, "scripted", "weir.conf:1"});
     policy().filters = FilterChain(filters_);
     return filter;
   }

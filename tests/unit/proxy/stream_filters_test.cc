@@ -172,6 +172,53 @@ TEST_F(StreamFilters, AreNotShownWhatTheyHaveAnswered) {
   }
 }
 
+TEST_F(StreamFilters, MayRefuseAnAnswerOfWeirsOwn) {
+  serve(0, shm::Use::Down);
+  auto& sees = filter({.response_body = Body::Whole, .whole_limit = 4});
+  const auto& one = answered();
+  EXPECT_EQ(one.status, 502);
+  EXPECT_TRUE(one.is_ended || one.framing.end == BodyEnd::Length);
+  expect_over(sees);
+}
+
+TEST_F(StreamFilters, MayBreakOffAnAnswerOfWeirsOwn) {
+  serve(0, shm::Use::Down);
+  for (const Verdict verdict : {Verdict::Abort, Verdict::Reroute}) {
+    auto& sees = filter({.response_body = Body::Observe});
+    sees.response_body = [verdict](StreamView&, BodyPiece&) { return verdict; };
+    const auto& one = answered();
+    EXPECT_TRUE(one.is_aborted);
+    EXPECT_FALSE(one.is_ended);
+    expect_over(sees);
+  }
+}
+
+/// Numbers without end.
+struct Numbers final : BodySource {
+  Produced produce(std::span<char> into) override {
+    std::fill_n(into.begin(), 100, '7');
+    return {.bytes = 100, .is_end = false};
+  }
+  void wait(Waker) override {}
+};
+
+TEST_F(StreamFilters, MayReplaceABodyThatIsBeingProduced) {
+  Numbers numbers;
+  auto& makes = filter({.request = true});
+  makes.request = [&numbers](StreamView& stream) {
+    ResponseHead& head = stream.arena().array<ResponseHead>(1)[0];
+    head.status = 200;
+    stream.respond(head, numbers);
+    return Verdict::Respond;
+  };
+  auto& refuses = another_filter({.response_body = Body::Whole, .whole_limit = 250});
+  const auto& one = answered();
+  EXPECT_EQ(one.status, 502);
+  EXPECT_THAT(one.body, Not(HasSubstr("777")));
+  expect_over(makes);
+  expect_over(refuses);
+}
+
 TEST_F(StreamFilters, WaitInEachDirection) {
   for (Direction direction : {Direction::Request, Direction::Response}) {
     origin.answer({{fine}});

@@ -139,6 +139,21 @@ TEST_F(StreamTest, WhatFollowsToAnAnswerOfOurOwnIsThrownAwayIfItIsShort) {
   EXPECT_EQ(one.its().record().content_in, 100U);
 }
 
+TEST_F(StreamTest, IfItDoesNotComeInTimeTheAnswerStaysWhatItIs) {
+  for (const auto failure : {http::Failure::RequestBodyTimeout, http::Failure::RequestTimeout,
+                             http::Failure::DrainTimeout, http::Failure::RequestSyntax}) {
+    serve(0, shm::Use::Down);
+    journal.requests = 0;
+    auto& one = client();
+    one.ask_with_body("POST", 100);
+    EXPECT_FALSE(one.finished);
+    one.its().fail(failure);
+    EXPECT_EQ(one.finished, false);
+    EXPECT_FALSE(one.is_aborted);
+    expect_over(one, "no_server");
+  }
+}
+
 TEST_F(StreamTest, InterimAnswersGoFirst) {
   origin.answer({{"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", fine}});
   auto& one = client();
@@ -159,6 +174,8 @@ TEST_F(StreamTest, ASlowClientHoldsTheAnswerUp) {
   EXPECT_EQ(one.body, "");
   one.has_room_now = true;
   one.its().on_client_sent();
+  EXPECT_EQ(one.body, "") << "nobody is called from inside";
+  until([&] { return one.is_over(); });
   EXPECT_EQ(one.body, "hello");
   EXPECT_EQ(one.finished, true);
 }
