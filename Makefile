@@ -50,8 +50,9 @@ WARN      = -Wall -Wextra $(if $(WERROR),-Werror)
 WARN_CXX  = -Wpedantic -Wshadow -Wconversion -Wold-style-cast
 # The check of vptr opens pipes and files to look at memory, which tests without descriptors and the filter
 # of system calls do not let it do.  GCC tells by the macro that AddressSanitizer is there, clang does not.
-SANITIZED = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer \
-    $(if $(findstring address,$(SANITIZE)),-D__SANITIZE_ADDRESS__=1))
+sanitized = $(if $1,-fsanitize=$1 -fno-sanitize=vptr -fno-sanitize-recover=all -fno-omit-frame-pointer \
+    $(if $(findstring address,$1),-D__SANITIZE_ADDRESS__=1))
+SANITIZED = $(call sanitized,$(SANITIZE))
 FLAGS     = -Isrc -Iinclude -Ibuild $(INCLUDES) -MMD -MP $(WARN) $(HARDEN) $(SANITIZED) $(LIB_CFLAGS) $(CPPFLAGS)
 COMPILE   = $(CXX) -std=c++20 $(FLAGS) $(WARN_CXX) $(CXXFLAGS) $(UNOPTIMISED)
 COMPILE_C = $(CC) -std=gnu11 $(FLAGS) $(CXXFLAGS)
@@ -97,10 +98,13 @@ SRC_PCH  := $O/pch/sources.h
 $O/pch/%.h.gch: tests/support/precompiled_%.h config.mk
 	@mkdir -p $(@D) && echo '#include "$<"' >$(@:.gch=)
 	$(call say,PCH)
-	$Q$(COMPILE) -I. -x c++-header -o $@ $(@:.gch=)
+	$Q$(COMPILE) $(PCH_FLAGS) -I. -x c++-header -o $@ $(@:.gch=)
 $(filter $O/tests/unit/%,$(call object,$(filter %.cc,$(TESTS)))): $(TEST_PCH).gch
 $O/tests/unit/%.o: PRECOMPILED = -include $(TEST_PCH)
 $O/tests/unit/%.o $(TEST_PCH).gch: UNOPTIMISED = -O0 -U_FORTIFY_SOURCE
+# What counts for libFuzzer is which code of weir's was reached, not of its tests'.
+comma := ,
+$O/tests/unit/%.o $(TEST_PCH).gch: SANITIZED = $(call sanitized,$(subst $(comma)fuzzer-no-link,,$(SANITIZE)))
 ifdef PRECOMPILE
 $(OBJS): $(SRC_PCH).gch
 $O/src/%.o: PRECOMPILED = -include $(SRC_PCH)
@@ -182,6 +186,7 @@ check-e2e: $O/weir $O/weirctl $O/weir-with-modules ## end-to-end tests; E2E=FILE
 # Warnings are the business of the plain build: those of clang are others.  Reports name lines, not variables: -g1 does.
 MAKE_ASAN = ASAN_OPTIONS=strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) O=build-asan CXX=clang++ CC=clang \
     CXXFLAGS='-O1 -g1' HARDEN= HARDEN_LD= LIBFUZZER=1 PRECOMPILE=1 WARN= WARN_CXX= \
+    PCH_FLAGS='-Xclang -fpch-instantiate-templates' \
     SANITIZE=address,undefined,fuzzer-no-link
 
 check-asan: ## the unit and end-to-end tests under AddressSanitizer and UBSan (clang), in build-asan

@@ -249,6 +249,26 @@ def ask(weir, request=None, port="port"):
 # ---- The origin ----------------------------------------------------------------------------------
 
 
+class CutOff:
+    """A handler that sends a part of an answer, and closes when the test says that the client has it: of what breaks off before
+    weir has sent anything, the client sees nothing."""
+
+    def __init__(self, part):
+        self.part, self.seen = part, threading.Semaphore(0)
+
+    def __call__(self, connection, request):
+        connection.send(self.part)
+        assert self.seen.acquire(timeout=DEADLINE)
+        connection.close()
+
+    def ask(self, client):
+        """Reads the head of such an answer and has the connection closed; returns the head."""
+        client.send(get())
+        message = client.read_head()
+        self.seen.release()
+        return message
+
+
 class Load(threading.Thread):
     """Asks one request after the other on new connections, until told to stop."""
 

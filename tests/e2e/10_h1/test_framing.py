@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long bodies are, in both directions, between versions of HTTP."""
+import socket
+
 import pytest
-from weirtest import Client, Origin, Weir, answer, ask, chunked, forward_to, get, post
+from weirtest import Client, CutOff, Origin, Weir, answer, ask, chunked, forward_to, get, post
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
 
@@ -124,13 +126,21 @@ def test_data_and_the_end_in_one_segment():
 
 
 def test_a_truncated_answer_is_not_passed_off_as_whole():
-    def handler(connection, request):
+    half = CutOff(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    with Origin(half) as origin, Weir(forward_to(origin)) as weir, Client(weir) as client:
+        assert half.ask(client).get("Content-Length") == "100"
+        with pytest.raises((EOFError, ConnectionResetError)):
+            client.read_exact(100)
+        assert "truncated" in weir.access()[0]
+
+
+def test_an_answer_that_breaks_off_at_once_is_replaced():
+    """Head and end come in one turn: nothing has left yet, and the client gets an answer that says so."""
+    def half(connection, request):
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)  # one segment
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         connection.close()
 
-    with Origin(handler) as origin, Weir(forward_to(origin)) as weir, Client(weir) as client:
-        client.send(get())
-        assert client.receive(head_only=True).get("Content-Length") == "100"
-        with pytest.raises((EOFError, ConnectionResetError)):
-            client.read_exact(100)
+    with Origin(half) as origin, Weir(forward_to(origin)) as weir:
+        assert ask(weir).status == 502
         assert "truncated" in weir.access()[0]

@@ -5,12 +5,11 @@ import hashlib
 import json
 import os
 import ssl
-import threading
 
 import pytest
 from admintest import AdminClient
 from tlstest import Authority, TlsOrigin, openssl
-from weirtest import DEADLINE, Client, Origin, Weir, answer, ask, forward_to, get, post, wait_until
+from weirtest import Client, CutOff, Origin, Weir, answer, ask, forward_to, get, post, wait_until
 
 LARGE = os.urandom(1 << 20) * 3
 
@@ -157,18 +156,10 @@ def test_a_body_without_length_ends_with_the_farewell(authority, certificate):
 
 
 def test_a_body_without_farewell_is_not_whole(authority, certificate):
-    has_arrived = threading.Event()
-
-    def cut(connection, _):
-        connection.send(b"HTTP/1.1 200 OK\r\n\r\nnot all of it")
-        assert has_arrived.wait(DEADLINE)
-        connection.close()
-
+    cut = CutOff(b"HTTP/1.1 200 OK\r\n\r\nnot all of it")
     with TlsOrigin(certificate, cut) as origin, Weir(to(origin, f"ca {authority.chain}")) as weir:
         with Client(weir) as client:
-            client.send(get())
-            message = client.read_head()
-            has_arrived.set()
+            message = cut.ask(client)
             with pytest.raises((EOFError, ConnectionResetError)):
                 client.read_body(message)
         assert failure(weir) == "response_truncated"

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from healthtest import ADMIN, LOCAL, OneEach, bodies, kill, order, servers, wait_use
-from weirtest import DEADLINE, Client, Origin, Weir, answer, ask, forward_to, get, reserve_port, wait_until
+from weirtest import DEADLINE, Client, CutOff, Origin, Weir, answer, ask, forward_to, get, reserve_port, wait_until
 
 BAD = answer("bad", "503 Service Unavailable")
 
@@ -78,18 +78,10 @@ def test_no_answer_is_a_bad_answer(how):
 
 
 def test_half_an_answer_is_a_bad_answer():
-    has_arrived = threading.Semaphore(0)
-
-    def half(connection, request):
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
-        assert has_arrived.acquire(timeout=DEADLINE)
-        connection.close()
-
+    half = CutOff(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
     with Origin(half) as origin, Weir(watched(origin), workers=3) as weir, OneEach(weir, 3) as clients:
         for client in clients:
-            client.send(get())
-            message = client.read_head()
-            has_arrived.release()
+            message = half.ask(client)
             with pytest.raises((EOFError, ConnectionResetError)):
                 client.read_body(message)
         assert "3 bad answers in a row" in wait_use(weir, "s1", "down")["reason"]

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 
-from weirtest import Client, Origin, Weir, answer, ask, forward_to, get, post, reserve_port, wait_until
+from weirtest import Client, CutOff, Origin, Weir, answer, ask, forward_to, get, post, reserve_port, wait_until
 
 
 def test_json():
@@ -52,15 +52,11 @@ def test_what_clients_send_cannot_forge_lines():
 
 
 def test_every_end_has_a_reason():
-    def reset(connection, request):
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
-        connection.close()
-
-    with Origin(b"garbage\r\n\r\n", reset) as origin, Weir(forward_to(origin)) as weir:
+    half = CutOff(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+    with Origin(b"garbage\r\n\r\n", half) as origin, Weir(forward_to(origin)) as weir:
         assert ask(weir).status == 502
         with Client(weir) as client:
-            client.send(get())
-            client.receive(head_only=True)
+            half.ask(client)
             assert client.read_exact(4) == b"half"
             assert client.is_closed()
         with Client(weir) as client:
@@ -95,8 +91,11 @@ def test_a_killed_writer_loses_nothing():
             if number in (100, 200):
                 writer = wait_until(lambda: weir.pids("writer"), "a writer")[0]  # its successor may not be there yet
                 os.kill(writer, signal.SIGKILL)
-        paths = [json.loads(line)["path"] for line in weir.access(count)]
-        assert sorted(paths, key=lambda p: int(p[1:])) == [f"/{n}" for n in range(count)]
+        def paths():
+            return [json.loads(line)["path"] for line in weir.access(0)]
+
+        wait_until(lambda: set(paths()) == {f"/{n}" for n in range(count)}, "every line")
+        assert len(paths()) <= count + 2, "only what was being written at a kill may be there twice"
 
 
 def test_a_killed_worker_leaves_its_lines():
