@@ -16,7 +16,6 @@ endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.SECONDARY:
 .PHONY: all run check check-unit check-fuzz check-e2e check-asan sanitized-tests fuzz fuzz-targets bench lint tidy format install \
         uninstall dist clean help
 
@@ -30,6 +29,7 @@ object      = $(addsuffix .o,$(addprefix $O/,$(basename $1)))
 OBJS       := $(call object,$(SRCS))
 CTL_OBJS   := $(filter $O/src/weirctl.o $O/src/weirctl/%,$(OBJS))
 # What the commands are in words, client and daemon share.
+.SECONDARY: $(call object,$(wildcard tests/fuzz/*.cc tests/bench/*.cc))
 LIB_OBJS   := $(filter-out $O/src/main.o $(filter-out $O/src/weirctl/command_texts.o,$(CTL_OBJS)),$(OBJS))
 TEST_OBJS  := $(call object,$(filter-out $(SUPPORT),$(TESTS)))
 ROOMS      := $(filter-out fakes,$(notdir $(patsubst %/,%,$(sort $(dir $(TESTS))))))
@@ -101,7 +101,7 @@ $O/pch/%.h.gch: tests/support/precompiled_%.h config.mk
 	$Q$(COMPILE) $(PCH_FLAGS) -I. -x c++-header -o $@ $(@:.gch=)
 $(filter $O/tests/unit/%,$(call object,$(filter %.cc,$(TESTS)))): $(TEST_PCH).gch
 $O/tests/unit/%.o: PRECOMPILED = -include $(TEST_PCH)
-$O/tests/unit/%.o $(TEST_PCH).gch: UNOPTIMISED = -O0 -U_FORTIFY_SOURCE
+$O/tests/unit/%.o $(TEST_PCH).gch: UNOPTIMISED = -O0 -U_FORTIFY_SOURCE $(if $(PRECOMPILE),-DWEIR_PRECOMPILE)
 # What counts for libFuzzer is which code of weir's was reached, not of its tests'.
 comma := ,
 $O/tests/unit/%.o $(TEST_PCH).gch: SANITIZED = $(call sanitized,$(subst $(comma)fuzzer-no-link,,$(SANITIZE)))
@@ -157,7 +157,10 @@ compile_commands.json: Makefile config.mk $(sort $(dir $(SRCS) $(TESTS)))
 PYTHON   ?= /usr/bin/python3
 PYTEST    = $(PYTHON) -B -m pytest -q -p no:cacheprovider $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 6')
 MUTATIONS ?= 200
-RUN_UNIT  = $(or $1,$O/unit-tests) --gtest_brief=1 $(GTEST_ARGS)
+# In as many parts as there are processors.
+RUN_UNIT  = $Qparts=$$(nproc); running=; failed=0; for part in $$(seq 0 $$((parts - 1))); do \
+    GTEST_TOTAL_SHARDS=$$parts GTEST_SHARD_INDEX=$$part $1 --gtest_brief=1 $(GTEST_ARGS) & running="$$running $$!"; done; \
+    for part in $$running; do wait $$part || failed=1; done; exit $$failed
 RUN_FUZZ  = @set -e; for f in $(FUZZ); do $O/fuzz/$$f tests/fuzz/corpus/$$f $(MUTATIONS); done
 # Leaks are looked for by ptrace, which a locked-down process may not have: the unit tests look for them.
 RUN_E2E   = WEIR=$(abspath $O/weir) WEIR_WITH_MODULES=$(abspath $O/weir-with-modules) WEIRCTL=$(abspath $O/weirctl) $(if $(SANITIZE),WEIR_SANITIZED=1 ASAN_OPTIONS=$$ASAN_OPTIONS:detect_leaks=0) $(PYTEST) $(or $(E2E),tests/e2e) $(PYTEST_ARGS)

@@ -7,6 +7,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#ifdef WEIR_PRECOMPILE
+#include "precompiled_sources.h"
+#endif
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>

@@ -100,14 +100,16 @@ TEST_F(OutboxTest, LetsSmallSendsWaitWhenABufferIsReleased) {
   say(a, "small");
   outbox.release();
   EXPECT_EQ(a.sent, Sends());
-  say(b, std::string(2000, 'x'));  // too long to be copied: it lies with the caller
+  const std::string long_one(2000, 'x');  // is not copied
+  say(b, long_one);
   outbox.release();
   EXPECT_EQ(a.sent, Sends{"small"});
   EXPECT_EQ(b.sent.size(), 1U);
 }
 
 TEST_F(OutboxTest, LetsNeitherLargeOnesWaitNorMany) {
-  for (int i = 0; i < 6; ++i) say(a, std::string(1000, 'x'));
+  const std::string copied(1000, 'x');
+  for (int i = 0; i < 6; ++i) say(a, copied);
   outbox.release();
   EXPECT_EQ(a.sent.size(), 1U);
   std::vector<FakeTransport> many(17);
