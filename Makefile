@@ -128,7 +128,10 @@ $O/unit-tests $(ROOMS:%=$O/unit-tests-%): $O/libsupport.a $(LIB)
 $O/fuzz/%: $O/tests/fuzz/%_fuzz.o $(if $(LIBFUZZER),,$O/tests/fuzz/driver.o) $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$Q$(LINK) $(if $(LIBFUZZER),-fsanitize=fuzzer) -o $@ $^ $(LDLIBS)
+	$Q$(LINK) $(if $(LIBFUZZER),-fsanitize=fuzzer) -o $@ $^ $(FUZZ_LIBS) $(LDLIBS)
+
+# Its fakes are those of the unit tests.
+$O/fuzz/filters: FUZZ_LIBS = -lgmock -lgtest -pthread
 
 $O/bench-%: $O/tests/bench/%.o $O/libsupport.a $(LIB)
 	$(call say,LD)

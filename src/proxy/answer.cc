@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/answer.h"
 
+#include "base/assert.h"
 #include "http/field.h"
 #include "http/framing.h"
 #include "http/grpc.h"
@@ -36,6 +37,7 @@ const event::Subject& Answer::subject() const { return state_.client; }
 // A recipient with a clock says when it got what came without a Date (RFC 9110 §6.6.1).  Before filters, so that
 // the operator has the last word.
 void Answer::take(ResponseHead& head) {
+  WEIR_ASSERT(!has_begun_ && !is_done_);
   if (!head.headers.has(FieldName::Date))
     head.headers.add(state_.arena, FieldName::Date, state_.arena.copy(state_.context.date.text()));
   state_.response = &head;
@@ -83,6 +85,7 @@ void Answer::write_interim(const ResponseHead& head) {
 }
 
 void Answer::write_switch(const http::WriteOptions& options) {
+  WEIR_ASSERT(!has_begun_ && !local_);
   has_begun_ = true;
   state_.record.count_head(state_.client.write_head(*state_.response, options));
 }
@@ -101,6 +104,7 @@ bool Answer::open() {
 }
 
 void Answer::write() {
+  WEIR_ASSERT(state_.response && !has_begun_);
   bool keep = false;
   const Framing its = framing(keep);
   start(its, keep);
@@ -196,6 +200,7 @@ void Answer::flush() { state_.context.net.outbox.flush(); }
 
 // An answer of known length ends by itself, over HTTP/2 when the request has: its rest is let in meanwhile.
 void Answer::finish(const Headers& trailers) {
+  WEIR_ASSERT(has_begun_ && !is_done_);
   is_done_ = true;
   const bool has_known_length = local_ && !local_->producer && !state_.pipe(Direction::Response);
   if (!has_known_length) state_.record.count_head(state_.client.write_end(trailers));
@@ -253,6 +258,7 @@ bool Answer::may_end_call() const {
 }
 
 void Answer::end_call(http::Failure failure) {
+  WEIR_ASSERT(may_end_call());
   Headers trailers;
   add_grpc_status(trailers, failure, state_.arena);
   is_done_ = true;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/attempt.h"
 
+#include "base/assert.h"
 #include "proxy/context.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ Attempt::Attempt(const AttemptScope& scope, AttemptUser& user, upstream::Backend
 Attempt::~Attempt() { end(false); }
 
 http::Failure Attempt::start() {
+  WEIR_ASSERT(!connection_ && !ended_);
   Record& record = scope_.record;
   record.server = &server_.config();
   record.server_slot = server_.slot();
@@ -47,6 +49,7 @@ http::Failure Attempt::start() {
 }
 
 void Attempt::become_ready() {
+  WEIR_ASSERT(connection_ && !ready_ && !ended_);
   ready_ = outcome_.connected = true;
   scope_.context.journal.count_attempt(server_.slot(), true);
   if (server_.addresses().has_many())
@@ -119,6 +122,7 @@ const event::Subject* Attempt::subject() const { return &scope_.subject; }
 void Attempt::on_head(MessageHead& head) {
   auto& response = static_cast<ResponseHead&>(head);
   if (response.is_interim()) return user_.on_interim(response);
+  WEIR_ASSERT(!response_begun_ && !ended_);
   response_begun_ = true;
   outcome_.status = response.status;
   outcome_.first_byte_us = std::max<std::uint64_t>(age_us(), 1);
@@ -128,9 +132,13 @@ void Attempt::on_head(MessageHead& head) {
 
 bool Attempt::wants_body() const { return !response_begun_ || sink_->wants_answer(); }
 
-void Attempt::on_body(std::span<const char> bytes) { sink_->take_answer(bytes); }
+void Attempt::on_body(std::span<const char> bytes) {
+  WEIR_ASSERT(sink_ && !ended_);
+  sink_->take_answer(bytes);
+}
 
 void Attempt::on_end(const Headers& trailers) {
+  WEIR_ASSERT(sink_ && !ended_);
   // Not before: a server that cuts its answers short would seem well with each new head.
   if (good_) server_.note_whole();
   sink_->take_answer_end(trailers);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/body_pipe.h"
 
+#include "base/assert.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -43,6 +45,7 @@ void BodyPipe::take(std::span<const char> bytes) {
 
 void BodyPipe::take_end(Headers&& trailers) {
   if (is_stopped_) return;
+  WEIR_ASSERT(!empty() && !stages_.front().has_ended);
   trailers_ = std::move(trailers);
   stages_.front().has_ended = true;
   run();
@@ -52,7 +55,7 @@ void BodyPipe::take_end(Headers&& trailers) {
 void BodyPipe::feed(std::size_t at, std::span<const char> bytes) {
   if (is_stopped_ || bytes.empty()) return;
   const bool must_wait = is_behind(at) ? !outlet_.has_room() || is_collecting()
-                                       : stages_[at].is_suspended || stages_[at].is_pending;
+                                       : is_suspended_ || stages_[at].is_pending;
   if (must_wait || !buffer(at).empty()) return buffer(at).append(bytes.data(), bytes.size());
   if (is_behind(at)) return outlet_.pass(bytes);
   switch (stages_[at].wish.body) {
@@ -71,9 +74,9 @@ bool BodyPipe::call(std::size_t at, Piece& piece) {
   const std::uint32_t filter = stages_[at].wish.filter;
   const Pass pass = filters_.body(direction_, filter, piece);
   if (piece.has_written && !piece.may_write()) {
-    return settle(at, filters_.breach(filter, "has written to a body that it only observes"));
+    return settle(filters_.breach(filter, "has written to a body that it only observes"));
   }
-  return settle(at, pass);
+  return settle(pass);
 }
 
 void BodyPipe::transform(std::size_t at, std::span<const char> bytes, bool is_end) {
@@ -81,10 +84,10 @@ void BodyPipe::transform(std::size_t at, std::span<const char> bytes, bool is_en
   (void)call(at, piece);
 }
 
-bool BodyPipe::settle(std::size_t at, Pass pass) {
+bool BodyPipe::settle(Pass pass) {
   if (pass == Pass::Through) return true;
   if (pass == Pass::Waits) {
-    stages_[at].is_suspended = true;
+    is_suspended_ = true;
     return false;
   }
   stop();
@@ -111,7 +114,7 @@ void BodyPipe::run() {
 // Moves something of what lies before a stage; true if it did.
 bool BodyPipe::step(std::size_t at) {
   Stage& stage = stages_[at];
-  if (stage.is_suspended) return false;
+  if (is_suspended_) return false;
   if (stage.is_pending) return step_whole(at);
   if (stage.in.empty()) return stage.has_ended && finish(at);
   const bool next_collects = !is_behind(at + 1) && stages_[at + 1].is_pending;
@@ -181,6 +184,7 @@ bool BodyPipe::judge_length(std::size_t at) {
 
 void BodyPipe::tell_whole(std::size_t at, bool is_cut) {
   Stage& stage = stages_[at];
+  WEIR_ASSERT(stage.is_pending && !stage.is_told);
   std::vector<iovec> blocks(stage.in.size() / Buffer::block_payload + 2);
   blocks.resize(
       static_cast<std::size_t>(stage.in.peek(blocks.data(), static_cast<int>(blocks.size()))));
@@ -224,7 +228,7 @@ bool BodyPipe::finish(std::size_t at) {
     case Progress::LastTold:
       stage.progress = Progress::EndTold;
       if (stage.wish.wants_end)
-        (void)settle(at, filters_.end(direction_, stage.wish.filter, trailers_));
+        (void)settle(filters_.end(direction_, stage.wish.filter, trailers_));
       return true;
     case Progress::EndTold:
       stage.progress = Progress::Done;
@@ -247,15 +251,15 @@ bool BodyPipe::drain() {
     if (is_stopped_) return true;
   }
   if (!has_ended_ || is_end_passed_ || !out_.empty() || !outlet_.has_room()) return has_moved;
+  WEIR_ASSERT(!is_stopped_);
   is_end_passed_ = true;
   outlet_.pass_end(trailers_);
   return true;
 }
 
 bool BodyPipe::wants() const {
-  if (is_stopped_) return false;
+  if (is_stopped_ || is_suspended_) return false;
   for (const Stage& stage : stages_) {
-    if (stage.is_suspended) return false;
     if (stage.is_pending) return !stage.is_told;
     if (!stage.in.empty()) return false;
   }
@@ -267,9 +271,9 @@ bool BodyPipe::is_collecting() const {
                      [](const Stage& stage) { return stage.is_pending; });
 }
 
-void BodyPipe::go_on(std::uint32_t filter) {
-  for (Stage& stage : stages_)
-    if (stage.wish.filter == filter) stage.is_suspended = false;
+void BodyPipe::go_on() {
+  WEIR_ASSERT(is_suspended_);
+  is_suspended_ = false;
   run();
 }
 

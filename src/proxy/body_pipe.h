@@ -96,7 +96,7 @@ class BodyPipe {
   /// The outlet has room.
   void run();
   /// The filter that had suspended the stream continues.
-  void go_on(std::uint32_t filter);
+  void go_on();
   /// From the next piece on a filter sees nothing more.
   void skip(std::uint32_t filter);
   /// No more is passed, and nobody is called.
@@ -116,9 +116,8 @@ class BodyPipe {
         : wish(other.wish), is_pending(other.is_pending) {}
     StageWish wish;
     Buffer in;
-    std::size_t seen = 0;    ///< of `in`, the filter knows already
-    bool has_ended = false;  ///< nothing more comes into it
-    bool is_suspended = false;
+    std::size_t seen = 0;     ///< of `in`, the filter knows already
+    bool has_ended = false;   ///< nothing more comes into it
     bool is_pending = false;  ///< its filter wants all of the body, and has not continued yet
     bool is_told = false;     ///< it was given that
     Progress progress = Progress::Body;
@@ -137,7 +136,7 @@ class BodyPipe {
   void step_piece(std::size_t at);
   bool finish(std::size_t at);
   bool drain();
-  bool settle(std::size_t at, Pass pass);
+  bool settle(Pass pass);
 
   const Direction direction_;
   PipeFilters& filters_;
@@ -151,6 +150,7 @@ class BodyPipe {
   bool is_end_passed_ = false;
   bool is_replaced_ = false;  ///< a filter has written something else in place of the whole body
   bool was_collecting_ = false;
+  bool is_suspended_ = false;  ///< by one of its filters: none is called until that goes on
   bool is_stopped_ = false;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/dispatch.h"
 
+#include "base/assert.h"
 #include "http/message.h"
 #include "proxy/client_side.h"
 #include "proxy/stream_state.h"
@@ -14,6 +15,7 @@ Dispatch::Dispatch(StreamState& state, DispatchUser& user, AttemptUser& attempts
     : state_(state), user_(user), attempts_(attempts), deadline_(*this) {}
 
 Dispatched Dispatch::begin(std::uint32_t backend) {
+  WEIR_ASSERT(!attempt_ && !is_linked());
   backend_ = state_.context.backends[backend].get();
   state_.record.backend = &backend_->config();
   user_.enter(Phase::Choose);
@@ -52,6 +54,7 @@ Dispatched Dispatch::choose(upstream::Turn turn) {
 }
 
 http::Failure Dispatch::start(const upstream::Chosen& chosen) {
+  WEIR_ASSERT(chosen.server && !attempt_);
   user_.enter(Phase::Connect);
   if (!reason_.empty()) state_.record.retry_reason = std::exchange(reason_, {});
   server_ = upstream::ServerRef(chosen.server);
@@ -81,6 +84,7 @@ void Dispatch::on_slot() {
 }
 
 LastAttempt Dispatch::last_attempt() const {
+  WEIR_ASSERT(attempt_);
   return {state_.policy->retry, state_.record.attempts, attempt_->is_reused(),
           http::is_idempotent(state_.request->method), user_.can_replay()};
 }

@@ -3,6 +3,7 @@
 
 #include <weir/log.h>
 
+#include "base/assert.h"
 #include "proxy/client_side.h"
 #include "proxy/stream_state.h"
 
@@ -66,6 +67,7 @@ void FilterRun::finish() {
 
 template <typename Call>
 Pass FilterRun::call(std::uint32_t filter, Callback callback, Call&& call) {
+  WEIR_ASSERT(!is_calling_ && !is_finished_ && entries_[filter].filter);
   current_ = filter;
   direction_ = direction_of(callback);
   has_replied_ = false;
@@ -77,6 +79,7 @@ Pass FilterRun::call(std::uint32_t filter, Callback callback, Call&& call) {
 
 Pass FilterRun::judge(Verdict verdict, Callback callback) {
   Way& its = way(direction_);
+  WEIR_ASSERT(!its.is_suspended);
   if (verdict == Verdict::Suspend) {
     if (its.asked == For::Nothing)
       return breach(current_, "has suspended the stream and waits for nothing");
@@ -329,6 +332,7 @@ void FilterRun::on_deadline() noexcept {
 
 void FilterRun::wake(Direction direction) {
   Way& its = way(direction);
+  WEIR_ASSERT(its.is_suspended && its.has_come);
   const std::uint32_t filter = its.filter;
   const Callback callback = its.callback;
   Wake wake;
@@ -343,10 +347,10 @@ void FilterRun::wake(Direction direction) {
   cancel(direction);
   const Pass pass =
       call(filter, callback, [&](Filter& waiting) { return waiting.on_wake(*this, wake); });
-  if (pass != Pass::Waits) go_on(direction, callback, filter, pass);
+  if (pass != Pass::Waits) go_on(direction, callback, pass);
 }
 
-void FilterRun::go_on(Direction direction, Callback callback, std::uint32_t filter, Pass pass) {
+void FilterRun::go_on(Direction direction, Callback callback, Pass pass) {
   switch (callback) {
     case Callback::Request:
       ++request_at_;
@@ -360,7 +364,7 @@ void FilterRun::go_on(Direction direction, Callback callback, std::uint32_t filt
   }
   BodyPipe& through = *way(direction).pipe;
   if (pass == Pass::Through) {
-    through.go_on(filter);
+    through.go_on();
     return is_finished_ ? void() : host_.on_released(direction);
   }
   through.stop();

@@ -117,7 +117,7 @@ class FilterRun final : public Pooled<FilterRun>,
   Pass walk_response();
   Outcome outcome() const;
   void wake(Direction direction);
-  void go_on(Direction direction, Callback callback, std::uint32_t filter, Pass pass);
+  void go_on(Direction direction, Callback callback, Pass pass);
   bool asks(For what);
   void cancel(Direction direction);
   void arm();

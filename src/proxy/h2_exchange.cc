@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/h2_exchange.h"
 
+#include "base/assert.h"
 #include "http/grpc.h"
 #include "http/head_size.h"
 #include "http/websocket.h"
@@ -103,6 +104,7 @@ void H2Exchange::on_task() noexcept {
 // ---- The answer --------------------------------------------------------------------------------
 
 void H2Exchange::become_raw() {
+  WEIR_ASSERT(phase_ == Phase::Request);
   phase_ = Phase::Raw;
   note_progress();
 }

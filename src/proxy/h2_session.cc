@@ -109,7 +109,7 @@ bool H2Session::feed(std::span<char> bytes) {
   const std::uint64_t begun = looked_;
   codec_.feed(bytes);
   // Bodies that were told point into the buffer.
-  context_.net.outbox.flush();
+  context_.net.outbox.release();
   if (!sends_much_) return false;
   const bool late = is_late();
   const std::uint64_t ps_per_byte = (looked_ - begun) * 1'000'000 / bytes.size();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/request_body.h"
 
+#include "base/assert.h"
 #include "http/head_size.h"
 #include "http/hop_by_hop.h"
 #include "http/message.h"
@@ -109,6 +110,7 @@ void RequestBody::pass_end(Headers& trailers) {
 void RequestBody::flush() { state_.context.net.outbox.flush(); }
 
 void RequestBody::send(std::span<const char> bytes) {
+  WEIR_ASSERT(dispatch_.server() && !is_finished_);
   upstream::ServerSide& server = *dispatch_.server();
   if (is_kept_) {
     // Over HTTP/2 a server may say that it has not looked at it; then it does not matter what it is.
@@ -133,6 +135,7 @@ void RequestBody::finish(Headers&& trailers) {
 }
 
 bool RequestBody::replay() {
+  WEIR_ASSERT(dispatch_.server() && (is_kept_ || kept_.empty()));
   upstream::ServerSide& server = *dispatch_.server();
   if (!kept_.empty()) {
     std::vector<iovec> pieces(kept_.size() / Buffer::block_payload + 2);

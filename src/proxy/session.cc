@@ -3,6 +3,7 @@
 
 #include <weir/log.h>
 
+#include "base/assert.h"
 #include "http/head_size.h"
 #include "proxy/h2_session.h"
 #include "proxy/stream.h"
@@ -65,6 +66,7 @@ bool Session::on_preface() {
 
 // Bytes that were read but not parsed are handed over too.
 void Session::hand_over() {
+  WEIR_ASSERT(!stream_ && !handed_over_);
   context_.net.outbox.flush();
   ClientTransport transport(context_.net.loop, *this, tcp_, std::move(tls_));
   auto* session = new H2Session(context_, listener_, std::move(transport), peer_, opened_);
@@ -105,6 +107,7 @@ void Session::pump() {
 }
 
 void Session::go_on() {
+  WEIR_ASSERT(!pumping_);
   pumping_ = true;
   for (int steps = 0; wants_input(); ++steps) {
     if (steps == most_steps) {
@@ -215,6 +218,7 @@ void Session::finish(bool keep) {
 
 // Ends the stream once its last byte has left, and begins the next request or the end.
 void Session::settle() {
+  WEIR_ASSERT(stream_ && phase_ == Phase::Ending);
   context_.net.outbox.flush();
   if (transport().has_failed()) return stream_->fail(http::Failure::ClientGone);
   if (transport().queued() > 0 || stream_->has_unsent()) return arm();
@@ -235,6 +239,7 @@ void Session::settle() {
 }
 
 void Session::become_raw() {
+  WEIR_ASSERT(stream_ && phase_ == Phase::Request);
   phase_ = Phase::Raw;
   transport().watch();
   note_progress();

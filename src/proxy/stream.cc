@@ -130,6 +130,7 @@ void Stream::on_decided(Direction direction, Pass pass) {
 // ---- What the route does -----------------------------------------------------------------------
 
 void Stream::act() {
+  WEIR_ASSERT(state_.record.route && state_.policy);
   const config::Action& action = state_.record.route->action;
   Arena& arena = state_.arena;
   switch (action.kind) {
@@ -184,6 +185,7 @@ void Stream::on_dispatched(const Dispatched& where) {
 }
 
 void Stream::on_attempt_ready() {
+  WEIR_ASSERT(dispatch_.server() && !answer_.has_begun());
   enter(Phase::Send);
   const RequestHead& request = *state_.request;
   http::WriteOptions options;
@@ -236,11 +238,10 @@ void Stream::on_body(std::span<const char> bytes) {
 
 void Stream::on_end(const Headers& trailers) {
   if (tunnel_) return tunnel_->tunnel.take_end(Way::Up);
-  const bool was_complete = body_.is_complete();
+  const bool was_for_the_next = !body_.is_complete() && body_.is_discarded() && answer_.is_done();
   body_.take_end(trailers);
   // The rest of a request that was answered has been read for the sake of the next one.
-  if (!was_complete && body_.is_discarded() && answer_.is_done())
-    state_.client.finish(answer_.may_keep());
+  if (was_for_the_next) state_.client.finish(answer_.may_keep());
 }
 
 bool Stream::is_request_complete() const {
@@ -290,12 +291,14 @@ void Stream::on_response_pass(Pass pass) {
 }
 
 void Stream::write_answer() {
+  WEIR_ASSERT(state_.response);
   enter(Phase::Relay);
   answer_.write();
 }
 
 // On the way of an answer, of which nothing has left.
 void Stream::replace_answer() {
+  WEIR_ASSERT(state_.filters && can_respond());
   const FilterReply reply = state_.filters->take_reply();
   dispatch_.drop();
   state_.filters->stop();
@@ -310,6 +313,7 @@ bool Stream::holds_slot_of(std::uint32_t backend) const { return dispatch_.holds
 void Stream::on_client_sent() { tunnel_ ? tunnel_->tunnel.on_sent() : answer_.on_client_sent(); }
 
 void Stream::on_answered() {
+  WEIR_ASSERT(answer_.is_done());
   if (answer_.is_local()) return finish(answer_.may_keep());
   const bool is_request_sent = body_.is_complete();
   dispatch_.end(is_request_sent && state_.response->keep_alive && body_.held() == 0);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/subcall.h"
 
+#include "base/assert.h"
 #include "base/cursor.h"
 #include "http/message.h"
 
@@ -50,6 +51,7 @@ Subcall::~Subcall() {
 }
 
 void Subcall::start(bool may_wait) {
+  WEIR_ASSERT(!attempt_ && !is_over_);
   may_wait_ = may_wait;
   if (!backend_) return fail(http::Failure::NoServer);
   choose(upstream::Turn::BehindQueue);
@@ -85,6 +87,7 @@ void Subcall::on_attempt_ready() {
 }
 
 void Subcall::on_response(ResponseHead& head) {
+  WEIR_ASSERT(!is_over_);
   answer_.status = head.status;
   answer_.fields = &head.headers;
 }

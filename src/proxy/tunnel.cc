@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proxy/tunnel.h"
 
+#include "base/assert.h"
+
 #include <algorithm>
 
 namespace weir::proxy {
@@ -26,6 +28,7 @@ Tunnel::Tunnel(const net::Context& context, Random& random, TunnelEvents& events
 }
 
 void Tunnel::start(bool is_websocket, const TunnelLimits& limits) {
+  WEIR_ASSERT(progress_ == 0 && !is_over_);
   up_.is_websocket = down_.is_websocket = is_websocket;
   limits_ = limits;
   progress_ = context_.loop.now();
@@ -165,6 +168,7 @@ bool Tunnel::Direction::is_between_frames() const {
 
 // Nothing more goes that way, but perhaps a last word.
 void Tunnel::say_farewell(Direction& direction) {
+  WEIR_ASSERT(is_leaving_ && !direction.has_ended && direction.is_between_frames());
   direction.has_ended = true;
   if (!direction.is_framed()) return;
   std::optional<std::uint32_t> mask;
@@ -234,6 +238,7 @@ void Tunnel::stop() {
 }
 
 void Tunnel::end(bool whole) {
+  WEIR_ASSERT(!is_over_);
   stop();
   events_.on_tunnel_end(whole);
 }

@@ -3,6 +3,7 @@
 
 #include <weir/protocol.h>
 
+#include "base/assert.h"
 #include "base/hash.h"
 #include "base/text.h"
 #include "config/parsed_text.h"
@@ -238,6 +239,7 @@ bool Backend::may_become_free(std::span<Server* const> tried) const {
 }
 
 bool Backend::wait(Waiter& waiter) {
+  WEIR_ASSERT(!waiter.is_linked());
   if (queued_ >= policy_.config.max_queue) return false;
   queue_.push_back(waiter);
   if (queued_++ == 0) want_slots(true);
@@ -299,6 +301,7 @@ void Backend::on_task() noexcept {
     --to_wake_;
     --queued_;
     Waiter* waiter = queue_.pop_front();
+    WEIR_ASSERT(waiter);  // `queued_` counts them
     publish_queue();
     waiter->on_slot();
     if (context_.loop.read_clock() >= until) break;

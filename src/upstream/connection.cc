@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/connection.h"
 
+#include "base/assert.h"
 #include "upstream/h2_connection.h"
 #include "upstream/server.h"
 
@@ -57,6 +58,7 @@ void Connection::arm(std::uint64_t limit) {
 }
 
 void Connection::lease(ConnectionUser& user, const ServerTimeouts& timeouts) {
+  WEIR_ASSERT(!user_ && phase_ != Phase::Dead);
   user_ = &user;
   timeouts_ = timeouts;
   phase_ = is_connecting() ? Phase::Connecting : Phase::Sending;
@@ -68,6 +70,7 @@ void Connection::lease(ConnectionUser& user, const ServerTimeouts& timeouts) {
 }
 
 void Connection::write_request(const RequestHead& head, const http::WriteOptions& options) {
+  WEIR_ASSERT(user_ && phase_ <= Phase::Sending);
   phase_ = Phase::Sending;
   request_ended_ = false;
   sent_at_ = 0;
@@ -170,6 +173,7 @@ bool Connection::finish_handshake() {
 
 // The server could choose, and has chosen HTTP/2.
 void Connection::become_h2() {
+  WEIR_ASSERT(user_ && tls_);
   ConnectionUser* user = std::exchange(user_, nullptr);
   context_.outbox.flush();  // the end of the handshake
   H2Call* call = server_.begin_h2(tcp_, std::move(tls_), dial_);
@@ -319,6 +323,7 @@ void Connection::give_back(bool reusable) {
 }
 
 void Connection::settle() {
+  WEIR_ASSERT(!user_ && phase_ == Phase::Returned);
   // Another TLS holds since a reload, or none; or the server has left this address.
   bool same_tls = (tls_ ? tls_->client_context() : nullptr) == server_.tls().get();
   bool clean = same_tls && server_.addresses().contains(dial_.address) &&

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/h2_call.h"
 
+#include "base/assert.h"
 #include "http/websocket.h"
 #include "upstream/h2_connection.h"
 
@@ -29,6 +30,7 @@ void H2Call::arm(std::uint64_t limit) {
 bool H2Call::wants_tunnel() const { return user_ && user_->request().wants_upgrade; }
 
 void H2Call::lease(ConnectionUser& user, const ServerTimeouts& timeouts) {
+  WEIR_ASSERT(!user_ && phase_ == Phase::Waiting);
   user_ = &user;
   timeouts_ = timeouts;
   connection_.note_call(timeouts);
@@ -50,6 +52,7 @@ void H2Call::on_open() {
 // ---- The request -------------------------------------------------------------------------------
 
 void H2Call::write_request(const RequestHead& head, const http::WriteOptions& options) {
+  WEIR_ASSERT(user_ && !message_);
   phase_ = Phase::Sending;
   message_ = connection_.codec().open(head, options, connection_.scheme(), *this);
   connection_.push_soon();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream/h2_connection.h"
 
+#include "base/assert.h"
 #include "upstream/connection.h"
 #include "upstream/server.h"
 
@@ -98,6 +99,7 @@ void H2Connection::note_call(const ServerTimeouts& timeouts) {
 }
 
 void H2Connection::on_call_ended() {
+  WEIR_ASSERT(calls_count_ > 0);
   --calls_count_;
   server_.sharing_.h2_servers.subtract(server_.slot(), shm::H2Count::Streams);
   if (calls_count_ > 0) return;
@@ -231,7 +233,7 @@ void H2Connection::pump() {
     asked_ = 0;
     codec_.feed(context_.read_buffer.first(result.bytes));
     // Bodies that were told point into the buffer.
-    context_.outbox.flush();
+    context_.outbox.release();
   }
   busy_ = false;
   if (phase_ != Phase::Dead) push_soon();

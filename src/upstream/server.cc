@@ -3,6 +3,7 @@
 
 #include <weir/log.h>
 
+#include "base/assert.h"
 #include "config/units.h"
 #include "tls/transport.h"
 #include "upstream/server_row.h"
@@ -163,6 +164,7 @@ void Server::note_tls_failure(const tls::Transport& transport) {
 }
 
 void Server::retire() {
+  WEIR_ASSERT(!retired_);
   retired_ = true;
   use_ = shm::Use::Free;
   close_idle();
@@ -246,6 +248,7 @@ ServerSide* Server::take_ready(bool tunnel) {
   if (speaks_h2(tunnel)) return take_h2();
   Connection* connection = idle_.pop_front();
   if (!connection) return nullptr;
+  WEIR_ASSERT(idle_count_ > 0);
   --idle_count_;
   busy_.push_back(*connection);
   return connection;

@@ -86,10 +86,31 @@ TEST_F(BodyPipeTest, NothingIsTakenWhileSomebodyWaits) {
   pipe.take_end({});
   EXPECT_EQ(world.out, "");
   EXPECT_EQ(pipe.held(), 9u);
-  pipe.go_on(0);
+  pipe.go_on();
   EXPECT_EQ(world.out, "held back");
   EXPECT_EQ(calls, 2);
   EXPECT_TRUE(world.is_at_end);
+}
+
+TEST_F(BodyPipeTest, NorIsAnybodyElseCalled) {
+  std::string seen;
+  bool waits = true;
+  world.filters[0] = [&](BodyPiece& piece) {
+    seen.append(piece.bytes().data(), piece.bytes().size());
+    return upper(piece);
+  };
+  world.filters[1] = [&](BodyPiece& piece) {
+    (void)upper(piece);
+    return std::exchange(waits, false) ? Pass::Waits : Pass::Through;
+  };
+  for (std::uint32_t i : {0u, 1u}) pipe.add({i, Body::Transform, 0, Over::Reject, false});
+  pipe.take(bytes("one"));
+  pipe.take(bytes("two"));
+  pipe.take_end({});
+  EXPECT_EQ(seen, "one") << "one filter at a time waits in a direction";
+  pipe.go_on();
+  EXPECT_EQ(seen, "onetwo");
+  EXPECT_EQ(world.out, "ONETWO!!");
 }
 
 TEST_F(BodyPipeTest, WholeComesOnceAndGoesOnWhenItMay) {
@@ -110,7 +131,7 @@ TEST_F(BodyPipeTest, WholeComesOnceAndGoesOnWhenItMay) {
   pipe.take_end({});
   EXPECT_EQ(seen, "abc");
   EXPECT_TRUE(pipe.is_collecting());
-  pipe.go_on(0);
+  pipe.go_on();
   EXPECT_EQ(world.collected, 1);
   EXPECT_FALSE(pipe.is_collecting());
   EXPECT_EQ(pipe.framing({BodyEnd::Length, 3}).length, 3u);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Heart: streams with fake clients, and a backend whose only server is a scripted origin in the same loop.  The route's
-// filters, if any, are functions of the test.
+// HeartWorld: streams with fake clients, and a backend whose only server is a scripted origin in the same loop.  The route's
+// filters, if any, are functions of the test.  Heart: the same as a fixture.
 #pragma once
 
 #include "fakes/fake_client.h"
@@ -54,11 +54,11 @@ struct ScriptedFilter final : FilterFactory, Filter {
   }
 };
 
-class Heart : public testing::Test {
- protected:
+class HeartWorld {
+ public:
   static constexpr std::uint32_t slot = 0;
 
-  Heart() {
+  HeartWorld() {
     config::Config config;
     config.files = {"weir.conf"};
     config::Listener& listener_config = config.listeners.emplace_back();
@@ -74,7 +74,9 @@ class Heart : public testing::Test {
         std::make_unique<upstream::Backend>(net, shared.all, context.snapshot->backends[0], 1));
     serve();
   }
-  ~Heart() override {
+  HeartWorld(const HeartWorld&) = delete;
+  HeartWorld& operator=(const HeartWorld&) = delete;
+  ~HeartWorld() {
     clients.clear();
     context.backends.clear();
     loop.destroy_the_dead();
@@ -123,6 +125,10 @@ class Heart : public testing::Test {
     test::Steps steps{loop, &time};
     steps.when(std::move(holds)).run();
   }
+  /// Turns it so many times.
+  void turn(int turns) {
+    until([turns]() mutable { return --turns < 0; });
+  }
   /// Turns the loop until the phase of a stream has that name.
   void until_phase(test::FakeClient& client, std::string_view phase) {
     until([&client, phase] { return client.its().phase_name() == phase; });
@@ -145,5 +151,7 @@ class Heart : public testing::Test {
  private:
   std::vector<FilterLink> filters_;
 };
+
+class Heart : public testing::Test, protected HeartWorld {};
 
 }  // namespace weir::proxy

@@ -50,7 +50,7 @@ struct StreamFilters : Heart {
     return made;
   }
   void expect_over(const ScriptedFilter& filter) {
-    until([turns = 0]() mutable { return ++turns > 2; });
+    turn(2);
     EXPECT_EQ(filter.finished, 1);
     EXPECT_EQ(in_flight(), 0U);
   }

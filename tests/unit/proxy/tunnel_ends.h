@@ -168,7 +168,7 @@ struct AnyTunnelTest : TunnelTest, testing::WithParamInterface<Kind> {
 const auto all_kinds =
     testing::Values(Kind{"Connections", false, false}, Kind{"StreamToConnection", true, false},
                     Kind{"ConnectionToStream", false, true}, Kind{"Streams", true, true});
-inline std::string name_of(const testing::TestParamInfo<Kind>& kind) { return kind.param.name; }
+inline std::string kind_name(const testing::TestParamInfo<Kind>& kind) { return kind.param.name; }
 
 /// A frame of WebSocket: final, of this opcode; masked if a client sends it.
 inline std::string frame(Way way, std::string payload, int opcode = 2) {

@@ -21,7 +21,7 @@ constexpr std::size_t close_down = 4, close_up = 8;  // bytes of a Close frame w
 using test::is_about;
 
 using LeaveTest = AnyTunnelTest;
-INSTANTIATE_TEST_SUITE_P(Ends, LeaveTest, all_kinds, name_of);
+INSTANTIATE_TEST_SUITE_P(Ends, LeaveTest, all_kinds, kind_name);
 
 TEST_P(LeaveTest, SaysCloseToBothSidesBetweenFrames) {
   start_any(true);
@@ -220,7 +220,7 @@ struct ProgressTest : AnyTunnelTest {
     return {clock.monotonic_us() - begun, clock.monotonic_us() - last};
   }
 };
-INSTANTIATE_TEST_SUITE_P(Ends, ProgressTest, all_kinds, name_of);
+INSTANTIATE_TEST_SUITE_P(Ends, ProgressTest, all_kinds, kind_name);
 
 TEST_P(ProgressTest, BytesToTheServerAreNoSilence) {
   start_any(false, {.silence = 3 * second});

@@ -13,7 +13,7 @@
 namespace weir::proxy {
 namespace {
 
-INSTANTIATE_TEST_SUITE_P(Ends, AnyTunnelTest, all_kinds, name_of);
+INSTANTIATE_TEST_SUITE_P(Ends, AnyTunnelTest, all_kinds, kind_name);
 
 TEST_P(AnyTunnelTest, PassesBytesBothWaysAndCountsThem) {
   start_any();
