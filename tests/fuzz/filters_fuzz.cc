@@ -6,8 +6,12 @@
 #include "base/assert.h"
 #include "proxy/heart.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace weir::proxy {
 namespace {
@@ -57,8 +61,18 @@ struct Source final : BodySource {
   int rounds = 0;
 };
 
-struct World : HeartWorld {
-  explicit World(Script& its) : script(its), source(its) {
+/// Where nobody else listens.  No port: of those there are not as many as inputs in a minute.
+struct SocketFile {
+  SocketFile() { ::unlink(path.c_str()); }
+  ~SocketFile() { ::unlink(path.c_str()); }
+  net::Address address() const {
+    return *net::Address::from({config::Endpoint::Kind::Unix, path, 0, path});
+  }
+  const std::string path = "/tmp/weir-filters-fuzz." + std::to_string(::getpid());
+};
+
+struct World : private SocketFile, HeartWorld {
+  explicit World(Script& its) : HeartWorld(address()), script(its), source(its) {
     policy().filter = 1'000'000;
     for (unsigned count = 1 + script.next() % 3; count > 0; --count) add();
   }

@@ -58,7 +58,8 @@ class HeartWorld {
  public:
   static constexpr std::uint32_t slot = 0;
 
-  HeartWorld() {
+  /// Its server listens there.
+  explicit HeartWorld(net::Address origin_at = upstream::ip4()) : origin(loop, {}, origin_at) {
     config::Config config;
     config.files = {"weir.conf"};
     config::Listener& listener_config = config.listeners.emplace_back();
@@ -144,7 +145,7 @@ class HeartWorld {
   test::FakeSharing shared{4, 8, 2};
   test::FakeJournal journal;
   Context context{net, nullptr, shared.segment, {}, journal, nullptr, Random(1)};
-  upstream::ScriptedOrigin origin{loop, {}};
+  upstream::ScriptedOrigin origin;
   std::unique_ptr<Listener> listener;
   std::vector<std::unique_ptr<test::FakeClient>> clients;
 
