@@ -65,10 +65,10 @@ def test_a_length_that_is_not_kept(length, sent):
     with H2Origin(serve) as origin, Weir(to_h2(origin)) as weir:
         with Client(weir) as client:
             client.send(get("/"))
-            client.receive(head_only=True)
-            assert len(read_rest(client)) <= length
+            # What comes at once with its head is answered for.
+            assert client.receive(head_only=True).status == 502 or len(read_rest(client)) <= length
         with H2Client(weir) as client:
-            got = client.ask(request())  # what comes at once with its head is answered for
+            got = client.ask(request())
             assert got.reset is not None or got.status == 502
         assert failure(weir, 2) == "response_syntax" and len(origin.connections) == 1
 

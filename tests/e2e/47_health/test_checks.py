@@ -108,7 +108,7 @@ EXPECTED = [
     ("", lambda connection, request: connection.close(), "connected, closed without an answer"),
     ("", b"no HTTP\r\n\r\n", "connected, bad answer: "),
     ("timeout 10ms", NO_ANSWER, "connected, no answer in 10ms"),
-    ("timeout 10ms\nbody contains x", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nx", "200, no end in 10ms"),
+    ("timeout 300ms\nbody contains x", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nx", "200, no end in 300ms"),
 ]
 
 
