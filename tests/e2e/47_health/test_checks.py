@@ -107,7 +107,7 @@ EXPECTED = [
     ('body contains "load"\nbody regex "[0-7]"', answer("load 9"), '200, body "load 9"'),
     ("", lambda connection, request: connection.close(), "connected, closed without an answer"),
     ("", b"no HTTP\r\n\r\n", "connected, bad answer: "),
-    ("timeout 10ms", NO_ANSWER, "connected, no answer in 10ms"),
+    ("timeout 300ms", NO_ANSWER, "connected, no answer in 300ms"),
     ("timeout 300ms\nbody contains x", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nx", "200, no end in 300ms"),
 ]
 
