@@ -339,7 +339,7 @@ TLS = (
     Attack("a name longer than its extension", says(records(hello().replace(struct.pack(">H", 6) + b"a.test", struct.pack(">H", 9999) + b"a.test"))), ("protocol",), HELLO),
     Attack("a ticket of junk", says(records(hello(extension=struct.pack(">HH", 35, 16_000) + os.urandom(16_000)))), (), 2 * HELLO),
     Attack("heartbeats", says(records(b"\1\xff\xff" + b"x" * 16, kind=24) * 100), (), HELLO),
-    Attack("heartbeats behind the hello", says(records(hello(extension=struct.pack(">HHB", 15, 1, 1))) + records(b"\1\xff\xff" + b"x" * 16, kind=24, version=0x0303) * 100), ("protocol",), HELLO),
+    Attack("heartbeats behind the hello", says(records(hello(extension=struct.pack(">HHB", 15, 1, 1))) + records(b"\1\xff\xff" + b"x" * 16, kind=24, version=0x0303) * 100), ("protocol",), HELLO + (64 << 10)),  # answered, and refused with an alert
     Attack("empty records", says(records(hello())[:-5] + struct.pack(">BHH", 22, 0x0301, 0) * 1000), (), HELLO),
 )
 ATTACKS = HTTP2 + TLS
