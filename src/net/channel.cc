@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -52,6 +53,11 @@ Result<void> Channel::send(MessageType type, const std::string& bytes,
   while (sent < 0 && errno == EINTR);
   if (sent < 0) return Error(Errc::System, std::string("channel: ") + strerror(errno));
   return {};
+}
+
+bool Channel::is_hung_up() const {
+  pollfd look{fd_.get(), 0, 0};
+  return ::poll(&look, 1, 0) > 0 && (look.revents & POLLHUP) != 0;
 }
 
 Result<Message> Channel::receive() {

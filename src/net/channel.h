@@ -74,6 +74,8 @@ class Channel {
 
   int fd() const { return fd_.get(); }
   bool is_open() const { return fd_.is_open(); }
+  /// The other side is gone; what it sent before may still be received.
+  bool is_hung_up() const;
   void close() { fd_.reset(); }
   /// Gives the descriptor up.
   Fd release() { return std::move(fd_); }

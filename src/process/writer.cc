@@ -161,6 +161,7 @@ class StateFiles {
   }
 
   void add(std::uint32_t which, std::string_view record) {
+    if (which >= files_.size()) return;
     // The last word of a writer that was killed may be half a line: it shall not spoil ours.
     if (std::exchange(fresh_, false)) batch_ += '\n';
     batch_.append(record).append("\n");
@@ -179,7 +180,7 @@ class StateFiles {
 
   /// False if something did not reach the disk; it is kept for the next time.
   bool flush() {
-    if (!is_behind() || which_ >= files_.size()) return true;
+    if (!is_behind()) return true;
     int fd = files_[which_].get();
     if (::lseek(fd, 0, SEEK_END) < 0) return fail();
     while (!batch_.empty()) {
@@ -267,9 +268,10 @@ class Writer {
   /// The ring by which records come: control's.
   shm::LogRing& records() { return rings_[shm::RingOf::control]; }
 
-  // What the disk does not take is kept; when it has taken all, whoever waits for it is told.
+  // What the disk does not take is kept; when it has taken all, whoever waits for it is told, unless the master was dead by
+  // then: its successor may have read the files before.
   void sync(std::uint64_t cursor) {
-    if (!state_.is_behind() || !state_.flush()) return;
+    if (!state_.is_behind() || !state_.flush() || is_orphan_ || channel_.is_hung_up()) return;
     records().note_synced(cursor);
     wake(setup_.control_waker());
   }
@@ -335,7 +337,7 @@ class Writer {
   }
 
   // The master has died.  Its workers still answer, and what they tell is written until the last of them has ended.  The
-  // state file belongs to the next master.
+  // state file belongs to the next master: a record that comes now is dropped, and nobody is told that it is on the disk.
   void outlive_master() {
     is_orphan_ = true;
     log(Level::Error, "the master has died; its workers serve for ",

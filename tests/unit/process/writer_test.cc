@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the writer says is on the disk is there, also when the master dies meanwhile.
+#include "process/writer.h"
+
+#include "process/log_port.h"
+#include "process/setup.h"
+#include "process/state_files.h"
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <functional>
+
+namespace weir::process {
+namespace {
+
+using shm::LogRing;
+using shm::RingOf;
+
+void wait_until(const std::function<bool()>& holds) {
+  while (!holds()) ::poll(nullptr, 0, 1);
+}
+
+Fd memory_file(const char* name) { return Fd(::memfd_create(name, MFD_CLOEXEC)); }
+
+// A writer in a process of its own; the test is its master, control and a worker that lives on.
+class WriterProcess : public ::testing::Test {
+ protected:
+  WriterProcess()
+      : segment_(*shm::Segment::create({.workers = 1})), ring_(segment_, RingOf::control) {
+    auto pair = net::Channel::make_pair();
+    master_ = std::move(pair->first);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      master_.close();
+      ::_exit(run_writer(net::Channel(std::move(pair->second))));
+    }
+    pair->second.reset();
+    EXPECT_TRUE(send_setup(master_, all()));
+    EXPECT_EQ(receive().type, net::MessageType::Ready);
+    segment_.show_use();
+  }
+  ~WriterProcess() override {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+
+  process::Setup all() {
+    process::Setup setup;
+    setup.role = Role::Writer;
+    setup.plan.error_log.to = config::LogTo::File;
+    setup.plan.error_log.level = "info";
+    setup.plan.workers = 1;
+    setup.shared = copy(segment_.fd());
+    setup.bundle = memory_file("bundle");
+    for (std::size_t i = 0; i < WakerOf::count(1); ++i)
+      setup.wakers.emplace_back(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+    waker_ = copy(setup.writer_waker());
+    setup.error_log = copy(log_.get());
+    for (const Fd& file : files_) setup.state.push_back(copy(file.get()));
+    return setup;
+  }
+
+  net::Message receive() {
+    pollfd wait{master_.fd(), POLLIN, 0};
+    ::poll(&wait, 1, -1);
+    return std::move(*master_.receive());
+  }
+
+  void write(std::string_view record) {
+    ring_.push(LogRing::Kind::State, record);
+    wake(waker_.get());
+  }
+  void wait_read() {
+    wait_until([this] { return ring_.tail() == ring_.head(); });
+  }
+  bool log_has(std::string_view text) { return read_whole(log_).find(text) != std::string::npos; }
+
+  static Fd copy(int fd) { return Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
+
+  shm::Segment segment_;
+  LogRing ring_;
+  net::Channel master_;
+  Fd waker_;
+  Fd log_ = memory_file("error log");
+  std::array<Fd, 2> files_ = {memory_file("state"), memory_file("state.alt")};
+  pid_t pid_ = 0;
+};
+
+TEST_F(WriterProcess, SaysWhatIsOnTheDisk) {
+  write("one");
+  wait_until([this] { return ring_.synced() == ring_.head(); });
+  EXPECT_EQ(read_whole(files_[0]), "\none\n");
+}
+
+TEST_F(WriterProcess, SaysNothingOfRecordsAfterTheMastersDeath) {
+  write("one");
+  wait_until([this] { return ring_.synced() == ring_.head(); });
+  const std::uint64_t before = ring_.synced();
+  master_.close();
+  wait_until([this] { return log_has("the master has died"); });
+  write("two");
+  wait_read();
+  EXPECT_EQ(ring_.synced(), before);
+  EXPECT_EQ(read_whole(files_[0]), "\none\n");
+}
+
+TEST_F(WriterProcess, SaysNothingOfARecordThatComesWithTheMastersDeath) {
+  ::kill(pid_, SIGSTOP);
+  write("one");
+  master_.close();
+  ::kill(pid_, SIGCONT);
+  wait_read();
+  wait_until([this] { return log_has("the master has died"); });
+  EXPECT_EQ(ring_.synced(), 0U);
+}
+
+}  // namespace
+}  // namespace weir::process
