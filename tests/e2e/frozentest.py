@@ -6,7 +6,6 @@ limit is short and every other one is `none`; it brings the peer to where it sto
 for a failure in the access log, or scene.closed(), which waits until weir has closed a connection.
 """
 import json
-import pathlib
 import re
 import socket
 import ssl
@@ -14,6 +13,7 @@ import threading
 import time
 from dataclasses import dataclass
 
+import tcptable
 from weirtest import DEADLINE, ROOT, Client, Connection
 
 SHORT = "300ms"
@@ -197,13 +197,8 @@ def poll(condition, what):
 
 def is_open(port, peer):
     """A process has the connection between a local port and that of its peer open."""
-    for _ in range(5):  # the table may miss a line while others come and go
-        for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
-            row = line.split()
-            local, remote = (int(row[i].split(":")[1], 16) for i in (1, 2))
-            if (local, remote) == (port, peer):
-                return row[9] != "0"
-    return False
+    row = tcptable.connection(port, peer)
+    return row is not None and row[9] != "0"
 
 
 class Scene:

@@ -5,6 +5,7 @@ import hashlib
 import threading
 
 import pytest
+import tcptable
 from weirtest import DEADLINE, SANITIZED, Client, Origin, Weir, answer, forward_to, get, rss_bytes, wait_until
 
 BLOCK = bytes(range(256)) * 4096  # 1 MiB
@@ -115,10 +116,8 @@ def test_a_slow_server_holds_the_client_back():
 
 def unread(weir, client):
     """How many of the client's bytes lie before weir, which has not taken them yet."""
-    ends = [f"0100007F:{port:04X}" for port in (weir.port(), client.socket.getsockname()[1])]
-    with open("/proc/net/tcp") as table:
-        rows = [line.split() for line in table]
-    return next(int(row[4].split(":")[1], 16) for row in rows if row[1:3] == ends)
+    row = tcptable.connection(weir.port(), client.socket.getsockname()[1])
+    return int(row[4].split(":")[1], 16)
 
 
 def test_the_last_bytes_of_an_upload_come_last():

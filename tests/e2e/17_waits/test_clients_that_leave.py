@@ -5,12 +5,12 @@ weir looks a second after a request has begun, so each case takes about as long.
 """
 import json
 import os
-import pathlib
 import socket
 import ssl
 import threading
 
 import pytest
+import tcptable
 from h2test import H2Client, request
 from reloadtest import reload
 from tlstest import Authority, client_context
@@ -351,16 +351,11 @@ def test_an_http2_client_that_ends_has_gone():
 # ---- tcp_keepalive -------------------------------------------------------------------------------
 
 
-def keepalive_seconds(port, peer=None):
-    """When the kernel will probe the peers of a port: seconds for each connection, None without a probe."""
-    rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    found = []
-    for row in rows:
-        local, remote = (int(row[i].split(":")[1], 16) for i in (1, 2))
-        if row[3] == "01" and local == port and peer in (None, remote):
-            kind, when = row[5].split(":")
-            found.append(int(when, 16) / os.sysconf("SC_CLK_TCK") if kind == "02" else None)
-    return found
+def keepalive_seconds(port, peer):
+    """In how many seconds the kernel will probe the peer of a connection; None if it will not."""
+    row = tcptable.connection(port, peer)
+    kind, when = row[5].split(":")
+    return int(when, 16) / os.sysconf("SC_CLK_TCK") if kind == "02" else None
 
 
 def probes(weir, origin):
@@ -369,7 +364,7 @@ def probes(weir, origin):
         assert client.ask(get("/")).status == 200
         to_client = keepalive_seconds(weir.port(), client.socket.getsockname()[1])
         server_port = origin.connections[-1].socket.getpeername()[1]
-        return to_client + keepalive_seconds(server_port, origin.port)
+        return to_client, keepalive_seconds(server_port, origin.port)
 
 
 @pytest.mark.parametrize(
