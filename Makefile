@@ -130,12 +130,13 @@ $O/fuzz/%: $O/tests/fuzz/%_fuzz.o $(if $(LIBFUZZER),,$O/tests/fuzz/driver.o) $(L
 	$(call say,LD)
 	$Q$(LINK) $(if $(LIBFUZZER),-fsanitize=fuzzer) -o $@ $^ $(FUZZ_LIBS) $(LDLIBS)
 
-# Its fakes are those of the unit tests.
+# Their fakes are those of the unit tests.
 $O/fuzz/filters: FUZZ_LIBS = -lgmock -lgtest -pthread
+$O/bench-filter_bench: BENCH_LIBS = -lgmock -lgtest -pthread
 
 $O/bench-%: $O/tests/bench/%.o $O/libsupport.a $(LIB)
 	$(call say,LD)
-	$Q$(LINK) -o $@ $^ $(LDLIBS)
+	$Q$(LINK) -o $@ $^ $(BENCH_LIBS) $(LDLIBS)
 
 # The lists of directives, metrics and commands in the manuals are what the program itself prints.
 LISTS := access-log commands directives failures foreign metrics

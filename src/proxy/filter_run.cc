@@ -74,6 +74,8 @@ Pass FilterRun::call(std::uint32_t filter, Callback callback, Call&& call) {
   is_calling_ = true;
   const Verdict verdict = call(*entries_[filter].filter);
   is_calling_ = false;
+  // What filters say nearly always.
+  if (verdict == Verdict::Continue && way(direction_).asked == For::Nothing) return Pass::Through;
   return judge(verdict, callback);
 }
 
