@@ -19,8 +19,8 @@ namespace {
 using namespace weir;
 using namespace weir::proxy;
 
-constexpr std::size_t streams = 1000;  // at a time
-constexpr int rounds = 200;
+constexpr std::size_t streams = 200;  // at a time, as a worker may well have
+constexpr int rounds = 1000;
 constexpr std::size_t pieces = 64;  // of each body
 
 struct Waits final : FilterFactory, Filter {
