@@ -48,6 +48,10 @@ std::optional<std::uint64_t> max_body(const config::Config& config,
                       listener.limits, config::default_limits());
 }
 
+config::PathCheck path_check(const config::Listener& listener, const config::Route& route) {
+  return config::pick(&Limits::path_check, route.limits, listener.limits, config::default_limits());
+}
+
 ClientTimeouts client_timeouts(const config::Listener& listener) {
   return client_limits(listener.limits, config::default_limits());
 }
@@ -77,7 +81,7 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
   policy->early_data = takes_early_data(route);
   policy->client_close = config::pick(&Limits::client_close, route.limits, listener.limits, last);
   policy->allows_connect = proxy::allows_connect(route);
-  policy->path_check = config::pick(&Limits::path_check, route.limits, listener.limits, last);
+  policy->path_check = proxy::path_check(listener, route);
   policy->retry = config::pick(&Limits::retry, route.limits, backend, listener.limits, last);
   auto text = config::parse_template(route.action.text);
   if (!text) return text.error();

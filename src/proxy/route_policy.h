@@ -83,6 +83,8 @@ bool takes_early_data(const config::Route& route);
 /// The bytes that the body of a request there may have; nothing: any number.
 std::optional<std::uint64_t> max_body(const config::Config& config,
                                       const config::Listener& listener, const config::Route& route);
+/// What is done there about paths with more than one reading.
+config::PathCheck path_check(const config::Listener& listener, const config::Route& route);
 
 /// The client limits that hold before a route is known.
 ClientTimeouts client_timeouts(const config::Listener& listener);

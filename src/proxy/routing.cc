@@ -17,6 +17,21 @@ constexpr std::uint8_t most_reroutes = 5;
 
 }  // namespace
 
+http::Failure check_path(RequestHead& request, std::string_view entered, config::PathCheck check,
+                         Arena& arena) {
+  const std::string_view now = request.forward_path;
+  if (now.data() == entered.data() && now.size() == entered.size()) return http::Failure::None;
+  const auto path = http::read_path(now, arena);
+  if (!path) return http::Failure::RequestTarget;
+  request.forward_path = path->forwarded;
+  if (check == config::PathCheck::Off) return http::Failure::None;
+  switch (http::find_hidden(*path, arena)) {
+    case http::Hidden::Nothing: return http::Failure::None;
+    case http::Hidden::Control: return http::Failure::RequestTarget;
+    default: return http::Failure::AmbiguousPath;
+  }
+}
+
 http::Failure Routing::admit() {
   identify();
   if (state_.request->protocol != Protocol::Http2 &&
@@ -78,18 +93,7 @@ http::Failure Routing::take() {
 void Routing::enter() { entered_path_ = state_.request->forward_path; }
 
 http::Failure Routing::check_path() {
-  RequestHead& request = *state_.request;
-  const std::string_view before = entered_path_, now = request.forward_path;
-  if (now.data() == before.data() && now.size() == before.size()) return http::Failure::None;
-  const auto path = http::read_path(now, state_.arena);
-  if (!path) return http::Failure::RequestTarget;
-  request.forward_path = path->forwarded;
-  if (state_.policy->path_check == config::PathCheck::Off) return http::Failure::None;
-  switch (http::find_hidden(*path, state_.arena)) {
-    case http::Hidden::Nothing: return http::Failure::None;
-    case http::Hidden::Control: return http::Failure::RequestTarget;
-    default: return http::Failure::AmbiguousPath;
-  }
+  return proxy::check_path(*state_.request, entered_path_, state_.policy->path_check, state_.arena);
 }
 
 bool Routing::may_begin_again() {

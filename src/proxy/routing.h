@@ -3,6 +3,9 @@
 // Routing: who a request comes from, which route it takes, and whether it may take it: before filters, and after them.
 #pragma once
 
+#include <weir/arena.h>
+#include <weir/message.h>
+
 #include "http/failure.h"
 #include "proxy/route_policy.h"
 
@@ -14,6 +17,11 @@ namespace weir::proxy {
 
 struct StreamState;
 
+/// A path that a filter has made goes out as one that a client has sent: without dot segments, and hiding none.  `entered`:
+/// forward_path as it was before the filters; nothing is looked at if it is still that.
+http::Failure check_path(RequestHead& request, std::string_view entered, config::PathCheck check,
+                         Arena& arena);
+
 class Routing {
  public:
   explicit Routing(StreamState& state) : state_(state) {}
@@ -24,7 +32,7 @@ class Routing {
   http::Failure take();
   /// A route that filters may change the path from is about to ask them.
   void enter();
-  /// A path that a filter has made goes out as one that a client has sent: without dot segments, and hiding none.
+  /// What filters have made of the path since then; see above.
   http::Failure check_path();
   /// Other routes are to look at the path that filters have made; false if that happens for ever.
   bool may_begin_again();
