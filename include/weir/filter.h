@@ -131,6 +131,20 @@ class FilterContext {
   ~FilterContext() = default;
 };
 
+/// What `weirctl explain request` says of one statement.
+class Explanation {
+ public:
+  /// What would be done, in a few words for an operator: "sets X-User: alice".  Copied; what is said by several calls
+  /// stands on one line.
+  virtual void say(std::string_view text) = 0;
+  /// The request would be answered here and go no further: with that status (0: its connection is closed without an
+  /// answer), for that reason.  Only the first call counts.
+  virtual void answer(std::uint16_t status, std::string_view text) = 0;
+
+ protected:
+  ~Explanation() = default;
+};
+
 /// What one statement of weir.conf became.
 class FilterFactory {
  public:
@@ -139,6 +153,15 @@ class FilterFactory {
   /// The filter of one stream: made in its arena by `make_filter`, or one without state that all share, which then is part of
   /// the factory.  When the stream's route is known.
   virtual Filter& make(Arena& arena) const = 0;
+  /// What its filters would do with a request that somebody asks about, in the process that operators talk to: the same
+  /// decision, without counting or asking.  The view has request(), arena(), expand() and now(); response() is empty, and
+  /// whatever counts, asks, waits or answers does nothing.  What a filter would change in request() is changed: the factories
+  /// behind this one, the routes' actions and balancers see it.  Called in the order of on_request; factories whose filters
+  /// see nothing but answers come last, when the request is what a server gets.
+  ///
+  /// In expand() a variable that only a real request has (its identifier, the client's port, times) stays as it is written; for
+  /// factories that see only answers also one that depends on the answer.
+  virtual void explain(StreamView&, Explanation&) const {}
 };
 
 /// One word of weir.conf that makes a filter.

@@ -9,6 +9,6 @@ namespace weir {
 extern const char* const version;
 
 /// Changes whenever anything in include/weir changes its meaning or layout.
-inline constexpr int module_abi = 2;
+inline constexpr int module_abi = 3;
 
 }  // namespace weir

@@ -40,19 +40,39 @@ class HeaderFilter final : public Filter, public FilterFactory {
     return Verdict::Continue;
   }
 
+  void explain(StreamView& stream, Explanation& explanation) const override {
+    explanation.say(concat(on_request_ ? "" : "on the answer: ", change_text(stream)));
+    if (on_request_) apply(stream, stream.request());
+  }
+
  private:
+  std::string_view value(StreamView& stream) const {
+    const std::string_view value = stream.expand(*value_);
+    return is_location_ ? http::reduce_slashes(value, stream.arena()) : value;
+  }
+
+  std::string change_text(StreamView& stream) const {
+    if (change_ == Change::Remove) {
+      const bool is_missing = on_request_ && !stream.request().headers.find(name_);
+      return is_missing ? concat("there is no ", name_) : concat("removes ", name_);
+    }
+    const std::string_view now = value(stream);
+    if (!http::is_field_value(now))
+      return concat("leaves ", name_, " alone: the value may not stand in a field");
+    return concat(change_ == Change::Set ? "sets " : "adds ", name_, ": ", now);
+  }
+
   void apply(StreamView& stream, MessageHead& head) const {
     if (change_ == Change::Remove) {
       head.headers.remove(name_);
       return;
     }
-    std::string_view value = stream.expand(*value_);
-    if (is_location_) value = http::reduce_slashes(value, stream.arena());
-    if (!http::is_field_value(value)) return;
+    const std::string_view now = value(stream);
+    if (!http::is_field_value(now)) return;
     if (change_ == Change::Set)
-      head.headers.set(stream.arena(), name_, value);
+      head.headers.set(stream.arena(), name_, now);
     else
-      head.headers.add(stream.arena(), name_, value);
+      head.headers.add(stream.arena(), name_, now);
   }
 
   Change change_;

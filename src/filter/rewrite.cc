@@ -4,6 +4,8 @@
 #include <weir/regex.h>
 
 #include "base/cursor.h"
+#include "base/text.h"
+#include "http/failure.h"
 #include "http/url.h"
 
 #include <algorithm>
@@ -30,33 +32,55 @@ class Rewrite final : public Filter, public FilterFactory {
   Needs needs() const override { return {.request = true}; }
   Filter& make(Arena&) const override { return const_cast<Rewrite&>(*this); }
 
-  // Whether what comes out is a path that may be forwarded is found out behind all filters.
   Verdict on_request(StreamView& stream) override {
+    switch (apply(stream.arena(), stream.request())) {
+      case Done::Nothing:
+      case Done::Rewritten: return Verdict::Continue;
+      case Done::Malformed: stream.refuse(Refusal::MalformedPath); break;
+      case Done::LimitExceeded: stream.refuse(Refusal::RegexLimit); break;
+    }
+    return Verdict::Respond;
+  }
+
+  void explain(StreamView& stream, Explanation& explanation) const override {
     RequestHead& request = stream.request();
-    Captures captures;
-    switch (pattern_.match(request.forward_path, &captures)) {
-      case Regex::Outcome::NoMatch: return Verdict::Continue;
-      case Regex::Outcome::LimitExceeded: return refuse(stream, Refusal::RegexLimit);
-      case Regex::Outcome::Match: break;
+    switch (apply(stream.arena(), request)) {
+      case Done::Nothing: return explanation.say(concat("does not match ", request.forward_path));
+      case Done::Rewritten:
+        return explanation.say(concat("the path becomes ", request.forward_path,
+                                      request.has_query ? "?" : "", request.query));
+      case Done::Malformed: return answer(explanation, http::Failure::RequestTarget);
+      case Done::LimitExceeded: return answer(explanation, http::Failure::RegexLimit);
     }
-    const std::string_view target = fill(stream.arena(), captures);
-    const std::size_t mark = find_or_end(target, '?');
-    const std::string_view path = target.substr(0, mark);
-    if (target.size() > longest_path || !path.starts_with('/'))
-      return refuse(stream, Refusal::MalformedPath);
-    if (mark < target.size()) {
-      const std::string_view query = target.substr(mark + 1);
-      if (!http::is_safe_query(query)) return refuse(stream, Refusal::MalformedPath);
-      add_query(stream.arena(), request, query);
-    }
-    request.forward_path = path;
-    return Verdict::Continue;
   }
 
  private:
-  static Verdict refuse(StreamView& stream, Refusal why) {
-    stream.refuse(why);
-    return Verdict::Respond;
+  enum class Done { Nothing, Rewritten, Malformed, LimitExceeded };
+
+  static void answer(Explanation& explanation, http::Failure failure) {
+    const http::FailureTraits& traits = http::traits(failure);
+    explanation.answer(traits.status, concat(traits.name, ": ", traits.words));
+  }
+
+  // Whether what comes out is a path that may be forwarded is found out behind all filters.
+  Done apply(Arena& arena, RequestHead& request) const {
+    Captures captures;
+    switch (pattern_.match(request.forward_path, &captures)) {
+      case Regex::Outcome::NoMatch: return Done::Nothing;
+      case Regex::Outcome::LimitExceeded: return Done::LimitExceeded;
+      case Regex::Outcome::Match: break;
+    }
+    const std::string_view target = fill(arena, captures);
+    const std::size_t mark = find_or_end(target, '?');
+    const std::string_view path = target.substr(0, mark);
+    if (target.size() > longest_path || !path.starts_with('/')) return Done::Malformed;
+    if (mark < target.size()) {
+      const std::string_view query = target.substr(mark + 1);
+      if (!http::is_safe_query(query)) return Done::Malformed;
+      add_query(arena, request, query);
+    }
+    request.forward_path = path;
+    return Done::Rewritten;
   }
 
   std::string_view fill(Arena& arena, const Captures& captures) const {

@@ -3,6 +3,7 @@
 // `header` and `response_header`: what they do to fields, and what they refuse.
 #include "filter/headers.h"
 
+#include "fakes/fake_explanation.h"
 #include "fakes/fake_stream.h"
 
 #include <gtest/gtest.h>
@@ -109,6 +110,53 @@ TEST(Header, OutlivesItsStatement) {
   EXPECT_EQ(fields(first.request_head), std::string(40, 'N') + ": " + std::string(100, 'v'));
   EXPECT_EQ(fields(second.request_head), fields(first.request_head));
 }
+
+struct Explained {
+  Values values;
+  std::string of_request, of_answer, after;  ///< what is said; the fields of the request behind it
+};
+
+class HeaderExplanation : public testing::TestWithParam<Explained> {};
+
+TEST_P(HeaderExplanation, TellsWhatIsDoneAndDoesItToTheRequest) {
+  for (bool on_request : {true, false}) {
+    auto factory = made(GetParam().values, on_request);
+    ASSERT_TRUE(factory);
+    test::FakeStream stream;
+    stream.variables["$client_addr"] = "192.0.2.1";
+    stream.variables["$cookie_a"] = "a\r\nX-Evil: 1";
+    stream.variables["$path"] = "//evil.test";
+    stream.request_head.headers.add(stream.arena(), "x-old", "1");
+    test::FakeExplanation told;
+    factory->explain(stream, told);
+    EXPECT_EQ(told.said, on_request ? GetParam().of_request : GetParam().of_answer);
+    EXPECT_EQ(told.status, 0);
+    EXPECT_EQ(fields(stream.request_head), on_request ? GetParam().after : "x-old: 1");
+    EXPECT_EQ(fields(stream.response_head), "");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Header, HeaderExplanation,
+    testing::Values(
+        Explained{{"set", "X-A", "$client_addr"},
+                  "sets X-A: 192.0.2.1",
+                  "on the answer: sets X-A: 192.0.2.1",
+                  "x-old: 1|X-A: 192.0.2.1"},
+        Explained{{"add", "X-Old", "2"},
+                  "adds X-Old: 2",
+                  "on the answer: adds X-Old: 2",
+                  "x-old: 1|X-Old: 2"},
+        Explained{{"remove", "X-Old"}, "removes X-Old", "on the answer: removes X-Old", ""},
+        Explained{{"remove", "X-A"}, "there is no X-A", "on the answer: removes X-A", "x-old: 1"},
+        Explained{{"set", "Location", "$path"},
+                  "sets Location: //evil.test",
+                  "on the answer: sets Location: /evil.test",
+                  "x-old: 1|Location: //evil.test"},
+        Explained{{"set", "X-Old", "$cookie_a"},
+                  "leaves X-Old alone: the value may not stand in a field",
+                  "on the answer: leaves X-Old alone: the value may not stand in a field",
+                  "x-old: 1"}));
 
 struct Mistake {
   Values values;

@@ -3,6 +3,7 @@
 // `rewrite path RE TO`: the path that follows, and what is refused.  Whether what comes out may be forwarded is the stream's business.
 #include "filter/rewrite.h"
 
+#include "fakes/fake_explanation.h"
 #include "fakes/fake_stream.h"
 
 #include <gtest/gtest.h>
@@ -41,6 +42,21 @@ TEST_P(RewriteTest, ChangesPathAndQuery) {
   }
 }
 
+TEST_P(RewriteTest, ExplainsTheSame) {
+  const Rewriting& r = GetParam();
+  auto factory = made(r.pattern, r.to);
+  ASSERT_TRUE(factory);
+  test::FakeStream stream;
+  stream.set_target(r.before);
+  test::FakeExplanation told;
+  factory->explain(stream, told);
+  EXPECT_EQ(stream.target(), r.after);
+  const std::string path = r.before.substr(0, r.before.find('?'));
+  EXPECT_EQ(told.said,
+            r.before == r.after ? "does not match " + path : "the path becomes " + r.after);
+  EXPECT_EQ(told.status, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Rewrite, RewriteTest,
     testing::Values(Rewriting{"^/old", "/new", "/other?a=1", "/other?a=1"},
@@ -76,6 +92,19 @@ TEST_P(RewriteRefusal, AnswersInsteadOfForwarding) {
             Verdict::Respond);
   EXPECT_EQ(stream.refusal, GetParam().why);
   EXPECT_EQ(stream.target(), GetParam().path) << "logs show what was asked for";
+}
+
+TEST_P(RewriteRefusal, IsExplained) {
+  test::FakeStream stream;
+  stream.set_target(GetParam().path);
+  test::FakeExplanation told;
+  made(GetParam().pattern, GetParam().to)->explain(stream, told);
+  const bool is_limit = GetParam().why == Refusal::RegexLimit;
+  EXPECT_EQ(told.status, is_limit ? 500 : 400);
+  EXPECT_TRUE(told.why.starts_with(is_limit ? "regex_limit: " : "request_target: ")) << told.why;
+  EXPECT_EQ(told.said, "");
+  EXPECT_EQ(stream.refusal, std::nullopt);
+  EXPECT_EQ(stream.target(), GetParam().path);
 }
 
 INSTANTIATE_TEST_SUITE_P(
