@@ -111,7 +111,8 @@ class Balancer {
   virtual void on_outcome(const ServerSet&, std::uint32_t /*server*/, const AttemptOutcome&) {}
   /// What speaks for or against that server now, in a few words for an operator; empty = weight and requests in
   /// flight say all.  Changes nothing.  Asked in another process, of a balancer that has chosen nothing yet: it
-  /// tells what shared memory knows.
+  /// tells what shared memory knows.  The request is one that somebody asks about, as policies would leave it; `hash` is
+  /// missing if the text has variables that only a real request has.
   virtual std::string explain(const ServerSet&, const Pick&, std::uint32_t /*server*/) const {
     return {};
   }

@@ -10,6 +10,7 @@
 #include "admin/drains.h"
 #include "admin/events.h"
 #include "admin/reloads.h"
+#include "admin/route_filters.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "config/config.h"
@@ -60,6 +61,8 @@ struct View {
   std::uint64_t generation = 1;
   std::unique_ptr<const config::Config> config;
   std::vector<proxy::RouteTable> routes;  ///< by position of the listener
+  /// For `explain`; made as it asks.
+  std::unique_ptr<RouteFilters> filters = std::make_unique<RouteFilters>();
   std::vector<tls::CertificateEnd> certificates;
   std::string bundle_hash, bundle_text;
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // `explain`: why.  A request is taken apart and matched by the very code that workers use, on the routes
-// they run; a server's story is told from its columns, its last checks and its events.
+// they run, and meets the policies that they have; a server's story is told from its columns, its last checks and its events.
 #pragma once
 
 #include "admin/command.h"

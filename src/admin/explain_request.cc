@@ -3,13 +3,16 @@
 // `explain request`: which way a request takes that somebody asks about, step by step.
 #include "admin/explain.h"
 #include "admin/outlook.h"
+#include "admin/policies.h"
 #include "admin/question.h"
 #include "admin/story.h"
 #include "base/text.h"
 #include "base/wording.h"
 #include "config/properties.h"
+#include "config/variables.h"
 #include "http/failure.h"
 #include "http/hop_limit.h"
+#include "proxy/filter_preview.h"
 #include "proxy/route_policy.h"
 #include "proxy/sender.h"
 
@@ -35,12 +38,15 @@ std::optional<std::size_t> find_listener(const Fleet& fleet, const Question& que
 }
 
 // Finds the client of the request as workers do before they match routes, and adds a row if a trusted proxy is involved.
+// What is known of it goes into the record.
 net::Address tell_sender(const proxy::TrustedProxies& trusted, const Question& question,
-                         RequestHead& request, Arena& arena, Story& story) {
-  char room[net::Address::most_text];
-  const std::string_view peer = question.client.host(room);
+                         RequestHead& request, Arena& arena, proxy::Record& record, Story& story) {
+  const std::string_view peer = question.client.host(arena.text(net::Address::most_text));
   const proxy::Sender sender =
       proxy::identify(request, arena, trusted, {question.client, peer, question.scheme});
+  record.client_addr = sender.text.empty() ? peer : sender.text;
+  record.scheme = sender.by ? sender.scheme : std::string_view(question.scheme);
+  record.host = sender.host;
   if (!sender.by) return question.client;
   const std::string_view range =
       sender.by->written.local ? "unix:" : std::string_view(sender.by->written.range.text);
@@ -57,9 +63,10 @@ net::Address tell_sender(const proxy::TrustedProxies& trusted, const Question& q
 /// A request as a worker knows it when it looks for a route.
 struct Asked {
   RequestHead& request;
-  Arena& arena;
+  proxy::Record& record;
   const config::Listener& listener;
-  proxy::Peer peer;
+  const proxy::Peer& peer;
+  proxy::FilterPreview& preview;
   bool is_early;  ///< a trusted proxy says so
 };
 
@@ -92,13 +99,34 @@ void tell_failure(http::Failure failure, Story& story, Reply& reply) {
 // Where the request goes that its route forwards.
 void tell_forwarding(const Fleet& fleet, const Asked& asked, std::uint32_t backend, Story& story,
                      Reply& reply) {
-  switch (http::count_hop(asked.request, asked.arena)) {
-    case http::HopVerdict::Forward: return tell_candidates(fleet, backend, story);
+  switch (http::count_hop(asked.request, asked.preview.arena())) {
+    case http::HopVerdict::Forward: return tell_candidates(fleet, backend, asked.preview, story);
     case http::HopVerdict::Malformed:
       return tell_failure(http::Failure::RequestSyntax, story, reply);
     case http::HopVerdict::Loop: return tell_failure(http::Failure::ForwardingLoop, story, reply);
     case http::HopVerdict::Answer:
       return story.add("answer", "200", "Max-Forwards is 0: weir answers it itself", nullptr);
+  }
+}
+
+// What a route answers whose text depends on the request; any other stands in the row of the route.
+void tell_text(const config::Action& action, proxy::FilterPreview& preview, Story& story) {
+  const auto text = config::parse_template(action.text);
+  if (!text || !text->has_variables()) return;
+  const bool is_url = action.kind == config::Act::Redirect;
+  story.add("answer", std::to_string(action.status),
+            std::string(preview.expand(*text, is_url ? proxy::Safety::Url : proxy::Safety::None)),
+            &action.place);
+}
+
+// Where the route takes a request that its policies let through.
+void tell_action(const Fleet& fleet, const Asked& asked, const config::Action& action, Story& story,
+                 Reply& reply) {
+  switch (action.kind) {
+    case config::Act::Forward: return tell_forwarding(fleet, asked, action.backend, story, reply);
+    case config::Act::Respond:
+    case config::Act::Redirect: return tell_text(action, asked.preview, story);
+    default: return;
   }
 }
 
@@ -115,22 +143,28 @@ void tell_outcome(const Fleet& fleet, const Asked& asked, const proxy::Decision&
               decision.other ? &decision.other->place : nullptr);
   if (failure != http::Failure::None) return tell_failure(failure, story, reply);
   reply.text = "route " + chosen->name;
-  if (chosen->action.kind == config::Act::Forward)
-    tell_forwarding(fleet, asked, chosen->action.backend, story, reply);
+  asked.record.route = chosen;
+  const Passed passed = tell_policies(fleet, asked.listener, *chosen, asked.preview, story);
+  if (passed.failure != http::Failure::None) return tell_failure(passed.failure, story, reply);
+  if (!passed.by) return tell_action(fleet, asked, chosen->action, story, reply);
+  const std::string status = std::to_string(passed.status);
+  reply.text =
+      concat(passed.status == 0 ? "closed" : "answered " + status, " by ", passed.by->word);
+  story.add("answer", status, passed.why, &passed.by->place);
 }
 
 void tell_route(const Fleet& fleet, const Asked& asked, const proxy::RouteTable& table,
                 Story& story, Reply& reply) {
-  const auto& [request, its_arena, listener, peer, is_early] = asked;
+  const RequestHead& request = asked.request;
   Arena arena;
-  const proxy::Decision decision = table.decide(request, peer, arena);
-  for (const config::Route& route : listener.routes) {
+  const proxy::Decision decision = table.decide(request, asked.peer, arena);
+  for (const config::Route& route : asked.listener.routes) {
     if (&route == decision.route && decision.failure != http::Failure::RegexLimit) {
       story.add("route", route.name,
                 "matches: " + config::action_text(fleet.config(), route.action), &route.place);
       break;
     }
-    const auto [failing, unknown] = table.judge(route, request, peer);
+    const auto [failing, unknown] = table.judge(route, request, asked.peer);
     std::string outcome = "matches, but later";
     if (unknown) outcome = "unknown: at its step limit: " + config::matcher_text(*unknown);
     if (failing) outcome = "does not match: " + config::matcher_text(*failing);
@@ -168,9 +202,16 @@ void explain_request(const Call& call, Reply& reply) {
             concat("host ", request->host, ", ", alpn_of(request->protocol), question.tls_text()),
             nullptr);
   const proxy::TrustedProxies trusted(fleet.config().trusted_proxies);
-  const net::Address client = tell_sender(trusted, question, *request, reader.arena(), story);
+  proxy::Record record;
+  record.listener = &listener;
+  record.request = request;
+  const net::Address client =
+      tell_sender(trusted, question, *request, reader.arena(), record, story);
+  const proxy::Peer peer = question.peer(client);
+  proxy::FilterPreview preview(*request, reader.arena(), record,
+                               {peer, question.scheme == "https", fleet.clock.monotonic_us()});
   tell_route(fleet,
-             {*request, reader.arena(), listener, question.peer(client),
+             {*request, record, listener, peer, preview,
               proxy::is_early(*request, trusted, question.client)},
              table, story, reply);
   reply.body = story.tell(call.json);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin/outlook.h"
 
+#include "base/hash.h"
 #include "base/text.h"
+#include "config/variables.h"
 #include "http/failure.h"
 #include "upstream/balancers.h"
 #include "upstream/registry_servers.h"
@@ -76,10 +78,24 @@ std::string outcome_of(const Fleet& fleet, const Outlook& all, const Seen& seen)
   return concat(seen.is_backup ? "candidate: backup, " : "candidate: ", load);
 }
 
+// The request as a balancer looks at it.
+Pick pick_for(const BalancerFactory& factory, proxy::FilterPreview& request) {
+  Pick pick;
+  pick.kind = request.request().wants_upgrade ? RequestClass::Tunnel : RequestClass::Exchange;
+  pick.stream = &request;
+  pick.now_us = request.now();
+  const auto text = config::parse_template(factory.needs().hash_of);
+  if (!text || !request.knows(*text)) return pick;
+  if (const std::string_view key = request.expand(*text, proxy::Safety::Field); !key.empty())
+    pick.hash = fast_hash(key);
+  return pick;
+}
+
 // What the backend's policy says of each candidate, by slot; of the rest it has nothing to say.
 std::unordered_map<std::uint32_t, std::string> scores_of(const Fleet& fleet,
                                                          const config::Backend& backend,
-                                                         const Outlook& all) {
+                                                         const Outlook& all,
+                                                         proxy::FilterPreview& request) {
   std::unordered_map<std::uint32_t, std::string> scores;
   const auto factory = upstream::make_balancers(fleet.config(), backend);
   if (!all.answering || !factory) return scores;
@@ -91,14 +107,15 @@ std::unordered_map<std::uint32_t, std::string> scores_of(const Fleet& fleet,
   const upstream::RegistryServers servers(fleet.registry, backups, std::move(candidates), others);
   const auto balancer = (*factory)->make(0);
   balancer->on_change(servers);
+  const Pick pick = pick_for(**factory, request);
   for (std::uint32_t i = 0; i < servers.size(); ++i)
-    scores.emplace(servers.slot(i), balancer->explain(servers, {}, i));
+    scores.emplace(servers.slot(i), balancer->explain(servers, pick, i));
   return scores;
 }
 
 // What becomes of a request that no server can take now.
 void tell_the_rest(const Fleet& fleet, const config::Backend& backend, const Outlook& all,
-                   Story& story) {
+                   proxy::FilterPreview& request, Story& story) {
   if (all.answering || all.trial) return;
   if (all.awaited)
     return story.add("wait", backend.name, "the request waits until a server can take it", nullptr);
@@ -107,12 +124,13 @@ void tell_the_rest(const Fleet& fleet, const config::Backend& backend, const Out
                      nullptr);
   story.add("fallback", fleet.config().backends[*backend.fallback].name,
             "no server is left in " + backend.name, &backend.place);
-  tell_candidates(fleet, *backend.fallback, story);
+  tell_candidates(fleet, *backend.fallback, request, story);
 }
 
 }  // namespace
 
-void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story) {
+void tell_candidates(const Fleet& fleet, std::uint32_t at, proxy::FilterPreview& request,
+                     Story& story) {
   const config::Backend& backend = fleet.config().backends[at];
   const Outlook all = look_at(fleet, backend.number);
   story.add("backend", backend.name,
@@ -124,7 +142,7 @@ void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story) {
               "under " + std::to_string(backend.panic) +
                   "% of its weight is usable: all are used but those taken out by hand",
               &backend.place);
-  const auto scores = scores_of(fleet, backend, all);
+  const auto scores = scores_of(fleet, backend, all, request);
   for (const Seen& seen : all.servers) {
     const config::Server* in_file = fleet.registry.in_file(seen.slot);
     std::string outcome = outcome_of(fleet, all, seen);
@@ -133,7 +151,7 @@ void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story) {
     story.add("server", fleet.registry.name(seen.slot), std::move(outcome),
               in_file ? &in_file->place : nullptr);
   }
-  tell_the_rest(fleet, backend, all, story);
+  tell_the_rest(fleet, backend, all, request, story);
 }
 
 }  // namespace weir::admin

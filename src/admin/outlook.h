@@ -5,12 +5,14 @@
 #pragma once
 
 #include "admin/story.h"
+#include "proxy/filter_preview.h"
 
 #include <cstdint>
 
 namespace weir::admin {
 
-/// Tells of a backend, where it stands in the configuration, and of its fallback if nobody there can take a request.
-void tell_candidates(const Fleet& fleet, std::uint32_t at, Story& story);
+/// Tells of a backend, where it stands in the configuration, and of its fallback if nobody there can take the request.
+void tell_candidates(const Fleet& fleet, std::uint32_t at, proxy::FilterPreview& request,
+                     Story& story);
 
 }  // namespace weir::admin

@@ -115,6 +115,8 @@ Result<void> read_question(std::span<const std::string> words, Question& questio
     auto done = read_pair(word.substr(0, equals), word.substr(equals + 1), question, asked);
     if (!done) return done;
   }
+  // Only TLS has what these say.
+  if (!question.server_name.empty() || question.shows_certificate) question.scheme = "https";
   question.text = concat(words[0], " ", asked.target,
                          question.protocol == Protocol::Http10 ? " HTTP/1.0" : " HTTP/1.1",
                          "\r\nHost: ", asked.host, "\r\n", asked.fields, "\r\n");

@@ -34,7 +34,7 @@ struct Question {
   bool shows_certificate = false;
   tls::ClientCertificate certificate;
   net::Address client;
-  std::string scheme = "http";  ///< of the URL
+  std::string scheme = "http";  ///< of the URL; https also if something of TLS is said
 };
 
 /// Out of METHOD URL [NAME=VALUE ...].  With an https URL SNI is its host, unless that is said.

@@ -405,6 +405,10 @@ std::string canonical_text(const Matcher& matcher) {
   return concat(matcher.negated ? "not " : "", "client ", canonical_text(matcher.cidr));
 }
 
+std::string policy_text(const Policy& policy) {
+  return concat(policy.word, policy.values.empty() ? "" : " ", policy_values(policy));
+}
+
 std::string action_text(const Config& config, const Action& action) {
   switch (action.kind) {
     case Act::Forward: return concat("forward ", config.backends[action.backend].name);

@@ -54,8 +54,9 @@ Properties properties(const BackendTls& tls);
 /// from here, so that they are written down as values of config.h only.
 Properties defaults(Context context);
 
-/// One matcher, or a route's action, as it is written.
+/// One matcher, a policy, or a route's action, as it is written.
 std::string matcher_text(const Matcher& matcher);
+std::string policy_text(const Policy& policy);
 std::string action_text(const Config& config, const Action& action);
 
 /// A matcher so written that all with the same meaning are the same text.

@@ -132,11 +132,15 @@ Error unknown(std::string_view name) {
   return Error(Errc::NotFound, text);
 }
 
+bool is_of_fields(Variable variable) {
+  return variable == Variable::Header || variable == Variable::ResponseHeader;
+}
+
 // Header names are compared in lower case, and no variable can have a '-' in its name.
 std::string own_name(const VariableKind& kind, std::string_view name) {
   if (!kind.name.ends_with('_')) return {};
   std::string own(name.substr(kind.name.size()));
-  if (kind.variable != Variable::Header && kind.variable != Variable::ResponseHeader) return own;
+  if (!is_of_fields(kind.variable)) return own;
   std::replace(own.begin(), own.end(), '_', '-');
   return to_lower(own);
 }
@@ -188,6 +192,16 @@ const VariableKind* find_variable(std::string_view name) {
       family = &kind;
   }
   return family;
+}
+
+std::string written(const Template::Part& part) {
+  const auto kind = std::find_if(kinds.begin(), kinds.end(), [&part](const VariableKind& each) {
+    return each.variable == part.variable;
+  });
+  if (kind == kinds.end()) return {};
+  std::string name = part.name;
+  if (is_of_fields(part.variable)) std::replace(name.begin(), name.end(), '-', '_');
+  return concat("$", kind->name, name);
 }
 
 Result<Template> parse_template(std::string_view text) {

@@ -91,6 +91,9 @@ struct Template {
   bool has_variables() const { return !parts.empty() && parts.front().variable != Variable::None; }
 };
 
+/// The variable of a part as it is written: "$header_x_user".  Empty if it has none.
+std::string written(const Template::Part& part);
+
 /// Takes a text apart.  `$name` is a variable (the longest run of letters, digits and `_`), `$$` and
 /// `\$` are a dollar.  Fails with Errc::Invalid for a lonely dollar, and with Errc::NotFound for an
 /// unknown variable, with the nearest known one in the text.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// FilterFactories: what a worker has built of the policies of its configuration, one factory for all equal statements.  A reload
+// FilterFactories: what a process has built of the policies of its configuration, one factory for all equal statements.  A reload
 // builds only what is new: whoever reads a file for a filter, or makes tables, does so once for each content.
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace weir::proxy {
 
-/// On the builder's thread only; the factories themselves may be used and let go of anywhere.
+/// On one thread only (a worker's builder's; in control the loop's); the factories themselves may be used and let go of anywhere.
 class FilterFactories {
  public:
   /// The factory of this policy, which says its place in errors.

@@ -141,8 +141,6 @@ std::string_view of_exchange(Variable variable, const Record& record, Arena& are
   }
 }
 
-enum class Safety { None, Field, Url };
-
 void append_safe(char*& out, std::string_view value, Safety safety) {
   for (char c : value) {
     bool fine = safety == Safety::None || is_in(c, safety == Safety::Field ? ValueSet : QuerySet);
@@ -187,7 +185,12 @@ std::string_view fill(const config::Template& text, const Record& record, Arena&
                       Safety safety) {
   if (text.parts.empty()) return {};
   if (!text.has_variables()) return text.parts[0].text;
-  const auto pieces = pieces_of(text, record, arena);
+  return join(pieces_of(text, record, arena), arena, safety);
+}
+
+}  // namespace
+
+std::string_view join(std::span<std::string_view> pieces, Arena& arena, Safety safety) {
   std::size_t size = 1;
   for (const std::string_view piece : pieces) size += 3 * piece.size();
   char* begin = arena.text(size);
@@ -198,8 +201,6 @@ std::string_view fill(const config::Template& text, const Record& record, Arena&
     append_safe(out, pieces[i], i % 2 == 0 ? Safety::None : safety);
   return {begin, static_cast<std::size_t>(out - begin)};
 }
-
-}  // namespace
 
 std::string_view iso_time(std::int64_t wall_us, Arena& arena) {
   return format_wall_time(wall_us, arena.text(wall_time_size + 8));

@@ -35,7 +35,7 @@ inline constexpr CommandText command_texts[] = {
     {"explain generation", "NUMBER", "read",
      "How a generation differs from the one before it, and who made it."},
     {"explain request", "METHOD URL [NAME=VALUE ...] [client=IP] [listener=NAME] [sni=NAME] [protocol=P] [client_cert_PART=VALUE ...]", "read",
-     "Which route a request takes and why, and which servers may get it."},
+     "Which route a request takes and why, what its policies would do, and which servers may get it."},
     {"explain server", "BACKEND/NAME", "read",
      "Why a server is as it is: columns, checks, events."},
     {"help", "[--words | COMMAND ...]", "read",

@@ -31,6 +31,17 @@ TEST(Variables, TextsComeApart) {
   EXPECT_TRUE(parsed->has_variables());
 }
 
+TEST(Variables, AreWrittenAsTheyWere) {
+  for (const VariableKind& kind : variable_kinds()) {
+    const std::string name =
+        "$" + std::string(kind.name) + (kind.name.ends_with('_') ? "x_user_id" : "");
+    const auto parsed = parse_template(name);
+    ASSERT_TRUE(parsed) << name;
+    EXPECT_EQ(written(parsed->parts[0]), name);
+  }
+  EXPECT_EQ(written(parse_template("only text")->parts[0]), "");
+}
+
 TEST(Variables, TextsWithoutVariables) {
   EXPECT_TRUE(parse_template("")->parts.empty());
   const auto parsed = parse_template("only text");
