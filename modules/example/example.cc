@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <string>
 #include <utility>
 
 namespace {
@@ -55,6 +56,9 @@ struct CountFactory final : FilterFactory {
     return needs;
   }
   Filter& make(Arena& arena) const override { return make_filter<Count>(arena); }
+  void explain(StreamView&, Explanation& explanation) const override {
+    explanation.say("counts the bytes of both bodies for the log");
+  }
 };
 
 Result<std::unique_ptr<FilterFactory>> build_count(const Statement& statement,
@@ -96,6 +100,9 @@ class Upper final : public Filter, public FilterFactory {
     }
     return Verdict::Continue;
   }
+  void explain(StreamView&, Explanation& explanation) const override {
+    explanation.say("makes the letters of the answer upper case if it is text");
+  }
 };
 
 Result<std::unique_ptr<FilterFactory>> build_upper(const Statement& statement,
@@ -125,6 +132,12 @@ class Sum final : public Filter, public FilterFactory {
     stream.request().headers.set(stream.arena(), "X-Body-Sum", text_of(sum, stream.arena()));
     return Verdict::Continue;
   }
+  void explain(StreamView& stream, Explanation& explanation) const override {
+    if (stream.request().framing.end == BodyEnd::None)
+      return explanation.say("the request has no body to sum up");
+    explanation.say("sets X-Body-Sum when it has the body, of at most " + std::to_string(limit_) +
+                    " bytes");
+  }
 
  private:
   std::uint64_t limit_;
@@ -144,7 +157,8 @@ Result<std::unique_ptr<FilterFactory>> build_sum(const Statement& statement, con
 
 class Ask final : public Filter, public FilterFactory {
  public:
-  Ask(std::uint32_t backend, std::string path) : backend_(backend), path_(std::move(path)) {}
+  Ask(std::uint32_t backend, std::string name, std::string path)
+      : backend_(backend), name_(std::move(name)), path_(std::move(path)) {}
   Needs needs() const override {
     Needs needs;
     needs.request = true;
@@ -167,10 +181,14 @@ class Ask final : public Filter, public FilterFactory {
     stream.respond(answer.status == 0 ? 503 : 403, "refused\n");
     return Verdict::Respond;
   }
+  // Not what the answer would be: nobody is asked.
+  void explain(StreamView&, Explanation& explanation) const override {
+    explanation.say("would ask " + name_ + " " + path_);
+  }
 
  private:
   std::uint32_t backend_;
-  std::string path_;
+  std::string name_, path_;
 };
 
 Result<std::unique_ptr<FilterFactory>> build_ask(const Statement& statement,
@@ -178,7 +196,8 @@ Result<std::unique_ptr<FilterFactory>> build_ask(const Statement& statement,
   if (statement.values.size() != 2) return Error(Errc::Invalid, "example_ask wants: BACKEND PATH");
   const auto backend = context.backend(statement.values[0]);
   if (!backend) return Error(Errc::NotFound, "there is no backend \"" + statement.values[0] + "\"");
-  return std::unique_ptr<FilterFactory>(std::make_unique<Ask>(*backend, statement.values[1]));
+  return std::unique_ptr<FilterFactory>(
+      std::make_unique<Ask>(*backend, statement.values[0], statement.values[1]));
 }
 
 constexpr FilterKind filters[] = {

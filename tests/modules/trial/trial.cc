@@ -53,6 +53,14 @@ struct Trial final : FilterFactory {
     return is(prefix + "whole") ? Body::Whole : Body::None;
   }
   Filter& make(Arena& arena) const override;
+  // It does what it would do, on a view that does nothing of it.
+  void explain(StreamView& stream, Explanation& explanation) const override {
+    const Verdict then_said = say(stream, verdict, false);
+    if (then_said == Verdict::Respond && verdict != "silent")
+      explanation.answer(verdict == "refuse" ? 503 : 418, "trial");
+    else
+      explanation.say(verdict);
+  }
 
   Verdict say(StreamView& stream, std::string_view what, bool may_wait) const {
     if (what == "respond") {
