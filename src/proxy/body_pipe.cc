@@ -57,7 +57,10 @@ void BodyPipe::feed(std::size_t at, std::span<const char> bytes) {
   const bool must_wait = is_behind(at) ? !outlet_.has_room() || is_collecting()
                                        : is_suspended_ || stages_[at].is_pending;
   if (must_wait || !buffer(at).empty()) return buffer(at).append(bytes.data(), bytes.size());
-  if (is_behind(at)) return outlet_.pass(bytes);
+  if (is_behind(at)) {
+    out_.passed += bytes.size();
+    return outlet_.pass(bytes);
+  }
   switch (stages_[at].wish.body) {
     case Body::Transform: return transform(at, bytes, false);
     case Body::Observe: break;
@@ -232,7 +235,7 @@ bool BodyPipe::finish(std::size_t at) {
       return true;
     case Progress::EndTold:
       stage.progress = Progress::Done;
-      (is_behind(at + 1) ? has_ended_ : stages_[at + 1].has_ended) = true;
+      (is_behind(at + 1) ? out_.has_ended : stages_[at + 1].has_ended) = true;
       return true;
     case Progress::Done: break;
   }
@@ -241,18 +244,20 @@ bool BodyPipe::finish(std::size_t at) {
 
 bool BodyPipe::drain() {
   bool has_moved = false;
-  while (!out_.empty() && !is_collecting() && outlet_.has_room()) {
+  while (!out_.held.empty() && !is_collecting() && outlet_.has_room()) {
     iovec block;
-    out_.peek(&block, 1);
+    out_.held.peek(&block, 1);
+    out_.passed += block.iov_len;
     outlet_.pass({static_cast<const char*>(block.iov_base), block.iov_len});
     outlet_.flush();
-    out_.consume(block.iov_len);
+    out_.held.consume(block.iov_len);
     has_moved = true;
     if (is_stopped_) return true;
   }
-  if (!has_ended_ || is_end_passed_ || !out_.empty() || !outlet_.has_room()) return has_moved;
+  if (!out_.has_ended || out_.is_end_passed || !out_.held.empty() || !outlet_.has_room())
+    return has_moved;
   WEIR_ASSERT(!is_stopped_);
-  is_end_passed_ = true;
+  out_.is_end_passed = true;
   outlet_.pass_end(trailers_);
   return true;
 }
@@ -263,7 +268,7 @@ bool BodyPipe::wants() const {
     if (stage.is_pending) return !stage.is_told;
     if (!stage.in.empty()) return false;
   }
-  return out_.empty() && outlet_.has_room();
+  return out_.held.empty() && outlet_.has_room();
 }
 
 bool BodyPipe::is_collecting() const {
@@ -286,7 +291,7 @@ void BodyPipe::skip(std::uint32_t filter) {
 }
 
 std::uint64_t BodyPipe::held() const {
-  std::uint64_t all = out_.size();
+  std::uint64_t all = out_.held.size();
   for (const Stage& stage : stages_) all += stage.in.size();
   return all;
 }
@@ -297,7 +302,7 @@ Framing BodyPipe::framing(const Framing& from) const {
   });
   if (!is_transformed && !is_replaced_) return from;
   if (is_transformed || !stages_.front().has_ended) return {BodyEnd::Chunked, 0};
-  return {BodyEnd::Length, held()};
+  return {BodyEnd::Length, out_.passed + held()};
 }
 
 }  // namespace weir::proxy

@@ -125,7 +125,7 @@ class BodyPipe {
   class Piece;
 
   bool is_behind(std::size_t at) const { return at == stages_.size(); }
-  Buffer& buffer(std::size_t at) { return is_behind(at) ? out_ : stages_[at].in; }
+  Buffer& buffer(std::size_t at) { return is_behind(at) ? out_.held : stages_[at].in; }
   void feed(std::size_t at, std::span<const char> bytes);
   bool call(std::size_t at, Piece& piece);
   void transform(std::size_t at, std::span<const char> bytes, bool is_end);
@@ -143,11 +143,16 @@ class BodyPipe {
   PipeOutlet& outlet_;
   PipeEvents& events_;
   std::vector<Stage> stages_;
-  Buffer out_;  ///< behind the last stage
+  /// Behind the last stage.
+  struct Out {
+    Buffer held;
+    std::uint64_t passed = 0;  ///< bytes that went on, and may go on once more to another server
+    bool has_ended = false;
+    bool is_end_passed = false;
+  };
+  Out out_;
   Headers trailers_;
   bool is_running_ = false;
-  bool has_ended_ = false;  ///< the last stage has
-  bool is_end_passed_ = false;
   bool is_replaced_ = false;  ///< a filter has written something else in place of the whole body
   bool was_collecting_ = false;
   bool is_suspended_ = false;  ///< by one of its filters: none is called until that goes on

@@ -62,6 +62,12 @@ void RequestBody::take_end(const Headers& trailers) {
   finish(std::move(passed));
 }
 
+void RequestBody::tell_end() {
+  WEIR_ASSERT(is_complete_ && seen_ == 0 && state_.pipe(Direction::Request));
+  is_finished_ = false;
+  state_.pipe(Direction::Request)->take_end(std::move(trailers_));
+}
+
 bool RequestBody::can_move() const {
   if (state_.pipe(Direction::Request)) return false;
   upstream::ServerSide* const server = dispatch_.server();

@@ -72,6 +72,8 @@ class RequestBody final : public PipeOutlet {
   /// Filters want to see all before a server does: what is sent from now on is kept however much it is, since it lies here as
   /// a whole anyway.
   void keep_all() { keep_most_ = SIZE_MAX; }
+  /// It was empty, and has ended before filters could be told so: they are now.
+  void tell_end();
   /// From now on pieces are thrown away.
   void discard() { is_discarded_ = true; }
 

@@ -89,8 +89,13 @@ void Stream::begin_request_body() {
   const bool has_body = request.framing.end != BodyEnd::None && !request.wants_upgrade;
   BodyPipe* const through =
       state_.filters && has_body ? state_.filters->open_pipe(Direction::Request) : nullptr;
-  if (!through || !through->is_collecting()) return act();
-  body_.keep_all();
+  const bool is_collecting = through && through->is_collecting();
+  if (is_collecting) body_.keep_all();
+  if (through && body_.is_complete()) {
+    body_.tell_end();
+    if (phase_ != Phase::Request) return;
+  }
+  if (!is_collecting) return act();
   if (std::exchange(request.expects_continue, false)) {
     // Who reads the body before a server does tells the client to send it.
     ResponseHead& go_on = state_.arena.array<ResponseHead>(1)[0];

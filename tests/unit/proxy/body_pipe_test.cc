@@ -203,6 +203,19 @@ TEST_F(BodyPipeTest, WhoOnlyWatchesMayNotWrite) {
   EXPECT_EQ(world.out, "");
 }
 
+// It may be sent once more to another server.
+TEST_F(BodyPipeTest, AReplacedBodyKeepsItsLengthWhenItHasPassed) {
+  world.filters[0] = [](BodyPiece& piece) {
+    piece.write(bytes("longer"));
+    return Pass::Through;
+  };
+  pipe.add({0, Body::Whole, 100, Over::Reject, false});
+  pipe.take(bytes("one"));
+  pipe.take_end({});
+  EXPECT_EQ(world.out, "longer");
+  EXPECT_EQ(pipe.framing({BodyEnd::Length, 3}).length, 6U);
+}
+
 TEST_F(BodyPipeTest, FromTheNextPieceOnASkippedFilterSeesNothing) {
   world.filters[0] = [&](BodyPiece& piece) {
     pipe.skip(0);

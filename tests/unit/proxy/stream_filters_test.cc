@@ -236,6 +236,30 @@ TEST_F(StreamFilters, WaitInEachDirection) {
   }
 }
 
+TEST_F(StreamFilters, SeeAnEmptyBodyThatHasEndedWhileAnotherOneWaits) {
+  for (const Body kind : {Body::Whole, Body::Transform}) {
+    origin.answer({{fine}});
+    auto& waits = waits_in(Direction::Request);
+    auto& sees = another_filter({.request_body = kind, .whole_limit = 100});
+    int calls = 0;
+    sees.request_body = [&calls](StreamView&, BodyPiece& piece) {
+      ++calls;
+      EXPECT_TRUE(piece.is_last());
+      return Verdict::Continue;
+    };
+    auto& one = client();
+    one.ask_with_body("POST", 0);
+    one.its().on_end(Headers());
+    waker.fire();
+    until([&] { return one.is_over(); });
+    one.its().log();
+    EXPECT_EQ(one.status, 200);
+    EXPECT_EQ(calls, 1);
+    expect_over(waits);
+    expect_over(sees);
+  }
+}
+
 TEST_F(StreamFilters, HearOnceOfAClientThatLeavesWhileTheyWait) {
   for (Direction direction : {Direction::Request, Direction::Response}) {
     origin.answer({{fine}});
