@@ -34,6 +34,7 @@ class BackendBlock {
         directive.block, InBackend, scope_, backend_.origins,
         [this](const DirectiveKind& kind, const Directive& inner) { take(kind, inner); });
     backend_.policies = policies_.own;
+    backend_.cleared = policies_.cleared;
     if (backend_.tls) check_names(*backend_.tls);
     if (backend_.servers.empty()) {
       report_.warning(directive.at,

@@ -166,8 +166,12 @@ struct Policy {
   std::string word;
   std::vector<std::string> values;
   Place place;
-  bool inherited = false;  ///< in a route: it stands in the listener, around all routes
+  bool inherited = false;      ///< in a route: it stands outside, in the listener or in a backend
+  std::uint16_t backends = 1;  ///< in a route: those of its chain for which it holds, a bit each
 };
+
+/// The most backends of a chain of fallbacks, the first one included.
+inline constexpr std::size_t most_chained = 16;
 
 /// `retry N on ...`: what may be tried again.  Without a statement: connect errors, twice.
 struct Retry {
@@ -213,7 +217,10 @@ struct Route {
   std::vector<Matcher> matchers;
   Action action;
   Limits limits;
-  std::vector<Policy> policies;  ///< all that apply, outermost (listener's) first, `none` worked in
+  /// All that apply, outermost (listener's) first, `none` worked in: for the backend that it names, and for the
+  /// fallbacks of that.
+  std::vector<Policy> policies;
+  std::vector<std::string_view> cleared;  ///< by a `none` of its own; words that live for ever
   Place place;
   Origins origins;
 };
@@ -328,6 +335,7 @@ struct Backend {
       0;  ///< percent of weight that must be usable, else all servers are used; 0 = none
   Limits limits;
   std::vector<Policy> policies;  ///< its own; routes that forward to it have those that apply
+  std::vector<std::string_view> cleared;  ///< by a `none` of its own; words that live for ever
   Place place;
   Origins origins;
 };
@@ -380,6 +388,10 @@ struct Config {
   std::uint32_t server_count = 0;
   Origins origins;
 };
+
+/// A backend and those that take over one after the other when the one before has no server left, as indices.  What is
+/// behind one more than `most_chained` is cut off.
+std::vector<std::uint32_t> chain_of(const Config& config, std::uint32_t backend);
 
 /// The defaults of config.md's table, complete: every member holds a value.
 Limits default_limits();

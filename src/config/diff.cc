@@ -12,6 +12,8 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -80,14 +82,14 @@ class Outer {
  public:
   void keep(std::vector<Change> changes) {
     for (Change& change : changes) {
-      numbers_.emplace(key(change), changes_.size());
+      numbers_.emplace(key(change.kind, change.what), changes_.size());
       changes_.emplace_back(std::move(change));
     }
   }
 
   // Whether the change of a route is one of these; the first time, this one is said in its place.
-  bool explains(const Change& change, std::vector<Change>& said) {
-    const auto found = numbers_.find(key(change));
+  bool explains(const std::string& key, std::vector<Change>& said) {
+    const auto found = numbers_.find(key);
     if (found == numbers_.end()) return false;
     say(changes_[found->second], said);
     return true;
@@ -98,10 +100,11 @@ class Outer {
     for (auto& change : changes_) say(change, said);
   }
 
- private:
-  static std::string key(const Change& change) {
-    return concat(signs[static_cast<std::size_t>(change.kind)], change.what);
+  static std::string key(Kind kind, std::string_view what) {
+    return concat(signs[static_cast<std::size_t>(kind)], what);
   }
+
+ private:
   static void say(std::optional<Change>& change, std::vector<Change>& said) {
     if (change) said.push_back(*std::exchange(change, std::nullopt));
   }
@@ -195,7 +198,11 @@ class Comparison {
     if (from.tls && to.tls)
       compare(properties(*from.tls), properties(*to.tls), {object, "tls ", "certificate"});
     listener_policies_ = Outer();
-    listener_policies_.keep(policy_changes(from.policies, to.policies, object));
+    const Properties former = properties(from.policies), latter = properties(to.policies);
+    listener_policies_.keep(policy_changes(former, latter, object));
+    listener_texts_.clear();
+    for (const Properties* list : {&former, &latter})
+      for (const Property& policy : *list) listener_texts_.insert(policy.text());
     routes(from, to, object);
     // They also hold for answers that no route gives.
     listener_policies_.say_rest(changes_);
@@ -243,35 +250,89 @@ class Comparison {
       after.push_back({"name", to.name, &to.place});
     }
     compare(before, after, {object, "", ""});
-    for (Change& change : policy_changes(from.policies, to.policies, object))
-      if (!listener_policies_.explains(change, changes_) && !backend_explains(change, from, to))
+    const Chain former = chain_of(from_, from), latter = chain_of(to_, to);
+    std::vector<Change> changes =
+        policy_changes(properties(from.policies, former.front().bit),
+                       properties(to.policies, latter.front().bit), object);
+    std::set<std::string> known;
+    for (Change& change : changes) {
+      known.insert(Outer::key(change.kind, change.what));
+      const bool gone = change.kind == Kind::Removed;
+      if (!explains(change, (gone ? former : latter).front().name))
         changes_.push_back(std::move(change));
+    }
+    for (const Link& link : former)
+      for (const Link& same : latter)
+        if (&link != &former.front() && &same != &latter.front() && link.name == same.name)
+          compare_fallback(properties(from.policies, link.bit), properties(to.policies, same.bit),
+                           {object, link.name, known});
   }
 
-  std::vector<Change> policy_changes(const std::vector<Policy>& from, const std::vector<Policy>& to,
+  // A route on the way to one of its fallbacks, as it is called in both configurations; `known` is what changes anyway.
+  struct OnFallback {
+    const std::string& route;
+    std::string_view backend;
+    const std::set<std::string>& known;
+  };
+
+  void compare_fallback(const Properties& from, const Properties& to, const OnFallback& where) {
+    for (Change& change : policy_changes(from, to, where.route)) {
+      if (where.known.contains(Outer::key(change.kind, change.what)) ||
+          explains(change, where.backend))
+        continue;
+      change.what.insert(0, concat("fallback ", where.backend, " "));
+      changes_.push_back(std::move(change));
+    }
+  }
+
+  // A backend that a route names, or a fallback of it.
+  struct Link {
+    std::string_view name;  // empty: the route does not forward
+    std::uint16_t bit;      // as Policy::backends has it
+  };
+  using Chain = std::vector<Link>;
+
+  static Chain chain_of(const Config& config, const Route& route) {
+    if (route.action.kind != Act::Forward) return {{"", 1}};
+    Chain chain;
+    for (const std::uint32_t backend : config::chain_of(config, route.action.backend))
+      chain.push_back(
+          {config.backends[backend].name, static_cast<std::uint16_t>(1U << chain.size())});
+    return chain;
+  }
+
+  std::vector<Change> policy_changes(const Properties& from, const Properties& to,
                                      const std::string& object) {
     std::vector<Change> others = std::exchange(changes_, {});
-    compare(properties(from), properties(to), {object, "", "policy"});
+    compare(from, to, {object, "", "policy"});
     return std::exchange(changes_, std::move(others));
   }
 
-  // What a backend says applies to routes that forward to it.
-  bool backend_explains(const Change& change, const Route& from, const Route& to) {
-    const bool gone = change.kind == Kind::Removed;
-    const Action& action = gone ? from.action : to.action;
-    if (action.kind != Act::Forward) return false;
-    const Config& config = gone ? from_ : to_;
-    const Backend& backend = config.backends[action.backend];
-    const auto [outer, fresh] = backend_policies_.try_emplace(backend.name);
-    if (fresh) compare_policies_of(backend.name, outer->second);
-    return outer->second.explains(change, changes_);
+  // What a listener says applies to its routes, and what a backend says to requests of a route that go there.
+  bool explains(const Change& change, std::string_view backend) {
+    const std::string key = Outer::key(change.kind, change.what);
+    if (listener_policies_.explains(key, changes_)) return true;
+    if (backend.empty()) return false;
+    const auto [outer, fresh] = backend_policies_.try_emplace(backend);
+    if (fresh) compare_policies_of(backend, outer->second);
+    if (outer->second.explains(key, changes_)) return true;
+    // A `none` there does the contrary to what stands in the listener.
+    if (change.kind == Kind::Changed || !listener_texts_.contains(change.what)) return false;
+    const Kind contrary = change.kind == Kind::Added ? Kind::Removed : Kind::Added;
+    const std::string word = change.what.substr(0, change.what.find(' '));
+    return outer->second.explains(Outer::key(contrary, concat(word, " none")), changes_);
   }
 
-  void compare_policies_of(const std::string& backend, Outer& outer) {
+  void compare_policies_of(std::string_view backend, Outer& outer) {
     const auto from = old_backends_.find(backend), to = new_backends_.find(backend);
     if (from == old_backends_.end() || to == new_backends_.end()) return;
-    outer.keep(
-        policy_changes(from->second->policies, to->second->policies, concat("backend ", backend)));
+    const auto policies_of = [](const Backend& its) {
+      Properties list = properties(its.cleared, its.place);
+      for (Property& policy : properties(its.policies)) list.push_back(std::move(policy));
+      return list;
+    };
+    outer.keep(policy_changes(policies_of(*from->second), policies_of(*to->second),
+                              concat("backend ", backend)));
   }
 
   void compare(const Properties& from, const Properties& to, const Subject& subject) {
@@ -338,6 +399,7 @@ class Comparison {
   std::vector<Change> changes_;
   std::unordered_map<std::string_view, const Backend*> old_backends_, new_backends_;
   Outer listener_policies_;
+  std::set<std::string> listener_texts_;  // of its policies in either configuration
   std::unordered_map<std::string_view, Outer> backend_policies_;
 };
 

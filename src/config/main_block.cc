@@ -10,6 +10,7 @@
 #include "config/values.h"
 #include "config/variables.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -43,6 +44,7 @@ class MainBlock {
     names_.used.resize(backends_.size());
     for (const Directive* directive : backends_) add_backend(*directive);
     for (const Directive* directive : backends_) resolve_fallback(*directive);
+    for (std::uint32_t i = 0; i < config_.backends.size(); ++i) add_chain(i);
     config_.listeners.reserve(listeners_.size());
     for (const Directive* directive : listeners_) add_listener(*directive);
     resolve_ready();
@@ -235,6 +237,20 @@ class MainBlock {
       names_.used[to->second] = true;
       return;
     }
+  }
+
+  // Of those that end alike only one is said to be too long.
+  void add_chain(std::uint32_t backend) {
+    const Backend& first = config_.backends[backend];
+    std::vector<std::uint32_t> chain = chain_of(config_, backend);
+    if (chain.size() > most_chained && !config_.backends[chain.back()].fallback) {
+      const Place* const at = find_origin(first.origins, "fallback");
+      report_.error(at ? *at : first.place,
+                    concat("backend ", in_quotes(first.name), " has more than 15 fallbacks"),
+                    "a chain of them has at most 16 backends, the first one included");
+    }
+    chain.resize(std::min(chain.size(), most_chained));
+    names_.chains.push_back(std::move(chain));
   }
 
   void add_listener(const Directive& directive) {

@@ -193,11 +193,36 @@ void build_filter(const Directive& directive, const Scope& scope, PolicyList& li
 
 }  // namespace
 
-void PolicyList::add_to(std::vector<Policy>& outer) const {
-  std::erase_if(outer, [this](const Policy& policy) {
-    return std::find(cleared.begin(), cleared.end(), policy.word) != cleared.end();
+std::vector<std::uint32_t> chain_of(const Config& config, std::uint32_t backend) {
+  std::vector<std::uint32_t> chain = {backend};
+  while (chain.size() <= most_chained && config.backends[chain.back()].fallback)
+    chain.push_back(*config.backends[chain.back()].fallback);
+  return chain;
+}
+
+bool PolicyList::clears(std::string_view word) const {
+  return std::find(cleared.begin(), cleared.end(), word) != cleared.end();
+}
+
+std::vector<Policy> join(const PolicyList& listener, std::span<const PolicyList* const> chain,
+                         const PolicyList& route) {
+  const std::size_t length = std::max<std::size_t>(chain.size(), 1);
+  const auto all = static_cast<std::uint16_t>((1U << length) - 1);
+  std::vector<Policy> list = listener.own;
+  for (Policy& policy : list) policy.backends = all;
+  const std::size_t outer = list.size();
+  for (std::size_t i = 0; i < chain.size(); ++i) {
+    const auto bit = static_cast<std::uint16_t>(1U << i);
+    for (std::size_t k = 0; k < outer; ++k)
+      if (chain[i]->clears(list[k].word)) list[k].backends &= static_cast<std::uint16_t>(~bit);
+    for (const Policy& policy : chain[i]->own) list.emplace_back(policy).backends = bit;
+  }
+  for (Policy& policy : list) policy.inherited = true;
+  std::erase_if(list, [&route](const Policy& policy) {
+    return policy.backends == 0 || route.clears(policy.word);
   });
-  outer.insert(outer.end(), own.begin(), own.end());
+  for (const Policy& policy : route.own) list.emplace_back(policy).backends = all;
+  return list;
 }
 
 bool build_policy(const DirectiveKind& kind, const Directive& directive, Context context,

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -28,9 +29,12 @@ struct PolicyList {
   std::vector<Policy> own;
   std::vector<std::string_view> cleared;  ///< words with `none`: what came from outside is dropped
 
-  /// Adds what an inner block says to what came from outside.
-  void add_to(std::vector<Policy>& outer) const;
+  bool clears(std::string_view word) const;
 };
+
+/// The list of a route: what its listener says, each backend of the chain that it forwards to, and itself.
+std::vector<Policy> join(const PolicyList& listener, std::span<const PolicyList* const> chain,
+                         const PolicyList& route);
 
 /// Takes a statement apart that is a policy: a timeout, a limit, a switch or a list policy; false if it is
 /// none of these.

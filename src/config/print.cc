@@ -38,7 +38,7 @@ class Printer {
     return std::move(out_);
   }
   std::string print_values(const Backend& backend) {
-    statements(properties(config_, backend));
+    values(backend);
     return std::move(out_);
   }
 
@@ -87,12 +87,12 @@ class Printer {
     statements(properties(listener));
     if (listener.tls) print_tls(*listener.tls);
     statements(properties(listener.policies));
-    for (const Route& route : listener.routes) print(listener, route);
+    for (const Route& route : listener.routes) print(route);
     close();
   }
 
   // Matchers stand in the head, the action comes last.
-  void print(const Listener& listener, const Route& route) {
+  void print(const Route& route) {
     Properties list = properties(config_, route);
     const Property action = std::move(list.back());
     list.pop_back();
@@ -102,33 +102,24 @@ class Printer {
     open(head, route.place);
     for (const Property& property : list)
       if (!property.name.empty()) statement(property);
-    policies(listener, route);
-    line(action.value, action.place);
-    close();
-  }
-
-  // What is printed in the listener is not printed again, unless the route has cleared it.
-  void policies(const Listener& listener, const Route& route) {
-    std::vector<std::string_view> cleared;
-    for (const Policy& outer : listener.policies) {
-      const auto is_kept = [&](const Policy& policy) {
-        return policy.inherited && policy.word == outer.word;
-      };
-      if (std::any_of(route.policies.begin(), route.policies.end(), is_kept) ||
-          std::find(cleared.begin(), cleared.end(), outer.word) != cleared.end())
-        continue;
-      cleared.push_back(outer.word);
-      line(concat(outer.word, " none"), &route.place);
-    }
+    statements(properties(route.cleared, route.place));
     std::vector<Policy> own;
     std::copy_if(route.policies.begin(), route.policies.end(), std::back_inserter(own),
                  [](const Policy& policy) { return !policy.inherited; });
     statements(properties(own));
+    line(action.value, action.place);
+    close();
+  }
+
+  void values(const Backend& backend) {
+    statements(properties(config_, backend));
+    statements(properties(backend.cleared, backend.place));
+    statements(properties(backend.policies));
   }
 
   void print(const Backend& backend) {
     open(concat("backend ", backend.name), backend.place);
-    statements(properties(config_, backend));
+    values(backend);
     if (backend.check) {
       open(concat("check ", check_text(*backend.check)), backend.check->place);
       statements(properties(*backend.check));

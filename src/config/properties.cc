@@ -271,11 +271,19 @@ Properties properties(const Config& config, const Route& route) {
   return list.take();
 }
 
-Properties properties(const std::vector<Policy>& policies) {
+Properties properties(const std::vector<Policy>& policies, std::uint16_t backends) {
   Properties list;
   for (const Policy& policy : policies)
-    list.push_back({policy.word, policy_values(policy), &policy.place});
+    if (policy.backends & backends)
+      list.push_back({policy.word, policy_values(policy), &policy.place});
   for (Property& property : list) property.kind = Property::Kind::Sequence;
+  return list;
+}
+
+Properties properties(const std::vector<std::string_view>& cleared, const Place& place) {
+  Properties list;
+  for (const std::string_view word : cleared) list.push_back({word, "none", &place});
+  for (Property& property : list) property.kind = Property::Kind::Set;
   return list;
 }
 

@@ -39,7 +39,10 @@ Properties properties(const AdminSocket& socket);
 Properties properties(const Listener& listener);
 /// Matchers, limits and "action", without policies.
 Properties properties(const Config& config, const Route& route);
-Properties properties(const std::vector<Policy>& policies);
+/// Those that hold for one of these backends, as Policy::backends says; by itself for all.
+Properties properties(const std::vector<Policy>& policies, std::uint16_t backends = 0xffff);
+/// `WORD none` for each of these words, in the block that stands there.
+Properties properties(const std::vector<std::string_view>& cleared, const Place& place);
 /// Without servers, check, outlier and policies.
 Properties properties(const Config& config, const Backend& backend);
 /// "address" first, then the options.

@@ -11,6 +11,8 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace weir::config {
 
@@ -39,10 +41,12 @@ class RouteBlock {
       report_.error(directive_.at, "the route has no action", hint_at_action());
     else if (understood)
       check_action();
-    outer.add_to(route_.policies);
-    for (Policy& policy : route_.policies) policy.inherited = true;
-    if (forwards_to_) backends_.policies[*forwards_to_].add_to(route_.policies);
-    policies_.add_to(route_.policies);
+    std::vector<const PolicyList*> chain;
+    if (forwards_to_)
+      for (const std::uint32_t backend : backends_.chains[*forwards_to_])
+        chain.push_back(&backends_.policies[backend]);
+    route_.policies = join(outer, chain, policies_);
+    route_.cleared = std::move(policies_.cleared);
     return std::move(route_);
   }
 

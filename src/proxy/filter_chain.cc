@@ -9,6 +9,7 @@ Result<FilterChain> FilterChain::build(const config::Config& config, const confi
                                        FilterFactories& factories) {
   std::vector<FilterLink> links;
   for (const config::Policy& policy : route.policies) {
+    if ((policy.backends & 1) == 0) continue;  // of a fallback
     auto factory = factories.get(config, policy);
     if (!factory) return factory.error();
     const Needs needs = (*factory)->needs();

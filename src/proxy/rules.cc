@@ -79,8 +79,10 @@ std::uint64_t Rules::key(const config::Config& config, const config::Listener& l
     if (route.action.kind == config::Act::Ready)
       text += " " + std::to_string(config.listeners[route.action.listener].number);
     if (route.action.kind != config::Act::Forward) continue;
-    const config::Backend& backend = config.backends[route.action.backend];
-    text += " " + std::to_string(backend.number) + config::print_values(config, backend);
+    for (const std::uint32_t each : config::chain_of(config, route.action.backend)) {
+      const config::Backend& backend = config.backends[each];
+      text += " " + std::to_string(backend.number) + config::print_values(config, backend);
+    }
   }
   return fast_hash(text);
 }

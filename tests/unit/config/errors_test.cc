@@ -262,6 +262,22 @@ TEST(ConfigErrors, Backend) {
                {"", "3:9", "backend \"b\" is defined twice", "2:1"});
 }
 
+TEST(ConfigErrors, TooManyFallbacks) {
+  // Backends a, b, c ... in a chain, one a line from line 2 on.
+  const auto chain = [](char last) {
+    std::string text = "listener web { bind 127.0.0.1:80; route forward a }\n";
+    for (char name = 'a'; name <= last; ++name)
+      text += std::string("backend ") + name + " { server s 127.0.0.1:1; " +
+              (name < last ? std::string("fallback ") + static_cast<char>(name + 1) : "") + " }\n";
+    return load_text(text);
+  };
+  EXPECT_TRUE(chain('p').config);
+  expect_error(chain('q'), {"", "2:35", "backend \"a\" has more than 15 fallbacks", "at most 16"});
+  // Said once, where the longest chain that is too long by one begins.
+  const Loaded longer = chain('z');
+  EXPECT_EQ(longer.messages(), "11:35: error: backend \"j\" has more than 15 fallbacks\n");
+}
+
 const Case route_cases[] = {
     {"route", "3:1", "the route has no action", "write forward"},
     {"route path /x", "3:1", "the route has no action", "write forward"},

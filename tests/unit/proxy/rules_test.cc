@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a stream keeps of rules that have been put away: its own policy, and not for longer than it lives.
+// What a stream keeps of rules that have been put away: its own policy, and not for longer than it lives.  And what rules
+// are made of.
 #include "proxy/rules.h"
 
 #include <gtest/gtest.h>
@@ -76,6 +77,34 @@ TEST_F(PolicyPinTest, NobodyKeepsWhatIsNotPinned) {
   rules->keep_pinned();
   EXPECT_EQ(present.itself, nullptr);
   EXPECT_EQ(present.pins, 0u);
+}
+
+// A reload that changes one of these makes the rules anew.
+TEST(Rules, KnowWhatTheFallbacksOfTheirRoutesSay) {
+  config::Config config = two_routes();
+  config::Listener& listener = config.listeners[0];
+  config.backends.resize(3);
+  for (std::uint32_t i = 0; i < 3; ++i) config.backends[i].number = i;
+  config.backends[0].fallback = 2;
+  listener.routes[0].action.kind = config::Act::Forward;
+  std::uint64_t last = Rules::key(config, listener);
+  const auto has_changed = [&] {
+    const std::uint64_t before = std::exchange(last, Rules::key(config, listener));
+    return before != last;
+  };
+  EXPECT_FALSE(has_changed());
+  config.backends[2].number = 7;
+  EXPECT_TRUE(has_changed());
+  config.backends[2].policies.push_back({"header", {"remove", "X"}, {}});
+  EXPECT_TRUE(has_changed());
+  config.backends[2].policies[0].place.line = 9;
+  EXPECT_TRUE(has_changed());
+  config.backends[2].cleared.push_back("header");
+  EXPECT_TRUE(has_changed());
+  config.backends[0].fallback = 1;
+  EXPECT_TRUE(has_changed());
+  config.backends[2].policies.clear();
+  EXPECT_FALSE(has_changed());
 }
 
 // Answers that no route gives are pinned like those of routes.
