@@ -31,7 +31,7 @@ enum class Verdict : std::uint8_t {
   Continue,  ///< the next filter, then on
   Respond,  ///< StreamView::respond or refuse was called.  From every callback until the head of the answer has left
   Reroute,  ///< forward_path or host changed in a way that wants another look at the routes.  From on_request and its
-            ///< on_wake, before a piece of the body was seen
+            ///< on_wake, before a piece of the body was seen; not on the way to a fallback
   Suspend,  ///< StreamView::ask, sleep or signal was called, and on_wake is to follow.  From every callback but on_attempt
   Abort     ///< the connection, or stream of HTTP/2, is broken off
 };
@@ -67,16 +67,20 @@ struct AttemptView {
 
 /// How a stream ended.
 struct Outcome {
-  std::uint16_t status = 0;     ///< that the client got; 499: it left before; 0: none
-  std::string_view failure{};   ///< the name of what failed, as in logs; empty if nothing did
-  bool is_rerouted = false;     ///< the stream goes on by another route, without this filter
+  std::uint16_t status = 0;    ///< that the client got; 499: it left before; 0: none
+  std::string_view failure{};  ///< the name of what failed, as in logs; empty if nothing did
+  bool is_rerouted =
+      false;  ///< the stream goes on without this filter: by another route, or, since the backend in which it
+  ///< stands has no server left, to a fallback.  `status` and `failure` are then those so far
   std::uint64_t bytes_in = 0;   ///< of the request: head and body
   std::uint64_t bytes_out = 0;  ///< of the answer
 };
 
 class Filter {
  public:
-  /// The request's head is complete.  The body is not read before all filters have continued.
+  /// The request's head is complete.  The body is not read before all filters have continued.  A filter that stands in the
+  /// fallback of a backend is made and called when that takes over: part of the body may have been read for others by then, if
+  /// it does not want to see it.
   virtual Verdict on_request(StreamView&) { return Verdict::Continue; }
   /// A piece of the request's body, on its way to the server.
   virtual Verdict on_request_body(StreamView&, BodyPiece&) { return Verdict::Continue; }
@@ -151,7 +155,7 @@ class FilterFactory {
   virtual ~FilterFactory() = default;
   virtual Needs needs() const = 0;
   /// The filter of one stream: made in its arena by `make_filter`, or one without state that all share, which then is part of
-  /// the factory.  When the stream's route is known.
+  /// the factory.  When the stream's route is known, or when the fallback in which it stands takes over.
   virtual Filter& make(Arena& arena) const = 0;
   /// What its filters would do with a request that somebody asks about, in the process that operators talk to: the same
   /// decision, without counting or asking.  The view has request(), arena(), expand() and now(); response() is empty, and

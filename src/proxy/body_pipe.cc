@@ -83,6 +83,7 @@ bool BodyPipe::call(std::size_t at, Piece& piece) {
 }
 
 void BodyPipe::transform(std::size_t at, std::span<const char> bytes, bool is_end) {
+  stages_[at].has_changed = true;
   Piece piece({&bytes, 1}, &buffer(at + 1), is_end, false);
   (void)call(at, piece);
 }
@@ -288,6 +289,25 @@ void BodyPipe::skip(std::uint32_t filter) {
       stage.wish.body = Body::None;
       if (!stage.is_told) stage.is_pending = false;
     }
+}
+
+BodyPipe::Part BodyPipe::part_of(std::uint32_t filter) const {
+  const auto its = std::find_if(stages_.begin(), stages_.end(), [filter](const Stage& stage) {
+    return stage.wish.filter == filter;
+  });
+  if (its == stages_.end()) return Part::None;
+  const bool has_begun = its->wish.body == Body::Transform && its->has_changed;
+  return has_begun && its->progress == Progress::Body ? Part::Changing : Part::Idle;
+}
+
+void BodyPipe::leave(std::uint32_t filter) {
+  WEIR_ASSERT(part_of(filter) != Part::Changing);
+  for (Stage& stage : stages_)
+    if (stage.wish.filter == filter) {
+      is_replaced_ |= stage.wish.body == Body::Transform && stage.has_changed;
+      stage.wish.wants_end = false;
+    }
+  skip(filter);
 }
 
 std::uint64_t BodyPipe::held() const {

@@ -99,6 +99,15 @@ class BodyPipe {
   void go_on();
   /// From the next piece on a filter sees nothing more.
   void skip(std::uint32_t filter);
+  /// What a filter has to do with the body.
+  enum class Part : std::uint8_t {
+    None,      ///< it has no stage here
+    Idle,      ///< it could be left out from here on
+    Changing,  ///< it is in the middle of writing something else in place of the body
+  };
+  Part part_of(std::uint32_t filter) const;
+  /// It is left out from here on, and told no end.  Not while it is Changing.
+  void leave(std::uint32_t filter);
   /// No more is passed, and nobody is called.
   void stop() { is_stopped_ = true; }
 
@@ -116,10 +125,11 @@ class BodyPipe {
         : wish(other.wish), is_pending(other.is_pending) {}
     StageWish wish;
     Buffer in;
-    std::size_t seen = 0;     ///< of `in`, the filter knows already
-    bool has_ended = false;   ///< nothing more comes into it
-    bool is_pending = false;  ///< its filter wants all of the body, and has not continued yet
-    bool is_told = false;     ///< it was given that
+    std::size_t seen = 0;      ///< of `in`, the filter knows already
+    bool has_ended = false;    ///< nothing more comes into it
+    bool is_pending = false;   ///< its filter wants all of the body, and has not continued yet
+    bool is_told = false;      ///< it was given that
+    bool has_changed = false;  ///< its filter was asked to write something in place of what came
     Progress progress = Progress::Body;
   };
   class Piece;

@@ -14,13 +14,27 @@ namespace weir::proxy {
 Dispatch::Dispatch(StreamState& state, DispatchUser& user, AttemptUser& attempts)
     : state_(state), user_(user), attempts_(attempts), deadline_(*this) {}
 
-Dispatched Dispatch::begin(std::uint32_t backend) {
+Dispatched Dispatch::begin() {
   WEIR_ASSERT(!attempt_ && !is_linked());
-  backend_ = state_.context.backends[backend].get();
-  state_.record.backend = &backend_->config();
+  go_to(0);
+  return go_on();
+}
+
+Dispatched Dispatch::go_on() {
   user_.enter(Phase::Choose);
   return choose(upstream::Turn::BehindQueue);
 }
+
+// A request keeps the chain that its route had, and the filters of that, whatever a reload has made of it meanwhile.
+void Dispatch::go_to(std::size_t place) {
+  const RoutePolicy& policy = *state_.policy;
+  place_ = place;
+  backend_ =
+      state_.context.backends[place == 0 ? policy.backend : policy.fallbacks[place - 1]].get();
+  state_.record.backend = &backend_->config();
+}
+
+bool Dispatch::is_last() const { return place_ == state_.policy->fallbacks.size(); }
 
 upstream::Chosen Dispatch::choose_server(upstream::Turn turn) {
   while (true) {
@@ -28,11 +42,20 @@ upstream::Chosen Dispatch::choose_server(upstream::Turn turn) {
     const RequestClass kind =
         state_.request->wants_upgrade ? RequestClass::Tunnel : RequestClass::Exchange;
     const upstream::Chosen chosen = backend_->choose(retries_.tried(), turn, {view, kind});
-    const auto& fallback = backend_->fallback();
-    if (chosen.server || chosen.all_busy || !fallback) return chosen;
-    backend_ = state_.context.backends[*fallback].get();
-    state_.record.backend = &backend_->config();
+    if (chosen.server || chosen.all_busy || is_last()) return chosen;
+    if (state_.policy->filters.differs(place_, place_ + 1)) return chosen;
+    go_to(place_ + 1);
   }
+}
+
+// An answer that there is already is given up for a server only.
+bool Dispatch::can_fall_back_to_server() {
+  const std::vector<std::uint32_t>& chain = state_.policy->fallbacks;
+  for (std::size_t place = place_; place < chain.size(); ++place) {
+    if (!user_.may_fall_back(place + 1)) return false;
+    if (state_.context.backends[chain[place]]->can_take(retries_.tried())) return true;
+  }
+  return false;
 }
 
 // Attempts that fail at once are followed by others here, not from inside each other.
@@ -42,8 +65,8 @@ Dispatched Dispatch::choose(upstream::Turn turn) {
     const upstream::Chosen chosen = choose_server(turn);
     if (!chosen.server && chosen.all_busy) return wait();
     if (!chosen.server) {
-      const http::Failure last = state_.record.failure;
-      return {Dispatched::To::Nobody, last != http::Failure::None ? last : http::Failure::NoServer};
+      if (!is_last() && user_.may_fall_back(place_ + 1)) return {Dispatched::To::Fallback};
+      return {Dispatched::To::Nobody, last_failure()};
     }
     const http::Failure failure = start(chosen);
     if (failure == http::Failure::None)
@@ -51,6 +74,11 @@ Dispatched Dispatch::choose(upstream::Turn turn) {
     if (!may_try_again(failure)) return {Dispatched::To::Nobody, failure};
     turn = upstream::Turn::BehindQueue;
   }
+}
+
+http::Failure Dispatch::last_failure() const {
+  const http::Failure last = state_.record.failure;
+  return last != http::Failure::None ? last : http::Failure::NoServer;
 }
 
 http::Failure Dispatch::start(const upstream::Chosen& chosen) {
@@ -107,16 +135,16 @@ std::optional<Dispatched> Dispatch::ask_another(std::uint16_t status) {
   if (state_.policy->retry.on_status.empty() || !Retries::allow(status, last_attempt()))
     return std::nullopt;
   retries_.leave(attempt_->server());
-  upstream::Backend* const asked = backend_;
+  const std::size_t asked = place_;
   const upstream::Chosen chosen = choose_server(upstream::Turn::Ours);
-  if (!chosen.server) {
-    backend_ = asked;
-    state_.record.backend = &asked->config();
+  if (!chosen.server && (chosen.all_busy || !can_fall_back_to_server())) {
+    go_to(asked);
     return std::nullopt;
   }
   reason_ = state_.arena.copy(std::to_string(status));
   drop();
   user_.enter(Phase::Choose);
+  if (!chosen.server) return Dispatched{Dispatched::To::Fallback};
   const http::Failure failure = start(chosen);
   if (failure == http::Failure::None)
     return Dispatched{server() ? Dispatched::To::Server : Dispatched::To::Connection};

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Dispatch: takes a request to a server: chooses one, or waits until one is free, makes the attempt there, and another one
-// where that is allowed.  When a backend has no server left, its fallback takes over.
+// where that is allowed.  When a backend has no server left, its fallback takes over: at once, or, if other filters hold
+// there, when those have had their say.
 #pragma once
 
 #include "event/deadline.h"
@@ -9,6 +10,7 @@
 #include "proxy/retries.h"
 #include "proxy/stream_phase.h"
 
+#include <cstddef>
 #include <optional>
 
 namespace weir::proxy {
@@ -21,6 +23,7 @@ struct Dispatched {
     Queue,       ///< it waits for a server
     Connection,  ///< one is being made: on_attempt_ready or on_attempt_failed will tell
     Server,      ///< it may be written
+    Fallback,    ///< `fall_back` and, when its filters have passed the request, `go_on`
     Nobody       ///< `failure` says why
   } to;
   http::Failure failure = http::Failure::None;
@@ -32,6 +35,8 @@ class DispatchUser {
   virtual StreamView& view() = 0;
   /// All that was sent can be sent again, and the client has got nothing.
   virtual bool can_replay() const = 0;
+  /// The filters of that backend of the chain can take over as things stand now.
+  virtual bool may_fall_back(std::size_t backend) = 0;
   /// It is in this phase now: Choose or Connect.
   virtual void enter(Phase next) = 0;
   /// It had waited, and goes on.
@@ -46,8 +51,14 @@ class Dispatch final : private upstream::Waiter, private event::DeadlineEvents {
   /// All outlive it.
   Dispatch(StreamState& state, DispatchUser& user, AttemptUser& attempts);
 
-  /// To a backend, by its number.
-  Dispatched begin(std::uint32_t backend);
+  /// To the backend that the route names.
+  Dispatched begin();
+  /// After To::Fallback: it is with the next backend of the chain now.
+  void fall_back() { go_to(place_ + 1); }
+  /// And looks for a server there.
+  Dispatched go_on();
+  /// Where in the chain of its route's backends it is.
+  std::size_t place() const { return place_; }
   /// The last attempt has failed: another one; nothing if none is allowed.
   std::optional<Dispatched> try_again(http::Failure failure);
   /// The last attempt was answered with a status: another server; nothing if that answer counts, also because there is
@@ -62,6 +73,8 @@ class Dispatch final : private upstream::Waiter, private event::DeadlineEvents {
   void give_answer_to(AnswerSink& sink) { attempt_->give_to(sink); }
   /// Its backend; null if it has not begun.
   const upstream::Backend* backend() const { return backend_; }
+  /// Why there is no server for it.
+  http::Failure last_failure() const;
   /// It has a place at a server of that backend.
   bool holds_slot_of(std::uint32_t backend) const;
 
@@ -73,6 +86,9 @@ class Dispatch final : private upstream::Waiter, private event::DeadlineEvents {
   void stop();
 
  private:
+  void go_to(std::size_t place);
+  bool is_last() const;
+  bool can_fall_back_to_server();
   Dispatched choose(upstream::Turn turn);
   upstream::Chosen choose_server(upstream::Turn turn);
   http::Failure start(const upstream::Chosen& chosen);
@@ -86,6 +102,7 @@ class Dispatch final : private upstream::Waiter, private event::DeadlineEvents {
   DispatchUser& user_;
   AttemptUser& attempts_;
   upstream::Backend* backend_ = nullptr;
+  std::size_t place_ = 0;       ///< of that in the chain
   upstream::ServerRef server_;  ///< of the last attempt: the record tells of it until the end
   std::optional<Attempt> attempt_;
   Retries retries_;

@@ -9,12 +9,11 @@ Result<FilterChain> FilterChain::build(const config::Config& config, const confi
                                        FilterFactories& factories) {
   std::vector<FilterLink> links;
   for (const config::Policy& policy : route.policies) {
-    if ((policy.backends & 1) == 0) continue;  // of a fallback
     auto factory = factories.get(config, policy);
     if (!factory) return factory.error();
     const Needs needs = (*factory)->needs();
-    links.push_back(
-        {std::move(*factory), needs, policy.word, config::place_text(config, policy.place)});
+    links.push_back({std::move(*factory), needs, policy.word,
+                     config::place_text(config, policy.place), policy.backends});
   }
   return FilterChain(std::move(links));
 }

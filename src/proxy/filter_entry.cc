@@ -5,10 +5,9 @@
 
 namespace weir::proxy {
 
-void FilterEntry::begin(const FilterLink& its_link, Arena& arena, std::uint32_t number) {
+void FilterEntry::begin(const FilterLink& its_link, std::uint32_t number) {
   const Needs& needs = its_link.needs;
   link = &its_link;
-  filter = &its_link.factory->make(arena);
   wishes[0] = {number, needs.request_body, needs.whole_limit, needs.over, needs.trailers};
   wishes[1] = {number, needs.response_body, needs.whole_limit, needs.over, needs.trailers};
 }
@@ -20,6 +19,11 @@ void FilterEntry::take(FilterEntry& other, const FilterLink& its_link, std::uint
   for (StageWish& wish : wishes) wish.filter = number;
 }
 
+void FilterEntry::go_to(std::size_t backend, Arena& arena) {
+  is_away = !link->holds_for(backend);
+  if (!is_away && !filter) filter = &link->factory->make(arena);
+}
+
 void FilterEntry::finish(StreamView& view, const Outcome& outcome) {
   Filter* const its = std::exchange(filter, nullptr);
   if (its && link->needs.finish) its->on_finish(view, outcome);
@@ -27,7 +31,7 @@ void FilterEntry::finish(StreamView& view, const Outcome& outcome) {
 
 // Whoever has replaced an answer is not asked what it thinks of the one in its place: it might say the same again, for ever.
 bool FilterEntry::hears_of(Direction direction) const {
-  return !is_out && (direction == Direction::Request || !has_replaced);
+  return is_called() && (direction == Direction::Request || !has_replaced);
 }
 
 // A part of something is nothing to be changed, unless a filter has said that it knows how.

@@ -28,20 +28,25 @@ inline Direction direction_of(Callback callback) {
 /// Trivially destructible, for arenas.
 struct FilterEntry {
   const FilterLink* link = nullptr;
-  Filter* filter = nullptr;  ///< null: it was told the end, or goes on in another entry
+  Filter* filter = nullptr;  ///< null: not made yet, told the end, or it goes on in another entry
   StageWish wishes[2];
   std::optional<std::uint64_t> length[2];
   bool has_run = false;
   bool is_out = false;  ///< it broke the contract, or waited for too long: only the end is told it
   bool has_replaced = false;  ///< an answer, or had it refused: it is shown none after that one
+  bool is_away = true;        ///< it does not hold for the backend that the request goes to
 
-  /// Makes the filter that `link`, which outlives this, stands for; it is the number-th.
-  void begin(const FilterLink& its_link, Arena& arena, std::uint32_t number);
+  /// Stands for `its_link`, which outlives this; it is the number-th.
+  void begin(const FilterLink& its_link, std::uint32_t number);
   /// Takes over a filter that stands in another route's chain as well.
   void take(FilterEntry& other, const FilterLink& its_link, std::uint32_t number);
+  /// The request goes to that backend of the chain: makes the filter if it holds there and is not made yet.
+  void go_to(std::size_t backend, Arena& arena);
   /// The last call; none if there was one.
   void finish(StreamView& view, const Outcome& outcome);
 
+  /// It is called at all, but for the end.
+  bool is_called() const { return !is_away && !is_out; }
   bool hears_of(Direction direction) const;
   /// What it wants to see of a body; that of an answer belongs to `response`.
   Body wish(Direction direction, const ResponseHead* response) const;

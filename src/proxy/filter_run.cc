@@ -20,6 +20,12 @@ void note_breach(const FilterLink& link, std::string_view what) {
   log(Level::Error, "filter ", link.word, " (", link.place, ") ", what);
 }
 
+Outcome outcome_of(const Record& record, bool is_rerouted) {
+  const bool is_failed = record.failure != http::Failure::None;
+  return {record.status, is_failed ? http::traits(record.failure).name : std::string_view(),
+          is_rerouted, record.bytes_in(), record.bytes_out};
+}
+
 }  // namespace
 
 FilterRun::FilterRun(StreamState& state, FilterHost& host, const PipeOutlets& outlets)
@@ -39,27 +45,60 @@ void FilterRun::enter(const FilterChain& chain) {
              entry.link->place == links[i].place;
     });
     if (same == former.end())
-      entries_[i].begin(links[i], state_.arena, i);
+      entries_[i].begin(links[i], i);
     else
       entries_[i].take(*same, links[i], i);
+    entries_[i].go_to(0, state_.arena);
   }
-  Outcome rerouted = outcome();
-  rerouted.is_rerouted = true;
+  const Outcome rerouted = outcome_of(state_.record, true);
   for (FilterEntry& entry : former) entry.finish(*this, rerouted);
-  request_at_ = 0;
+  way(Direction::Request).at = 0;
 }
 
-Outcome FilterRun::outcome() const {
-  const Record& record = state_.record;
-  const bool is_failed = record.failure != http::Failure::None;
-  return {record.status, is_failed ? http::traits(record.failure).name : std::string_view(), false,
-          record.bytes_in(), record.bytes_out};
+bool FilterRun::may_fall_back(const FilterChain& chain, std::size_t backend, bool has_body_begun) {
+  if (entries_.empty()) enter(chain);  // none of which has held so far
+  if (!has_body_begun) return true;
+  // Only one filter of a direction can wait, and those to come may want to.
+  if (way(Direction::Request).is_suspended) return false;
+  const BodyPipe* const through = pipe(Direction::Request);
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    const FilterLink& link = *entries_[i].link;
+    const bool holds = link.holds_for(backend);
+    if (holds != entries_[i].is_away) continue;
+    if (holds && (link.needs.request_body != Body::None || link.needs.trailers)) return false;
+    if (!holds && through && through->part_of(i) == BodyPipe::Part::Changing) return false;
+  }
+  return true;
+}
+
+void FilterRun::fall_back(std::size_t backend) {
+  const Outcome rerouted = outcome_of(state_.record, true);
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    FilterEntry& entry = entries_[i];
+    entry.go_to(backend, state_.arena);
+    if (!entry.is_away) continue;
+    if (BodyPipe* through = pipe(Direction::Request)) through->leave(i);
+    if (!entry.link->holds_behind(backend)) entry.finish(*this, rerouted);
+  }
+  may_reroute_ = false;
+  way(Direction::Request).at = 0;
+}
+
+bool FilterRun::has_missed_body() const {
+  const BodyPipe* const through = pipe(Direction::Request);
+  for (std::uint32_t i = 0; i < entries_.size(); ++i) {
+    const FilterEntry& entry = entries_[i];
+    const bool wants = entry.wish(Direction::Request, nullptr) != Body::None ||
+                       (entry.is_called() && entry.link->needs.trailers);
+    if (wants && (!through || through->part_of(i) == BodyPipe::Part::None)) return true;
+  }
+  return false;
 }
 
 void FilterRun::finish() {
   if (std::exchange(is_finished_, true)) return;
   stop();
-  const Outcome last = outcome();
+  const Outcome last = outcome_of(state_.record, false);
   for (FilterEntry& entry : entries_) entry.finish(*this, last);
 }
 
@@ -103,7 +142,7 @@ Pass FilterRun::judge(Verdict verdict, Callback callback) {
       refuse(direction_, current_);
       return Pass::Responds;
     case Verdict::Reroute:
-      if (callback == Callback::Request) return Pass::Reroutes;
+      if (callback == Callback::Request && may_reroute_) return Pass::Reroutes;
       return breach(current_, "wants another route too late");
     case Verdict::Suspend: break;
   }
@@ -123,14 +162,16 @@ Pass FilterRun::breach(std::uint32_t filter, std::string_view what) {
 }
 
 Pass FilterRun::run_request() {
-  for (; request_at_ < entries_.size(); ++request_at_) {
-    FilterEntry& entry = entries_[request_at_];
-    if (!entry.link->needs.request || entry.is_out || std::exchange(entry.has_run, true)) continue;
-    const Pass pass = call(request_at_, Callback::Request,
-                           [this](Filter& filter) { return filter.on_request(*this); });
+  std::uint32_t& at = way(Direction::Request).at;
+  for (; at < entries_.size(); ++at) {
+    FilterEntry& entry = entries_[at];
+    if (!entry.link->needs.request || !entry.is_called() || std::exchange(entry.has_run, true))
+      continue;
+    const Pass pass =
+        call(at, Callback::Request, [this](Filter& filter) { return filter.on_request(*this); });
     if (pass == Pass::Waits) return pass;
     if (pass != Pass::Through) {
-      ++request_at_;
+      ++at;
       return pass;
     }
   }
@@ -140,20 +181,21 @@ Pass FilterRun::run_request() {
 Pass FilterRun::run_response() {
   cancel(Direction::Request);
   cancel(Direction::Response);
-  response_at_ = static_cast<std::uint32_t>(entries_.size());
+  way(Direction::Response).at = static_cast<std::uint32_t>(entries_.size());
   return walk_response();
 }
 
 // An answer that is given here takes the place of the one that the rest of the filters would have seen.
 Pass FilterRun::walk_response() {
-  while (response_at_ > 0) {
-    const std::uint32_t at = response_at_ - 1;
+  std::uint32_t& left = way(Direction::Response).at;
+  while (left > 0) {
+    const std::uint32_t at = left - 1;
     Pass pass = Pass::Through;
     if (entries_[at].link->needs.response && entries_[at].hears_of(Direction::Response))
       pass = call(at, Callback::Response,
                   [this](Filter& filter) { return filter.on_response(*this); });
     if (pass == Pass::Waits) return pass;
-    --response_at_;
+    --left;
     if (pass == Pass::Responds)
       host_.replace_answer();
     else if (pass != Pass::Through)
@@ -164,7 +206,7 @@ Pass FilterRun::walk_response() {
 
 void FilterRun::tell_attempt(const AttemptView& attempt) {
   for (std::uint32_t i = 0; i < entries_.size(); ++i)
-    if (entries_[i].link->needs.attempt && !entries_[i].is_out) {
+    if (entries_[i].link->needs.attempt && entries_[i].is_called()) {
       current_ = i;
       direction_ = Direction::Request;
       is_calling_ = true;
@@ -355,10 +397,10 @@ void FilterRun::wake(Direction direction) {
 void FilterRun::go_on(Direction direction, Callback callback, Pass pass) {
   switch (callback) {
     case Callback::Request:
-      ++request_at_;
+      ++way(Direction::Request).at;
       return host_.on_request_pass(pass == Pass::Through ? run_request() : pass);
     case Callback::Response:
-      --response_at_;
+      --way(Direction::Response).at;
       if (pass == Pass::Responds) host_.replace_answer();
       return host_.on_response_pass(
           pass == Pass::Through || pass == Pass::Responds ? walk_response() : pass);

@@ -67,8 +67,18 @@ class FilterRun final : public Pooled<FilterRun>,
   FilterRun(StreamState& state, FilterHost& host, const PipeOutlets& outlets);
   ~FilterRun();
 
-  /// The route is known: makes its filters.  Those of a former route that stand here too go on, the others end.
+  /// The route is known: makes the filters that hold for its backend.  Those of a former route that stand here too go on, the
+  /// others end.
   void enter(const FilterChain& chain);
+
+  /// Whether the request may go to that backend of its route's chain as far as filters go: none of those that hold there misses
+  /// something of its body, and none of the others is in the middle of changing it.
+  bool may_fall_back(const FilterChain& chain, std::size_t backend, bool has_body_begun);
+  /// It goes there: makes the filters that hold there and are not made yet.  The others are called no more; those that hold
+  /// for no later fallback end.  `run_request` follows, in which nobody may change the route any more.
+  void fall_back(std::size_t backend);
+  /// A filter wants to see a body that has begun without it.
+  bool has_missed_body() const;
 
   /// Calls `on_request` of those that have not had that call.
   Pass run_request();
@@ -99,6 +109,7 @@ class FilterRun final : public Pooled<FilterRun>,
   /// A direction: its body, and what a filter waits for.
   struct Way {
     std::unique_ptr<BodyPipe> pipe;
+    std::uint32_t at = 0;  ///< entries whose on_request is done, or whose on_response is to come
     std::vector<std::unique_ptr<Subcall>> calls;
     std::uint64_t due = 0;     ///< when the timer fires, or the wait has lasted too long
     std::uint32_t filter = 0;  ///< the one that waits
@@ -115,7 +126,6 @@ class FilterRun final : public Pooled<FilterRun>,
   Pass call(std::uint32_t filter, Callback callback, Call&& call);
   Pass judge(Verdict verdict, Callback callback);
   Pass walk_response();
-  Outcome outcome() const;
   void wake(Direction direction);
   void go_on(Direction direction, Callback callback, Pass pass);
   bool asks(For what);
@@ -157,10 +167,9 @@ class FilterRun final : public Pooled<FilterRun>,
   FilterReply reply_;
   event::Deadline deadline_;
   event::Task soon_;
-  std::uint32_t request_at_ = 0;              ///< entries whose on_request is done
-  std::uint32_t response_at_ = 0;             ///< entries whose on_response is to come
   std::uint32_t current_ = 0;                 ///< the filter that is being called
   Direction direction_ = Direction::Request;  ///< and for what
+  bool may_reroute_ = true;
   bool is_calling_ = false;
   bool has_replied_ = false;
   bool is_finished_ = false;

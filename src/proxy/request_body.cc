@@ -62,6 +62,11 @@ void RequestBody::take_end(const Headers& trailers) {
   finish(std::move(passed));
 }
 
+bool RequestBody::has_begun() const {
+  if (state_.request->framing.end == BodyEnd::None) return false;
+  return seen_ > 0 || (is_complete_ && state_.pipe(Direction::Request));
+}
+
 void RequestBody::tell_end() {
   WEIR_ASSERT(is_complete_ && seen_ == 0 && state_.pipe(Direction::Request));
   is_finished_ = false;

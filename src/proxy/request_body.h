@@ -54,6 +54,8 @@ class RequestBody final : public PipeOutlet {
   bool is_rest_small() const;
   /// More came than the route allows, or is announced.
   bool is_too_long() const;
+  /// Some of it, or its end, has been passed on, or lies before a filter: who has not seen that will not.
+  bool has_begun() const;
   /// Bytes that were taken from the client and not yet by the server's socket.
   std::size_t held() const { return pump_.held(); }
 

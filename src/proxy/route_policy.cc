@@ -66,8 +66,12 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
   const Limits& backend = backend_limits(config, route);
   if (route.action.kind == config::Act::Ready)
     policy->listener = config.listeners[route.action.listener].number;
-  if (route.action.kind == config::Act::Forward)
-    policy->backend = config.backends[route.action.backend].number;
+  if (route.action.kind == config::Act::Forward) {
+    for (const std::uint32_t each : config::chain_of(config, route.action.backend))
+      policy->fallbacks.push_back(config.backends[each].number);
+    policy->backend = policy->fallbacks.front();
+    policy->fallbacks.erase(policy->fallbacks.begin());
+  }
   const Limits& last = config::default_limits();
   policy->client = client_limits(route.limits, backend, listener.limits, last);
   auto of = [&](auto member) {

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace weir::proxy {
 
@@ -29,9 +30,10 @@ struct RoutePolicy {
                                                           FilterFactories& factories);
 
   config::Route route;
-  std::string file;            ///< in which it is written
-  std::uint32_t backend = 0;   ///< number of the backend it forwards to
-  std::uint32_t listener = 0;  ///< number of the listener whose readiness it tells
+  std::string file;                      ///< in which it is written
+  std::uint32_t backend = 0;             ///< number of the backend it forwards to
+  std::vector<std::uint32_t> fallbacks;  ///< numbers of those that take over, in order
+  std::uint32_t listener = 0;            ///< number of the listener whose readiness it tells
   ClientTimeouts client;
   upstream::ServerTimeouts server;
   std::uint64_t filter = 0;  ///< microseconds that a filter may wait for something; 0 = for ever

@@ -55,7 +55,8 @@ void Stream::route() {
   http::Failure failure = routing_.take();
   if (state_.policy) {
     // Also for the answer to a request that is refused.
-    if (state_.filters || !state_.policy->filters.empty()) filters().enter(state_.policy->filters);
+    if (state_.filters || state_.policy->filters.has_some_for(0))
+      filters().enter(state_.policy->filters);
     if (failure == http::Failure::None && body_.is_too_long())
       failure = http::Failure::RequestBodyTooLarge;
   }
@@ -87,6 +88,9 @@ void Stream::on_request_pass(Pass pass) {
 void Stream::begin_request_body() {
   RequestHead& request = *state_.request;
   const bool has_body = request.framing.end != BodyEnd::None && !request.wants_upgrade;
+  // On the way to a fallback: what has been read passes no more filters.
+  if (has_body && body_.has_begun())
+    return state_.filters->has_missed_body() ? answer(dispatch_.last_failure()) : act();
   BodyPipe* const through =
       state_.filters && has_body ? state_.filters->open_pipe(Direction::Request) : nullptr;
   const bool is_collecting = through && through->is_collecting();
@@ -136,6 +140,7 @@ void Stream::on_decided(Direction direction, Pass pass) {
 
 void Stream::act() {
   WEIR_ASSERT(state_.record.route && state_.policy);
+  if (dispatch_.backend()) return on_dispatched(dispatch_.go_on());
   const config::Action& action = state_.record.route->action;
   Arena& arena = state_.arena;
   switch (action.kind) {
@@ -172,7 +177,7 @@ void Stream::forward() {
       default: return answer(make_final_reply(*state_.request, state_.arena));
     }
   }
-  on_dispatched(dispatch_.begin(state_.policy->backend));
+  on_dispatched(dispatch_.begin());
 }
 
 // ---- The server --------------------------------------------------------------------------------
@@ -185,8 +190,19 @@ void Stream::on_dispatched(const Dispatched& where) {
     case Dispatched::To::Queue:
     case Dispatched::To::Connection: return;
     case Dispatched::To::Server: return on_attempt_ready();
+    case Dispatched::To::Fallback: break;
     case Dispatched::To::Nobody: return answer(where.failure);
   }
+  // Its own filters come first, as far as they have not looked at the request yet.
+  enter(Phase::Request);
+  routing_.enter();
+  dispatch_.fall_back();
+  filters().fall_back(dispatch_.place());
+  on_request_pass(filters().run_request());
+}
+
+bool Stream::may_fall_back(std::size_t backend) {
+  return filters().may_fall_back(state_.policy->filters, backend, body_.has_begun());
 }
 
 void Stream::on_attempt_ready() {
@@ -283,7 +299,7 @@ void Stream::on_response(ResponseHead& head) {
 // A server's answer, or one of weir's own: policies hold for both.
 void Stream::pass_answer() {
   enter(Phase::Respond);
-  if (!state_.policy && routing_.take_unrouted() && !state_.policy->filters.empty())
+  if (!state_.policy && routing_.take_unrouted() && state_.policy->filters.has_some_for(0))
     filters().enter(state_.policy->filters);
   on_response_pass(state_.filters ? state_.filters->run_response() : Pass::Through);
 }

@@ -93,6 +93,7 @@ class Stream final : public Pooled<Stream>,
   void on_raw_readable() override;
   StreamView& view() override;
   bool can_replay() const override { return body_.is_kept() && !answer_.has_begun(); }
+  bool may_fall_back(std::size_t backend) override;
   void enter(Phase next) override;
   void on_dispatched(const Dispatched& where) override;
   void on_request_sent() override;

@@ -3,8 +3,8 @@
 // Phase: how far a stream has come.  Which one may follow to which is one table; Stream::enter asserts it.
 //
 //   Receive ─ Route ─ Request ─ Choose ─ Connect ─ Send ─ Await ─ Respond ─ Relay ─ Finish
-//               └─────────┘       └─────────┴───────┴───────┘        └────────┘
-//              another route    another server, or another try    another answer
+//               └────────┘└───────┘└─────────┴───────┴───────┘       └────────┘
+//           another route  fallback  another server, or another try  another answer
 //
 // From each of them a failure leads to Respond, or to Finish if nobody is left to answer to.
 #pragma once
@@ -19,7 +19,7 @@ namespace weir::proxy {
 enum class Phase : std::uint8_t {
   Receive,  ///< the head is being read
   Route,    ///< the listener's route table says which route
-  Request,  ///< the route's filters, which may wait, and may want the whole body first
+  Request,  ///< the filters of the route, or of a fallback; they may wait, and may want the whole body first
   Choose,   ///< the backend picks a server, or the stream waits for one
   Connect,  ///< an attempt takes a pooled connection or makes one
   Send,     ///< head and body go out
@@ -46,7 +46,7 @@ inline constexpr std::uint16_t followers[phases] = {
     set_of({Phase::Route, Phase::Respond, Phase::Finish}),
     set_of({Phase::Request, Phase::Respond, Phase::Finish}),
     set_of({Phase::Route, Phase::Choose, Phase::Respond, Phase::Finish}),
-    set_of({Phase::Connect, Phase::Respond, Phase::Finish}),
+    set_of({Phase::Connect, Phase::Request, Phase::Respond, Phase::Finish}),
     set_of({Phase::Send, Phase::Choose, Phase::Respond, Phase::Finish}),
     set_of({Phase::Await, Phase::Choose, Phase::Respond, Phase::Finish}),
     set_of({Phase::Choose, Phase::Respond, Phase::Finish}),

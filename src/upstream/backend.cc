@@ -50,7 +50,6 @@ BackendPolicy policy_of(const config::Config& config, const config::Backend& bac
   policy.config.servers.clear();  // the table in shared memory has them
   policy.config.servers.shrink_to_fit();
   policy.limits = answer_limits(config, backend);
-  if (backend.fallback) policy.fallback = config.backends[*backend.fallback].number;
   return policy;
 }
 
@@ -228,6 +227,14 @@ Server* Backend::take(Step step, std::span<Server* const> tried, const Pick& pic
     case Step::Backup: break;
   }
   return backup_.choose(tried, pick);
+}
+
+bool Backend::can_take(std::span<Server* const> tried) {
+  if (stale_) rebuild();
+  for (const ServerGroup* group : {&primary_, &backup_})
+    for (const Server* server : group->in_use())
+      if (!is_among(tried, server) && server->can_take()) return true;
+  return false;
 }
 
 bool Backend::may_become_free(std::span<Server* const> tried) const {

@@ -33,7 +33,6 @@ namespace weir::upstream {
 /// What a backend's part of the configuration says, without its servers, which come and go.
 struct BackendPolicy {
   config::Backend config;
-  std::optional<std::uint32_t> fallback;          ///< number of that backend
   std::shared_ptr<const tls::ClientContext> tls;  ///< null = in the clear
   AnswerLimits limits{};
   /// What its `balance` statement became.
@@ -86,7 +85,6 @@ class Backend final : private event::TaskEvents {
   ~Backend();
 
   const config::Backend& config() const { return policy_.config; }
-  const std::optional<std::uint32_t>& fallback() const { return policy_.fallback; }
 
   /// Another policy from now on; servers, connections and waiting requests stay, and so do balancers of
   /// which nothing else is said now.
@@ -107,6 +105,9 @@ class Backend final : private event::TaskEvents {
   /// Picks a server that is not among `tried` and takes a slot of it.
   Chosen choose(std::span<Server* const> tried, Turn turn = Turn::BehindQueue,
                 const Asker& asker = {});
+
+  /// A server that is in use, and not among `tried`, has room for a request.
+  bool can_take(std::span<Server* const> tried);
 
   /// Queues a request; false if the queue is full.
   bool wait(Waiter& waiter);

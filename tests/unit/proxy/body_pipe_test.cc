@@ -216,6 +216,34 @@ TEST_F(BodyPipeTest, AReplacedBodyKeepsItsLengthWhenItHasPassed) {
   EXPECT_EQ(pipe.framing({BodyEnd::Length, 3}).length, 6U);
 }
 
+TEST_F(BodyPipeTest, WhoIsLeftOutSeesNothingMoreAndIsToldNoEnd) {
+  world.filters[0] = [&](BodyPiece& piece) { return observe(world, piece); };
+  pipe.add({0, Body::Observe, 0, Over::Reject, true});
+  pipe.take(bytes("one"));
+  EXPECT_EQ(pipe.part_of(0), BodyPipe::Part::Idle);
+  pipe.leave(0);
+  pipe.take(bytes("two"));
+  pipe.take_end({});
+  EXPECT_EQ(world.told, "<one>");
+  EXPECT_EQ(world.out, "onetwo");
+  EXPECT_TRUE(world.is_at_end);
+}
+
+TEST_F(BodyPipeTest, WhoChangesABodyCannotBeLeftOutInTheMiddle) {
+  world.filters[0] = upper;
+  pipe.add({0, Body::Transform, 0, Over::Reject, false});
+  EXPECT_EQ(pipe.part_of(0), BodyPipe::Part::Idle);
+  EXPECT_EQ(pipe.part_of(1), BodyPipe::Part::None);
+  pipe.take(bytes("one"));
+  EXPECT_EQ(pipe.part_of(0), BodyPipe::Part::Changing);
+  pipe.take_end({});
+  EXPECT_EQ(pipe.part_of(0), BodyPipe::Part::Idle);
+  pipe.leave(0);
+  const Framing framing = pipe.framing({BodyEnd::Length, 3});
+  EXPECT_EQ(framing.end, BodyEnd::Length);
+  EXPECT_EQ(framing.length, 4U);
+}
+
 TEST_F(BodyPipeTest, FromTheNextPieceOnASkippedFilterSeesNothing) {
   world.filters[0] = [&](BodyPiece& piece) {
     pipe.skip(0);

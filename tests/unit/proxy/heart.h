@@ -28,7 +28,8 @@ struct ScriptedFilter final : FilterFactory, Filter {
   std::function<Verdict(StreamView&, BodyPiece&)> request_body, response_body;
   std::function<Verdict(StreamView&, const Wake&)> woken;
   int finished = 0;
-  std::string failure;  ///< that on_finish was told
+  bool is_rerouted = false;  ///< as on_finish was told
+  std::string failure;       ///< and this
 
   Needs needs() const override { return its_needs; }
   Filter& make(Arena&) const override { return const_cast<ScriptedFilter&>(*this); }
@@ -51,6 +52,7 @@ struct ScriptedFilter final : FilterFactory, Filter {
   void on_finish(StreamView&, const Outcome& outcome) override {
     ++finished;
     failure = outcome.failure;
+    is_rerouted = outcome.is_rerouted;
   }
 };
 
@@ -107,13 +109,13 @@ class HeartWorld {
     filters_.clear();
     return another_filter(needs);
   }
-  /// One behind those the route has.
-  ScriptedFilter& another_filter(Needs needs) {
+  /// One behind those the route has; `backends` as FilterLink has it.
+  ScriptedFilter& another_filter(Needs needs, std::uint16_t backends = 1) {
     auto made = std::make_shared<ScriptedFilter>();
     ScriptedFilter& filter = *made;
     filter.its_needs = needs;
     filter.its_needs.finish = true;
-    filters_.push_back({std::move(made), filter.its_needs, "scripted", "weir.conf:1"});
+    filters_.push_back({std::move(made), filter.its_needs, "scripted", "weir.conf:1", backends});
     policy().filters = FilterChain(filters_);
     return filter;
   }
@@ -142,7 +144,7 @@ class HeartWorld {
   net::Outbox outbox{loop};
   std::vector<char> buffer = std::vector<char>(64 * 1024);
   net::Context net{loop, outbox, buffer};
-  test::FakeSharing shared{4, 8, 2};
+  test::FakeSharing shared{4, 8, 4};
   test::FakeJournal journal;
   Context context{net, nullptr, shared.segment, {}, journal, nullptr, Random(1)};
   upstream::ScriptedOrigin origin;

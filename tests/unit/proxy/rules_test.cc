@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <utility>
+#include <vector>
 
 namespace weir::proxy {
 namespace {
@@ -105,6 +106,9 @@ TEST(Rules, KnowWhatTheFallbacksOfTheirRoutesSay) {
   EXPECT_TRUE(has_changed());
   config.backends[2].policies.clear();
   EXPECT_FALSE(has_changed());
+  FilterFactories factories;
+  const auto rules = *Rules::build(config, listener, last, factories);
+  EXPECT_EQ(rules->policies()[0]->fallbacks, (std::vector<std::uint32_t>{1}));
 }
 
 // Answers that no route gives are pinned like those of routes.

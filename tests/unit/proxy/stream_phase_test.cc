@@ -35,6 +35,12 @@ TEST(StreamPhase, AnAnswerIsNotFollowedByAnotherTry) {
       EXPECT_FALSE(may_follow(from, to));
 }
 
+TEST(StreamPhase, FiltersOfAFallbackComeBeforeAServerIsChosen) {
+  EXPECT_TRUE(may_follow(Phase::Choose, Phase::Request));
+  for (const Phase from : {Phase::Connect, Phase::Send, Phase::Await, Phase::Respond})
+    EXPECT_FALSE(may_follow(from, Phase::Request)) << name_of(from);
+}
+
 TEST(StreamPhase, TheWayOfARequest) {
   for (std::size_t from = 0; from + 1 < phases; ++from)
     EXPECT_TRUE(may_follow(phase(from), phase(from + 1))) << name_of(phase(from));
