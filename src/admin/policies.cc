@@ -58,7 +58,9 @@ class Walk {
   Passed request() {
     Passed passed;
     for (std::size_t i = 0; i < filters_.size(); ++i) {
-      if (!filters_[i]) {
+      if (!holds_at_first(i)) {
+        lines_[i].say("only at a fallback");
+      } else if (!filters_[i]) {
         lines_[i].say(concat("cannot be told: ", filters_[i].error().text()));
       } else if (!sees_only_answers(**filters_[i])) {
         if (passed.by) {
@@ -77,7 +79,7 @@ class Walk {
   void answer() {
     preview_.look_at(Direction::Response);
     for (std::size_t i = filters_.size(); i-- > 0;)
-      if (filters_[i] && sees_only_answers(**filters_[i]))
+      if (holds_at_first(i) && filters_[i] && sees_only_answers(**filters_[i]))
         (*filters_[i])->explain(preview_, lines_[i]);
     preview_.look_at(Direction::Request);
   }
@@ -88,6 +90,9 @@ class Walk {
   }
 
  private:
+  /// At the backend that the route names, and not only at fallbacks of it.
+  bool holds_at_first(std::size_t i) const { return (policies_[i].backends & 1U) != 0; }
+
   std::span<const RouteFilters::Built> filters_;
   const std::vector<config::Policy>& policies_;
   proxy::FilterPreview& preview_;
