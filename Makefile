@@ -155,7 +155,7 @@ compile_commands.json: Makefile config.mk $(sort $(dir $(SRCS) $(TESTS)))
 	$(call say,GEN)
 	$Q$(COMPILE_COMMANDS)
 
--include $(wildcard $(patsubst %.o,%.d,$(OBJS) $(call object,$(TESTS) $(wildcard tests/*/*.cc))))
+-include $(wildcard $(patsubst %.o,%.d,$(OBJS) $(call object,$(TESTS) $(WITH_MODULES) $(wildcard tests/*/*.cc))))
 
 # ---- Running and testing -----------------------------------------------------------------------
 PYTHON   ?= /usr/bin/python3
