@@ -2,8 +2,9 @@
 //
 // Filter: something that looks at one request and its answer, may change them, may answer in the server's place, and may
 // wait for something before it decides.  A FilterKind is what a module (or weir itself) registers: the word that stands in
-// weir.conf and the function that turns such a statement into a factory.  A factory is immutable and serves all streams
-// of all routes with the same statement; a filter serves one stream.
+// weir.conf and the function that turns such a statement into a factory.  A factory serves all streams of all routes with
+// the same statement; a filter serves one stream.  A factory is immutable, unless it asks for a life of its own on the loop by
+// a FilterService (weir/service.h).
 //
 // All callbacks come on the thread of the worker's event loop.  None may block, throw, or keep a reference to the StreamView.
 // Filters are called in the order in which they are written, for answers in reverse.
@@ -12,6 +13,7 @@
 #include <weir/arena.h>
 #include <weir/message.h>
 #include <weir/result.h>
+#include <weir/service.h>
 #include <weir/stream.h>
 
 #include <cstdint>
@@ -123,7 +125,9 @@ struct Statement {
 };
 
 /// What a factory may ask while it is built: on the builder's thread of a worker, beside the event loop.  So `build` may take its
-/// time and read what the statement names, but must not touch anything that streams use.
+/// time and read what the statement names, but must not touch anything that streams or services use, and no descriptor that
+/// it opens is one of the loop's: that thread has a table of its own.  Many factories are built and destroyed without ever
+/// being at work: by who checks a configuration, or when a reload is abandoned.  Timers and subrequests are for the service.
 class FilterContext {
  public:
   /// The number of a backend of the configuration, for Subrequest; nothing if there is none of that name.
@@ -152,7 +156,9 @@ class Explanation {
 /// What one statement of weir.conf became.
 class FilterFactory {
  public:
+  /// On any thread; on the loop's if its service was started.
   virtual ~FilterFactory() = default;
+  /// On the builder's thread, also while filters and the service are at work: it may look only at what `build` has made of it.
   virtual Needs needs() const = 0;
   /// The filter of one stream: made in its arena by `make_filter`, or one without state that all share, which then is part of
   /// the factory.  When the stream's route is known, or when the fallback in which it stands takes over.
@@ -166,6 +172,8 @@ class FilterFactory {
   /// In expand() a variable that only a real request has (its identifier, the client's port, times) stays as it is written; for
   /// factories that see only answers also one that depends on the answer.
   virtual void explain(StreamView&, Explanation&) const {}
+  /// What lives on the loop, a part of this factory and always the same; null: nothing.  Asked once, after `build`.
+  virtual FilterService* service() const { return nullptr; }
 };
 
 /// One word of weir.conf that makes a filter.

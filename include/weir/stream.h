@@ -52,8 +52,8 @@ class BodyPiece {
   ~BodyPiece() = default;
 };
 
-/// A request of weir's own to a backend, on behalf of a stream.  It takes a pooled connection, counts at its server like
-/// any other and meets no filters.
+/// A request of weir's own to a backend, on behalf of a stream or of a FilterService.  It takes a pooled connection, counts at
+/// its server like any other and meets no filters.
 struct Subrequest {
   std::uint32_t backend = 0;  ///< FilterContext::backend
   std::string_view method = "GET";
@@ -62,7 +62,9 @@ struct Subrequest {
   std::string_view body{};
   std::uint32_t take =
       64 * 1024;  ///< bytes of the answer's body that are kept; the rest is dropped
-  std::uint32_t timeout_ms = 1000;  ///< for all of it; at most `timeout filter` counts as well
+  /// For all of it; of a stream's, `timeout filter` counts as well.
+  std::uint32_t timeout_ms = 1000;
+  std::uint32_t tag = 0;  ///< comes back in the answer
 };
 
 /// What came of a Subrequest.
@@ -72,7 +74,8 @@ struct SubAnswer {
   std::string_view body{};
   bool is_cut = false;  ///< the body was longer than `take`
   std::string_view
-      failure{};  ///< the name of what failed, as in logs; empty if there was an answer
+      failure{};          ///< the name of what failed, as in logs; empty if there was an answer
+  std::uint32_t tag = 0;  ///< that of the Subrequest
 };
 
 /// Why a filter that had suspended its stream is called again.

@@ -64,9 +64,11 @@ Runtime::Runtime(event::Loop& loop, Setup& setup, const shm::Segment& segment, L
 }
 
 Runtime::~Runtime() {
-  // Sessions hold leases on connections, so they go first.
+  // Sessions hold leases on connections, so they go first; services, which hold some too, after the last of their filters.
   listeners_.clear();
   leaving_.clear();
+  loop_.destroy_the_dead();
+  context_.services.end();
   loop_.destroy_the_dead();
 }
 
@@ -123,6 +125,7 @@ void Runtime::adopt(Snapshot next) {
   Snapshot before = std::exchange(context_.snapshot, next);
   apply_settings(*next);
   adopt_backends(*next);
+  context_.services.adopt(next->services);
   adopt_listeners(*next);
   adopt_sockets();
   leave_backends(*next);

@@ -117,7 +117,7 @@ Arena& Attempt::arena() { return scope_.arena; }
 
 const RequestHead& Attempt::request() const { return scope_.request; }
 
-const event::Subject* Attempt::subject() const { return &scope_.subject; }
+const event::Subject* Attempt::subject() const { return scope_.subject; }
 
 void Attempt::on_head(MessageHead& head) {
   auto& response = static_cast<ResponseHead&>(head);

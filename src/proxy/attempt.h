@@ -19,7 +19,7 @@ struct AttemptScope {
   Record& record;
   const RequestHead& request;
   const upstream::ServerTimeouts& timeouts;
-  const event::Subject& subject;
+  const event::Subject* subject;  ///< null: no client's
 };
 
 /// Who tries.

@@ -8,6 +8,7 @@
 #include "net/feed.h"
 #include "proxy/access_log.h"
 #include "proxy/date_clock.h"
+#include "proxy/filter_services.h"
 #include "proxy/handshakes.h"
 #include "proxy/record.h"
 #include "proxy/snapshot.h"
@@ -65,6 +66,7 @@ struct Context {
   DateClock date{net.loop};
   shm::Quarantine quarantine{segment};
   Wakers wakers{};
+  FilterServices services{*this};
 
   /// This turn has had its time, `now` by the clock: what can wait for the next one does.
   bool is_turn_long(std::uint64_t now) const { return now >= net.loop.now() + long_turn_us; }

@@ -87,7 +87,7 @@ http::Failure Dispatch::start(const upstream::Chosen& chosen) {
   if (!reason_.empty()) state_.record.retry_reason = std::exchange(reason_, {});
   server_ = upstream::ServerRef(chosen.server);
   const AttemptScope scope{state_.context,  state_.arena,          state_.record,
-                           *state_.request, state_.policy->server, state_.client};
+                           *state_.request, state_.policy->server, &state_.client};
   attempt_.emplace(scope, attempts_, *backend_, *chosen.server, chosen.probe);
   return attempt_->start();
 }

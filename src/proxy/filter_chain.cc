@@ -9,11 +9,12 @@ Result<FilterChain> FilterChain::build(const config::Config& config, const confi
                                        FilterFactories& factories) {
   std::vector<FilterLink> links;
   for (const config::Policy& policy : route.policies) {
-    auto factory = factories.get(config, policy);
-    if (!factory) return factory.error();
-    const Needs needs = (*factory)->needs();
-    links.push_back({std::move(*factory), needs, policy.word,
-                     config::place_text(config, policy.place), policy.backends});
+    auto used = factories.get(config, policy);
+    if (!used) return used.error();
+    const Needs needs = used->factory->needs();
+    links.push_back({std::move(used->factory), needs, policy.word,
+                     config::place_text(config, policy.place), policy.backends,
+                     std::move(used->use)});
   }
   return FilterChain(std::move(links));
 }

@@ -8,6 +8,7 @@
 #include <weir/filter.h>
 
 #include "config/config.h"
+#include "proxy/factory_use.h"
 #include "proxy/filter_factories.h"
 
 #include <algorithm>
@@ -28,6 +29,7 @@ struct FilterLink {
   std::string word;            ///< of the statement
   std::string place;           ///< where it stands
   std::uint16_t backends = 1;  ///< as config::Policy::backends
+  std::shared_ptr<const FactoryUse> use{};  ///< null if the factory has no service
 
   /// `backend`: its position, 0 for the one that the route names.
   bool holds_for(std::size_t backend) const { return (backends >> backend & 1U) != 0; }

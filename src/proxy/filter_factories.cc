@@ -43,18 +43,18 @@ std::string key_of(const FilterKind& kind, const config::Policy& policy) {
 
 }  // namespace
 
-Result<std::shared_ptr<const FilterFactory>> FilterFactories::get(const config::Config& config,
-                                                                  const config::Policy& policy) {
+Result<UsedFactory> FilterFactories::get(const config::Config& config,
+                                         const config::Policy& policy) {
   const std::string place = config::place_text(config, policy.place);
   const FilterKind* kind = filter::find(policy.word);
   if (!kind) return Error(Errc::NotFound, place + ": unknown policy " + policy.word);
-  std::weak_ptr<const FilterFactory>& known = known_[key_of(*kind, policy)];
-  if (auto factory = known.lock()) return factory;
+  Known& known = known_[key_of(*kind, policy)];
+  if (auto factory = known.factory.lock()) return UsedFactory{std::move(factory), known.use.lock()};
   auto built = kind->build({policy.word, policy.values, place}, BuildContext(config));
   if (!built) return built.error().within(place);
-  std::shared_ptr<const FilterFactory> factory = std::move(*built);
-  known = factory;
-  return factory;
+  UsedFactory used = UsedFactory::of(std::move(*built));
+  known = {used.factory, used.use};
+  return used;
 }
 
 std::uint64_t FilterFactories::content_of(const std::vector<config::Policy>& policies) {
@@ -66,7 +66,7 @@ std::uint64_t FilterFactories::content_of(const std::vector<config::Policy>& pol
 }
 
 void FilterFactories::sweep() {
-  std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(known_, [](const auto& entry) { return entry.second.factory.expired(); });
 }
 
 }  // namespace weir::proxy

@@ -7,6 +7,7 @@
 #include <weir/filter.h>
 
 #include "config/config.h"
+#include "proxy/factory_use.h"
 
 #include <memory>
 #include <string>
@@ -15,11 +16,11 @@
 namespace weir::proxy {
 
 /// On one thread only (a worker's builder's; in control the loop's); the factories themselves may be used and let go of anywhere.
+/// One that the loop is about to retire is none of them any more: the same statement makes another one.
 class FilterFactories {
  public:
   /// The factory of this policy, which says its place in errors.
-  Result<std::shared_ptr<const FilterFactory>> get(const config::Config& config,
-                                                   const config::Policy& policy);
+  Result<UsedFactory> get(const config::Config& config, const config::Policy& policy);
 
   /// Names all that the filters of some policies are made of, beside the statements' words.
   static std::uint64_t content_of(const std::vector<config::Policy>& policies);
@@ -30,7 +31,11 @@ class FilterFactories {
   std::size_t size() const { return known_.size(); }
 
  private:
-  std::unordered_map<std::string, std::weak_ptr<const FilterFactory>> known_;
+  struct Known {
+    std::weak_ptr<const FilterFactory> factory;
+    std::weak_ptr<const FactoryUse> use;
+  };
+  std::unordered_map<std::string, Known> known_;
 };
 
 }  // namespace weir::proxy

@@ -316,7 +316,7 @@ void FilterRun::ask(const Subrequest& subrequest) {
     return note_breach(*entries_[current_].link, "asks more than 8 at a time");
   ++its.unanswered;
   SubcallUser& user = *this;
-  its.calls.push_back(std::make_unique<Subcall>(state_.context, state_.arena, state_.client, user,
+  its.calls.push_back(std::make_unique<Subcall>(state_.context, state_.arena, &state_.client, user,
                                                 direction_, subrequest));
   its.calls.back()->start(!host_.holds_slot_of(subrequest.backend));
 }

@@ -3,9 +3,31 @@
 
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 namespace weir::proxy {
+
+namespace {
+
+void add_services(const RoutePolicy& policy, std::unordered_set<const FactoryUse*>& known,
+                  std::vector<ServiceEntry>& services) {
+  for (const FilterLink& link : policy.filters.links())
+    if (link.use && known.insert(link.use.get()).second)
+      services.push_back({link.use, link.word, link.place});
+}
+
+std::vector<ServiceEntry> services_of(const std::vector<std::shared_ptr<const Rules>>& listeners) {
+  std::unordered_set<const FactoryUse*> known;
+  std::vector<ServiceEntry> services;
+  for (const auto& rules : listeners) {
+    for (const auto& policy : rules->policies()) add_services(*policy, known, services);
+    if (rules->unrouted()) add_services(*rules->unrouted(), known, services);
+  }
+  return services;
+}
+
+}  // namespace
 
 Result<std::shared_ptr<const Snapshot>> Snapshot::build(const config::Config& config,
                                                         std::uint64_t generation,
@@ -54,6 +76,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(const config::Config& co
     }
     snapshot->backends.push_back(std::move(policy));
   }
+  snapshot->services = services_of(snapshot->listeners);
   snapshot->factories->sweep();
   snapshot->generation = generation;
   snapshot->access_log = config.access_log;

@@ -33,6 +33,7 @@ struct Snapshot {
   TrustedProxies trusted_proxies;
   std::vector<std::shared_ptr<const Rules>> listeners;
   std::vector<upstream::BackendPolicy> backends;
+  std::vector<ServiceEntry> services;             ///< of all factories that its chains refer to
   std::vector<tls::CertificateEnd> certificates;  ///< for metrics
   std::size_t reused = 0;                         ///< listeners taken over
   /// What the filters of this and the next snapshots are made of; the builder's thread only.

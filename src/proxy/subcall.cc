@@ -15,7 +15,7 @@ constexpr std::uint64_t us_per_ms = 1000;
 
 }  // namespace
 
-Subcall::Subcall(Context& context, Arena& arena, const event::Subject& subject, SubcallUser& user,
+Subcall::Subcall(Context& context, Arena& arena, const event::Subject* subject, SubcallUser& user,
                  Direction direction, const Subrequest& subrequest)
     : context_(context),
       arena_(arena),
@@ -43,6 +43,7 @@ Subcall::Subcall(Context& context, Arena& arena, const event::Subject& subject, 
   timeouts_ = {limit, limit, limit, 0};
   if (limit > 0) deadline_.set(context.net.loop, context.net.loop.now() + limit);
   room_ = {arena.text(subrequest.take), subrequest.take};
+  answer_.tag = subrequest.tag;
 }
 
 Subcall::~Subcall() {
@@ -111,8 +112,7 @@ void Subcall::on_deadline() noexcept {
 
 // What had come of an answer is none then.
 void Subcall::fail(http::Failure failure) {
-  answer_ = {};
-  answer_.failure = http::traits(failure).name;
+  answer_ = {.failure = http::traits(failure).name, .tag = answer_.tag};
   end(false);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Subcall: a Subrequest under way: one attempt at one server of a backend, for nobody's account but the stream's that asked.
-// It waits for a free server as any request does, unless it would wait for its own stream.
+// Subcall: a Subrequest under way: one attempt at one server of a backend, for nobody's account but the stream's or service's
+// that asked.  It waits for a free server as any request does, unless it would wait for its own stream.
 #pragma once
 
 #include <weir/stream.h>
@@ -28,13 +28,15 @@ class Subcall final : private AttemptUser,
                       private upstream::Waiter,
                       private event::DeadlineEvents {
  public:
-  /// What the request's texts and the answer lie in is `arena`.
-  Subcall(Context& context, Arena& arena, const event::Subject& subject, SubcallUser& user,
+  /// What the request's texts and the answer lie in is `arena`.  `subject`: the client it is for; null if it is for none.
+  Subcall(Context& context, Arena& arena, const event::Subject* subject, SubcallUser& user,
           Direction direction, const Subrequest& subrequest);
   ~Subcall();
 
   /// `may_wait`: for a server, if all are busy.
   void start(bool may_wait);
+  /// It has its answer, or will never have one.
+  bool is_over() const { return is_over_; }
   const SubAnswer& answer() const { return answer_; }
 
  private:
@@ -59,7 +61,7 @@ class Subcall final : private AttemptUser,
 
   Context& context_;
   Arena& arena_;
-  const event::Subject& subject_;
+  const event::Subject* const subject_;
   SubcallUser& user_;
   const Direction direction_;
   Record record_;

@@ -62,16 +62,7 @@ class HeartWorld {
 
   /// Its server listens there.
   explicit HeartWorld(net::Address origin_at = upstream::ip4()) : origin(loop, {}, origin_at) {
-    config::Config config;
-    config.files = {"weir.conf"};
-    config::Listener& listener_config = config.listeners.emplace_back();
-    config::Route& route = listener_config.routes.emplace_back();
-    route.action.kind = config::Act::Forward;
-    config::Backend& backend = config.backends.emplace_back();
-    backend.name = "api";
-    auto snapshot = Snapshot::build(config, 1, nullptr);
-    EXPECT_TRUE(snapshot) << (snapshot ? "" : snapshot.error().text());
-    context.snapshot = *snapshot;
+    context.snapshot = snapshot(1);
     listener = std::make_unique<Listener>(context, context.snapshot->listeners[0]);
     context.backends.push_back(
         std::make_unique<upstream::Backend>(net, shared.all, context.snapshot->backends[0], 1));
@@ -83,6 +74,17 @@ class HeartWorld {
     clients.clear();
     context.backends.clear();
     loop.destroy_the_dead();
+  }
+
+  /// A generation of its configuration.
+  static std::shared_ptr<const Snapshot> snapshot(std::uint64_t generation) {
+    config::Config config;
+    config.files = {"weir.conf"};
+    config.listeners.emplace_back().routes.emplace_back().action.kind = config::Act::Forward;
+    config.backends.emplace_back().name = "api";
+    auto made = Snapshot::build(config, generation, nullptr);
+    EXPECT_TRUE(made) << (made ? "" : made.error().text());
+    return *made;
   }
 
   /// The server as it is from now on.
