@@ -7,6 +7,10 @@
 //   example_sum LIMIT              Whole: adds X-Body-Sum to requests before a server sees them
 //   example_ask BACKEND PATH       Suspend: asks a backend whether a request may pass
 //
+// and one with a life of its own beside streams:
+//
+//   example_switch BACKEND PATH INTERVAL_MS    asks a backend every now and then, and tells servers its answer in X-Switch
+//
 // weir-modules(7) tells what each callback may do.
 #include <weir/module.h>
 #include <weir/version.h>
@@ -200,11 +204,79 @@ Result<std::unique_ptr<FilterFactory>> build_ask(const Statement& statement,
       std::make_unique<Ask>(*backend, statement.values[0], statement.values[1]));
 }
 
+// ---- A service: what one factory learns for all its streams -------------------------------------
+
+class Switch final : public Filter, public FilterFactory, public FilterService {
+ public:
+  Switch(std::uint32_t backend, std::string path, std::uint32_t interval_ms)
+      : backend_(backend), path_(std::move(path)), interval_ms_(interval_ms) {}
+  Needs needs() const override {
+    Needs needs;
+    needs.request = true;
+    return needs;
+  }
+  Filter& make(Arena&) const override { return const_cast<Switch&>(*this); }
+  FilterService* service() const override { return const_cast<Switch*>(this); }
+
+  void start(FilterWorker& worker) override {
+    worker.log(Level::Info, "asks " + path_);
+    ask(worker);
+  }
+  void on_timer(FilterWorker& worker) override { ask(worker); }
+  // The next question a while after the answer, whatever that was: a backend that is down is not asked faster.
+  void on_answer(FilterWorker& worker, const SubAnswer& answer) override {
+    std::string state(answer.failure);
+    if (answer.status != 0) state = std::to_string(answer.status);
+    if (state != state_) worker.log(Level::Notice, "now " + state);
+    state_ = std::move(state);
+    worker.wake_in(interval_ms_);
+  }
+  void retire(FilterWorker& worker) override {
+    worker.log(Level::Info, "asks " + path_ + " no more");
+  }
+
+  Verdict on_request(StreamView& stream) override {
+    // A copy: another answer may come while the request is on its way.
+    stream.request().headers.set(stream.arena(), "X-Switch", stream.arena().copy(state_));
+    return Verdict::Continue;
+  }
+
+ private:
+  void ask(FilterWorker& worker) {
+    Subrequest question;
+    question.backend = backend_;
+    question.path = path_;
+    if (!worker.ask(question)) worker.wake_in(interval_ms_);
+  }
+
+  std::uint32_t backend_;
+  std::string path_;
+  std::uint32_t interval_ms_;
+  std::string state_ = "unknown";
+};
+
+Result<std::unique_ptr<FilterFactory>> build_switch(const Statement& statement,
+                                                    const FilterContext& context) {
+  std::uint32_t interval_ms = 0;
+  if (statement.values.size() == 3) {
+    const std::string& text = statement.values[2];
+    const char* const end = text.data() + text.size();
+    if (std::from_chars(text.data(), end, interval_ms).ptr != end) interval_ms = 0;
+  }
+  if (interval_ms == 0)
+    return Error(Errc::Invalid, "example_switch wants: BACKEND PATH INTERVAL_MS");
+  const auto backend = context.backend(statement.values[0]);
+  if (!backend) return Error(Errc::NotFound, "there is no backend \"" + statement.values[0] + "\"");
+  return std::unique_ptr<FilterFactory>(
+      std::make_unique<Switch>(*backend, statement.values[1], interval_ms));
+}
+
 constexpr FilterKind filters[] = {
     {"example_count", "counts the bytes of bodies for the log", build_count},
     {"example_upper", "makes the letters of answers upper case", build_upper},
     {"example_sum", "adds X-Body-Sum to requests", build_sum},
     {"example_ask", "asks a backend whether a request may pass", build_ask},
+    {"example_switch", "tells servers in X-Switch what a backend said last", build_switch},
 };
 
 }  // namespace
