@@ -16,6 +16,7 @@ endif
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
 .PHONY: all run check check-unit check-fuzz check-e2e check-asan sanitized-tests fuzz fuzz-targets bench lint tidy format install \
         uninstall dist clean help
 
@@ -31,8 +32,13 @@ CTL_OBJS   := $(filter $O/src/weirctl.o $O/src/weirctl/%,$(OBJS))
 # What the commands are in words, client and daemon share.
 .SECONDARY: $(call object,$(wildcard tests/fuzz/*.cc tests/bench/*.cc))
 LIB_OBJS   := $(filter-out $O/src/main.o $(filter-out $O/src/weirctl/command_texts.o,$(CTL_OBJS)),$(OBJS))
-TEST_OBJS  := $(call object,$(filter-out $(SUPPORT),$(TESTS)))
 ROOMS      := $(filter-out fakes,$(notdir $(patsubst %/,%,$(sort $(dir $(TESTS))))))
+# BUNDLE=14: so many tests of a room are one unit for the compiler.  All of them take half of the time so, each takes more.
+bundled     = $(if $1,$(call bundle,$(wordlist 1,$(BUNDLE),$1)) $(call bundled,$(filter-out $(wordlist 1,$(BUNDLE),$1),$1)))
+bundle      = $(eval $(bundle_of): $1 $(patsubst %/,%,$(dir $(firstword $1))))$(bundle_of)
+bundle_of   = $(patsubst %_test.cc,$O/%_bundle.cc,$(firstword $1))
+BUNDLES    := $(if $(BUNDLE),$(foreach r,$(ROOMS),$(call bundled,$(filter tests/unit/$r/%_test.cc,$(TESTS)))))
+TEST_OBJS  := $(BUNDLES:.cc=.o) $(call object,$(filter-out $(SUPPORT) $(if $(BUNDLE),%_test.cc),$(TESTS)))
 MAN_MADE   := $(patsubst man/%.in,$O/man/%,$(wildcard man/*.in))
 MAN        := $(wildcard man/*.[0-9]) $(MAN_MADE)
 
@@ -85,10 +91,24 @@ $O/%.a:
 	$(call say,AR)
 	$Qrm -f $@ && $(AR) rcs $@ $^
 
+define compiled
+@mkdir -p $(@D)
+$(call say,CXX)
+$Q$(COMPILE) $(PRECOMPILED) -c -o $@ $<
+endef
 $O/%.o: %.cc config.mk
+	$(compiled)
+$(BUNDLES:.cc=.o): %.o: %.cc config.mk
+	$(compiled)
+
+# What is unnamed in a test is in a namespace with the name of its file as well, so it stays apart from that of the others.
+# One file more in the room's directory makes all of its bundles anew; those that come out as before are not compiled again.
+$(BUNDLES):
 	@mkdir -p $(@D)
-	$(call say,CXX)
-	$Q$(COMPILE) $(PRECOMPILED) -c -o $@ $<
+	$(call say,GEN)
+	$Qfor f in $(filter %.cc,$^); do printf '#line 1 "%s"\n' $$f; \
+	    sed "s|^namespace {$$|namespace { namespace $$(basename $$f .cc) {|; s|^}  // namespace$$|}}|" $$f; done >$@.new; \
+	    if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # Parsing GoogleTest and the standard library takes longer than the rest, so it is done once a build for the unit tests, which
 # are compiled more often than they run, and for the other sources where PRECOMPILE is set.  The plain build leaves it
@@ -99,7 +119,7 @@ $O/pch/%.h.gch: tests/support/precompiled_%.h config.mk
 	@mkdir -p $(@D) && echo '#include "$<"' >$(@:.gch=)
 	$(call say,PCH)
 	$Q$(COMPILE) $(PCH_FLAGS) -I. -x c++-header -o $@ $(@:.gch=)
-$(filter $O/tests/unit/%,$(call object,$(filter %.cc,$(TESTS)))): $(TEST_PCH).gch
+$(BUNDLES:.cc=.o) $(filter $O/tests/unit/%,$(call object,$(filter %.cc,$(TESTS)))): $(TEST_PCH).gch
 $O/tests/unit/%.o: PRECOMPILED = -include $(TEST_PCH)
 $O/tests/unit/%.o $(TEST_PCH).gch: UNOPTIMISED = -O0 -U_FORTIFY_SOURCE $(if $(PRECOMPILE),-DWEIR_PRECOMPILE)
 # What counts for libFuzzer is which code of weir's was reached, not of its tests'.
@@ -155,7 +175,7 @@ compile_commands.json: Makefile config.mk $(sort $(dir $(SRCS) $(TESTS)))
 	$(call say,GEN)
 	$Q$(COMPILE_COMMANDS)
 
--include $(wildcard $(patsubst %.o,%.d,$(OBJS) $(call object,$(TESTS) $(WITH_MODULES) $(wildcard tests/*/*.cc))))
+-include $(wildcard $(patsubst %.o,%.d,$(OBJS) $(TEST_OBJS) $(call object,$(TESTS) $(WITH_MODULES) $(wildcard tests/*/*.cc))))
 
 # ---- Running and testing -----------------------------------------------------------------------
 PYTHON   ?= /usr/bin/python3
@@ -192,7 +212,7 @@ check-e2e: $O/weir $O/weirctl $O/weir-with-modules ## end-to-end tests; E2E=FILE
 # One build by clang, under AddressSanitizer and UBSan and with what libFuzzer wants to know, serves both targets below.
 # Warnings are the business of the plain build: those of clang are others.  Reports name lines, not variables: -g1 does.
 MAKE_ASAN = ASAN_OPTIONS=strict_string_checks=1 UBSAN_OPTIONS=print_stacktrace=1 $(MAKE) O=build-asan CXX=clang++ CC=clang \
-    CXXFLAGS='-O1 -g1' HARDEN= HARDEN_LD= LIBFUZZER=1 PRECOMPILE=1 WARN= WARN_CXX= \
+    CXXFLAGS='-O1 -g1' HARDEN= HARDEN_LD= LIBFUZZER=1 PRECOMPILE=1 BUNDLE=14 WARN= WARN_CXX= \
     PCH_FLAGS='-Xclang -fpch-instantiate-templates' \
     SANITIZE=address,undefined,fuzzer-no-link
 

@@ -3,8 +3,8 @@
 // What a proxy knows of gRPC, and of what comes before WebSocket.
 #include "http/grpc.h"
 
+#include "http/messages.h"
 #include "http/websocket.h"
-#include "messages.h"
 
 #include <gtest/gtest.h>
 
