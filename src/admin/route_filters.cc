@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "admin/route_filters.h"
 
+#include <utility>
+
 namespace weir::admin {
 
 std::span<const RouteFilters::Built> RouteFilters::of(const config::Config& config,
@@ -9,8 +11,10 @@ std::span<const RouteFilters::Built> RouteFilters::of(const config::Config& conf
   std::vector<Built>& built = found->second;
   if (!is_new) return built;
   built.reserve(route.policies.size());
-  for (const config::Policy& policy : route.policies)
-    built.push_back(factories_.get(config, policy));
+  for (const config::Policy& policy : route.policies) {
+    auto used = factories_.get(config, policy);
+    built.push_back(used ? Built(std::move(used->factory)) : Built(used.error()));
+  }
   return built;
 }
 

@@ -117,7 +117,7 @@ class Bench {
     policy.word = "header";
     policy.values = {"set", "X-Tenant", "a"};
     config.files = {"weir.conf"};
-    return *factories_.get(config, policy);
+    return factories_.get(config, policy)->factory;
   }
 
   void pass(Exchange& one, const FilterChain& chain) {
