@@ -127,6 +127,22 @@ class BodySource {
   ~BodySource() = default;
 };
 
+/// A field line of a request as its client has sent it.
+struct ReceivedField {
+  /// As spelled, without the colon; empty if the line has none: there is no colon, or a blank in front.
+  std::string_view name;
+  std::string_view value;   ///< without surrounding blanks; of a line without a name all of it
+  bool is_dropped = false;  ///< weir does not pass it on, because of a `_` in its name
+};
+
+/// The head of a request as it came.
+struct Received {
+  std::string_view line;  ///< the request line, without its end; nothing came if it is empty
+  std::span<const ReceivedField> fields{};  ///< in order, each line for itself
+  /// All up to the empty line is here.  Else no more came, or weir did not want to hear more: the last line may be cut off.
+  bool is_complete = false;
+};
+
 /// A text with `$variables`, understood once: FilterContext::text.
 class Text {
  public:

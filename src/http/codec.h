@@ -33,9 +33,9 @@ class MessageSink {
   virtual Arena& arena() = 0;
   /// A RequestHead in the server role, a ResponseHead in the client role.
   virtual void on_head(MessageHead& head) = 0;
-  /// In place of on_head: the request is refused.  What could be understood of it, at least method and
-  /// target, for the log; why follows by on_broken or H2Events::on_refused.
-  virtual void on_refused_head(const RequestHead&) {}
+  /// In place of on_head: the request is refused.  What could be understood of it, in the sink's arena, which may be nothing
+  /// but the bytes received; why follows by on_broken or H2Events::on_refused.
+  virtual void on_refused_head(RequestHead&) {}
   /// Asked before each piece of body: false leaves the rest unread until the owner feeds again.
   virtual bool wants_body() const = 0;
   /// A piece of the body; the bytes stay until the owner of the codec reuses its read buffer.

@@ -58,7 +58,7 @@ void H1Codec::tell_partly(std::span<const char> bytes) {
   std::memcpy(copy, bytes.data(), bytes.size());
   auto& head = sink->arena().array<RequestHead>(1)[0];
   read_partly({copy, bytes.size()}, head);
-  if (!head.target.empty()) sink->on_refused_head(head);
+  sink->on_refused_head(head);
 }
 
 std::size_t H1Codec::read_head(std::span<char> bytes) {
@@ -96,7 +96,7 @@ Failure H1Codec::understand(std::span<char> text, MessageSink& sink) {
     Failure failure = parse_request(text, arena, head);
     if (failure != Failure::None) {
       read_partly(text, head);
-      if (!head.target.empty()) sink.on_refused_head(head);
+      sink.on_refused_head(head);
       return failure;
     }
     begin_body(head.framing);

@@ -136,16 +136,16 @@ void H2Codec::begin(StreamId stream) {
     nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, m->id, NGHTTP2_REFUSED_STREAM);
 }
 
-// The fields that are arriving are malformed.
-void H2Codec::spoil(Message* m) {
-  if (m) m->failure = Failure::RequestSyntax;
-  if (m && m->sink && fields_) {
-    auto& head = m->sink->arena().array<RequestHead>(1)[0];
-    head.protocol = Protocol::Http2;
-    fields_->name_partly(m->sink->arena(), head);
-    if (!head.method_text.empty()) m->sink->on_refused_head(head);
-  }
+// What is arriving is the head of the highest stream, or trailers, which name no method.
+void H2Codec::tell_partly(Message& m) {
+  const bool is_arriving = fields_ && static_cast<StreamId>(m.id) == highest_;
+  if (!is_arriving || !m.sink || m.failure != Failure::None) return;
+  auto& head = m.sink->arena().array<RequestHead>(1)[0];
+  head.protocol = Protocol::Http2;
+  fields_->name_partly(m.sink->arena(), head);
+  if (head.method_text.empty()) return;
   fields_.reset();
+  m.sink->on_refused_head(head);
 }
 
 void H2Codec::finish_head(Message& m, bool ended) {

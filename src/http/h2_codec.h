@@ -84,6 +84,9 @@ class H2Codec {
   /// All has been said: gives its memory back, and with it all handles.  Not while it is being fed or makes frames.
   void close();
 
+  /// The message's head is not waited for any more: tells its sink by on_refused_head what of it has come.
+  void tell_partly(Message& message);
+
   /// Requests are held that `tell_held` would pass on.
   bool has_held() const { return !held_.empty() && !is_holding(); }
   /// Passes held requests on to their sinks, in order, until H2Events::is_late.  To be called when all bytes read so
@@ -106,7 +109,6 @@ class H2Codec {
   /// Nothing is passed on: the connection is ending, or the client has begun more streams than allowed before it
   /// acknowledged the limit.  An honest client acknowledges it at once; one that does not read never does.
   bool is_holding() const { return stopped_ || deaf_ || overrun_; }
-  void spoil(Message* m);
   void finish_head(Message& message, bool ended);
   void finish_trailers(Message& message);
   void take_body(Message& message, std::string_view bytes);

@@ -78,10 +78,17 @@ int H2Codec::Calls::on_field(nghttp2_session*, const nghttp2_frame*, const std::
   return me.goes_on();
 }
 
+// The fields that are arriving are malformed.
+void H2Codec::Calls::spoil(H2Codec& me, Message* m) {
+  if (m) me.tell_partly(*m);
+  if (m) m->failure = Failure::RequestSyntax;
+  me.fields_.reset();
+}
+
 int H2Codec::Calls::on_bad_field(nghttp2_session* session, const nghttp2_frame* frame,
                                  const std::uint8_t*, std::size_t, const std::uint8_t*, std::size_t,
                                  std::uint8_t, void* codec) {
-  self(codec).spoil(message(session, frame->hd.stream_id));
+  spoil(self(codec), message(session, frame->hd.stream_id));
   nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
                             NGHTTP2_PROTOCOL_ERROR);
   return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -156,7 +163,7 @@ int H2Codec::Calls::on_bad_frame(nghttp2_session* session, const nghttp2_frame* 
     if (m) m->failure = Failure::RequestSyntax;
     return 0;
   }
-  me.spoil(m);
+  spoil(me, m);
   // One more than allowed.  Before the client has acknowledged the limit it may not know it: the stream is
   // refused, and counted here, since nothing can be sent now.  Afterwards it is an error of the connection.
   if (error == NGHTTP2_ERR_REFUSED_STREAM) {

@@ -42,6 +42,7 @@ struct H2Codec::Calls {
                            void* codec);
 
  private:
+  static void spoil(H2Codec& me, Message* m);
   static int on_any(nghttp2_session* session, const nghttp2_frame_hd* head, void* codec);
   static int on_begin(nghttp2_session*, const nghttp2_frame* frame, void* codec);
   static int on_field(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,

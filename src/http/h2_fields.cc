@@ -88,8 +88,16 @@ bool H2Cost::add(std::string_view name, std::string_view value, const HeadLimits
   return !is_too_large();
 }
 
+bool H2Fields::admit(std::string_view name, std::string_view value) {
+  if (cost_.add(name, value, limits_)) return true;
+  // Who is told of a target that is too long is shown the beginning of it, as over HTTP/1.
+  const bool is_target = cost_.exceeded() == H2Cost::Limit::Target && name == ":path";
+  if (is_target && pseudo_.path.empty()) pseudo_.path = value.substr(0, limits_.line);
+  return false;
+}
+
 void H2Fields::add(std::string_view name, std::string_view value, bool never_index) {
-  if (!cost_.add(name, value, limits_)) return;
+  if (!admit(name, value)) return;
   if (name.starts_with(':')) return add_pseudo(name, value);
   const std::optional<FieldName> id = safe_name(name);
   if (!id || !is_safe_value(value)) {
@@ -109,6 +117,7 @@ void H2Fields::add(std::string_view name, std::string_view value, bool never_ind
     if (pseudo_.authority.empty()) add_line(name, *id, value);
   } else if (*id == FieldName::Other && name.find('_') != std::string_view::npos) {
     ++dropped_;
+    if (kind_ == Of::Head) put_text(name, value);  // it was received
   } else {
     add_line(name, *id, value, never_index);
   }
@@ -132,6 +141,10 @@ void H2Fields::add_line(std::string_view name, FieldName id, std::string_view va
   lines_.push_back({static_cast<std::uint32_t>(text_.size()),
                     static_cast<std::uint32_t>(name.size()),
                     static_cast<std::uint32_t>(value.size()), id, never_index});
+  put_text(name, value);
+}
+
+void H2Fields::put_text(std::string_view name, std::string_view value) {
   const std::size_t at = text_.size();
   text_.resize(at + name.size() + value.size() + 4);
   char* out = text_.data() + at;
@@ -196,12 +209,16 @@ bool H2Fields::is_well_formed() const {
   return pseudo_.path.starts_with('/');
 }
 
-void H2Fields::name_partly(Arena& arena, RequestHead& head) const {
+void H2Fields::name_partly(Arena& arena, RequestHead& head) {
   constexpr std::size_t longest_target = 1024;
   head.method_text = arena.copy(pseudo_.method);
   head.method = method_from(head.method_text);
   head.target = arena.copy(std::string_view(pseudo_.path).substr(0, longest_target));
   head.authority = head.host = arena.copy(pseudo_.authority);
+  if (!head.received.empty() || head.method_text.empty()) return;
+  if (text_.empty()) put_start_line();
+  put_cookie();
+  head.received = arena.copy(text_);
 }
 
 Understood H2Fields::finish_request(bool ended, Arena& arena, RequestHead& head, Failure& failure) {

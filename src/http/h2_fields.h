@@ -80,8 +80,8 @@ class H2Fields final {
   /// Forgets everything, for another block; keeps its memory.
   void begin(Of kind);
 
-  /// What can be said of a request that is refused before it is understood; for the log.
-  void name_partly(Arena& arena, RequestHead& head) const;
+  /// What can be said of a request that is refused before it is understood, and the text of its head so far.
+  void name_partly(Arena& arena, RequestHead& head);
 
   /// The block was a trailer section; names that may not stand there are dropped.
   Understood finish_trailers(Arena& arena, Headers& trailers);
@@ -97,6 +97,8 @@ class H2Fields final {
   };
 
   static std::vector<std::unique_ptr<H2Fields>>& spares();
+  bool admit(std::string_view name, std::string_view value);
+  void put_text(std::string_view name, std::string_view value);
   void add_pseudo(std::string_view name, std::string_view value);
   void add_line(std::string_view name, FieldName id, std::string_view value,
                 bool never_index = false);

@@ -5,6 +5,7 @@
 #include "base/cursor.h"
 #include "http/field.h"
 #include "http/message.h"
+#include "http/received_fields.h"
 
 #include <string_view>
 
@@ -13,12 +14,6 @@ namespace weir::http {
 namespace {
 
 constexpr std::size_t longest_target = 1024;  // that a log is to hold of one nobody serves
-
-std::string_view take_line(std::string_view& rest) {
-  std::string_view line = take_until(rest, '\n');
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
 
 // Whatever version the line claims, it came by HTTP/1.
 Protocol protocol_of(std::string_view version) {

@@ -20,9 +20,10 @@ constexpr std::size_t most_note = 256;  // bytes of a value
 
 Arena& FilterRun::arena() { return state_.arena; }
 
-// Of an answer to what could not be understood.
 RequestHead& FilterRun::request() {
-  return state_.request ? *state_.request : state_.arena.array<RequestHead>(1)[0];
+  if (state_.request) return *state_.request;
+  if (!state_.partial) state_.partial = &state_.arena.array<RequestHead>(1)[0];
+  return *state_.partial;
 }
 
 ResponseHead& FilterRun::response() { return *state_.response; }

@@ -260,7 +260,9 @@ void H2Exchange::on_deadline() noexcept {
   switch (phase_) {
     case Phase::Raw:
     case Phase::Dead: return;
-    case Phase::Head: return refuse(http::Failure::RequestHeaderTimeout);
+    case Phase::Head:
+      if (message_ && !stream_.record().request) session_.codec().tell_partly(*message_);
+      return refuse(http::Failure::RequestHeaderTimeout);
     case Phase::Request:
       if (passed(begun_, request_limit())) return stream_.fail(http::Failure::RequestTimeout);
       if (waits_for_body() && passed(progress_, timeouts_->body))

@@ -27,8 +27,10 @@ class H2Exchange final : public Pooled<H2Exchange>,
   H2Exchange(Context& context, H2Session& session, http::H2Codec::Message& message,
              http::StreamId id);
 
-  /// The request's head, which may have to wait before on_head; for the log if that never comes.
-  void note_head(const RequestHead& head) { stream_.record().request = &head; }
+  /// The request's head, which may have to wait before on_head; for the log, and filters, if that never comes.
+  void note_head(RequestHead& head) {
+    if (phase_ == Phase::Head) stream_.on_refused_head(head);
+  }
   /// The request is well-formed, but cannot be served.
   void refuse(http::Failure failure);
   /// Some of the answer has left.
@@ -46,7 +48,7 @@ class H2Exchange final : public Pooled<H2Exchange>,
   // For the codec: the request.
   Arena& arena() override { return stream_.arena(); }
   void on_head(MessageHead& head) override;
-  void on_refused_head(const RequestHead& head) override { stream_.on_refused_head(head); }
+  void on_refused_head(RequestHead& head) override { note_head(head); }
   bool wants_body() const override;
   void on_body(std::span<const char> bytes) override;
   void on_end(const Headers& trailers) override;

@@ -50,6 +50,14 @@ void Stream::on_head(MessageHead& head) {
   failure != http::Failure::None ? fail(failure) : route();
 }
 
+// A head that is no request at all is nothing for the log.
+void Stream::on_refused_head(RequestHead& head) {
+  state_.partial = &head;
+  const bool is_request =
+      head.protocol == Protocol::Http2 ? !head.method_text.empty() : !head.target.empty();
+  if (is_request) state_.record.request = &head;
+}
+
 void Stream::route() {
   enter(Phase::Route);
   http::Failure failure = routing_.take();

@@ -49,7 +49,7 @@ class Stream final : public Pooled<Stream>,
   // From the client's side: the request.
   Arena& arena() override { return state_.arena; }
   void on_head(MessageHead& head) override;
-  void on_refused_head(const RequestHead& head) override { state_.record.request = &head; }
+  void on_refused_head(RequestHead& head) override;
   bool wants_body() const override;
   void on_body(std::span<const char> bytes) override;
   void on_end(const Headers& trailers) override;

@@ -28,6 +28,7 @@ struct StreamState {
   Arena arena;
   Record record;
   RequestHead* request = nullptr;      ///< null until there is one that could be understood
+  RequestHead* partial = nullptr;      ///< what is known before, or of one that cannot; may be null
   ResponseHead* response = nullptr;    ///< of the answer that is under way
   net::Address sender;                 ///< the peer, or who a trusted peer says it speaks for
   PolicyPin policy;                    ///< kept over a reload

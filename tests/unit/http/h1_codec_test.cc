@@ -19,7 +19,7 @@ struct H1CodecTest : testing::Test, H1Events, MessageSink {
 
   Arena& arena() override { return memory; }
   void on_head(MessageHead&) override { ++heads; }
-  void on_refused_head(const RequestHead& head) override { refused.push_back(head.protocol); }
+  void on_refused_head(RequestHead& head) override { refused.push_back(head.protocol); }
   bool wants_body() const override { return wants; }
   void on_body(std::span<const char> bytes) override { body.append(bytes.data(), bytes.size()); }
   void on_end(const Headers&) override { ++ends; }
@@ -110,6 +110,14 @@ TEST_F(H1CodecTest, ARefusedRequestCameByHttp1) {
   }
   EXPECT_EQ(refused, (std::vector{Protocol::Http10, Protocol::Http11, Protocol::Http11,
                                   Protocol::Http11, Protocol::Unknown}));
+}
+
+TEST_F(H1CodecTest, WhatIsNoRequestIsToldToo) {
+  for (const char* head : {"nonsense\r\n\r\n", "\x16\x03\n"}) {
+    H1Codec codec(H1Codec::Role::Server, limits, *this);
+    feed(codec, head);
+  }
+  EXPECT_EQ(refused.size(), 2U);
 }
 
 TEST_F(H1CodecTest, AStoppedOneReadsNothing) {

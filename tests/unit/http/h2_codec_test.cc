@@ -201,10 +201,54 @@ TEST_F(H2CodecTest, ASinkMayResetFromWithinItsBody) {
 }
 
 TEST_F(H2CodecTest, WhatIsTooLargeIsRefused) {
-  const StreamId stream = ask({{"x", std::string(9000, 'y')}});
+  const StreamId stream = ask({{"a", "1"}, {"x", std::string(9000, 'y')}, {"b", "2"}});
   turn();
   EXPECT_EQ(refused, Failure::RequestHeadTooLarge);
   EXPECT_EQ(sinks.at(stream)->head, nullptr);
+  EXPECT_EQ(sinks.at(stream)->refused->received, "GET /p?q HTTP/2\r\nhost: a\r\na: 1\r\n");
+}
+
+TEST_F(H2CodecTest, OfATargetThatIsTooLongTheBeginningIsTold) {
+  const std::string longer(9000, 'p');
+  std::vector<std::pair<std::string, std::string>> named = {
+      {":method", "GET"}, {":scheme", "http"}, {":authority", "a"}, {":path", "/" + longer}};
+  std::vector<nghttp2_nv> fields;
+  for (auto& [name, value] : named)
+    fields.push_back({reinterpret_cast<std::uint8_t*>(name.data()),
+                      reinterpret_cast<std::uint8_t*>(value.data()), name.size(), value.size(),
+                      NGHTTP2_NV_FLAG_NONE});
+  nghttp2_submit_request(client, nullptr, fields.data(), fields.size(), nullptr, nullptr);
+  turn();
+  EXPECT_EQ(refused, Failure::RequestLineTooLong);
+  const RequestHead& head = *sinks.at(1)->refused;
+  EXPECT_EQ(head.received, "GET /" + longer.substr(0, limits.line - 1) + " HTTP/2\r\nhost: a\r\n");
+  EXPECT_EQ(head.target, "/" + longer.substr(0, 1023));
+}
+
+TEST_F(H2CodecTest, FieldsThatAreDroppedWereReceived) {
+  const StreamId stream = ask({{"x_y", "1"}, {"x", "2"}, {"_", ""}});
+  turn();
+  const RequestHead& head = *sinks.at(stream)->head;
+  EXPECT_EQ(head.received, "GET /p?q HTTP/2\r\nhost: a\r\nx_y: 1\r\nx: 2\r\n_: \r\n\r\n");
+  EXPECT_EQ(head.dropped_fields, 2);
+  EXPECT_EQ(head.headers.size(), 2U);
+  EXPECT_EQ(head.headers.get(FieldName::Host), "a");
+  EXPECT_EQ(head.headers.find("x")->value, "2");
+}
+
+// GET http://a/ with a cookie, of which the end of the block is missing.
+TEST_F(H2CodecTest, OfAHeadThatStopsIsToldWhatHasCome) {
+  constexpr std::string_view cut("\0\0\16\1\1\0\0\0\1\x82\x86\x84\x41\1a\x60\1b\x60\3", 20);
+  codec.feed(cut);
+  ServerSink& sink = *sinks.at(1);
+  codec.tell_partly(*messages.at(1));
+  ASSERT_TRUE(sink.refused);
+  EXPECT_EQ(sink.refused->received, "GET / HTTP/2\r\nhost: a\r\ncookie: b\r\n");
+  EXPECT_EQ(sink.refused->host, "a");
+  codec.feed(std::string_view("ccc", 3));
+  codec.tell_held();
+  EXPECT_EQ(sink.head, nullptr);
+  EXPECT_EQ(broken, Failure::None);
 }
 
 TEST_F(H2CodecTest, WithoutASinkAMessageIsRefused) {

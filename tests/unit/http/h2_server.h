@@ -23,6 +23,7 @@ using Fields = std::vector<std::pair<std::string, std::string>>;
 struct ServerSink final : MessageSink {
   Arena memory;
   RequestHead* head = nullptr;
+  RequestHead* refused = nullptr;  ///< the head of one that was
   std::string body, trailers;
   bool wants = true, ended = false;
   int pieces = 0;
@@ -30,6 +31,7 @@ struct ServerSink final : MessageSink {
 
   Arena& arena() override { return memory; }
   void on_head(MessageHead& given) override { head = static_cast<RequestHead*>(&given); }
+  void on_refused_head(RequestHead& given) override { refused = &given; }
   bool wants_body() const override { return wants; }
   void on_body(std::span<const char> bytes) override {
     body.append(bytes.data(), bytes.size());
