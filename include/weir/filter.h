@@ -49,6 +49,7 @@ enum class Body : std::uint8_t {
 /// What a factory's filters want to be called for.  What nobody needs costs nothing.
 struct Needs {
   bool request = false;   ///< on_request
+  bool refused = false;   ///< on_request also for requests that weir refuses
   bool response = false;  ///< on_response
   bool trailers = false;  ///< on_request_end, on_response_end
   bool attempt = false;   ///< on_attempt
@@ -83,6 +84,9 @@ class Filter {
   /// The request's head is complete.  The body is not read before all filters have continued.  A filter that stands in the
   /// fallback of a backend is made and called when that takes over: part of the body may have been read for others by then, if
   /// it does not want to see it.
+  /// With Needs::refused also when weir refuses a request that this filter has not been asked about, just before on_response of
+  /// that: it is malformed, too large or too late, or no route serves it.  StreamView::refusal says why.  Then only Continue,
+  /// Respond (in place of weir's page) and Abort are allowed.  What has crashed workers is refused without this call.
   virtual Verdict on_request(StreamView&) { return Verdict::Continue; }
   /// A piece of the request's body, on its way to the server.
   virtual Verdict on_request_body(StreamView&, BodyPiece&) { return Verdict::Continue; }
@@ -92,7 +96,7 @@ class Filter {
   virtual void on_attempt(StreamView&, const AttemptView&) {}
 
   /// Before the head of a server's answer, or of one that weir makes itself, is written; not for interim answers.  In the
-  /// latter case `on_request` may not have run; if the request could not be understood, `request()` is empty.
+  /// latter case `on_request` may not have run: StreamView::refusal.
   virtual Verdict on_response(StreamView&) { return Verdict::Continue; }
   virtual Verdict on_response_body(StreamView&, BodyPiece&) { return Verdict::Continue; }
   virtual Verdict on_response_end(StreamView&, Headers& /*trailers*/) { return Verdict::Continue; }

@@ -151,7 +151,16 @@ class Text {
 
 class StreamView {
  public:
+  /// Of a request that is refused before it was understood: what is known of it, which may be nothing at all; method, target
+  /// and host need not be well-formed, and the target may be cut off.
   virtual RequestHead& request() = 0;
+  /// The request's head as the client sent it, whatever weir and filters have made of `request()` since, also of a request that
+  /// is refused.  In any callback, as often as one likes: it is taken apart once, when it is first asked for.  Over HTTP/2 it is
+  /// what HTTP/1.1 would have sent: `:authority` is the field host, and all cookies are one field, the last one.
+  virtual const Received& received() = 0;
+  /// Why weir refuses the request before any filter had its say: the name of the failure, as in logs.  Empty in the ordinary
+  /// case.  From on_request, which is called then for Needs::refused only, to on_finish.
+  virtual std::string_view refusal() = 0;
   /// Only in callbacks for the answer.
   virtual ResponseHead& response() = 0;
   virtual Arena& arena() = 0;

@@ -20,7 +20,9 @@ namespace {
 
 // After an answer of weir's own; small rests of requests are read for that.
 bool may_keep_local(const StreamState& state, const RequestBody& body) {
-  const bool is_at_fault = http::traits(state.record.failure).blame == http::Blame::Client;
+  // Also if a filter has answered what was refused, for whatever reason it gives.
+  const bool is_at_fault = http::traits(state.record.failure).blame == http::Blame::Client ||
+                           http::traits(state.refusal).blame == http::Blame::Client;
   return state.request && !is_at_fault && (body.is_complete() || body.is_rest_small());
 }
 

@@ -13,6 +13,7 @@ namespace weir::proxy {
 
 /// What a filter is called for.
 enum class Callback : std::uint8_t {
+  Refused,  ///< on_request, of a request that weir refuses
   Request,
   RequestBody,
   RequestEnd,

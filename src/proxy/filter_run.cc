@@ -124,6 +124,8 @@ Pass FilterRun::judge(Verdict verdict, Callback callback) {
   if (verdict == Verdict::Suspend) {
     if (its.asked == For::Nothing)
       return breach(current_, "has suspended the stream and waits for nothing");
+    if (callback == Callback::Refused)
+      return breach(current_, "may not suspend a stream whose request is refused");
     its.is_suspended = true;
     its.filter = current_;
     its.callback = callback;
@@ -161,14 +163,15 @@ Pass FilterRun::breach(std::uint32_t filter, std::string_view what) {
   return Pass::Breaches;
 }
 
-Pass FilterRun::run_request() {
+Pass FilterRun::run_request(Callback callback) {
   std::uint32_t& at = way(Direction::Request).at;
   for (; at < entries_.size(); ++at) {
     FilterEntry& entry = entries_[at];
-    if (!entry.link->needs.request || !entry.is_called() || std::exchange(entry.has_run, true))
-      continue;
+    const Needs& needs = entry.link->needs;
+    const bool is_wanted = callback == Callback::Refused ? needs.refused : needs.request;
+    if (!is_wanted || !entry.is_called() || std::exchange(entry.has_run, true)) continue;
     const Pass pass =
-        call(at, Callback::Request, [this](Filter& filter) { return filter.on_request(*this); });
+        call(at, callback, [this](Filter& filter) { return filter.on_request(*this); });
     if (pass == Pass::Waits) return pass;
     if (pass != Pass::Through) {
       ++at;

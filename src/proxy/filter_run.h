@@ -80,8 +80,8 @@ class FilterRun final : public Pooled<FilterRun>,
   /// A filter wants to see a body that has begun without it.
   bool has_missed_body() const;
 
-  /// Calls `on_request` of those that have not had that call.
-  Pass run_request();
+  /// Calls `on_request` of those that have not had that call; Callback::Refused: that want it for a request that is refused.
+  Pass run_request(Callback callback = Callback::Request);
   /// Calls `on_response` in reverse, from the beginning.
   Pass run_response();
   void tell_attempt(const AttemptView& attempt);
@@ -134,6 +134,8 @@ class FilterRun final : public Pooled<FilterRun>,
 
   // StreamView
   RequestHead& request() override;
+  const Received& received() override;
+  std::string_view refusal() override;
   ResponseHead& response() override;
   Arena& arena() override;
   std::string_view expand(const Text& text) override;
@@ -165,6 +167,7 @@ class FilterRun final : public Pooled<FilterRun>,
   std::vector<std::unique_ptr<BodyPipe>> former_pipes_;  ///< of answers that were given up
   Way ways_[2];
   FilterReply reply_;
+  const Received* received_ = nullptr;  ///< once somebody has asked for it
   event::Deadline deadline_;
   event::Task soon_;
   std::uint32_t current_ = 0;                 ///< the filter that is being called

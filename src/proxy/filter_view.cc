@@ -3,6 +3,7 @@
 // What a filter may do to its stream, but for waiting: FilterRun as a StreamView.
 #include "config/parsed_text.h"
 #include "http/grpc.h"
+#include "http/received_fields.h"
 #include "proxy/filter_run.h"
 #include "proxy/stream_state.h"
 #include "proxy/variables.h"
@@ -24,6 +25,20 @@ RequestHead& FilterRun::request() {
   if (state_.request) return *state_.request;
   if (!state_.partial) state_.partial = &state_.arena.array<RequestHead>(1)[0];
   return *state_.partial;
+}
+
+const Received& FilterRun::received() {
+  if (!received_) {
+    Received& all = state_.arena.array<Received>(1)[0];
+    all = http::read_received(request().received, state_.arena);
+    received_ = &all;
+  }
+  return *received_;
+}
+
+std::string_view FilterRun::refusal() {
+  return state_.refusal == http::Failure::None ? std::string_view()
+                                               : http::traits(state_.refusal).name;
 }
 
 ResponseHead& FilterRun::response() { return *state_.response; }

@@ -37,7 +37,7 @@ http::Failure Routing::admit() {
   if (state_.request->protocol != Protocol::Http2 &&
       !state_.client.listener().rules().listener().http1)
     return http::Failure::RequestVersion;
-  if (state_.context.quarantine.is_used() && is_quarantined()) return http::Failure::Quarantined;
+  if (is_quarantined()) return http::Failure::Quarantined;
   if (is_misdirected()) return http::Failure::RequestMisdirected;
   return http::Failure::None;
 }
@@ -65,10 +65,10 @@ bool Routing::is_misdirected() const {
   return tls && !tls->context()->serves_both(tls->server_name(), state_.request->host);
 }
 
-// Its like has crashed workers.
 bool Routing::is_quarantined() const {
-  const std::uint64_t print =
-      http::fingerprint(state_.request->received, state_.record.listener->name);
+  const RequestHead* const request = state_.record.request;
+  if (!request || !state_.context.quarantine.is_used()) return false;
+  const std::uint64_t print = http::fingerprint(request->received, state_.record.listener->name);
   return state_.context.quarantine.holds(print, state_.context.net.loop.now());
 }
 

@@ -36,13 +36,14 @@ class Routing {
   http::Failure check_path();
   /// Other routes are to look at the path that filters have made; false if that happens for ever.
   bool may_begin_again();
+  /// Its like has crashed workers.
+  bool is_quarantined() const;
   /// It has no route: the listener's own policy holds, for its answer.  False if there is none.
   bool take_unrouted();
 
  private:
   void identify();
   bool is_misdirected() const;
-  bool is_quarantined() const;
 
   StreamState& state_;
   /// Those of routes it was sent away from: what their filters have set refers to them.

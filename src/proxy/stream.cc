@@ -306,9 +306,17 @@ void Stream::on_response(ResponseHead& head) {
 
 // A server's answer, or one of weir's own: policies hold for both.
 void Stream::pass_answer() {
+  const bool is_refusal = phase_ < Phase::Request;
   enter(Phase::Respond);
   if (!state_.policy && routing_.take_unrouted() && state_.policy->filters.has_some_for(0))
     filters().enter(state_.policy->filters);
+  if (is_refusal) {
+    state_.refusal = state_.record.failure;
+    // Whose like has crashed workers is not shown to filters, one of which may be the reason.
+    if (state_.filters && !routing_.is_quarantined())
+      if (const Pass pass = state_.filters->run_request(Callback::Refused); pass != Pass::Through)
+        return on_decided(Direction::Request, pass);
+  }
   on_response_pass(state_.filters ? state_.filters->run_response() : Pass::Through);
 }
 
@@ -388,6 +396,8 @@ void Stream::fail(http::Failure failure) {
     return finish(false);
   }
   if (!is_silent && has_answer && !answer_.has_begun()) return answer(failure);
+  // That of an answer of which nothing has left, nor will.
+  if (!answer_.has_begun() && failure != http::Failure::ClientGone) record.status = 0;
   stop();
   abort();
 }

@@ -5,8 +5,9 @@
 
 extern const weir::Module example_module;
 extern const weir::Module trial_module;
+extern const weir::Module witness_module;
 
 namespace weir {
-const Module* const modules[] = {&example_module, &trial_module};
-const std::size_t module_count = 2;
+const Module* const modules[] = {&example_module, &trial_module, &witness_module};
+const std::size_t module_count = 3;
 }  // namespace weir

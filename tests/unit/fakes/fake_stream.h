@@ -21,13 +21,16 @@ class FakeStream final : public StreamView {
   /// "$name" and what it is worth; only whole texts are variables here.
   std::map<std::string, std::string, std::less<>> variables;
   RequestHead request_head;
+  Received received_head;
   ResponseHead response_head;
   std::uint16_t status = 0;  ///< of `respond`; 0 = it was not called
   std::string answer;
-  std::optional<Refusal> refusal;
+  std::optional<Refusal> refused;  ///< by `refuse`
   std::map<std::string, std::string> notes;
 
   RequestHead& request() override { return request_head; }
+  const Received& received() override { return received_head; }
+  std::string_view refusal() override { return {}; }
   ResponseHead& response() override { return response_head; }
   Arena& arena() override { return arena_; }
   std::string_view expand(const Text& from) override {
@@ -41,7 +44,7 @@ class FakeStream final : public StreamView {
     answer = text;
   }
   void respond(ResponseHead& head, BodySource&) override { status = head.status; }
-  void refuse(Refusal why) override { refusal = why; }
+  void refuse(Refusal why) override { refused = why; }
   void ask(const Subrequest&) override {}
   void sleep(std::uint32_t) override {}
   Waker signal() override { return {}; }

@@ -90,7 +90,7 @@ TEST_P(RewriteRefusal, AnswersInsteadOfForwarding) {
   stream.set_target(GetParam().path);
   EXPECT_EQ(made(GetParam().pattern, GetParam().to)->make(stream.arena()).on_request(stream),
             Verdict::Respond);
-  EXPECT_EQ(stream.refusal, GetParam().why);
+  EXPECT_EQ(stream.refused, GetParam().why);
   EXPECT_EQ(stream.target(), GetParam().path) << "logs show what was asked for";
 }
 

@@ -80,7 +80,10 @@ class HeartWorld {
   static std::shared_ptr<const Snapshot> snapshot(std::uint64_t generation) {
     config::Config config;
     config.files = {"weir.conf"};
-    config.listeners.emplace_back().routes.emplace_back().action.kind = config::Act::Forward;
+    config::Listener& listener = config.listeners.emplace_back();
+    // So that there is something for what has no route.
+    listener.policies.push_back({"response_header", {"remove", "X-None"}, {}});
+    listener.routes.emplace_back().action.kind = config::Act::Forward;
     config.backends.emplace_back().name = "api";
     auto made = Snapshot::build(config, generation, nullptr);
     EXPECT_TRUE(made) << (made ? "" : made.error().text());
@@ -106,12 +109,12 @@ class HeartWorld {
     EXPECT_TRUE(found);
     return const_cast<RoutePolicy&>(*found);
   }
-  /// The route's only filter from now on.
+  /// The only filter from now on, of the route and of what has none.
   ScriptedFilter& filter(Needs needs) {
     filters_.clear();
     return another_filter(needs);
   }
-  /// One behind those the route has; `backends` as FilterLink has it.
+  /// One behind those there are; `backends` as FilterLink has it.
   ScriptedFilter& another_filter(Needs needs, std::uint16_t backends = 1) {
     auto made = std::make_shared<ScriptedFilter>();
     ScriptedFilter& filter = *made;
@@ -119,6 +122,7 @@ class HeartWorld {
     filter.its_needs.finish = true;
     filters_.push_back({std::move(made), filter.its_needs, "scripted", "weir.conf:1", backends});
     policy().filters = FilterChain(filters_);
+    const_cast<RoutePolicy&>(*listener->rules().unrouted()).filters = FilterChain(filters_);
     return filter;
   }
   test::FakeClient& client() {
