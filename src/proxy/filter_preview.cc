@@ -2,6 +2,7 @@
 #include "proxy/filter_preview.h"
 
 #include "config/parsed_text.h"
+#include "http/received_fields.h"
 
 #include <algorithm>
 
@@ -95,6 +96,11 @@ std::string_view FilterPreview::expand(const config::Template& text, Safety safe
 
 std::string_view FilterPreview::expand(const Text& text) {
   return expand(static_cast<const config::ParsedText&>(text).parts, Safety::Field);
+}
+
+const Received& FilterPreview::received() {
+  if (received_.line.empty()) received_ = http::read_received(request_.received, arena_);
+  return received_;
 }
 
 }  // namespace weir::proxy

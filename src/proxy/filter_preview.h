@@ -39,6 +39,8 @@ class FilterPreview final : public StreamView {
   bool knows(const config::Template& text) const;
 
   RequestHead& request() override { return request_; }
+  const Received& received() override;
+  std::string_view refusal() override { return {}; }
   ResponseHead& response() override { return response_; }
   Arena& arena() override { return arena_; }
   std::string_view expand(const Text& text) override;
@@ -59,6 +61,7 @@ class FilterPreview final : public StreamView {
   std::optional<std::string_view> of_tls(config::Variable variable) const;
 
   RequestHead& request_;
+  Received received_;
   ResponseHead response_;
   Arena& arena_;
   const Record& record_;
