@@ -168,10 +168,10 @@ class FilterFactory {
   /// the factory.  When the stream's route is known, or when the fallback in which it stands takes over.
   virtual Filter& make(Arena& arena) const = 0;
   /// What its filters would do with a request that somebody asks about, in the process that operators talk to: the same
-  /// decision, without counting or asking.  The view has request(), received(), arena(), expand() and now(); response() is empty, and
-  /// whatever counts, asks, waits or answers does nothing.  What a filter would change in request() is changed: the factories
-  /// behind this one, the routes' actions and balancers see it.  Called in the order of on_request; factories whose filters
-  /// see nothing but answers come last, when the request is what a server gets.
+  /// decision, without counting or asking.  The view has request(), received(), arena(), expand() and now(); response() is
+  /// empty, and whatever counts, asks, waits or answers does nothing.  What a filter would change in request() is changed: the
+  /// factories behind this one, the routes' actions and balancers see it.  Called in the order of on_request; factories whose
+  /// filters see nothing but answers come last, when the request is what a server gets.
   ///
   /// In expand() a variable that only a real request has (its identifier, the client's port, times) stays as it is written; for
   /// factories that see only answers also one that depends on the answer.
