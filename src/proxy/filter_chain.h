@@ -26,9 +26,9 @@ namespace weir::proxy {
 struct FilterLink {
   std::shared_ptr<const FilterFactory> factory;
   Needs needs;
-  std::string word;            ///< of the statement
-  std::string place;           ///< where it stands
-  std::uint16_t backends = 1;  ///< as config::Policy::backends
+  std::string word;                         ///< of the statement
+  std::string place;                        ///< where it stands
+  std::uint16_t backends = 1;               ///< as config::Policy::backends
   std::shared_ptr<const FactoryUse> use{};  ///< null if the factory has no service
 
   /// `backend`: its position, 0 for the one that the route names.
