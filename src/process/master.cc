@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,17 +25,8 @@ constexpr std::uint64_t stop_grace_us = 3'000'000;  // between "stop" and SIGKIL
 
 }  // namespace
 
-void Master::block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  for (int number : {SIGCHLD, SIGHUP, SIGUSR1, SIGUSR2, SIGTERM, SIGINT, SIGQUIT})
-    sigaddset(&set, number);
-  sigprocmask(SIG_BLOCK, &set, nullptr);
-  signals_ = Fd(::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-}
-
 void Master::begin() {
-  block_signals();
+  kernel_.take_signals();
   log_port_ = std::make_unique<LogPort>("master", level_from(assets_.plan.error_log.level),
                                         shm::LogRing(*assets_.segment, shm::RingOf::master),
                                         assets_.wakers[WakerOf::writer].get());
@@ -95,20 +85,18 @@ int Master::run_again(Handover& given, const std::string& why) {
 
 int Master::run() {
   while (crew_.is_anybody_running()) {
-    std::vector<pollfd> wait{{signals_.get(), POLLIN, 0},
-                             {reload_.loader_fd(), POLLIN, 0},
-                             {upgrade_.trial_fd(), POLLIN, 0}};
+    std::vector<pollfd> wait{{reload_.loader_fd(), POLLIN, 0}, {upgrade_.trial_fd(), POLLIN, 0}};
     std::vector<Child*> who;
     for (Child& child : children()) {
       wait.push_back({child.channel.is_open() ? child.channel.fd() : -1, POLLIN, 0});
       who.push_back(&child);
     }
-    (void)::poll(wait.data(), wait.size(), next_timeout());
+    kernel_.wait(wait, next_timeout());
     for (std::size_t i = 0; i < who.size(); ++i)
-      if (wait[3 + i].revents) take_message(*who[i]);
-    if (wait[1].revents && reload_.loader_fd() == wait[1].fd) reload_.on_loader();
-    if (wait[2].revents && upgrade_.trial_fd() == wait[2].fd) upgrade_.on_trial();
-    if (wait[0].revents) take_signal();
+      if (wait[2 + i].revents) take_message(*who[i]);
+    if (wait[0].revents && reload_.loader_fd() == wait[0].fd) reload_.on_loader();
+    if (wait[1].revents && upgrade_.trial_fd() == wait[1].fd) upgrade_.on_trial();
+    take_signals();
     run_timers();
   }
   if (!assets_.plan.pid_file.empty()) ::unlink(assets_.plan.pid_file.c_str());
@@ -123,7 +111,7 @@ void Master::leave(std::uint64_t limit_ms) {
   bool has_left = drain_.order(shm::Drain::instance).phase >= shm::DrainPhase::Draining;
   if (phase_ != Phase::Running || delay_ms == 0 || has_left) return drain();
   phase_ = Phase::Leaving;
-  deadline_us_ = monotonic_us() + delay_ms * 1000;
+  deadline_us_ = kernel_.monotonic_us() + delay_ms * 1000;
   drain_.end(shm::DrainPhase::Leaving);
   log(Level::Notice, "weir leaves: not ready any more, and serving for ", delay_ms, " ms yet");
   wake_workers();
@@ -133,7 +121,7 @@ void Master::drain() {
   phase_ = Phase::Draining;
   takeover_.reset();
   notify_.stopping();
-  deadline_us_ = limit_ms_ ? monotonic_us() + limit_ms_ * 1000 : 0;
+  deadline_us_ = limit_ms_ ? kernel_.monotonic_us() + limit_ms_ * 1000 : 0;
   for (Child& child : children()) child.start_at_us = 0;
   drain_.end(shm::DrainPhase::Draining);
   wake_workers();
@@ -145,7 +133,7 @@ void Master::stop_workers() {
   phase_ = Phase::Stopping;
   takeover_.reset();
   notify_.stopping();
-  deadline_us_ = monotonic_us() + stop_grace_us;
+  deadline_us_ = kernel_.monotonic_us() + stop_grace_us;
   crew_.tell(Role::Worker, net::MessageType::Stop);
   if (!crew_.is_running(Role::Worker)) stop_rest();
 }
@@ -153,7 +141,7 @@ void Master::stop_workers() {
 // The writer goes last, with everybody's last words in its rings.
 void Master::stop_rest() {
   phase_ = Phase::Stopping;
-  deadline_us_ = monotonic_us() + stop_grace_us;
+  deadline_us_ = kernel_.monotonic_us() + stop_grace_us;
   log(Level::Notice, "weir stops");
   crew_.tell(Role::Control, net::MessageType::Stop);
   crew_.tell(Role::Writer, net::MessageType::Stop);
@@ -206,10 +194,9 @@ Child* Master::control() {
   return nullptr;
 }
 
-void Master::take_signal() {
-  signalfd_siginfo info;
-  while (::read(signals_.get(), &info, sizeof(info)) == static_cast<ssize_t>(sizeof(info))) {
-    switch (static_cast<int>(info.ssi_signo)) {
+void Master::take_signals() {
+  while (const int number = kernel_.next_signal()) {
+    switch (number) {
       case SIGCHLD: reap(); break;
       case SIGHUP: reload_wanted_ = true; break;
       case SIGUSR2: upgrade_.begin("SIGUSR2\t0"); break;
@@ -233,12 +220,12 @@ int Master::next_timeout() const {
     if (at && at < next) next = at;
   for (const Child& child : crew_.all())
     if (child.start_at_us && child.start_at_us < next) next = child.start_at_us;
-  std::uint64_t now = monotonic_us();
+  std::uint64_t now = kernel_.monotonic_us();
   return next <= now ? 0 : static_cast<int>((next - now) / 1000 + 1);
 }
 
 void Master::run_timers() {
-  std::uint64_t now = monotonic_us();
+  std::uint64_t now = kernel_.monotonic_us();
   for (Child& child : children())
     if (child.start_at_us && child.start_at_us <= now) start_child(child);
   if (reload_wanted_ && phase_ == Phase::Running && upgrade_.is_idle()) {
@@ -257,7 +244,7 @@ void Master::run_timers() {
   // The writer comes after all others: it has their last words.
   bool is_last = !crew_.is_running(Role::Worker);
   for (const Child& child : children())
-    if (child.pid && (is_last || child.role == Role::Worker)) ::kill(child.pid, SIGKILL);
+    if (child.pid && (is_last || child.role == Role::Worker)) kernel_.kill(child.pid, SIGKILL);
 }
 
 namespace {
@@ -280,7 +267,7 @@ int resume(int text, const std::string& why) {
     std::fprintf(stderr, "weir: %s\n", adopted.error().text().c_str());
     return 1;
   }
-  Master master(std::move(given->assets), daemon, given->path, given->last);
+  Master master(system_kernel(), std::move(given->assets), daemon, given->path, given->last);
   if (given->reload_wanted) master.want_reload();
   return why.empty() ? master.run_next(*given, Fd(text), std::move(kept))
                      : master.run_again(*given, why);
@@ -299,7 +286,7 @@ int run_master(const MasterOptions& options) {
     return 1;
   }
   std::uint64_t last = assets->history.present().about.number;
-  return Master(std::move(*assets), daemon, options.path, last).run_first();
+  return Master(system_kernel(), std::move(*assets), daemon, options.path, last).run_first();
 }
 
 }  // namespace weir::process

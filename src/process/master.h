@@ -8,6 +8,7 @@
 #include "process/crew.h"
 #include "process/daemon.h"
 #include "process/handover.h"
+#include "process/kernel.h"
 #include "process/log_port.h"
 #include "process/notify.h"
 #include "process/reload.h"
@@ -42,9 +43,10 @@ int run_master(const MasterOptions& options);
 
 class Master final : private ReloadHost, private UpgradeHost, private TakeoverHost {
  public:
-  /// `last`: the highest number that a generation ever had.
-  Master(Assets assets, Daemon& daemon, const std::string& path, std::uint64_t last)
-      : assets_(std::move(assets)),
+  /// `kernel` and `daemon` must outlive this.  `last`: the highest number that a generation ever had.
+  Master(Kernel& kernel, Assets assets, Daemon& daemon, const std::string& path, std::uint64_t last)
+      : kernel_(kernel),
+        assets_(std::move(assets)),
         daemon_(daemon),
         path_(path),
         reload_(*this, assets_, path, last),
@@ -55,7 +57,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
         queues_(*assets_.segment, 0),
         servers_(*assets_.segment),
         drain_(*assets_.segment),
-        supervision_(*assets_.segment, assets_.plan.stall_ms * 1000) {}
+        supervision_(*assets_.segment, kernel, assets_.plan.stall_ms * 1000) {}
 
   /// With nobody there yet.
   int run_first();
@@ -70,8 +72,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
 
   void begin();
   int run();
-  void block_signals();
-  void take_signal();
+  void take_signals();
   void start_child(Child& child) override;
   void take_message(Child& child);
   void take_order(Child& child, net::Message& message);
@@ -96,6 +97,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
   void dismiss_strangers();
   void retire(Child& child);
   std::list<Child>& children() override { return crew_.all(); }
+  Kernel& kernel() override { return kernel_; }
   void on_committed() override;
   void replace(Child& child, std::string_view why) override;
   void on_reloading(bool begun) override;
@@ -106,6 +108,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
   void run_timers();
   int next_timeout() const;
 
+  Kernel& kernel_;
   Assets assets_;
   Daemon& daemon_;
   std::string path_;
@@ -122,7 +125,6 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
   Notify notify_;
   std::unique_ptr<LogPort> log_port_;
   Crew crew_;
-  Fd signals_;
   Phase phase_ = Phase::Starting;
   std::uint64_t deadline_us_ = 0;  ///< of leaving, draining or stopping; 0 = none
   std::uint64_t limit_ms_ = 0;     ///< of draining, once it begins; 0 = none

@@ -25,7 +25,7 @@ constexpr std::uint64_t young_us = 1'000'000;  // who dies younger than this is 
 
 void Master::start_child(Child& child) {
   child.incarnation += child.started_us != 0;
-  if (auto spawned = spawn(child); !spawned) {
+  if (auto spawned = kernel_.spawn(child, {}); !spawned) {
     child.young_deaths = std::max(child.young_deaths + 1, 2U);
     std::uint64_t wait = hold_back(child);
     return log(Level::Error, child.name(), ": ", spawned.error().text(), "; tried again in ",
@@ -160,9 +160,9 @@ void Master::wake_workers() {
 }
 
 void Master::reap() {
-  constexpr int which = WNOHANG | WUNTRACED | WCONTINUED;
-  int status;
-  for (pid_t pid = ::waitpid(-1, &status, which); pid > 0; pid = ::waitpid(-1, &status, which)) {
+  for (Kernel::Change change = kernel_.next_change(); change.pid > 0;
+       change = kernel_.next_change()) {
+    const auto [pid, status] = change;
     bool has_ended = !WIFSTOPPED(status) && !WIFCONTINUED(status);
     Child* child = crew_.find(pid);
     if (!child && has_ended) {
@@ -219,7 +219,7 @@ void Master::buried(Child& child, int status) {
     status_ = 1;
     return stop_workers();
   }
-  bool young = monotonic_us() - child.started_us < young_us;
+  bool young = kernel_.monotonic_us() - child.started_us < young_us;
   child.young_deaths = young ? child.young_deaths + 1 : 0;
   std::uint64_t wait = hold_back(child);
   log(Level::Error, child.name(), ", process ", pid, ", ", how, "; started again ",
@@ -230,7 +230,7 @@ void Master::buried(Child& child, int status) {
 // Sets when it is to be started again, if not at once; how many microseconds that is.
 std::uint64_t Master::hold_back(Child& child) {
   std::uint64_t wait = back_off_us(child.young_deaths);
-  child.start_at_us = wait ? monotonic_us() + wait : 0;
+  child.start_at_us = wait ? kernel_.monotonic_us() + wait : 0;
   return wait;
 }
 
@@ -298,7 +298,7 @@ void Master::on_committed() {
 
 void Master::replace(Child& child, std::string_view why) {
   log(Level::Error, child.name(), " ", why, ": it is replaced");
-  if (child.pid) ::kill(child.pid, SIGKILL);
+  if (child.pid) kernel_.kill(child.pid, SIGKILL);
 }
 
 }  // namespace weir::process

@@ -5,7 +5,6 @@
 
 #include "base/cursor.h"
 #include "base/text.h"
-#include "base/wall_time.h"
 #include "net/gate.h"
 #include "process/reach.h"
 
@@ -62,7 +61,7 @@ bool Reload::tell_control(MessageType type, const std::string& bytes,
 // Control counts what it is told.  While none runs, the master does: a plan is no reload.
 void Reload::report(MessageType result, const std::string& bytes) {
   if (!tell_control(result, bytes) && !only_plan_)
-    generation_.note_reload(result == MessageType::Settled, wall_clock_us());
+    generation_.note_reload(result == MessageType::Settled, host_.kernel().wall_us());
 }
 
 void Reload::enter(Step step, std::uint64_t limit_us) {
@@ -72,7 +71,8 @@ void Reload::enter(Step step, std::uint64_t limit_us) {
 }
 
 void Reload::count_step() {
-  const std::uint64_t now = monotonic_us(), spent = now - std::exchange(entered_us_, now);
+  const std::uint64_t now = host_.kernel().monotonic_us();
+  const std::uint64_t spent = now - std::exchange(entered_us_, now);
   switch (step_) {
     case Step::Idle: took_ = {}; return;
     case Step::Loading: took_.load += spent; return;
@@ -118,7 +118,7 @@ void Reload::begin(std::string_view order, Fd file) {
 }
 
 Result<void> Reload::start_loader(const History::Entry& past) {
-  if (auto spawned = spawn(loader_); !spawned) return spawned;
+  if (auto spawned = host_.kernel().spawn(loader_, {}); !spawned) return spawned;
   const History::Entry& present = assets_.history.present();
   return loader_.channel.send(
       MessageType::Load, {},
@@ -129,7 +129,7 @@ Result<void> Reload::start_loader(const History::Entry& past) {
 void Reload::not_loaded(const std::string& why) {
   const History::Entry* past = assets_.history.find(std::exchange(past_, 0));
   if (!past) return refuse(why);
-  if (loader_.pid > 0) ::kill(loader_.pid, SIGKILL);
+  if (loader_.pid > 0) host_.kernel().kill(loader_.pid, SIGKILL);
   loader_.channel.close();
   log(Level::Warn, "rollback to generation ", past->about.number,
       " with the certificates that it had, since: ", std::string_view(why));
@@ -138,8 +138,8 @@ void Reload::not_loaded(const std::string& why) {
 }
 
 Result<void> Reload::start_loader(std::string_view name, const Fd& file) {
-  if (!confined_) return spawn(loader_, path_);
-  if (auto spawned = spawn(loader_); !spawned) return spawned;
+  if (!confined_) return host_.kernel().spawn(loader_, path_);
+  if (auto spawned = host_.kernel().spawn(loader_, {}); !spawned) return spawned;
   std::string text = concat(directory_of(path_), "\n", name);
   return loader_.channel.send(MessageType::Load, text, {file.get()});
 }
@@ -303,7 +303,7 @@ void Reload::all_prepared() {
 // ---- Commit and settle -------------------------------------------------------------------------
 
 void Reload::committed() {
-  next_.about.committed_us = wall_clock_us();
+  next_.about.committed_us = host_.kernel().wall_us();
   replacements_->put_in_place(assets_, next_.plan);
   assets_.plan = next_.plan;
   for (ListeningSocket& socket : new_sockets_) assets_.sockets.push_back(std::move(socket));
@@ -314,7 +314,7 @@ void Reload::committed() {
       next_.about.by, ")");
   assets_.history.add(std::move(next_));
   enter(Step::Settling, settle_look_us);
-  settle_by_us_ = monotonic_us() + settle_limit_us;
+  settle_by_us_ = entered_us_ + settle_limit_us;
   host_.on_committed();
   hand_over_resources();
   look_if_settled();
@@ -363,7 +363,7 @@ void Reload::give_up_sockets() {
       ::unlink(socket.address.substr(5).c_str());
     } else {
       given_up_.push_back({std::move(socket.fd), socket.slot, socket.address});
-      given_up_until_ = monotonic_us() + closing_us;
+      given_up_until_ = host_.kernel().monotonic_us() + closing_us;
     }
   }
   std::erase_if(assets_.sockets, std::not_fn(is_wanted));
@@ -382,7 +382,7 @@ void Reload::settled() {
 // ---- Failure -----------------------------------------------------------------------------------
 
 void Reload::refuse(const std::string& why) {
-  if (loader_.pid > 0) ::kill(loader_.pid, SIGKILL);
+  if (loader_.pid > 0) host_.kernel().kill(loader_.pid, SIGKILL);
   loader_.channel.close();
   for (Child& child : host_.children())
     if (child.role == Role::Worker && child.channel.is_open() && step_ >= Step::Preparing)
@@ -428,11 +428,12 @@ std::uint64_t Reload::deadline() const {
 }
 
 void Reload::on_timer() {
-  if (step_ < Step::Preparing && given_up_until_ != 0 && monotonic_us() >= given_up_until_) {
+  const std::uint64_t now = host_.kernel().monotonic_us();
+  if (step_ < Step::Preparing && given_up_until_ != 0 && now >= given_up_until_) {
     given_up_.clear();
     given_up_until_ = 0;
   }
-  if (deadline_us_ == 0 || monotonic_us() < deadline_us_) return;
+  if (deadline_us_ == 0 || now < deadline_us_) return;
   deadline_us_ = 0;
   switch (step_) {
     case Step::Idle: return;
@@ -450,7 +451,7 @@ void Reload::on_timer() {
       return;
     case Step::Settling:
       enter(Step::Settling, settle_look_us);
-      if (monotonic_us() < settle_by_us_) return look_if_settled();
+      if (now < settle_by_us_) return look_if_settled();
       settle_by_us_ += settle_limit_us;
       for (Child& child : host_.children())
         if (child.role == Role::Worker && child.ready && !child.leaving &&

@@ -16,6 +16,7 @@
 #include "admin/reloads.h"
 #include "process/bundle_memory.h"
 #include "process/child.h"
+#include "process/kernel.h"
 #include "process/replacements.h"
 #include "process/start.h"
 #include "shm/generation.h"
@@ -36,6 +37,7 @@ using admin::under_way;
 class ReloadHost {
  public:
   virtual std::list<Child>& children() = 0;
+  virtual Kernel& kernel() = 0;
   /// The plan in `assets` is another one now: workers come and go, slots move, logs change.
   virtual void on_committed() = 0;
   /// Ends a child that is behind; it is started again as all others.

@@ -67,11 +67,12 @@ std::string tell_trace(const shm::LastWords& words) {
   return text;
 }
 
-Supervision::Supervision(const shm::Segment& segment, std::uint64_t stall_us)
+Supervision::Supervision(const shm::Segment& segment, Kernel& kernel, std::uint64_t stall_us)
     : segment_(segment),
+      kernel_(kernel),
       quarantine_(segment),
       stall_us_(stall_us),
-      last_us_(monotonic_us()),
+      last_us_(kernel.monotonic_us()),
       next_us_(last_us_ + Pulse::look_us) {}
 
 Supervision::Watched& Supervision::of(const Child& child) {
@@ -85,7 +86,7 @@ bool Supervision::is_late(const Child& child) const {
 
 void Supervision::note_stop(const Child& child, int signal) {
   if (child.role == Role::Worker && !child.stranger) of(child).stopped_by = signal;
-  next_us_ = std::min(next_us_, std::max(last_us_, monotonic_us()) + Pulse::look_us);
+  next_us_ = std::min(next_us_, std::max(last_us_, kernel_.monotonic_us()) + Pulse::look_us);
 }
 
 bool Supervision::look(const std::list<Child>& children, std::uint64_t now_us) {
@@ -131,12 +132,12 @@ void Supervision::end(const Child& child, Watched& watched, std::uint64_t now_us
             ? concat(" (stopped by signal ", std::to_string(watched.stopped_by), ")")
             : std::string(),
         ": it is ended");
-    ::kill(child.pid, SIGABRT);
+    kernel_.kill(child.pid, SIGABRT);
     // A stopped process handles SIGABRT, and writes its crash report, only when it continues.
-    ::kill(child.pid, SIGCONT);
+    kernel_.kill(child.pid, SIGCONT);
   } else if (now_us >= watched.kill_at_us) {
     watched.kill_at_us = UINT64_MAX;
-    ::kill(child.pid, SIGKILL);
+    kernel_.kill(child.pid, SIGKILL);
     log(Level::Error, child.name(), ", process ", child.pid, ", does not end: it is killed");
   }
 }
@@ -182,7 +183,7 @@ void Supervision::suspect(const shm::LastWords& words) {
   shm::set_text(culprit.listener, words.listener);
   shm::set_text(culprit.method, words.method);
   shm::set_text(culprit.path, words.path);
-  std::uint32_t crashes = quarantine_.note(culprit, monotonic_us());
+  std::uint32_t crashes = quarantine_.note(culprit, kernel_.monotonic_us());
   if (crashes < shm::Quarantine::most_crashes) return;
   quarantined_ = true;
   log(Level::Error, "requests like ", words.method, " ", words.path, " of listener ",

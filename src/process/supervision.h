@@ -6,6 +6,7 @@
 #pragma once
 
 #include "process/child.h"
+#include "process/kernel.h"
 #include "process/pulse.h"
 #include "shm/black_box.h"
 #include "shm/quarantine.h"
@@ -21,8 +22,8 @@ namespace weir::process {
 
 class Supervision {
  public:
-  /// A worker that does not turn for `stall_us` is ended; 0 = never.  `segment` must outlive this.
-  Supervision(const shm::Segment& segment, std::uint64_t stall_us);
+  /// A worker that does not turn for `stall_us` is ended; 0 = never.  `segment` and `kernel` must outlive this.
+  Supervision(const shm::Segment& segment, Kernel& kernel, std::uint64_t stall_us);
 
   /// Another limit from now on.
   void set_limit(std::uint64_t stall_us) { stall_us_ = stall_us; }
@@ -60,6 +61,7 @@ class Supervision {
   void suspect(const shm::LastWords& words);
 
   const shm::Segment& segment_;
+  Kernel& kernel_;
   shm::Quarantine quarantine_;
   std::uint64_t stall_us_;
   std::uint64_t last_us_, next_us_;

@@ -23,7 +23,7 @@ Takeover::Takeover(TakeoverHost& host, Crew& crew, Handover& given, Fd text, std
       executable_(given.executable),
       descriptors_(std::move(given.descriptors)),
       former_version_(given.version),
-      deadline_us_(monotonic_us() + limit_ms * 1000),
+      deadline_us_(host.kernel().monotonic_us() + limit_ms * 1000),
       same_memory_(given.same_memory) {
   given.children.remove_if([](const Child& child) { return child.pid == 0; });
   for (Child& child : given.children) {
@@ -76,7 +76,7 @@ void Takeover::go_back(const std::string& why) {
   deadline_us_ = 0;
   log(Level::Error, "the upgrade failed: ", why, "; weir ", former_version_, " comes back");
   for (Child& child : crew_.all())
-    if (!child.former && child.pid > 0) ::kill(child.pid, SIGKILL);
+    if (!child.former && child.pid > 0) host_.kernel().kill(child.pid, SIGKILL);
   for (Child& child : crew_.all())
     if (!child.former && child.pid > 0) (void)::waitpid(child.pid, nullptr, 0);
   std::string binary = "/proc/self/fd/" + std::to_string(executable_.get());
@@ -87,12 +87,12 @@ void Takeover::go_back(const std::string& why) {
     child.pid = 0;
     child.ready = false;
     child.channel.close();
-    child.start_at_us = monotonic_us() + retry_us;
+    child.start_at_us = host_.kernel().monotonic_us() + retry_us;
   }
 }
 
 void Takeover::on_timer() {
-  if (deadline_us_ == 0 || monotonic_us() < deadline_us_) return;
+  if (deadline_us_ == 0 || host_.kernel().monotonic_us() < deadline_us_) return;
   std::string who;
   for (const Child& child : crew_.all())
     if (!child.former && !child.ready) who += (who.empty() ? "" : ", ") + child.name();

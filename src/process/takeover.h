@@ -8,6 +8,7 @@
 
 #include "process/crew.h"
 #include "process/handover.h"
+#include "process/kernel.h"
 
 #include <cstdint>
 #include <string>
@@ -20,6 +21,7 @@ namespace weir::process {
 class TakeoverHost {
  public:
   virtual void start_child(Child& child) = 0;
+  virtual Kernel& kernel() = 0;
   /// The new processes are all ready.
   virtual void on_taken_over() = 0;
 

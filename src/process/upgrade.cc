@@ -62,10 +62,10 @@ Result<void> Upgrade::start_trial() {
   HandoverText text(given);
   auto sealed = text.seal();
   if (!sealed) return sealed.error();
-  auto spawned = spawn_trial(trial_, binary_, sealed->get(), text.descriptors());
+  auto spawned = host_.kernel().spawn_trial(trial_, binary_, sealed->get(), text.descriptors());
   if (!spawned) return spawned;
   step_ = Step::Trying;
-  deadline_us_ = monotonic_us() + trial_limit_us;
+  deadline_us_ = host_.kernel().monotonic_us() + trial_limit_us;
   return {};
 }
 
@@ -85,7 +85,7 @@ void Upgrade::on_trial() {
   if (!control || !control->channel.send(MessageType::Export, {}, {carried_.get()}))
     return refuse("control is not running");
   step_ = Step::Exporting;
-  deadline_us_ = monotonic_us() + export_limit_us;
+  deadline_us_ = host_.kernel().monotonic_us() + export_limit_us;
 }
 
 void Upgrade::on_exported(net::Message& message) {
@@ -124,7 +124,7 @@ void Upgrade::refuse(const std::string& why) {
 
 void Upgrade::end_trial() {
   trial_.channel.close();
-  if (trial_.pid > 0) ::kill(trial_.pid, SIGKILL);
+  if (trial_.pid > 0) host_.kernel().kill(trial_.pid, SIGKILL);
 }
 
 // A signal has no ticket: nobody waits for what became of it.
@@ -144,7 +144,7 @@ void Upgrade::on_exit(pid_t pid) {
 }
 
 void Upgrade::on_timer() {
-  if (deadline_us_ == 0 || monotonic_us() < deadline_us_) return;
+  if (deadline_us_ == 0 || host_.kernel().monotonic_us() < deadline_us_) return;
   refuse(step_ == Step::Trying ? binary_ + " takes too long in its trial"
                                : "control takes too long to say what it knows");
 }

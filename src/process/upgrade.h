@@ -13,6 +13,7 @@
 
 #include "process/child.h"
 #include "process/handover.h"
+#include "process/kernel.h"
 #include "process/trial.h"
 
 #include <cstdint>
@@ -31,6 +32,7 @@ class UpgradeHost {
   /// Shared memory has a number left for a worker.
   virtual bool has_room() const = 0;
   virtual Child* control() = 0;
+  virtual Kernel& kernel() = 0;
 
  protected:
   ~UpgradeHost() = default;

@@ -3,6 +3,7 @@
 // What the master makes of turns, deaths and last words, and how a dying process leaves them.
 #include "process/supervision.h"
 
+#include "fakes/fake_kernel.h"
 #include "process/crash.h"
 #include "proxy/last_words.h"
 #include "shm/child.h"
@@ -176,7 +177,8 @@ class Deaths : public ::testing::Test {
   }
 
   shm::Segment segment_ = make_segment();
-  Supervision supervision_{segment_, 5'000'000};
+  test::FakeKernel kernel_;
+  Supervision supervision_{segment_, kernel_, 5'000'000};
   Child child_;
 };
 
@@ -201,23 +203,20 @@ TEST_F(Deaths, TwiceIsTooOften) {
   EXPECT_EQ(quarantine.size(), 0U);
   crash(1);
   EXPECT_EQ(quarantine.size(), 1U);
-  EXPECT_TRUE(quarantine.holds(1, monotonic_us()));
+  EXPECT_TRUE(quarantine.holds(1, kernel_.monotonic_us()));
   EXPECT_STREQ(quarantine.at(0).path, "/x");
 }
 
 TEST_F(Deaths, OfStoppedWorkersBlameNobody) {
   shm::Quarantine quarantine(segment_);
-  shm::Child worker([] {
-    while (true) pause();
-  });
-  child_.pid = worker.pid();
+  child_.pid = test::FakeKernel::first_pid;
   for (int deaths = 0; deaths < 2; ++deaths) {
     supervision_.note_stop(child_, SIGSTOP);
     std::list<Child> children;
     children.push_back({});
     children.front().index = 1;
     children.front().ready = true;
-    children.front().pid = worker.pid();
+    children.front().pid = child_.pid;
     std::uint64_t now = supervision_.next_us();
     for (int looks = 0; looks < 20; ++looks, now += look) supervision_.look(children, now);
     std::string told = crash(7);
@@ -273,6 +272,104 @@ TEST_F(Deaths, AStopIsLookedAtSoon) {
   EXPECT_EQ(supervision_.next_us(), now + Pulse::rest_us);
   supervision_.note_stop(children.front(), SIGSTOP);
   EXPECT_EQ(supervision_.next_us(), now + look);
+}
+
+// ---- Who does not turn -------------------------------------------------------------------------
+
+struct Stalled : Deaths {
+  Stalled() {
+    Child& child = children.emplace_back();
+    child.index = 1;
+    child.ready = true;
+    child.pid = pid;
+    shm::WorkerState(segment_, 1).turn() = 5;
+  }
+  /// Looks for so long.
+  void look_for(std::uint64_t us) {
+    for (const std::uint64_t until = now + us; now < until; now += look)
+      supervision_.look(children, now);
+  }
+
+  static constexpr pid_t pid = test::FakeKernel::first_pid;
+  std::list<Child> children;
+  std::uint64_t now = supervision_.next_us();
+};
+
+TEST_F(Stalled, IsAskedForItsLastWordsAndThenKilled) {
+  look_for(5'000'000);
+  EXPECT_TRUE(kernel_.kills.empty());
+  look_for(look);
+  using Kill = std::pair<pid_t, int>;
+  EXPECT_EQ(kernel_.kills, (std::vector{Kill(pid, SIGABRT), Kill(pid, SIGCONT)}));
+  look_for(700'000);
+  EXPECT_EQ(kernel_.kills.size(), 2U);
+  look_for(60'000'000);
+  ASSERT_EQ(kernel_.kills.size(), 3U) << "once";
+  EXPECT_EQ(kernel_.kills[2], Kill(pid, SIGKILL));
+  EXPECT_EQ(supervision_.tell_end(children.front(), SIGKILL),
+            "stalled for 5.0 s and ended: signal 9");
+}
+
+// It may have a tracer that keeps the signal from it.
+TEST_F(Stalled, IsKilledEvenIfItTurnsMeanwhile) {
+  look_for(5'000'000 + look);
+  shm::WorkerState(segment_, 1).turn() = 6;
+  look_for(1'500'000);
+  EXPECT_TRUE(kernel_.was_killed(pid, SIGKILL));
+}
+
+TEST_F(Stalled, IsLeftAloneWithoutALimit) {
+  supervision_.set_limit(0);
+  look_for(3600 * std::uint64_t{1'000'000});
+  EXPECT_TRUE(supervision_.is_late(children.front()));
+  EXPECT_TRUE(kernel_.kills.empty());
+}
+
+TEST_F(Stalled, ItsSuccessorBeginsAnew) {
+  look_for(5'000'000 + look);
+  (void)supervision_.tell_end(children.front(), SIGABRT);
+  EXPECT_FALSE(supervision_.is_late(children.front()));
+  kernel_.kills.clear();
+  look_for(4'000'000);
+  EXPECT_TRUE(kernel_.kills.empty());
+}
+
+struct NotWatched {
+  const char* name;
+  void (*make)(Child&);
+};
+struct NobodyElse : Stalled, testing::WithParamInterface<NotWatched> {};
+INSTANTIATE_TEST_SUITE_P(
+    Children, NobodyElse,
+    testing::Values(NotWatched{"Control", [](Child& child) { child.role = Role::Control; }},
+                    NotWatched{"Writer", [](Child& child) { child.role = Role::Writer; }},
+                    NotWatched{"OfOtherMemory", [](Child& child) { child.stranger = true; }},
+                    NotWatched{"NotRunning", [](Child& child) { child.pid = 0; }}),
+    [](const auto& each) { return each.param.name; });
+
+TEST_P(NobodyElse, IsWatched) {
+  GetParam().make(children.front());
+  supervision_.note_stop(children.front(), SIGSTOP);
+  look_for(60'000'000);
+  EXPECT_TRUE(kernel_.kills.empty());
+  EXPECT_FALSE(supervision_.is_late(children.front()));
+}
+
+TEST_F(Deaths, OfControlTellItsErrand) {
+  child_.role = Role::Control;
+  auto box = shm::BlackBox::of_control(segment_);
+  EXPECT_EQ(supervision_.tell_end(child_, SIGKILL), "ended: signal 9");
+  box.words() = {};
+  shm::set_text(box.words().call, "admin session");
+  box.reached(shm::BlackBox::Part::Call);
+  EXPECT_EQ(supervision_.tell_end(child_, SIGSEGV),
+            "crashed (signal 11) outside of any command or check, call admin session");
+  box.words() = {};
+  shm::set_text(box.words().errand, "the command show servers");
+  box.reached(shm::BlackBox::Part::Request);
+  EXPECT_TRUE(supervision_.tell_end(child_, SIGSEGV)
+                  .starts_with("crashed (signal 11) in the command show servers"));
+  EXPECT_EQ(supervision_.tell_end(child_, 0), "ended: exit status 0") << "told once";
 }
 
 TEST(Tell, TheTraceBeginsWhereTheSignalCame) {
