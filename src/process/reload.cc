@@ -158,10 +158,12 @@ void Reload::on_loader() {
   }
   loader_.channel.close();
   if (step_ != Step::Loading) return;
-  if (message->type == MessageType::Plan && message->descriptors.size() == 3)
+  if (message->type == MessageType::Plan) {
+    if (message->descriptors.size() != 3) return not_loaded("the loader sent no bundle");
     return judge({std::move(message->descriptors[0]), std::move(message->descriptors[1]),
                   std::move(message->descriptors[2])},
                  message->bytes, diagnostics_);
+  }
   log(Level::Error, "reload: ", diagnostics_.empty() ? message->bytes : diagnostics_);
   not_loaded(diagnostics_.empty() ? message->bytes : message->bytes + "\n" + diagnostics_);
 }

@@ -54,8 +54,9 @@ Result<void> load(const std::string& path, Assets& assets) {
   int status;
   (void)::waitpid(loader.pid, &status, 0);
   if (!message) return Error(Errc::System, path + ": the loader died");
-  if (message->type != net::MessageType::Plan || message->descriptors.size() != 3)
-    return Error(Errc::Invalid, message->bytes);
+  if (message->type != net::MessageType::Plan) return Error(Errc::Invalid, message->bytes);
+  if (message->descriptors.size() != 3)
+    return Error(Errc::Invalid, path + ": the loader sent no bundle");
   auto plan = read_plan(message->bytes);
   if (!plan) return plan.error();
   assets.plan = *plan;
