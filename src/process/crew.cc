@@ -50,15 +50,20 @@ bool Crew::is_running(Role role) const {
                      [role](const Child& child) { return child.role == role && child.pid; });
 }
 
-bool Crew::is_anybody_running() const {
+bool Crew::is_anybody_left() const {
   return std::any_of(children_.begin(), children_.end(),
-                     [](const Child& child) { return child.pid != 0; });
+                     [](const Child& child) { return child.pid != 0 || child.start_at_us != 0; });
 }
 
 Child* Crew::find(pid_t pid) {
   auto found = std::find_if(children_.begin(), children_.end(),
                             [pid](const Child& child) { return child.pid == pid; });
   return found == children_.end() ? nullptr : &*found;
+}
+
+void Crew::call_off(Role role) {
+  for (Child& child : children_)
+    if (child.role == role) child.start_at_us = 0;
 }
 
 void Crew::tell(Role role, net::MessageType type) {

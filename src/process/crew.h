@@ -30,9 +30,12 @@ class Crew {
   std::optional<std::uint32_t> free_index(std::uint32_t room) const;
 
   bool is_running(Role role) const;
-  bool is_anybody_running() const;
+  /// Somebody runs, or waits to be started again.
+  bool is_anybody_left() const;
   Child* find(pid_t pid);
 
+  /// Those of a role that wait to be started again are not.
+  void call_off(Role role);
   /// Says it to all of a role.
   void tell(Role role, net::MessageType type);
   /// Says it to the workers of the former binary.

@@ -84,7 +84,7 @@ int Master::run_again(Handover& given, const std::string& why) {
 }
 
 int Master::run() {
-  while (crew_.is_anybody_running()) {
+  while (crew_.is_anybody_left()) {
     std::vector<pollfd> wait{{reload_.loader_fd(), POLLIN, 0}, {upgrade_.trial_fd(), POLLIN, 0}};
     std::vector<Child*> who;
     for (Child& child : children()) {
@@ -122,7 +122,7 @@ void Master::drain() {
   takeover_.reset();
   notify_.stopping();
   deadline_us_ = limit_ms_ ? kernel_.monotonic_us() + limit_ms_ * 1000 : 0;
-  for (Child& child : children()) child.start_at_us = 0;
+  crew_.call_off(Role::Worker);
   drain_.end(shm::DrainPhase::Draining);
   wake_workers();
   crew_.tell(Role::Worker, net::MessageType::Drain);
@@ -134,6 +134,8 @@ void Master::stop_workers() {
   takeover_.reset();
   notify_.stopping();
   deadline_us_ = kernel_.monotonic_us() + stop_grace_us;
+  crew_.call_off(Role::Worker);
+  crew_.call_off(Role::Control);
   crew_.tell(Role::Worker, net::MessageType::Stop);
   if (!crew_.is_running(Role::Worker)) stop_rest();
 }
@@ -143,6 +145,9 @@ void Master::stop_rest() {
   phase_ = Phase::Stopping;
   deadline_us_ = kernel_.monotonic_us() + stop_grace_us;
   log(Level::Notice, "weir stops");
+  crew_.call_off(Role::Control);
+  for (Child& child : children())
+    if (child.role == Role::Writer && child.start_at_us != 0) start_child(child);
   crew_.tell(Role::Control, net::MessageType::Stop);
   crew_.tell(Role::Writer, net::MessageType::Stop);
 }
