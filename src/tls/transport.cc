@@ -143,9 +143,7 @@ void Transport::established() {
 net::IoResult Transport::fail(int outcome) {
   int error = SSL_get_error(ssl_, outcome);
   if (error == SSL_ERROR_WANT_READ) return {net::Io::Again};
-  if (error == SSL_ERROR_ZERO_RETURN) {
-    if (established_) return {net::Io::End};
-  }
+  if (error == SSL_ERROR_ZERO_RETURN && established_ && !failed_) return {net::Io::End};
   failed_ = true;
   // The end without a farewell may be forged by anybody on the way: what came before is not known to be all.
   unsigned long last = ERR_peek_last_error();
@@ -269,6 +267,9 @@ int Transport::peek() const {
   int count = SSL_peek(ssl_, &byte, 1);
   int error = SSL_get_error(ssl_, count);
   ERR_clear_error();
+  // A fatal alert is told once: from then on OpenSSL says the same as behind a farewell.
+  if (error == SSL_ERROR_SSL && (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0)
+    failed_ = true;
   return error;
 }
 

@@ -115,8 +115,8 @@ class Transport final : public net::Transport, private net::TransportEvents {
   mutable std::unique_ptr<ClientCertificate> client_certificate_;
   Failure failure_ = Failure::None;
   bool established_ = false;
-  bool failed_ = false;
-  bool ticket_due_ = false;  ///< see send_ticket
+  mutable bool failed_ = false;  ///< also found by looking: see peek
+  bool ticket_due_ = false;      ///< see send_ticket
   bool ending_ = false;
   bool said_goodbye_ = false;
 };

@@ -22,12 +22,15 @@ struct FakeJournal final : proxy::Journal {
     ++(connected ? connects : refusals);
   }
   void count_abuse(http::H2Abuse) override { ++abuses; }
-  void count_handshake(const tls::Transport&) override {}
+  void count_handshake(const tls::Transport& transport) override {
+    handshakes.emplace_back(tls::name_of(transport.failure()));
+  }
   void count_connection(int change) override { connections += change; }
   void count_http2(int change) override { http2 += change; }
   void count_reset(bool by_client) override { ++(by_client ? client_resets : own_resets); }
 
   std::vector<std::string> lines;
+  std::vector<std::string> handshakes;  ///< how each ended: "none" if well, or tls::Failure's name
   std::string staged;
   int requests = 0, connections = 0, http2 = 0, abuses = 0, connects = 0, refusals = 0;
   int client_resets = 0, own_resets = 0;

@@ -7,6 +7,7 @@
 #include "fakes/fake_client.h"
 #include "fakes/fake_journal.h"
 #include "fakes/fake_sharing.h"
+#include "fakes/net_world.h"
 #include "fakes/steps.h"
 #include "upstream/address_set.h"
 #include "upstream/scripted_origin.h"
@@ -56,7 +57,7 @@ struct ScriptedFilter final : FilterFactory, Filter {
   }
 };
 
-class HeartWorld {
+class HeartWorld : public test::NetWorld {
  public:
   static constexpr std::uint32_t slot = 0;
 
@@ -68,8 +69,6 @@ class HeartWorld {
         std::make_unique<upstream::Backend>(net, shared.all, context.snapshot->backends[0], 1));
     serve();
   }
-  HeartWorld(const HeartWorld&) = delete;
-  HeartWorld& operator=(const HeartWorld&) = delete;
   ~HeartWorld() {
     clients.clear();
     context.backends.clear();
@@ -144,12 +143,6 @@ class HeartWorld {
   }
   std::uint32_t in_flight() const { return shared.in_flight.load(slot); }
 
-  test::ManualClock clock;
-  event::Loop loop{clock};
-  test::TimeKeeper time{loop, clock};
-  net::Outbox outbox{loop};
-  std::vector<char> buffer = std::vector<char>(64 * 1024);
-  net::Context net{loop, outbox, buffer};
   test::FakeSharing shared{4, 8, 4};
   test::FakeJournal journal;
   Context context{net, nullptr, shared.segment, {}, journal, nullptr, Random(1)};

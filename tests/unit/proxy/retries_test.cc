@@ -4,11 +4,9 @@
 #include "proxy/retries.h"
 
 #include "fakes/fake_sharing.h"
-#include "fakes/manual_clock.h"
+#include "fakes/net_world.h"
 
 #include <gmock/gmock.h>
-
-#include <array>
 
 namespace weir::proxy {
 namespace {
@@ -17,12 +15,7 @@ using http::Failure;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-struct RetriesTest : testing::Test {
-  test::ManualClock clock;
-  event::Loop loop{clock};
-  net::Outbox outbox{loop};
-  std::array<char, 64> bytes{};
-  net::Context net{loop, outbox, bytes};
+struct RetriesTest : testing::Test, test::NetWorld {
   test::FakeSharing shared{1, 2, 1};
   config::Backend backend;
   std::shared_ptr<const tls::ClientContext> tls;

@@ -7,6 +7,7 @@
 
 #include "event/loop.h"
 #include "fakes/fake_journal.h"
+#include "fakes/net_world.h"
 #include "fakes/steps.h"
 #include "net/socket.h"
 #include "proxy/listener.h"
@@ -77,7 +78,7 @@ class PatientFilter final : public Filter, public FilterFactory {
   Filter& make(Arena&) const override { return const_cast<PatientFilter&>(*this); }
 };
 
-struct Serving : testing::Test {
+struct Serving : testing::Test, test::NetWorld {
   explicit Serving(config::Config from) : config(std::move(from)) {
     std::string pattern = testing::TempDir() + "weir-listener-XXXXXX";
     directory = mkdtemp(pattern.data());
@@ -118,13 +119,7 @@ struct Serving : testing::Test {
 
   std::string directory;
   config::Config config;
-  test::ManualClock clock;
-  event::Loop loop{clock};
-  test::TimeKeeper time{loop, clock};
   test::Steps steps{loop, &time};
-  net::Outbox outbox{loop};
-  std::vector<char> buffer = std::vector<char>(64 * 1024);
-  net::Context net{loop, outbox, buffer};
   shm::Segment segment = *shm::Segment::create({});
   test::FakeJournal journal;
   std::unique_ptr<AccessLog> access_log = AccessLog::make(config.access_log);

@@ -321,6 +321,21 @@ TEST_F(TransportTest, ClientsAreKnownByWhatTheyShow) {
   EXPECT_EQ(server->tls->failure(), Failure::Certificate);
 }
 
+// With TLS 1.3 the client is established when it hears of that, and has looked at it before it reads.
+TEST_F(TransportTest, ARefusalIsNoFarewell) {
+  server_terms.client_ca = file_of("ca.pem", root.chain());
+  server_terms.verify = config::ClientVerify::Required;
+  greet();
+  int looks = 0, ends = 0;
+  until([&] { return (ends += client->tls->is_at_end(), ++looks == 20); });
+  steps.run();
+  EXPECT_TRUE(client->tls->is_established());
+  EXPECT_EQ(ends, 0);
+  EXPECT_EQ(client->read(), "");
+  EXPECT_EQ(client->how, Io::Failed);
+  EXPECT_TRUE(client->tls->is_broken());
+}
+
 TEST_F(TransportTest, WhatIsNotInCommonIsNamed) {
   client_terms.groups = "P-521";
   greet();
