@@ -83,6 +83,7 @@ http::Failure Dispatch::last_failure() const {
 
 http::Failure Dispatch::start(const upstream::Chosen& chosen) {
   WEIR_ASSERT(chosen.server && !attempt_);
+  waits_since_ = 0;
   user_.enter(Phase::Connect);
   if (!reason_.empty()) state_.record.retry_reason = std::exchange(reason_, {});
   server_ = upstream::ServerRef(chosen.server);
@@ -94,10 +95,12 @@ http::Failure Dispatch::start(const upstream::Chosen& chosen) {
 
 Dispatched Dispatch::wait() {
   if (!backend_->wait(*this)) return {Dispatched::To::Nobody, http::Failure::QueueFull};
+  event::Loop& loop = state_.context.net.loop;
   Times& times = state_.record.times;
-  if (times.queued == 0) times.queued = state_.context.net.loop.now();
-  if (state_.policy->queue > 0)
-    deadline_.set(state_.context.net.loop, times.queued + state_.policy->queue);
+  if (waits_since_ == 0) waits_since_ = loop.now();
+  if (times.queued == 0) times.queued = waits_since_;
+  // Whose turn has come in vain goes on waiting; after a try all of the time is there again.
+  if (state_.policy->queue > 0) deadline_.set(loop, waits_since_ + state_.policy->queue);
   return {Dispatched::To::Queue};
 }
 

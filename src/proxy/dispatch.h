@@ -106,7 +106,8 @@ class Dispatch final : private upstream::Waiter, private event::DeadlineEvents {
   upstream::ServerRef server_;  ///< of the last attempt: the record tells of it until the end
   std::optional<Attempt> attempt_;
   Retries retries_;
-  std::string_view reason_;  ///< for another attempt, if there will be one
+  std::string_view reason_;        ///< for another attempt, if there will be one
+  std::uint64_t waits_since_ = 0;  ///< for a server, microseconds; 0 = it does not
   event::Deadline deadline_;
 };
 
