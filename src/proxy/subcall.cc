@@ -89,6 +89,8 @@ void Subcall::on_attempt_ready() {
 
 void Subcall::on_response(ResponseHead& head) {
   WEIR_ASSERT(!is_over_);
+  // Nobody has asked for another protocol, and what follows is not HTTP any more.
+  if (head.status == 101) return fail(http::Failure::UpgradeRefused);
   answer_.status = head.status;
   answer_.fields = &head.headers;
 }
