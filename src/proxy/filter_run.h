@@ -167,7 +167,6 @@ class FilterRun final : public Pooled<FilterRun>,
   std::vector<std::unique_ptr<BodyPipe>> former_pipes_;  ///< of answers that were given up
   Way ways_[2];
   FilterReply reply_;
-  const Received* received_ = nullptr;  ///< once somebody has asked for it
   event::Deadline deadline_;
   event::Task soon_;
   std::uint32_t current_ = 0;                 ///< the filter that is being called

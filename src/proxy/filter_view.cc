@@ -28,12 +28,12 @@ RequestHead& FilterRun::request() {
 }
 
 const Received& FilterRun::received() {
-  if (!received_) {
+  if (!state_.received) {
     Received& all = state_.arena.array<Received>(1)[0];
     all = http::read_received(request().received, state_.arena);
-    received_ = &all;
+    state_.received = &all;
   }
-  return *received_;
+  return *state_.received;
 }
 
 std::string_view FilterRun::refusal() {

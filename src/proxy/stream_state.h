@@ -27,8 +27,9 @@ struct StreamState {
   ClientSide& client;
   Arena arena;
   Record record;
-  RequestHead* request = nullptr;  ///< null until there is one that could be understood
-  RequestHead* partial = nullptr;  ///< what is known before, or of one that cannot; may be null
+  RequestHead* request = nullptr;      ///< null until there is one that could be understood
+  RequestHead* partial = nullptr;      ///< what is known before, or of one that cannot; may be null
+  const Received* received = nullptr;  ///< once a filter has asked for it
   /// Why it was refused before its filters were asked.
   http::Failure refusal = http::Failure::None;
   ResponseHead* response = nullptr;    ///< of the answer that is under way

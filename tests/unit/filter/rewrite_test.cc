@@ -103,7 +103,7 @@ TEST_P(RewriteRefusal, IsExplained) {
   EXPECT_EQ(told.status, is_limit ? 500 : 400);
   EXPECT_TRUE(told.why.starts_with(is_limit ? "regex_limit: " : "request_target: ")) << told.why;
   EXPECT_EQ(told.said, "");
-  EXPECT_EQ(stream.refusal, std::nullopt);
+  EXPECT_EQ(stream.refused, std::nullopt);
   EXPECT_EQ(stream.target(), GetParam().path);
 }
 

@@ -168,7 +168,7 @@ TEST_F(FilterServicesTest, AreKeptByAStream) {
   begin();
   auto& filter = static_cast<Telling&>(const_cast<FilterFactory&>(*used.factory));
   policy().filters =
-      FilterChain({{used.factory, used.factory->needs(), "telling", "weir.conf:1", used.use}});
+      FilterChain({{used.factory, used.factory->needs(), "telling", "weir.conf:1", 1, used.use}});
   origin.answer({{fine}});
   auto& one = client();
   one.ask();
