@@ -204,10 +204,10 @@ TEST_F(ExplainRequestTest, PoliciesOfAFallbackHoldOnlyThere) {
       "route { header set X-Route 1; forward first } }\n"
       "backend first { server f 127.0.0.1:9001; fallback spare; header set X-First 1 }\n"
       "backend spare { server s 127.0.0.1:9002; header set X-Spare 1; response_header set X-S 1");
-  EXPECT_EQ(policies("/"), (Rows{"header set X-First 1 > sets X-First: 1 @ weir.conf:4",
-                                 "header set X-Spare 1 > only at a fallback @ weir.conf:5",
-                                 "response_header set X-S 1 > only at a fallback @ weir.conf:5",
-                                 "header set X-Route 1 > sets X-Route: 1 @ weir.conf:3"}));
+  EXPECT_EQ(policies("/"), (Rows{"header set X-First '1' > sets X-First: 1 @ weir.conf:4",
+                                 "header set X-Spare '1' > only at a fallback @ weir.conf:5",
+                                 "response_header set X-S '1' > only at a fallback @ weir.conf:5",
+                                 "header set X-Route '1' > sets X-Route: 1 @ weir.conf:3"}));
 }
 
 }  // namespace

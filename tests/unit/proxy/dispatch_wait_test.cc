@@ -103,7 +103,7 @@ TEST_F(QueueTest, ASecondWaitHasAsMuchTimeAsTheFirst) {
 struct Fallback : DispatchTest {
   Fallback() {
     spare = &another_backend();
-    configure([](upstream::BackendPolicy& policy) { policy.fallback = 1; });
+    policy().fallbacks = {1};
     put(0, origin.address(), 0, shm::Use::Down);
   }
   void fill(std::uint32_t max_in_flight, const net::Address& at) {

@@ -37,7 +37,7 @@ struct SubcallTest : DispatchFleet, SubcallUser {
   }
   void start(bool may_wait = true) {
     answers = 0;
-    call.emplace(context, arena, asking, static_cast<SubcallUser&>(*this), Direction::Response,
+    call.emplace(context, arena, &asking, static_cast<SubcallUser&>(*this), Direction::Response,
                  asked);
     call->start(may_wait);
   }
