@@ -5,6 +5,7 @@
 #pragma once
 
 #include "http/message.h"
+#include "net/outbox.h"
 #include "proxy/client_side.h"
 #include "proxy/stream.h"
 
@@ -19,7 +20,9 @@ namespace weir::test {
 class FakeClient final : public proxy::ClientSide {
  public:
   FakeClient(proxy::Listener& listener, proxy::Context& context)
-      : ClientSide(listener, address_), stream_(context, *this, context.net.loop.now()) {}
+      : ClientSide(listener, address_),
+        outbox_(context.net.outbox),
+        stream_(context, *this, context.net.loop.now()) {}
   ~FakeClient() { stream_.stop(); }
 
   // What the test says.
@@ -64,7 +67,11 @@ class FakeClient final : public proxy::ClientSide {
     made.framing = {BodyEnd::Length, length};
     stream_.on_head(made);
   }
-  void say(std::string_view bytes) { stream_.on_body({bytes.data(), bytes.size()}); }
+  /// As a reader that uses its buffer again for the next piece.
+  void say(std::string_view bytes) {
+    stream_.on_body({bytes.data(), bytes.size()});
+    outbox_.release();
+  }
 
   const proxy::Stream* stream() const override { return &stream_; }
   void resume() override { ++resumed; }
@@ -120,6 +127,7 @@ class FakeClient final : public proxy::ClientSide {
 
  private:
   net::Address address_ = *net::Address::from({config::Endpoint::Kind::Ip4, "192.0.2.1", 4711, ""});
+  net::Outbox& outbox_;
   proxy::Stream stream_;
 };
 
