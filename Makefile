@@ -33,7 +33,7 @@ CTL_OBJS   := $(filter $O/src/weirctl.o $O/src/weirctl/%,$(OBJS))
 .SECONDARY: $(call object,$(wildcard tests/fuzz/*.cc tests/bench/*.cc))
 LIB_OBJS   := $(filter-out $O/src/main.o $(filter-out $O/src/weirctl/command_texts.o,$(CTL_OBJS)),$(OBJS))
 ROOMS      := $(filter-out fakes,$(notdir $(patsubst %/,%,$(sort $(dir $(TESTS))))))
-# BUNDLE=14: so many tests of a room are one unit for the compiler.  All of them take half of the time so, each takes more.
+# BUNDLE=14 compiles 14 test files of a room together.  That halves the time of a whole build, but recompiles all 14 after a change.
 bundled     = $(if $1,$(call bundle,$(wordlist 1,$(BUNDLE),$1)) $(call bundled,$(filter-out $(wordlist 1,$(BUNDLE),$1),$1)))
 bundle      = $(eval $(bundle_of): $1 $(patsubst %/,%,$(dir $(firstword $1))))$(bundle_of)
 bundle_of   = $(patsubst %_test.cc,$O/%_bundle.cc,$(firstword $1))
@@ -101,8 +101,8 @@ $O/%.o: %.cc config.mk
 $(BUNDLES:.cc=.o): %.o: %.cc config.mk
 	$(compiled)
 
-# What is unnamed in a test is in a namespace with the name of its file as well, so it stays apart from that of the others.
-# One file more in the room's directory makes all of its bundles anew; those that come out as before are not compiled again.
+# Each file's unnamed namespace gets an inner namespace with the name of the file, so that equal names in a bundle do not clash.
+# A new file in the directory generates all bundles again; those whose text is unchanged are not recompiled.
 $(BUNDLES):
 	@mkdir -p $(@D)
 	$(call say,GEN)
