@@ -111,11 +111,11 @@ class TlsClient(Connection):
 class TlsOrigin(Origin):
     """`context` is an ssl.SSLContext of the server's side; .peers has each client's certificate."""
 
-    def __init__(self, certificate, *handlers, context=None):
+    def __init__(self, certificate, *handlers, context=None, **options):
         self.context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.load(self.context)
         self.peers, self.sockets, self.broken = [], [], []
-        super().__init__(*handlers)
+        super().__init__(*handlers, **options)
 
     def serve(self, connection):
         try:

@@ -425,11 +425,15 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def reserve_port():
+def reserve_port(at=("127.0.0.1", 0)):
     """A socket that keeps a port without listening: whoever connects to it is refused."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    sock.bind(("127.0.0.1", 0))
+    try:
+        sock.bind(at)
+    except OSError:
+        sock.close()
+        raise
     return sock
 
 

@@ -13,24 +13,48 @@ from binarytest import Installed
 from h2origin import H2Origin
 from nametest import Nameserver
 from tlstest import Authority, TlsOrigin
-from weirtest import Client, Origin, Weir, answer, ask, forward_to, get, wait_until
+from weirtest import Client, Origin, Weir, answer, ask, forward_to, get, reserve_port, wait_until
 
 TOP = "admin unix:{dir}/admin.sock\nlog_format brief \"$attempts $server_addr\"\n"
 CHECK = "check http GET /healthz {\ninterval 50ms\ntimeout 5s\nrise 1\nfall 1\n}"
 
 
+HOSTS = (1, 2, 3, 4, 9)
+
+
 @contextlib.contextmanager
-def origins(*hosts, protocol="http/1.1", handler=None):
-    """Origins at 127.0.0.N for each N, all on one port; over HTTP/1 each answers with its address."""
+def black_hole(at):
+    """Somebody listens there, but takes no more connections: they get no answer."""
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(at)
+        full.listen(0)
+        for _ in range(8):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        yield
+
+
+@contextlib.contextmanager
+def origins(*hosts, protocol="http/1.1", handler=None, make=None, silent=()):
+    """Origins at 127.0.0.N for each N, all on one port; over HTTP/1 each answers with its address.
+
+    At the same port the silent HOSTS do not answer, and the others refuse connections: if their port were not taken,
+    another test's server might happen to listen there."""
+    if protocol == "h2":
+        make = lambda at: H2Origin(at=at)
+    make = make or (lambda at: Origin(handler or answer(at[0]), at=at))
     while True:
         with contextlib.ExitStack() as stack:
             made, port = {}, 0
             try:
                 for host in hosts:
-                    at = f"127.0.0.{host}"
-                    make = H2Origin(at=(at, port)) if protocol == "h2" else Origin(handler or answer(at), at=(at, port))
-                    made[host] = stack.enter_context(make)
+                    made[host] = stack.enter_context(make((f"127.0.0.{host}", port)))
                     port = made[host].port
+                for host in set(HOSTS) - set(hosts):
+                    take = black_hole if host in silent else reserve_port
+                    stack.enter_context(take((f"127.0.0.{host}", port)))
             except OSError:  # the port is somebody else's at one of the addresses
                 continue
             yield made, port
@@ -101,23 +125,9 @@ def test_the_next_address_is_tried_within_the_same_attempt(alive):
             assert row(weir)["errors"] == 0
 
 
-@contextlib.contextmanager
-def black_hole(host, port):
-    """Somebody listens there, but takes no more connections: they get no answer."""
-    with contextlib.ExitStack() as stack:
-        full = stack.enter_context(socket.socket())
-        full.bind((f"127.0.0.{host}", port))
-        full.listen(0)
-        for _ in range(8):
-            client = stack.enter_context(socket.socket())
-            client.setblocking(False)
-            client.connect_ex(full.getsockname())
-        yield
-
-
 @pytest.mark.parametrize("protocol", ["http/1.1", "h2"])
 def test_an_address_that_does_not_answer_has_its_share_of_the_time(protocol):
-    with origins(2, protocol=protocol) as (_, port), black_hole(1, port), Nameserver(app=at(1, 2)) as names:
+    with origins(2, protocol=protocol, silent=[1]) as (_, port), Nameserver(app=at(1, 2)) as names:
         # Two seconds for both: the first one may take one of them.
         backend = f"timeout connect 2s\nretry none\nprotocol {protocol}"
         with Weir(by_name(names, port, backend)) as weir:
@@ -230,12 +240,17 @@ def test_over_tls_the_name_is_the_sni(tmp_path):
     authority, context, asked = Authority(tmp_path), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), []
     context.sni_callback = lambda sock, name, _: asked.append(name)
     handler = Checked()
-    with TlsOrigin(authority.issue("app.test"), handler, context=context) as origin, Nameserver(app=at(2, 1, 3)) as names:
+    certificate = authority.issue("app.test")
+
+    def make(at):
+        return TlsOrigin(certificate, handler, context=context, at=at)
+
+    with origins(1, make=make) as (_, port), Nameserver(app=at(2, 1, 3)) as names:
         backend = f"retry none\ntls {{ ca {authority.chain} }}\n{CHECK}"
-        with Weir(by_name(names, origin.port, backend)) as weir:
+        with Weir(by_name(names, port, backend)) as weir:
             wait_until(lambda: row(weir)["use"] == "up", "a passed check")
             assert [ask(weir).status for _ in range(4)] == [200] * 4
-            assert set(asked) == {"app.test"} and set(handler.hosts) == {f"app.test:{origin.port}"}
+            assert set(asked) == {"app.test"} and set(handler.hosts) == {f"app.test:{port}"}
 
 
 def test_a_server_that_moved_starts_anew():
