@@ -30,7 +30,6 @@ std::uint32_t code_for(Failure reason) {
     case Failure::Denied: return NGHTTP2_CANCEL;
     case Failure::RequestSyntax:
     case Failure::RequestFraming: return NGHTTP2_PROTOCOL_ERROR;
-    case Failure::Overloaded:
     case Failure::Shutdown: return NGHTTP2_REFUSED_STREAM;
     default: return NGHTTP2_INTERNAL_ERROR;
   }
