@@ -45,7 +45,8 @@ class BodyPiece {
   /// Only part of the body is here, for Over::Prefix.
   virtual bool is_cut() const = 0;
   /// Transform: what goes on instead of this piece, copied; any number of times, also never.  Whole: the first call drops
-  /// what was there.  For Observe a breach of the contract.
+  /// what was there.  All that is written in one call lies in memory until it can go on; what there is no memory for is dropped,
+  /// and the request fails as overloaded.  For Observe a breach of the contract.
   virtual void write(std::span<const char> bytes) = 0;
 
  protected:

@@ -95,9 +95,15 @@ void Buffer::consume(std::size_t count) {
 }
 
 // All blocks but the last one are full.
+std::size_t Buffer::blocks(std::size_t more) const {
+  if (size_ + more == 0) return 0;
+  const std::size_t gone = first_ ? first_->begin : 0;
+  return (gone + size_ + more + block_payload - 1) / block_payload;
+}
+
 void Buffer::clear() {
   if (size_ == 0) return;
-  give_blocks(first_, last_, (first_->begin + size_ + block_payload - 1) / block_payload);
+  give_blocks(first_, last_, blocks(0));
   first_ = last_ = nullptr;
   size_ = 0;
 }

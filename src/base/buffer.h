@@ -17,6 +17,8 @@ class Buffer {
  public:
   /// Payload of a block in bytes.
   static constexpr std::size_t block_payload = 16 * 1024 - 24;
+  /// What a block takes of the memory, with all that belongs to it.
+  static constexpr std::size_t block_memory = 16 * 1024;
 
   Buffer() = default;
   ~Buffer() { clear(); }
@@ -25,6 +27,8 @@ class Buffer {
 
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
+  /// Bytes of memory that its blocks take, or would take with `more` bytes at the end.
+  std::size_t memory(std::size_t more = 0) const { return blocks(more) * block_memory; }
 
   /// Copies bytes to the end.
   void append(const char* bytes, std::size_t count);
@@ -49,6 +53,7 @@ class Buffer {
   struct Block;
   static Block* take_block();
   static void give_blocks(Block* first, Block* last, std::size_t count);
+  std::size_t blocks(std::size_t more) const;
 
   Block* first_ = nullptr;
   Block* last_ = nullptr;

@@ -363,6 +363,13 @@ struct AdminSocket {
   Origins origins;
 };
 
+/// How much there may be of what grows with the number of clients.
+struct Capacity {
+  std::uint64_t max_connections = 0;  ///< of clients, over all workers; 0 = as descriptors allow
+  std::uint64_t body_memory =
+      256 << 20;  ///< bytes that bodies held for filters take, in each worker
+};
+
 struct Config {
   std::vector<std::string> files;  ///< [0] is the main file
   std::uint32_t workers = 1;       ///< `auto` already counted
@@ -372,8 +379,7 @@ struct Config {
   std::string pid_file;
   LogTarget error_log;
   LogTarget access_log{LogTo::Off, {}, "json", "info", {}};
-  std::uint64_t max_connections =
-      0;  ///< client connections over all workers; 0 = as descriptors allow
+  Capacity capacity;
   Milliseconds shutdown_timeout{30000};
   Limit drain_delay;                         ///< between "not ready" and the end of accepting
   Limit stall_timeout = Milliseconds(5000);  ///< of one turn of a worker's loop

@@ -23,6 +23,7 @@ namespace {
 
 constexpr std::uint64_t most_workers = 64;
 constexpr std::uint64_t most_connections = 100000000;
+constexpr std::uint64_t least_body_memory = 64 << 10, most_body_memory = std::uint64_t{1} << 40;
 constexpr std::size_t most_nameservers = 8;
 constexpr std::uint32_t most_servers = 65536;  // as many as there is room for in shared memory
 constexpr std::array<std::string_view, 5> levels = {"debug", "info", "notice", "warn", "error"};
@@ -68,7 +69,11 @@ class MainBlock {
       case Word::Chroot: build_chroot(value); break;
       case Word::MaxConnections:
         if (const auto number = read_number_or_none(value, most_connections, report_))
-          config_.max_connections = *number;
+          config_.capacity.max_connections = *number;
+        break;
+      case Word::BodyMemory:
+        if (const auto size = read_size(value, least_body_memory, most_body_memory, report_))
+          config_.capacity.body_memory = *size;
         break;
       case Word::DrainDelay:
         if (const auto delay = read_limit(value, report_)) config_.drain_delay = *delay;

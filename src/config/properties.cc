@@ -200,7 +200,8 @@ Properties properties(const Config& config) {
   list.add_if_any("pid_file", config.pid_file);
   list.add("error_log", concat(target_text(config.error_log), " level ", config.error_log.level));
   list.add("access_log", access_log_text(config.access_log));
-  list.add("max_connections", none_or(config.max_connections));
+  list.add("max_connections", none_or(config.capacity.max_connections));
+  list.add("body_memory", size_text(config.capacity.body_memory));
   list.add("drain_delay", limit_text(config.drain_delay));
   list.add("shutdown_timeout", duration_text(config.shutdown_timeout));
   list.add("stall_timeout", limit_text(config.stall_timeout));

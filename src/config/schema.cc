@@ -29,6 +29,8 @@ constexpr DirectiveKind kinds[] = {
      "An address to listen on: IP:PORT, [IPv6]:PORT or unix:/path; with tls, clients speak TLS there; shared lets another instance listen there, too; the block is for Unix sockets."},
     {Word::Body, "body", InCheck, Times::Many, Block::Never, 2, 2, "contains TEXT | regex REGEX", "",
      "What the first 64k of an answer's body must contain."},
+    {Word::BodyMemory, "body_memory", InMain, Times::Once, Block::Never, 1, 1, "SIZE", "",
+     "Memory of each worker for bodies that are held for filters, at least 64k; what goes beyond is answered with 503."},
     {Word::Ca, "ca", InBackendTls, Times::Once, Block::Never, 1, 1, "FILE | system", "system",
      "The certificates of those who may vouch for servers, in PEM; system: the roots this machine trusts."},
     {Word::Certificate, "certificate", InListenerTls, Times::Many, Block::Never, 2, 4,

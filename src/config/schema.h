@@ -40,6 +40,7 @@ enum class Word : std::uint8_t {
   Balance,
   Bind,
   Body,
+  BodyMemory,
   Ca,
   Certificate,
   Check,

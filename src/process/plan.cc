@@ -208,7 +208,7 @@ Result<Plan> make_plan(const config::Config& config) {
     plan.routes += static_cast<std::uint32_t>(listener.routes.size());
   plan.state_file = config.state_file;
   plan.jit = config.jit;
-  plan.max_connections = config.max_connections;
+  plan.max_connections = config.capacity.max_connections;
   plan.shutdown_ms = static_cast<std::uint64_t>(config.shutdown_timeout.count());
   if (config.drain_delay)
     plan.drain_delay_ms = static_cast<std::uint64_t>(config.drain_delay->count());

@@ -142,6 +142,7 @@ void Runtime::apply_settings(const proxy::Snapshot& next) {
   access_log_ = proxy::AccessLog::make(next.access_log);
   context_.access_log = access_log_.get();
   set_log_threshold(level_from(next.error_level));
+  context_.body_memory.limit(next.body_memory);
   sharing_.workers = setup_.plan.workers;
   net::limit_pipes(setup_.plan.pipes);
 }

@@ -22,6 +22,7 @@ Tallies::Tallies(event::Loop& loop, const Setup& setup, const shm::Segment& segm
       state_(segment, setup.index) {
   state_.set(shm::Count::ClientsOpen, 0);
   state_.set(shm::Count::H2ClientsOpen, 0);
+  state_.set(shm::Count::BodyMemory, 0);
   state_.set(shm::Count::Incarnation, setup.incarnation);
   state_.set(shm::Count::Leaving, 0);
 }

@@ -38,6 +38,8 @@ class Tallies final : public proxy::Journal {
   void count_connection(int change) override;
   void count_http2(int change) override;
   void count_reset(bool by_client) override;
+  void set_body_memory(std::uint64_t bytes) override { state_.set(shm::Count::BodyMemory, bytes); }
+  void count_body_refusal() override { state_.add(shm::Count::BodyRefusals, 1); }
 
   event::Loop& loop_;
   const Setup& setup_;

@@ -2,15 +2,20 @@
 //
 // BodyPipe: a body on its way through the filters that want to see it, in one direction of a stream.  Each filter is a stage.
 // Pieces go through all stages at once as long as nobody waits: what filters only observe is not copied.  What a stage may not
-// take yet (its filter is suspended, or wants all of the body) lies before it, and then no more is read.
+// take yet (its filter is suspended, or wants all of the body) lies before it, and then no more is read.  All that lies here
+// counts in the worker's BodyMemory; a body that is collected, or grows on its way, and would take more than there is, is refused.
 #pragma once
 
 #include <weir/filter.h>
 
 #include "base/buffer.h"
+#include "http/failure.h"
+#include "proxy/body_memory.h"
+#include "proxy/body_stage.h"
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace weir::proxy {
@@ -30,7 +35,7 @@ class PipeFilters {
  public:
   virtual Pass body(Direction direction, std::uint32_t filter, BodyPiece& piece) = 0;
   virtual Pass end(Direction direction, std::uint32_t filter, Headers& trailers) = 0;
-  /// The body is longer than it takes, and is refused.
+  /// The body is refused, which is longer than it takes or than there is memory for.
   virtual void refuse(Direction direction, std::uint32_t filter) = 0;
   /// It has broken the contract; Pass::Breaches.
   virtual Pass breach(std::uint32_t filter, std::string_view what) = 0;
@@ -57,28 +62,26 @@ class PipeEvents {
  public:
   /// All filters that wanted the body as a whole have continued, and what they left can go on.
   virtual void on_collected(Direction direction) = 0;
-  /// A filter has decided otherwise than to continue or to wait; or the body is longer than one wants.
+  /// A filter has decided otherwise than to continue or to wait.
   virtual void on_decided(Direction direction, Pass pass) = 0;
-  virtual void on_too_long(Direction direction) = 0;
+  /// The body is longer than a filter wants (RequestBodyTooLarge, ResponseBodyTooLarge), or than there is memory for
+  /// (Overloaded).
+  virtual void on_refused(Direction direction, http::Failure why) = 0;
 
  protected:
   ~PipeEvents() = default;
 };
 
-/// What a filter wants of a body.
-struct StageWish {
-  std::uint32_t filter = 0;
-  Body body = Body::None;
-  std::uint64_t limit = 0;  ///< of Body::Whole
-  Over over = Over::Reject;
-  bool wants_end = false;
-};
+/// Bytes of memory that what a filter writes for a piece, or a piece that waits for a filter, takes whatever others hold: twice a
+/// read.
+inline constexpr std::size_t most_passing = 256 * 1024;
 
 class BodyPipe {
  public:
   /// All outlive it.
-  BodyPipe(Direction direction, PipeFilters& filters, PipeOutlet& outlet, PipeEvents& events)
-      : direction_(direction), filters_(filters), outlet_(outlet), events_(events) {}
+  BodyPipe(Direction direction, PipeFilters& filters, PipeOutlet& outlet, PipeEvents& events,
+           BodyMemory& memory)
+      : around_{direction, filters, outlet, events}, memory_{.share = BodyMemory::Share(memory)} {}
 
   /// Before the first piece, in the order in which pieces pass.
   void add(const StageWish& wish);
@@ -99,17 +102,11 @@ class BodyPipe {
   void go_on();
   /// From the next piece on a filter sees nothing more.
   void skip(std::uint32_t filter);
-  /// What a filter has to do with the body.
-  enum class Part : std::uint8_t {
-    None,      ///< it has no stage here
-    Idle,      ///< it could be left out from here on
-    Changing,  ///< it is in the middle of writing something else in place of the body
-  };
-  Part part_of(std::uint32_t filter) const;
-  /// It is left out from here on, and told no end.  Not while it is Changing.
+  BodyStage::Part part_of(std::uint32_t filter) const;
+  /// It is left out from here on, and told no end.  Not while it is BodyStage::Part::Changing.
   void leave(std::uint32_t filter);
-  /// No more is passed, and nobody is called.
-  void stop() { is_stopped_ = true; }
+  /// No more is passed, nobody is called, and what lies in it goes.
+  void stop();
 
   /// Bytes that lie in it.
   std::uint64_t held() const;
@@ -117,26 +114,35 @@ class BodyPipe {
   Framing framing(const Framing& from) const;
 
  private:
-  enum class Progress : std::uint8_t { Body, LastTold, EndTold, Done };
-
-  struct Stage {
-    explicit Stage(const StageWish& its) : wish(its) {}
-    Stage(Stage&& other) noexcept  // only while it is empty, see `add`
-        : wish(other.wish), is_pending(other.is_pending) {}
-    StageWish wish;
-    Buffer in;
-    std::size_t seen = 0;      ///< of `in`, the filter knows already
-    bool has_ended = false;    ///< nothing more comes into it
-    bool is_pending = false;   ///< its filter wants all of the body, and has not continued yet
-    bool is_told = false;      ///< it was given that
-    bool has_changed = false;  ///< its filter was asked to write something in place of what came
-    Progress progress = Progress::Body;
-  };
   class Piece;
+  struct Around {
+    Direction direction;
+    PipeFilters& filters;
+    PipeOutlet& outlet;
+    PipeEvents& events;
+  };
+  /// What the buffers of all stages take.
+  struct Memory {
+    BodyMemory::Share share;
+    /// For `more` bytes at the end of a buffer; false if there is none for them.
+    bool claim(const Buffer& buffer, std::size_t more, bool is_collecting);
+    /// The first block of a buffer goes on, to somebody who may lay it down and counts it then.
+    void let_go();
+  };
+  /// Behind the last stage.
+  struct Out {
+    Buffer held;
+    std::uint64_t passed = 0;  ///< bytes that went on, and may go on once more to another server
+    Headers trailers;
+    bool has_ended = false;
+    bool is_end_passed = false;
+  };
 
   bool is_behind(std::size_t at) const { return at == stages_.size(); }
   Buffer& buffer(std::size_t at) { return is_behind(at) ? out_.held : stages_[at].in; }
   void feed(std::size_t at, std::span<const char> bytes);
+  bool hold(Buffer& buffer, std::span<const char> bytes);
+  void drop();
   bool call(std::size_t at, Piece& piece);
   void transform(std::size_t at, std::span<const char> bytes, bool is_end);
   bool judge_length(std::size_t at);
@@ -147,21 +153,12 @@ class BodyPipe {
   bool finish(std::size_t at);
   bool drain();
   bool settle(Pass pass);
+  bool refuse_for_memory();
 
-  const Direction direction_;
-  PipeFilters& filters_;
-  PipeOutlet& outlet_;
-  PipeEvents& events_;
-  std::vector<Stage> stages_;
-  /// Behind the last stage.
-  struct Out {
-    Buffer held;
-    std::uint64_t passed = 0;  ///< bytes that went on, and may go on once more to another server
-    bool has_ended = false;
-    bool is_end_passed = false;
-  };
+  const Around around_;
+  Memory memory_;
+  std::vector<BodyStage> stages_;
   Out out_;
-  Headers trailers_;
   bool is_running_ = false;
   bool is_replaced_ = false;  ///< a filter has written something else in place of the whole body
   bool was_collecting_ = false;

@@ -7,6 +7,7 @@
 #include "http/h2_limits.h"
 #include "net/feed.h"
 #include "proxy/access_log.h"
+#include "proxy/body_memory.h"
 #include "proxy/date_clock.h"
 #include "proxy/filter_services.h"
 #include "proxy/handshakes.h"
@@ -48,6 +49,10 @@ class Journal {
   virtual void count_reset(bool by_client) = 0;
   /// One that turned out to speak HTTP/2 (+1), or its end (-1).
   virtual void count_http2(int change) = 0;
+  /// Bytes of memory that bodies held for filters take now.
+  virtual void set_body_memory(std::uint64_t bytes) = 0;
+  /// A request failed since they would have taken too many.
+  virtual void count_body_refusal() = 0;
 };
 
 struct Context {
@@ -67,6 +72,7 @@ struct Context {
   shm::Quarantine quarantine{segment};
   Wakers wakers{};
   FilterServices services{*this};
+  BodyMemory body_memory{journal};
 
   /// This turn has had its time, `now` by the clock: what can wait for the next one does.
   bool is_turn_long(std::uint64_t now) const { return now >= net.loop.now() + long_turn_us; }

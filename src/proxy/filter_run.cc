@@ -66,7 +66,7 @@ bool FilterRun::may_fall_back(const FilterChain& chain, std::size_t backend, boo
     const bool holds = link.holds_for(backend);
     if (holds != entries_[i].is_away) continue;
     if (holds && (link.needs.request_body != Body::None || link.needs.trailers)) return false;
-    if (!holds && through && through->part_of(i) == BodyPipe::Part::Changing) return false;
+    if (!holds && through && through->part_of(i) == BodyStage::Part::Changing) return false;
   }
   return true;
 }
@@ -90,7 +90,7 @@ bool FilterRun::has_missed_body() const {
     const FilterEntry& entry = entries_[i];
     const bool wants = entry.wish(Direction::Request, nullptr) != Body::None ||
                        (entry.is_called() && entry.link->needs.trailers);
-    if (wants && (!through || through->part_of(i) == BodyPipe::Part::None)) return true;
+    if (wants && (!through || through->part_of(i) == BodyStage::Part::None)) return true;
   }
   return false;
 }
@@ -227,7 +227,8 @@ BodyPipe* FilterRun::open_pipe(Direction direction) {
   const std::size_t side = static_cast<std::size_t>(direction);
   PipeFilters& filters = *this;
   PipeOutlet& outlet = direction == Direction::Request ? outlets_.request : outlets_.response;
-  auto pipe = std::make_unique<BodyPipe>(direction, filters, outlet, host_);
+  auto pipe =
+      std::make_unique<BodyPipe>(direction, filters, outlet, host_, state_.context.body_memory);
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     const bool forwards = direction == Direction::Request;
     const FilterEntry& entry = entries_[forwards ? i : entries_.size() - 1 - i];

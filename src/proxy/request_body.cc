@@ -14,6 +14,13 @@
 
 namespace weir::proxy {
 
+// What is kept has lain in a pipe before, as a rule.
+RequestBody::RequestBody(StreamState& state, RequestBodyUser& user, const Dispatch& dispatch)
+    : state_(state),
+      user_(user),
+      dispatch_(dispatch),
+      kept_memory_(state.context.body_memory, true) {}
+
 void RequestBody::begin() {
   is_complete_ = is_finished_ = state_.request->framing.end == BodyEnd::None;
 }
@@ -83,7 +90,7 @@ net::IoResult RequestBody::move() {
   upstream::ServerSide* const server = dispatch_.server();
   if (is_discarded_ || !server) return {net::Io::Again};
   is_kept_ = false;
-  kept_.clear();
+  drop_kept();
   const net::Wire client = state_.client.wire();
   net::Transport& to = *server->wire().transport;
   const net::IoResult result =
@@ -126,14 +133,39 @@ void RequestBody::send(std::span<const char> bytes) {
   if (is_kept_) {
     // Over HTTP/2 a server may say that it has not looked at it; then it does not matter what it is.
     const bool may_be_refused = !server.wire().transport;
-    is_kept_ = kept_.size() + bytes.size() <= keep_most_ &&
-               (may_be_refused || http::is_idempotent(state_.request->method));
-    if (is_kept_)
-      kept_.append(bytes.data(), bytes.size());
-    else
-      kept_.clear();
+    is_kept_ = (may_be_refused || http::is_idempotent(state_.request->method)) && keep(bytes);
+    if (!is_kept_) drop_kept();
   }
   server.write_body(bytes);
+}
+
+// False if it has become too long to be kept.
+bool RequestBody::keep(std::span<const char> bytes) {
+  const std::size_t all = kept_.size() + bytes.size();
+  if (all > keep_most_) return false;
+  if (all > most_kept && !kept_memory_.grow(kept_.memory(bytes.size()) - kept_memory_.held()))
+    return false;
+  kept_.append(bytes.data(), bytes.size());
+  return true;
+}
+
+void RequestBody::drop_kept() {
+  kept_.clear();
+  kept_memory_.shrink_to(0);
+}
+
+// What an ordinary request keeps stays as long as the stream: it is not worth a flush of its own.
+void RequestBody::forget() {
+  is_kept_ = false;
+  if (kept_memory_.held() == 0) return;
+  state_.context.net.outbox.flush();
+  drop_kept();
+}
+
+void RequestBody::discard() {
+  is_discarded_ = true;
+  if (BodyPipe* through = state_.pipe(Direction::Request)) through->stop();
+  forget();
 }
 
 void RequestBody::finish(Headers&& trailers) {

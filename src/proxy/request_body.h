@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "http/failure.h"
 #include "net/pump.h"
+#include "proxy/body_memory.h"
 #include "proxy/body_pipe.h"
 
 #include <cstdint>
@@ -38,8 +39,7 @@ class RequestBody final : public PipeOutlet {
   static constexpr std::uint64_t most_discarded = 64 * 1024;
 
   /// All outlive it.
-  RequestBody(StreamState& state, RequestBodyUser& user, const Dispatch& dispatch)
-      : state_(state), user_(user), dispatch_(dispatch) {}
+  RequestBody(StreamState& state, RequestBodyUser& user, const Dispatch& dispatch);
 
   /// The head has come.
   void begin();
@@ -71,13 +71,15 @@ class RequestBody final : public PipeOutlet {
   /// upstream::ConnectionUser::move_body.
   net::IoResult move();
 
-  /// Filters want to see all before a server does: what is sent from now on is kept however much it is, since it lies here as
-  /// a whole anyway.
+  /// All of it lies here, since filters wanted to see it before a server does: what is sent from now on is kept however much it
+  /// is, as far as there is memory for bodies.
   void keep_all() { keep_most_ = SIZE_MAX; }
   /// It was empty, and has ended before filters could be told so: they are now.
   void tell_end();
+  /// A server has answered: it will not be sent again.
+  void forget();
   /// From now on pieces are thrown away.
-  void discard() { is_discarded_ = true; }
+  void discard();
 
   /// Gives a server what another one was given before, and the end if that is known.  True if it is.
   bool replay();
@@ -91,6 +93,8 @@ class RequestBody final : public PipeOutlet {
   void flush() override;
 
  private:
+  bool keep(std::span<const char> bytes);
+  void drop_kept();
   void send(std::span<const char> bytes);
   void finish(Headers&& trailers);
 
@@ -98,6 +102,7 @@ class RequestBody final : public PipeOutlet {
   RequestBodyUser& user_;
   const Dispatch& dispatch_;
   Buffer kept_;
+  BodyMemory::Share kept_memory_;  ///< for that, if it is more than every request may keep
   net::Pump pump_;
   Headers trailers_;  ///< as they may be passed on
   std::size_t keep_most_ = most_kept;

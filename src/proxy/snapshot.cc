@@ -81,6 +81,7 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::build(const config::Config& co
   snapshot->generation = generation;
   snapshot->access_log = config.access_log;
   snapshot->error_level = config.error_log.level;
+  snapshot->body_memory = config.capacity.body_memory;
   snapshot->trusted_proxies = TrustedProxies(config.trusted_proxies);
   snapshot->certificates = tls::certificate_ends(config);
   return std::shared_ptr<const Snapshot>(std::move(snapshot));

@@ -29,7 +29,8 @@ struct Snapshot {
 
   std::uint64_t generation = 0;
   config::LogTarget access_log;
-  std::string error_level;  ///< below which nothing is logged
+  std::string error_level;        ///< below which nothing is logged
+  std::uint64_t body_memory = 0;  ///< bytes that bodies held for filters may take
   TrustedProxies trusted_proxies;
   std::vector<std::shared_ptr<const Rules>> listeners;
   std::vector<upstream::BackendPolicy> backends;

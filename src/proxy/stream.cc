@@ -102,7 +102,6 @@ void Stream::begin_request_body() {
   BodyPipe* const through =
       state_.filters && has_body ? state_.filters->open_pipe(Direction::Request) : nullptr;
   const bool is_collecting = through && through->is_collecting();
-  if (is_collecting) body_.keep_all();
   if (through && body_.is_complete()) {
     body_.tell_end();
     if (phase_ != Phase::Request) return;
@@ -118,7 +117,9 @@ void Stream::begin_request_body() {
 }
 
 void Stream::on_collected(Direction direction) {
-  direction == Direction::Request ? act() : write_answer();
+  if (direction == Direction::Response) return write_answer();
+  if (body_.is_complete()) body_.keep_all();
+  act();
 }
 
 // A filter that held a body up has let it go on.
@@ -127,9 +128,11 @@ void Stream::on_released(Direction direction) {
   if (!body_.is_complete()) state_.client.resume();
 }
 
-void Stream::on_too_long(Direction direction) {
-  fail(direction == Direction::Request ? http::Failure::RequestBodyTooLarge
-                                       : http::Failure::ResponseBodyTooLarge);
+// The page that says so may be refused in its turn, which is the same refusal.
+void Stream::on_refused(Direction, http::Failure why) {
+  if (why == http::Failure::Overloaded && state_.record.failure != why)
+    state_.context.body_memory.note_refusal();
+  fail(why);
 }
 
 void Stream::on_decided(Direction direction, Pass pass) {
@@ -299,6 +302,7 @@ void Stream::on_response(ResponseHead& head) {
     return on_dispatched(*next);
   }
   state_.record.failure = http::Failure::None;  // that of an earlier attempt
+  body_.forget();
   dispatch_.give_answer_to(answer_);
   answer_.take(head);
   pass_answer();

@@ -110,7 +110,7 @@ class Stream final : public Pooled<Stream>,
   void on_collected(Direction direction) override;
   void on_released(Direction direction) override;
   void on_decided(Direction direction, Pass pass) override;
-  void on_too_long(Direction direction) override;
+  void on_refused(Direction direction, http::Failure why) override;
 
   // From the tunnel.
   const event::Subject& subject() const override;

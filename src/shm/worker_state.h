@@ -61,6 +61,8 @@ enum class Count : std::uint32_t {
   H2ClientsAccepted,  ///< who turned out to speak HTTP/2
   H2ResetsByClients,
   H2ResetsByUs,
+  BodyMemory,    ///< bytes that bodies held for filters take now
+  BodyRefusals,  ///< requests that failed since they would have taken too many
   Last
 };
 

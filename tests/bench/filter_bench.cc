@@ -61,7 +61,7 @@ struct Host final : FilterHost {
   void on_filter_timeout() override {}
   void on_collected(Direction) override {}
   void on_decided(Direction, Pass) override {}
-  void on_too_long(Direction) override {}
+  void on_refused(Direction, http::Failure) override {}
   std::size_t passed = 0;
 };
 

@@ -67,6 +67,29 @@ TEST(Buffer, CountsTheBlocksItDrops) {
   }
 }
 
+TEST(Buffer, TellsWhatMemoryItTakes) {
+  const std::string text(3 * Buffer::block_payload, 't');
+  const auto blocks = [](std::size_t count) { return count * Buffer::block_memory; };
+  Buffer buffer, other;
+  EXPECT_EQ(buffer.memory(), 0U);
+  EXPECT_EQ(buffer.memory(1), blocks(1));
+  buffer.append(text.data(), 1);
+  EXPECT_EQ(buffer.memory(), blocks(1));
+  EXPECT_EQ(buffer.memory(Buffer::block_payload - 1), blocks(1));
+  EXPECT_EQ(buffer.memory(Buffer::block_payload), blocks(2));
+  buffer.append(text.data(), text.size());
+  EXPECT_EQ(buffer.memory(), blocks(4));
+  buffer.consume(Buffer::block_payload - 1);
+  EXPECT_EQ(buffer.memory(), blocks(4)) << "one byte is left of the first";
+  buffer.consume(1);
+  EXPECT_EQ(buffer.memory(), blocks(3));
+  other.take(buffer);
+  EXPECT_EQ(other.memory(), blocks(3));
+  EXPECT_EQ(buffer.memory(), 0U);
+  other.clear();
+  EXPECT_EQ(other.memory(), 0U);
+}
+
 TEST(Inbox, GrowsAndLetsGoOfItsMemory) {
   Inbox inbox;
   std::string text(10'000, 'x');

@@ -256,6 +256,7 @@ const std::vector<Case> cases = {
     {InMain, "access_log", "access_log stderr", "access_log stderr format combined"},
     {InMain, "admin", "", "admin unix:/a"},
     {InMain, "backend", "", "backend new { server s 127.0.0.1:3 }"},
+    {InMain, "body_memory", "", "body_memory 1g"},
     {InMain, "chroot", "", "chroot /srv"},
     {InMain, "error_log", "", "error_log syslog"},
     {InMain, "error_log", "", "error_log stderr level warn"},

@@ -36,7 +36,8 @@ TEST(Loader, SmallestFile) {
   EXPECT_EQ(config.access_log.to, LogTo::Off);
   EXPECT_EQ(config.error_log.to, LogTo::Stderr);
   EXPECT_EQ(config.error_log.level, "info");
-  EXPECT_EQ(config.max_connections, 0U);
+  EXPECT_EQ(config.capacity.max_connections, 0U);
+  EXPECT_EQ(config.capacity.body_memory, 256U << 20);
   EXPECT_EQ(config.shutdown_timeout, seconds(30));
   EXPECT_FALSE(config.drain_delay);
   EXPECT_EQ(config.stall_timeout, seconds(5));
@@ -84,6 +85,7 @@ error_log  /var/log/weir/error.log level info        # or: stderr, syslog
 access_log /var/log/weir/access.log format json      # or: off, combined, a named format
 log_format brief "$client_addr $method $host$path $status $duration $backend/$server $reason"
 max_connections 100000
+body_memory 1g
 shutdown_timeout 30s
 trusted_proxies 10.0.0.0/8
 
@@ -124,7 +126,8 @@ TEST(Loader, WholeFile) {
   ASSERT_TRUE(loaded.config) << loaded.diagnostics.text();
   EXPECT_EQ(loaded.messages(), "");
   const Config& config = *loaded.config;
-  EXPECT_EQ(config.max_connections, 100000U);
+  EXPECT_EQ(config.capacity.max_connections, 100000U);
+  EXPECT_EQ(config.capacity.body_memory, 1U << 30);
   EXPECT_EQ(config.trusted_proxies.at(0).range.bits, 8);
   EXPECT_EQ(config.trusted_proxies.at(0).fields,
             (std::vector<std::string>{"x-forwarded-for", "x-forwarded-proto"}));

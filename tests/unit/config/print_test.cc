@@ -56,7 +56,7 @@ TEST(Print, EveryDirectiveSurvives) {
 workers 3; user weir; group web; chroot /srv; pid_file "/run/a b.pid"; jit off
 error_log syslog level debug; access_log '/var/log/${x}.log' format own
 log_format own "\"$status\" \$5 \\ $header_x_y\n"
-max_connections 5; shutdown_timeout 90s; drain_delay 7s; stall_timeout none; upgrade_timeout 40s; trusted_proxies 10.0.0.0/8 ::1; trusted_proxies unix: 10.1.0.0/16 { fields x-forwarded-port forwarded }; nameserver 1.1.1.1; nameserver ::1
+max_connections 5; body_memory 64m; shutdown_timeout 90s; drain_delay 7s; stall_timeout none; upgrade_timeout 40s; trusted_proxies 10.0.0.0/8 ::1; trusted_proxies unix: 10.1.0.0/16 { fields x-forwarded-port forwarded }; nameserver 1.1.1.1; nameserver ::1
 listener a { bind [::1]:80; bind unix:/run/a.sock { mode 0640; group g }; bind unix:/run/b.sock; bind 127.0.0.1:0; protocol http; protocols http/1.1
   max_header 64k; max_fields 7; max_line 1k; max_requests 3; max_streams 7; stream_buffer 16k; stream_window 2m; max_lifetime 1h; max_body 1m; retry 3 on 503,500; client_close abort; tcp_keepalive none; path_check strict
   timeout header 1s body 2s send 3s idle 4s request 5s tunnel none connect 6s first_byte 7s read 8s queue 9s

@@ -27,13 +27,16 @@ struct FakeJournal final : proxy::Journal {
   }
   void count_connection(int change) override { connections += change; }
   void count_http2(int change) override { http2 += change; }
+  void set_body_memory(std::uint64_t bytes) override { body_memory = bytes; }
+  void count_body_refusal() override { ++body_refusals; }
   void count_reset(bool by_client) override { ++(by_client ? client_resets : own_resets); }
 
   std::vector<std::string> lines;
   std::vector<std::string> handshakes;  ///< how each ended: "none" if well, or tls::Failure's name
   std::string staged;
   int requests = 0, connections = 0, http2 = 0, abuses = 0, connects = 0, refusals = 0;
-  int client_resets = 0, own_resets = 0;
+  int client_resets = 0, own_resets = 0, body_refusals = 0;
+  std::uint64_t body_memory = 0;
 };
 
 }  // namespace weir::test
