@@ -31,7 +31,7 @@ void Dispatch::go_to(std::size_t place) {
   place_ = place;
   backend_ =
       state_.context.backends[place == 0 ? policy.backend : policy.fallbacks[place - 1]].get();
-  state_.record.backend = &backend_->config();
+  state_.record.backend = &backend_->policy().config;
 }
 
 bool Dispatch::is_last() const { return place_ == state_.policy->fallbacks.size(); }
@@ -156,7 +156,7 @@ std::optional<Dispatched> Dispatch::ask_another(std::uint16_t status) {
 }
 
 bool Dispatch::holds_slot_of(std::uint32_t backend) const {
-  return attempt_ && backend_ && backend_->config().number == backend;
+  return attempt_ && backend_ && backend_->policy().config.number == backend;
 }
 
 void Dispatch::end(bool reusable) {

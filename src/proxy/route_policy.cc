@@ -77,8 +77,7 @@ Result<std::shared_ptr<const RoutePolicy>> RoutePolicy::build(const config::Conf
   auto of = [&](auto member) {
     return config::microseconds(config::pick(member, route.limits, backend, listener.limits, last));
   };
-  policy->server = {of(&Limits::connect),     of(&Limits::first_byte),  of(&Limits::read),
-                    of(&Limits::server_idle), of(&Limits::server_send), of(&Limits::ping)};
+  policy->server = upstream::server_timeouts(route.limits, backend, listener.limits, last);
   policy->filter = of(&Limits::filter);
   policy->queue = of(&Limits::queue);
   policy->max_body = proxy::max_body(config, listener, route);

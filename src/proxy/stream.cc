@@ -181,7 +181,7 @@ void Stream::act() {
 void Stream::forward() {
   const http::HopVerdict verdict = http::count_hop(*state_.request, state_.arena);
   if (verdict != http::HopVerdict::Forward) {
-    state_.record.backend = &state_.context.backends[state_.policy->backend]->config();
+    state_.record.backend = &state_.context.backends[state_.policy->backend]->policy().config;
     switch (verdict) {
       case http::HopVerdict::Malformed: return fail(http::Failure::RequestSyntax);
       case http::HopVerdict::Loop: return fail(http::Failure::ForwardingLoop);

@@ -33,14 +33,16 @@ Subcall::Subcall(Context& context, Arena& arena, const event::Subject* subject, 
   head_.has_query = mark < path.size();
   if (head_.has_query) head_.query = path.substr(mark + 1);
   head_.target = path;
-  if (backend_) head_.authority = arena.copy(backend_->config().name);
+  if (backend_) head_.authority = arena.copy(backend_->policy().config.name);
   head_.headers.assign(arena, {});
   for (const Field& field : subrequest.fields)
     head_.headers.add(arena, arena.copy(field.name), arena.copy(field.value));
   body_ = arena.copy(subrequest.body);
   if (!body_.empty()) head_.framing = {BodyEnd::Length, body_.size()};
   const std::uint64_t limit = std::uint64_t{subrequest.timeout_ms} * us_per_ms;
-  timeouts_ = {limit, limit, limit, 0};
+  // What is left of the connection afterwards is the backend's.
+  if (backend_) timeouts_ = backend_->policy().timeouts;
+  timeouts_.connect = timeouts_.first_byte = timeouts_.read = limit;
   if (limit > 0) deadline_.set(context.net.loop, context.net.loop.now() + limit);
   room_ = {arena.text(subrequest.take), subrequest.take};
   answer_.tag = subrequest.tag;

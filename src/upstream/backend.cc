@@ -50,6 +50,7 @@ BackendPolicy policy_of(const config::Config& config, const config::Backend& bac
   policy.config.servers.clear();  // the table in shared memory has them
   policy.config.servers.shrink_to_fit();
   policy.limits = answer_limits(config, backend);
+  policy.timeouts = server_timeouts(backend.limits, config::default_limits());
   return policy;
 }
 

@@ -35,6 +35,8 @@ struct BackendPolicy {
   config::Backend config;
   std::shared_ptr<const tls::ClientContext> tls;  ///< null = in the clear
   AnswerLimits limits{};
+  /// Of requests that no route forwards.
+  ServerTimeouts timeouts{};
   /// What its `balance` statement became.
   std::shared_ptr<const BalancerFactory> balancers = default_balancers();
 };
@@ -84,7 +86,7 @@ class Backend final : private event::TaskEvents {
           std::uint64_t seed);
   ~Backend();
 
-  const config::Backend& config() const { return policy_.config; }
+  const BackendPolicy& policy() const { return policy_; }
 
   /// Another policy from now on; servers, connections and waiting requests stay, and so do balancers of
   /// which nothing else is said now.

@@ -8,6 +8,7 @@
 #include "http/codec.h"
 #include "http/h1_writer.h"
 #include "net/wire.h"
+#include "upstream/server_timeouts.h"
 
 #include <cstdint>
 #include <span>
@@ -38,14 +39,6 @@ class ConnectionUser : public http::MessageSink {
   virtual const RequestHead& request() const = 0;
   /// For whom it is done; null = for nobody in particular.
   virtual const event::Subject* subject() const { return nullptr; }
-};
-
-/// Time limits of a request towards its server, in microseconds; 0 = none.
-struct ServerTimeouts {
-  std::uint64_t connect, first_byte, read, idle;
-  std::uint64_t send = 0;  ///< without progress in writing the request
-  std::uint64_t ping =
-      0;  ///< HTTP/2: silence until a server is asked for a sign of life, and then again
 };
 
 class ServerSide {

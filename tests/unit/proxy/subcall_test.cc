@@ -189,6 +189,16 @@ TEST_F(SubcallTest, InItsTime) {
   }
 }
 
+TEST_F(SubcallTest, ItsConnectionIsKeptAsLongAsTheBackendSays) {
+  configure([](upstream::BackendPolicy& policy) { policy.timeouts.idle = 5 * second; });
+  EXPECT_EQ(answer().status, 200);
+  EXPECT_EQ(origin.ended(), 0U);
+  pass_time();
+  const std::uint64_t begun = clock.monotonic_us();
+  until([this] { return origin.ended() > 0; });
+  EXPECT_TRUE(test::is_about(clock.monotonic_us() - begun, 5 * second));
+}
+
 // ---- Waiting for a server ----------------------------------------------------------------------
 
 struct BusyServer : SubcallTest {
