@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace weir {
 
@@ -24,6 +25,36 @@ std::optional<std::string_view> same_beginning(std::string_view word,
     longest = same;
   }
   return best;
+}
+
+// Bytes at the beginning that stand for themselves in quotes: printable ASCII without the quote and the backslash.
+bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
+constexpr std::uint64_t each(unsigned char byte) { return byte * 0x0101010101010101ULL; }
+
+// All eight of them, without looking at each.
+bool are_plain(std::uint64_t eight) {
+  const auto below = [](std::uint64_t bytes, unsigned char limit) {
+    return (bytes - each(limit)) & ~bytes;
+  };
+  const std::uint64_t odd = below(eight, 0x20) | eight | (eight + each(1)) |
+                            below(eight ^ each('"'), 1) | below(eight ^ each('\\'), 1);
+  return (odd & each(0x80)) == 0;
+}
+
+std::size_t plain_run(std::string_view text) {
+  std::size_t at = 0;
+  for (std::uint64_t eight; text.size() - at >= sizeof(eight); at += sizeof(eight)) {
+    std::memcpy(&eight, text.data() + at, sizeof(eight));
+    if (!are_plain(eight)) break;
+  }
+  while (at < text.size() && is_plain(static_cast<unsigned char>(text[at]))) ++at;
+  return at;
+}
+
+void append_hex(std::string& out, unsigned char c) {
+  out += hex_digits[c >> 4];
+  out += hex_digits[c & 15];
 }
 
 // Length of the UTF-8 sequence at the start of `text`, or 0 if it is none (RFC 3629 §4).
@@ -113,36 +144,37 @@ std::size_t find_bad_utf8(std::string_view text) {
 }
 
 void append_json(std::string& out, std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto c = static_cast<unsigned char>(text[i]);
+  while (!text.empty()) {
+    const std::size_t run = plain_run(text);
+    out.append(text.substr(0, run));
+    text.remove_prefix(run);
+    if (text.empty()) return;
+    const auto c = static_cast<unsigned char>(text[0]);
+    std::size_t length = 1;
     if (c == '"' || c == '\\') {
       out += '\\';
-      out += text[i];
-    } else if (c < 0x20 || c == 0x7f) {
-      out += "\\u00";
-      out += hex_digits[c >> 4];
-      out += hex_digits[c & 15];
+      out += text[0];
     } else if (c < 0x80) {
-      out += text[i];
-    } else if (std::size_t length = utf8_length(text.substr(i))) {
-      out += text.substr(i, length);
-      i += length - 1;
+      out += "\\u00";
+      append_hex(out, c);
+    } else if ((length = utf8_length(text)) > 0) {
+      out += text.substr(0, length);
     } else {
       out += "\\ufffd";
+      length = 1;
     }
+    text.remove_prefix(length);
   }
 }
 
 void append_escaped(std::string& out, std::string_view text) {
-  for (char raw : text) {
-    auto c = static_cast<unsigned char>(raw);
-    if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-      out += raw;
-    } else {
-      out += "\\x";
-      out += hex_digits[c >> 4];
-      out += hex_digits[c & 15];
-    }
+  while (!text.empty()) {
+    const std::size_t run = plain_run(text);
+    out.append(text.substr(0, run));
+    if (run == text.size()) return;
+    out += "\\x";
+    append_hex(out, static_cast<unsigned char>(text[run]));
+    text.remove_prefix(run + 1);
   }
 }
 

@@ -23,4 +23,16 @@ std::string_view format_wall_time(std::int64_t wall_us, char* out) {
   return {out, static_cast<std::size_t>(size)};
 }
 
+std::string_view SecondText::of(std::int64_t wall_us) {
+  const std::int64_t second = wall_us / 1'000'000;
+  if (second != second_) {
+    const time_t seconds = static_cast<time_t>(second);
+    tm parts;
+    gmtime_r(&seconds, &parts);
+    size_ = strftime(text_, sizeof(text_), format_, &parts);
+    second_ = second;
+  }
+  return {text_, size_};
+}
+
 }  // namespace weir

@@ -4,8 +4,6 @@
 #include "base/text.h"
 #include "proxy/variables.h"
 
-#include <time.h>
-
 #include <utility>
 
 namespace weir::proxy {
@@ -126,14 +124,27 @@ std::string_view AccessLog::line(const Record& record) {
   return line_;
 }
 
-std::string_view AccessLog::value(Variable variable, const Record& record) {
-  return evaluate(variable, {}, record, arena_);
+std::string_view AccessLog::value(Variable variable, std::string_view name, const Record& record) {
+  return variable == Variable::Time ? time(record) : evaluate(variable, name, record, arena_);
+}
+
+// As iso_time has it.
+std::string_view AccessLog::time(const Record& record) {
+  const std::string_view second = iso_.of(record.wall_us);
+  char* const out = arena_.text(second.size() + 4);
+  char* end = out + second.copy(out, second.size());
+  const auto part = static_cast<unsigned>(record.wall_us / 1000 % 1000);
+  *end++ = static_cast<char>('0' + part / 100);
+  *end++ = static_cast<char>('0' + part / 10 % 10);
+  *end++ = static_cast<char>('0' + part % 10);
+  *end++ = 'Z';
+  return {out, static_cast<std::size_t>(end - out)};
 }
 
 void AccessLog::write_json(const Record& record) {
   auto write = [&](const Item& item) {
     line_ += item.name;
-    std::string_view text = value(item.variable, record);
+    const std::string_view text = value(item.variable, {}, record);
     if (item.is_number) {
       line_ += text;
     } else {
@@ -198,31 +209,27 @@ void AccessLog::write_combined(const Record& record) {
     append_escaped(line_, text);
     line_ += '"';
   };
-  time_t seconds = static_cast<time_t>(record.wall_us / 1'000'000);
-  tm parts;
-  gmtime_r(&seconds, &parts);
-  char stamp[40];
-  std::size_t size = strftime(stamp, sizeof(stamp), " - - [%d/%b/%Y:%H:%M:%S +0000] \"", &parts);
+  const auto get = [&](Variable variable) { return value(variable, {}, record); };
   append_escaped(line_, record.client_addr);
-  line_.append(stamp, size);
-  append_escaped(line_, value(Variable::Method, record));
+  line_.append(" - - [").append(apache_.of(record.wall_us)).append("] \"");
+  append_escaped(line_, get(Variable::Method));
   line_ += ' ';
-  append_escaped(line_, value(Variable::RequestUri, record));
+  append_escaped(line_, get(Variable::RequestUri));
   line_ += ' ';
-  line_ += value(Variable::Protocol, record);
+  line_ += get(Variable::Protocol);
   line_ += "\" ";
   append_number(line_, record.status);
   line_ += ' ';
   append_number(line_, record.bytes_out - record.heads_out);
-  quoted(value(Variable::Referer, record));
-  quoted(value(Variable::UserAgent, record));
+  quoted(get(Variable::Referer));
+  quoted(get(Variable::UserAgent));
 }
 
 void AccessLog::write_text(const Record& record) {
   for (const auto& part : text_.parts) {
     line_ += part.text;
     if (part.variable == Variable::None) continue;
-    std::string_view text = evaluate(part.variable, part.name, record, arena_);
+    const std::string_view text = value(part.variable, part.name, record);
     if (text.empty()) line_ += '-';
     append_escaped(line_, text);
   }

@@ -4,6 +4,7 @@
 // always one valid object, whatever bytes a peer has sent.
 #pragma once
 
+#include "base/wall_time.h"
 #include "config/config.h"
 #include "config/variables.h"
 #include "proxy/record.h"
@@ -41,12 +42,14 @@ class AccessLog {
   void write_notes(const Record& record);
   void write_combined(const Record& record);
   void write_text(const Record& record);
-  std::string_view value(config::Variable variable, const Record& record);
+  std::string_view value(config::Variable variable, std::string_view name, const Record& record);
+  std::string_view time(const Record& record);
 
   Form form_ = Form::Json;
   config::Template text_;
   std::string line_;
   Arena arena_;
+  SecondText iso_{"%Y-%m-%dT%H:%M:%S."}, apache_{"%d/%b/%Y:%H:%M:%S +0000"};
 };
 
 }  // namespace weir::proxy
