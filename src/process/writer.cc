@@ -28,6 +28,7 @@ namespace weir::process {
 namespace {
 
 constexpr std::size_t batch_bytes = 256 * 1024;
+constexpr int rest_ms = 2;  // after lines, so that the next ones are many
 constexpr time_t report_seconds = 10;
 constexpr int patience_ms = 1000;
 constexpr int orphan_look_ms = 200;  // whether workers are left, once the master has died
@@ -42,6 +43,7 @@ class Target {
 
   /// From here on lines go there.
   void aim(const config::LogTarget& target, Fd file) {
+    flush();
     give_up();
     to_ = target.to;
     if (to_ == config::LogTo::File) use(std::move(file));
@@ -61,8 +63,9 @@ class Target {
   void add(std::string_view line) {
     if (to_ == config::LogTo::Syslog) return send_syslog(line);
     batch_.append(line).append("\n");
-    if (batch_.size() >= batch_bytes) flush();
   }
+
+  bool is_full() const { return batch_.size() >= batch_bytes; }
 
   void flush() {
     std::string_view rest = batch_;
@@ -230,11 +233,14 @@ class Writer {
     set_logger("writer", level_from(setup_.plan.error_log.level), write_error);
     (void)channel_.send(net::MessageType::Ready);
     while (!stopping_ && !(is_orphan_ && !segment_.has_users())) {
-      drain();
+      const bool has_found = drain();
       report();
-      if (sleep_allowed()) sleep();
+      if (has_found)
+        rest();
+      else if (sleep_allowed())
+        sleep();
     }
-    drain();
+    (void)drain();
     access_.give_up();
     reported_ = 0;  // last words
     report();
@@ -247,23 +253,40 @@ class Writer {
     std::size_t before = rings_.size(), count = shm::RingOf::count(segment_.workers());
     while (rings_.size() < count)
       rings_.emplace_back(segment_, static_cast<std::uint32_t>(rings_.size()));
+    cursors_.resize(count);
     return rings_.size() > before;
   }
 
-  void drain() {
-    for (shm::LogRing& ring : rings_) {
-      std::uint64_t before = ring.tail(), cursor = before;
-      shm::LogRing::Line line;
-      while (ring.read(cursor, line)) take(ring, line);
-      if (cursor == before) continue;
+  /// Writes what lies in the rings; true if anything did.
+  bool drain() {
+    bool has_found = false;
+    while (collect()) {
+      has_found = true;
       // Killed before the release, the next writer writes these again: better twice than not at all.
       error_.flush();
       access_.flush();
-      sync(&ring == &records() ? cursor : records().tail());
-      ring.release(cursor);
+      sync(cursors_[shm::RingOf::control]);
+      for (std::size_t i = 0; i < rings_.size(); ++i) rings_[i].release(cursors_[i]);
     }
     sync(records().tail());
+    return has_found;
   }
+
+  // Takes lines until one of the logs has enough for a large piece; the ring where it stops is the first one next time.
+  bool collect() {
+    bool has_found = false;
+    for (std::size_t i = 0; i < rings_.size(); ++i) cursors_[i] = rings_[i].tail();
+    for (std::size_t i = 0; i < rings_.size() && !is_full(); ++i) {
+      const std::size_t at = (first_ + i) % rings_.size();
+      shm::LogRing::Line line;
+      while (!is_full() && rings_[at].read(cursors_[at], line)) take(rings_[at], line);
+      has_found |= cursors_[at] != rings_[at].tail();
+      if (is_full()) first_ = at;
+    }
+    return has_found;
+  }
+
+  bool is_full() const { return access_.is_full() || error_.is_full(); }
 
   /// The ring by which records come: control's.
   shm::LogRing& records() { return rings_[shm::RingOf::control]; }
@@ -324,13 +347,22 @@ class Writer {
   }
 
   void sleep() {
+    wait(is_orphan_           ? orphan_look_ms
+         : state_.is_behind() ? 1000
+         : dropped_ > 0       ? static_cast<int>(report_seconds) * 1000
+                              : -1);
+  }
+
+  // To be woken for every line costs those who write them more than the lines do.
+  void rest() {
+    for (shm::LogRing& ring : rings_) ring.prepare_to_rest(shm::LogRing::half);
+    wait(rest_ms);
+  }
+
+  void wait(int most_ms) {
     pollfd wait[2] = {{setup_.writer_waker(), POLLIN, 0},
                       {is_orphan_ ? -1 : channel_.fd(), POLLIN, 0}};
-    int patience = is_orphan_           ? orphan_look_ms
-                   : state_.is_behind() ? 1000
-                   : dropped_ > 0       ? static_cast<int>(report_seconds) * 1000
-                                        : -1;
-    (void)::poll(wait, 2, patience);
+    (void)::poll(wait, 2, most_ms);
     for (shm::LogRing& ring : rings_) ring.wake();
     if (wait[0].revents) clear_wake(setup_.writer_waker());
     if (wait[1].revents) take_message();
@@ -390,6 +422,8 @@ class Writer {
   StateFiles state_;
   shm::LostLines lost_;
   std::vector<shm::LogRing> rings_;
+  std::vector<std::uint64_t> cursors_;  ///< of each ring, how far it was read
+  std::size_t first_ = 0;               ///< the ring that is read first
   std::uint64_t dropped_ = 0;
   time_t reported_ = 0;
   bool stopping_ = false;

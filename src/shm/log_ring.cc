@@ -47,15 +47,21 @@ std::uint64_t LogRing::write(Kind kind, std::string_view line) {
   return head + unused + need;
 }
 
-bool LogRing::publish(std::uint64_t head) {
+bool LogRing::publish(Kind kind, std::uint64_t head) {
   control_->head.store(head);
   // The writer looks once more after saying that it sleeps, so one of us sees the other.
-  return control_->sleeping.load() != 0 && control_->sleeping.exchange(0) != 0;
+  const std::uint32_t state = control_->state.load();
+  if (state == awake) return false;
+  const auto used = head - control_->tail.load(std::memory_order_relaxed);
+  if (state == resting && kind == Kind::Access &&
+      used < control_->most.load(std::memory_order_relaxed))
+    return false;
+  return control_->state.exchange(awake) != awake;
 }
 
 bool LogRing::push(Kind kind, std::string_view line) {
   std::uint64_t head = write(kind, line);
-  return head != 0 && publish(head);
+  return head != 0 && publish(kind, head);
 }
 
 void LogRing::stage(Kind kind, std::string_view line) { control_->staged.store(write(kind, line)); }
@@ -64,7 +70,7 @@ bool LogRing::settle(bool keep) {
   std::uint64_t head = control_->staged.load();
   if (head == 0) return false;
   // Killed between the two stores, the line is published again, which changes nothing.
-  bool wake = keep && publish(head);
+  bool wake = keep && publish(Kind::Access, head);
   control_->staged.store(0);
   return wake;
 }
@@ -99,10 +105,16 @@ bool LogRing::has_room(std::size_t size) const {
 }
 
 bool LogRing::prepare_to_sleep() {
-  control_->sleeping.store(1);
+  control_->state.store(asleep);
   if (control_->tail.load() == control_->head.load()) return true;
-  control_->sleeping.store(0);
+  wake();
   return false;
+}
+
+// A line that comes while this is said waits for the end of the rest, too.
+void LogRing::prepare_to_rest(std::uint64_t most) {
+  control_->most.store(most, std::memory_order_relaxed);
+  control_->state.store(resting);
 }
 
 std::uint64_t LogRing::take_dropped() {

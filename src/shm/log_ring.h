@@ -37,13 +37,14 @@ class LogRing {
 
   // Producer.
 
-  /// Appends a line.  True if the writer sleeps and must be woken.
+  /// Appends a line.  True if the writer must be woken: it sleeps, or it rests and the line is one that does not wait, or the
+  /// ring has become too full to wait any longer.
   bool push(Kind kind, std::string_view line);
 
   /// Writes a line that counts only if `settle(true)` follows, or if the producer dies before it could
   /// say: for lines that must neither be told too early nor be lost.  Nothing may be pushed in between.
   void stage(Kind kind, std::string_view line);
-  /// Keeps the staged line or drops it; true as for `push`.
+  /// Keeps the staged line or drops it; true as for `push` of an access line.
   bool settle(bool keep);
   /// The next producer, at its start: the line its predecessor had staged counts.
   void recover() { (void)settle(true); }
@@ -59,6 +60,9 @@ class LogRing {
 
   /// Lines dropped in all.
   std::uint64_t dropped() const { return control_->dropped.load(std::memory_order_relaxed); }
+
+  /// So many bytes are half of it: nobody may wait for more.
+  static constexpr std::uint64_t half = 4 * 1024 * 1024;
 
   // Consumer.
 
@@ -79,12 +83,17 @@ class LogRing {
   void set_state_file(std::uint32_t which) { control_->state_file.store(which); }
   /// Says that the consumer is about to sleep; false if there is something after all.
   bool prepare_to_sleep();
-  void wake() { control_->sleeping.store(0); }
+  /// Says that the consumer will look by itself in a while: until then nobody wakes it for access lines, unless so many bytes
+  /// lie here.
+  void prepare_to_rest(std::uint64_t most);
+  void wake() { control_->state.store(awake); }
   /// Lines dropped since the last call.
   std::uint64_t take_dropped();
 
  private:
   static constexpr std::size_t capacity = 8 * 1024 * 1024;
+  /// What the consumer does; a former version's producer takes all but `awake` for `asleep`.
+  enum State : std::uint32_t { awake, asleep, resting };
 
   struct Control {
     alignas(64) std::atomic<std::uint64_t> head;
@@ -93,8 +102,9 @@ class LogRing {
     std::atomic<std::uint64_t> dropped;
     alignas(64) std::atomic<std::uint64_t> tail;
     std::atomic<std::uint64_t> synced;
-    std::atomic<std::uint32_t> sleeping, state_file;
+    std::atomic<std::uint32_t> state, state_file;
     std::uint64_t reported;
+    std::atomic<std::uint64_t> most;  ///< bytes for which a resting consumer is woken
   };
   struct Record {
     std::uint32_t size;  ///< of the payload; `skip` = the rest of the ring is unused
@@ -102,7 +112,7 @@ class LogRing {
   };
   static constexpr std::uint32_t skip = UINT32_MAX;
   std::uint64_t write(Kind kind, std::string_view line);
-  bool publish(std::uint64_t head);
+  bool publish(Kind kind, std::uint64_t head);
   static std::size_t padded(std::size_t size) { return (size + sizeof(Record) + 7) / 8 * 8; }
 
   Control* control_;

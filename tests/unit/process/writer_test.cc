@@ -3,6 +3,7 @@
 // What the writer says is on the disk is there, also when the master dies meanwhile.
 #include "process/writer.h"
 
+#include "base/text.h"
 #include "process/log_port.h"
 #include "process/setup.h"
 #include "process/state_files.h"
@@ -101,6 +102,33 @@ TEST_F(WriterProcess, SaysWhatIsOnTheDisk) {
   write("one");
   wait_until([this] { return ring_.synced() == ring_.head(); });
   EXPECT_EQ(read_whole(files_[0]), "\none\n");
+}
+
+// More than one ring, and more than one piece: lines of each ring stay in order, and none is lost or told twice.
+TEST_F(WriterProcess, WritesTheLinesOfAllRingsInLargePieces) {
+  LogRing other(segment_, RingOf::worker(0));
+  const std::string rest(1000, 'x');
+  std::string of_control, of_worker;
+  ::kill(pid_, SIGSTOP);
+  for (int i = 0; i < 1500; ++i) {
+    const std::string number = std::to_string(i) + rest;
+    ring_.push(LogRing::Kind::Error, "c" + number);
+    other.push(LogRing::Kind::Error, "w" + number);
+    of_control += "c" + number + "\n";
+    of_worker += "w" + number + "\n";
+  }
+  ::kill(pid_, SIGCONT);
+  wake(waker_.get());
+  wait_read();
+  wait_until([&other] { return other.tail() == other.head(); });
+  const std::string all = read_whole(log_);
+  std::string control, worker;
+  for (const std::string_view line : split(all, '\n')) {
+    if (line.starts_with('c')) control.append(line) += '\n';
+    if (line.starts_with('w')) worker.append(line) += '\n';
+  }
+  EXPECT_EQ(control, of_control);
+  EXPECT_EQ(worker, of_worker);
 }
 
 TEST_F(WriterProcess, SaysNothingOfRecordsAfterTheMastersDeath) {

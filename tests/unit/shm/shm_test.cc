@@ -161,6 +161,27 @@ TEST(LogRing, KeepsLinesInOrderAndCountsWhatItDrops) {
   EXPECT_FALSE(writer.push(LogRing::Kind::Error, "awake"));
 }
 
+// A consumer that rests looks by itself: it is woken only for what cannot wait.
+TEST(LogRing, WhoRestsIsWokenForLittle) {
+  Segment segment = *Segment::create({.workers = 1});
+  LogRing writer(segment, RingOf::worker(0)), reader(segment, RingOf::worker(0));
+  const std::string line(1000, 'x');
+  reader.prepare_to_rest(3000);
+  EXPECT_FALSE(writer.push(LogRing::Kind::Access, line));
+  EXPECT_FALSE(writer.push(LogRing::Kind::Access, line));
+  EXPECT_TRUE(writer.push(LogRing::Kind::Access, line)) << "now so much lies there";
+  EXPECT_FALSE(writer.push(LogRing::Kind::Access, line)) << "it is awake already";
+  for (const LogRing::Kind kind :
+       {LogRing::Kind::Error, LogRing::Kind::State, LogRing::Kind::StateBegin}) {
+    reader.prepare_to_rest(LogRing::half);
+    EXPECT_TRUE(writer.push(kind, "1"));
+  }
+  reader.prepare_to_rest(LogRing::half);
+  writer.stage(LogRing::Kind::Access, line);
+  EXPECT_FALSE(writer.settle(true));
+  EXPECT_TRUE(writer.push(LogRing::Kind::Error, "1"));
+}
+
 // A producer is killed at some instruction, again and again; what the reader sees is whole and in order.
 TEST(LogRing, SurvivesTheDeathOfItsProducer) {
   Segment segment = make_segment();
