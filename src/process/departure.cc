@@ -58,6 +58,11 @@ void Departure::end_alone(std::function<bool()> ended) {
   end(std::move(ended));
 }
 
+void Departure::stop(std::function<bool()> ended) {
+  stops_ = true;
+  end(std::move(ended));
+}
+
 void Departure::close_gates() {
   each_([](std::uint32_t, proxy::Listener& listener) { listener.close_gates(); });
 }
@@ -69,7 +74,7 @@ bool Departure::follow(std::uint32_t number, proxy::Listener& listener) {
     drain_.tell(worker_, number, {}, 0);
     return false;
   }
-  shm::ClientsLeft left = listener.go_on(phase == DrainPhase::Drained);
+  shm::ClientsLeft left = listener.go_on(stops_ || phase == DrainPhase::Drained);
   bool shut = listener.is_shut();
   drain_.tell(worker_, number, left, shut ? seen_ : 0);
   return phase != DrainPhase::Drained || !shut || listener.sessions() > 0;
@@ -80,7 +85,7 @@ void Departure::on_deadline() noexcept {
   each_([&](std::uint32_t number, proxy::Listener& listener) {
     more = follow(number, listener) || more;
     bool may_come = listener.is_letting_go() || (!listener.is_shut() && !gives_up_sockets());
-    empty = empty && listener.sessions() == 0 && !may_come;
+    empty = empty && listener.sessions() == 0 && (stops_ || !may_come);
   });
   if (ended_ && empty && ended_()) return;
   if (more || ended_) next_.set(loop_, loop_.now() + round_us);

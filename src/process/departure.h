@@ -33,15 +33,18 @@ class Departure final : private event::DeadlineEvents {
   /// The same without a master that could give the sockets to others: they are kept, and new clients served, until
   /// `close_gates`.
   void end_alone(std::function<bool()> ended);
+  /// Nobody is waited for any longer: the process ends as soon as all clients have been sent away.
+  void stop(std::function<bool()> ended);
   /// Closes all gates, whatever was ordered; after `end_alone` nothing opens them again.
   void close_gates();
-  /// The instance was drained and has waited for its clients long enough.
+  bool is_stopping() const { return stops_; }
+  /// The instance was drained and has waited for its clients long enough, or stops.
   bool is_time_up() const {
-    return drain_.order(shm::Drain::instance).phase == shm::DrainPhase::Drained;
+    return stops_ || drain_.order(shm::Drain::instance).phase == shm::DrainPhase::Drained;
   }
-  /// Sockets are for others to accept on.
+  /// Sockets are for others to accept on, or for nobody.
   bool gives_up_sockets() const {
-    return ended_ && !alone_ && drain_.ending() != shm::DrainPhase::Draining;
+    return stops_ || (ended_ && !alone_ && drain_.ending() != shm::DrainPhase::Draining);
   }
 
  private:
@@ -55,6 +58,7 @@ class Departure final : private event::DeadlineEvents {
   std::function<void()> answer_;
   std::function<bool()> ended_;  ///< false = not yet
   bool alone_ = false;           ///< without a master
+  bool stops_ = false;
   event::Deadline next_;
   std::uint64_t seen_ = 0;
   shm::DrainPhase ending_ = shm::DrainPhase::Serving;

@@ -301,6 +301,13 @@ void Runtime::drain() {
   if (departure_.gives_up_sockets()) close_sockets([](const Slot&) { return true; });
 }
 
+void Runtime::stop() {
+  tallies_.note_leaving();
+  departure_.stop([this] { return has_ended(); });
+  close_sockets([](const Slot&) { return true; });
+  on_deadline();
+}
+
 // ---- Without a master --------------------------------------------------------------------------
 
 void Runtime::outlive_master() {
@@ -337,7 +344,7 @@ void Runtime::on_deadline() noexcept {
   std::erase_if(leaving_, [this](const auto& leaving) {
     const auto& listener = leaving.second;
     (void)listener->go_on(departure_.is_time_up());
-    return listener->sessions() == 0 && !listener->is_letting_go();
+    return listener->sessions() == 0 && (departure_.is_stopping() || !listener->is_letting_go());
   });
   bool more = !leaving_.empty();
   for (const auto& [number, listener] : listeners_) {

@@ -50,7 +50,9 @@ class Runtime final : private upstream::NoticeSink,
 
   /// Stops accepting, lets requests end; the loop stops when no client is left.
   void drain();
-  /// The master has died: the same, but new clients are served until another master has the sockets (process/orphan.h).
+  /// Sends every client away, requests without an answer with 503; the loop stops when that has been done.
+  void stop();
+  /// The master has died: as `drain`, but new clients are served until another master has the sockets (process/orphan.h).
   void outlive_master();
 
  private:

@@ -38,7 +38,7 @@ class Orders final : private event::ReadyEvents {
   void obey(const net::Message& message) {
     switch (message.type) {
       case MessageType::Drain: return runtime_.drain();
-      case MessageType::Stop: return loop_.stop();
+      case MessageType::Stop: return runtime_.stop();
       case MessageType::Prepare: return prepare(message);
       case MessageType::Abandon: return runtime_.abandon();
       default: return;

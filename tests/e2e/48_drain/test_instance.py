@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The instance leaves the pool, by command and by signal."""
+import json
 import os
 import signal
 import subprocess
 
 import pytest
 from draintest import (PORTS, Balancer, Loads, drains, is_refused, leaving, phase, ready, wait_phase, wait_refused)
+from h2test import H2Client, request
 from healthtest import admin, order
 from reloadtest import reload
-from weirtest import DEADLINE, ROOT, WEIRCTL, Client, Origin, Weir, ask, get, wait_until
+from weirtest import DEADLINE, ROOT, WEIRCTL, Client, Origin, Weir, ask, forward_to, get, post, wait_until
 
 SCRIPT = str(ROOT / "contrib" / "keepalived" / "check_weir.sh")
 
@@ -130,3 +132,24 @@ def test_behind_a_balancer_nothing_is_lost():
                 assert one.wait() == 0
                 loads.progress()
             assert phase(two, "instance") == "serving"
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGQUIT, signal.SIGTERM]])
+def test_at_the_end_every_request_has_its_answer_and_its_line(signals):
+    """One that waits for a server, one whose body comes, one over HTTP/2 and one for a place: none is just cut off."""
+    with Origin(lambda connection, _: None) as origin:
+        text = forward_to(f"{origin.address} max_in_flight 2", top="shutdown_timeout 50ms")
+        with Weir(text) as weir, Client(weir) as waiting, Client(weir) as sending, H2Client(weir) as other:
+            waiting.send(get())
+            stream = other.request(request())
+            origin.wait(2)
+            sending.send(post("/", b"never whole")[:-1])
+            queued = other.request(request())
+            other.sync()
+            for number in signals:
+                weir.send_signal(number)
+            assert [client.receive().status for client in (waiting, sending)] == [503, 503]
+            assert [other.answer(each).status for each in (stream, queued)] == [503, 503]
+            assert weir.wait() == 0
+            lines = [json.loads(line) for line in weir.access(4)]
+            assert [(line["status"], line["failure"]) for line in lines] == 4 * [(503, "drain_timeout")]
