@@ -58,7 +58,7 @@ class BodyPiece {
 struct Subrequest {
   std::uint32_t backend = 0;  ///< FilterContext::backend
   std::string_view method = "GET";
-  std::string_view path = "/";      ///< with its query
+  std::string_view path = "/";      ///< with its query; begins with a slash
   std::span<const Field> fields{};  ///< Host is added if there is none
   std::string_view body{};
   std::uint32_t take =
@@ -68,7 +68,8 @@ struct Subrequest {
   std::uint32_t tag = 0;  ///< comes back in the answer
 };
 
-/// What came of a Subrequest.
+/// What came of a Subrequest.  One that is not well-formed (method, path, names and values of fields) is not sent: its
+/// `failure` is "request_syntax".
 struct SubAnswer {
   std::uint16_t status = 0;  ///< 0: there was none
   const Headers* fields = nullptr;

@@ -128,7 +128,9 @@ Framing Answer::framing(bool& keep) const {
     keep = body_.is_complete();
   }
   if (filters && has_body()) framing = filters->framing(Direction::Response, framing);
-  if (filters && !has_body() && filters->hides_length(Direction::Response)) {
+  // What a filter would make of a body that is not sent, nobody knows; of an empty one it makes nothing.
+  const bool is_empty = local_ && !local_->producer && local_->reply.body.empty();
+  if (filters && !has_body() && !is_empty && filters->hides_length(Direction::Response)) {
     framing = {};
     state_.response->headers.remove(FieldName::ContentLength);
   }

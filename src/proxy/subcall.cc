@@ -2,8 +2,10 @@
 #include "proxy/subcall.h"
 
 #include "base/assert.h"
+#include "base/characters.h"
 #include "base/cursor.h"
 #include "http/message.h"
+#include "http/url.h"
 
 #include <algorithm>
 
@@ -12,6 +14,17 @@ namespace weir::proxy {
 namespace {
 
 constexpr std::uint64_t us_per_ms = 1000;
+
+// Anything else would be another request on the wire, or two: filters make paths and fields of what clients send.
+bool is_well_formed(const RequestHead& head) {
+  const auto fields = head.headers.fields();
+  return is_token(head.method_text) && head.target.starts_with('/') &&
+         http::is_safe_query(head.target) &&
+         std::all_of(fields.begin(), fields.end(), [](const Field& field) {
+           return is_token(field.name) && std::all_of(field.value.begin(), field.value.end(),
+                                                      [](char c) { return is_in(c, ValueSet); });
+         });
+}
 
 }  // namespace
 
@@ -56,6 +69,7 @@ Subcall::~Subcall() {
 void Subcall::start(bool may_wait) {
   WEIR_ASSERT(!attempt_ && !is_over_);
   may_wait_ = may_wait;
+  if (!is_well_formed(head_)) return fail(http::Failure::RequestSyntax);
   if (!backend_) return fail(http::Failure::NoServer);
   choose(upstream::Turn::BehindQueue);
 }

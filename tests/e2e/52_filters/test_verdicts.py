@@ -236,6 +236,27 @@ def test_the_example_module():
             assert '"notes":{"asked":"refused"}' in lines[3] and "connect_refused" in lines[4]
 
 
+EMPTY = """listener web {{ bind 127.0.0.1:{{port}}; {everywhere}
+route path /respond {{ example_upper; respond 404 "" }}
+route path /redirect {{ example_upper; redirect 301 "/there" }}
+route path /forward {{ example_upper; forward o }}
+route {{ respond 200 "next" }} }}
+backend o {{ server s {{origin}} }}
+"""
+
+
+@pytest.mark.parametrize("everywhere", ["", "example_upper"])
+def test_an_empty_answer_that_could_have_been_changed_says_that_it_is_empty(everywhere):
+    with Origin(answer("")) as origin:
+        with Weir(EMPTY.format(everywhere=everywhere), binary=BINARY, origin=origin.address) as weir, Client(weir) as client:
+            for path, status in (("/respond", 404), ("/redirect", 301), ("/forward", 200)):
+                client.send(get(path) + get("/"))
+                empty = client.receive()
+                assert (empty.status, empty.body, empty.get("content-length")) == (status, b"", "0")
+                assert client.receive().body.lower() == b"next"
+                assert client.ask(b"HEAD %s HTTP/1.1\r\nHost: a\r\n\r\n" % path.encode(), head_only=True).status == status
+
+
 EXAMPLES = {"example_sum": "wants: LIMIT", "example_ask nobody /": "there is no backend", "example_count 1": "takes no words"}
 
 

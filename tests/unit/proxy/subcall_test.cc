@@ -84,6 +84,39 @@ TEST_F(SubcallTest, GetsAnAnswer) {
   expect_nothing_left();
 }
 
+// Filters may make them of what clients send.
+TEST_F(SubcallTest, IsNotSentIfItIsNoRequest) {
+  const Field good{"X-Name", "value"}, bad_name{"X Name", "value"}, no_name{"", "value"};
+  const Field bad_value{"X-Name", "a\r\nEvil: 1"}, cut_value{"X-Name", std::string_view("a\0", 2)};
+  struct Case {
+    std::string_view method, path;
+    Field field;
+  };
+  const Case cases[] = {
+      {"GET", "/x HTTP/1.1\r\nEvil: 1", good},
+      {"GET", "/x y", good},
+      {"GET", "x", good},
+      {"GET", "", good},
+      {"GET", "/a#b", good},
+      {"GET", "http://other/", good},
+      {"GE T", "/", good},
+      {"", "/", good},
+      {"GET", "/", bad_name},
+      {"GET", "/", no_name},
+      {"GET", "/", bad_value},
+      {"GET", "/", cut_value},
+  };
+  for (const Case& each : cases) {
+    SCOPED_TRACE(each.path);
+    asked.method = each.method;
+    asked.path = each.path;
+    asked.fields = {&each.field, 1};
+    (void)answer();
+    expect_failure("request_syntax");
+  }
+  EXPECT_TRUE(origin.requests().empty());
+}
+
 TEST_F(SubcallTest, SendsItsBody) {
   asked.method = "POST";
   asked.body = "question\r\n\r\n";
