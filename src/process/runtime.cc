@@ -293,19 +293,14 @@ bool Runtime::has_ended() {
   return leaving_.empty();
 }
 
-void Runtime::drain() {
+void Runtime::leave(bool at_once) {
   tallies_.note_leaving();
-  departure_.end([this] { return has_ended(); });
+  const auto ended = [this] { return has_ended(); };
+  at_once ? departure_.stop(ended) : departure_.end(ended);
   update_slots();
   // Others have them.  Kept open here, the kernel would go on to connect clients to an address that a reload removes.
   if (departure_.gives_up_sockets()) close_sockets([](const Slot&) { return true; });
-}
-
-void Runtime::stop() {
-  tallies_.note_leaving();
-  departure_.stop([this] { return has_ended(); });
-  close_sockets([](const Slot&) { return true; });
-  on_deadline();
+  if (at_once) on_deadline();
 }
 
 // ---- Without a master --------------------------------------------------------------------------

@@ -48,11 +48,10 @@ class Runtime final : private upstream::NoticeSink,
   /// It will not come.
   void abandon();
 
-  /// Stops accepting, lets requests end; the loop stops when no client is left.
-  void drain();
-  /// Sends every client away, requests without an answer with 503; the loop stops when that has been done.
-  void stop();
-  /// The master has died: as `drain`, but new clients are served until another master has the sockets (process/orphan.h).
+  /// Stops accepting, lets requests end, or closes them at once, with 503 where there is no answer yet; the loop stops when no
+  /// client is left.
+  void leave(bool at_once);
+  /// The master has died: as `leave(false)`, but new clients are served until another master has the sockets (process/orphan.h).
   void outlive_master();
 
  private:

@@ -37,8 +37,8 @@ class Orders final : private event::ReadyEvents {
 
   void obey(const net::Message& message) {
     switch (message.type) {
-      case MessageType::Drain: return runtime_.drain();
-      case MessageType::Stop: return runtime_.stop();
+      case MessageType::Drain: return runtime_.leave(false);
+      case MessageType::Stop: return runtime_.leave(true);
       case MessageType::Prepare: return prepare(message);
       case MessageType::Abandon: return runtime_.abandon();
       default: return;

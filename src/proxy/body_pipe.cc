@@ -40,6 +40,17 @@ void BodyPipe::add(const StageWish& wish) {
   was_collecting_ |= stages_.emplace_back(wish).is_pending;
 }
 
+// What a filter that changes it makes of it has another length.
+bool BodyPipe::takes(std::uint64_t length) {
+  for (std::size_t at = 0; at < stages_.size(); ++at) {
+    const BodyStage& stage = stages_[at];
+    if (stage.wish.body == Body::Transform) break;
+    if (stage.is_pending && stage.wish.over == Over::Reject && length > stage.wish.limit)
+      return judge_length(at);
+  }
+  return true;
+}
+
 void BodyPipe::take(std::span<const char> bytes) {
   if (is_stopped_) return;
   const bool is_outermost = !std::exchange(is_running_, true);
@@ -61,10 +72,10 @@ void BodyPipe::take_end(Headers&& trailers) {
 // Past a filter at once if it may have the bytes now, else into the buffer before it.
 void BodyPipe::feed(std::size_t at, std::span<const char> bytes) {
   if (is_stopped_ || bytes.empty()) return;
-  const bool must_wait = is_behind(at) ? !around_.outlet.has_room() || is_collecting()
-                                       : is_suspended_ || stages_[at].is_pending;
+  const bool must_wait = at == stages_.size() ? !around_.outlet.has_room() || is_collecting()
+                                              : is_suspended_ || stages_[at].is_pending;
   if (must_wait || !buffer(at).empty()) return void(hold(buffer(at), bytes));
-  if (is_behind(at)) {
+  if (at == stages_.size()) {
     out_.passed += bytes.size();
     return around_.outlet.pass(bytes);
   }
@@ -176,7 +187,7 @@ bool BodyPipe::step(std::size_t at) {
   if (is_suspended_) return false;
   if (stage.is_pending) return step_whole(at);
   if (stage.in.empty()) return stage.has_ended && finish(at);
-  const bool next_collects = !is_behind(at + 1) && stages_[at + 1].is_pending;
+  const bool next_collects = at + 1 < stages_.size() && stages_[at + 1].is_pending;
   if (!buffer(at + 1).empty() && !next_collects) return false;
   if (stage.seen == stage.in.size() && buffer(at + 1).empty()) {
     buffer(at + 1).take(stage.in);
@@ -298,7 +309,7 @@ bool BodyPipe::finish(std::size_t at) {
       return true;
     case BodyStage::Progress::EndTold:
       stage.progress = BodyStage::Progress::Done;
-      (is_behind(at + 1) ? out_.has_ended : stages_[at + 1].has_ended) = true;
+      (at + 1 == stages_.size() ? out_.has_ended : stages_[at + 1].has_ended) = true;
       return true;
     case BodyStage::Progress::Done: break;
   }

@@ -86,6 +86,8 @@ class BodyPipe {
   /// Before the first piece, in the order in which pieces pass.
   void add(const StageWish& wish);
   bool empty() const { return stages_.empty(); }
+  /// Of a body whose length was told: false, and it is refused, if that is more than a filter takes.
+  bool takes(std::uint64_t length);
 
   /// A piece; it stays as PipeOutlet::pass wants it.
   void take(std::span<const char> bytes);
@@ -138,8 +140,7 @@ class BodyPipe {
     bool is_end_passed = false;
   };
 
-  bool is_behind(std::size_t at) const { return at == stages_.size(); }
-  Buffer& buffer(std::size_t at) { return is_behind(at) ? out_.held : stages_[at].in; }
+  Buffer& buffer(std::size_t at) { return at < stages_.size() ? stages_[at].in : out_.held; }
   void feed(std::size_t at, std::span<const char> bytes);
   bool hold(Buffer& buffer, std::span<const char> bytes);
   void drop();

@@ -101,6 +101,8 @@ void Stream::begin_request_body() {
     return state_.filters->has_missed_body() ? answer(dispatch_.last_failure()) : act();
   BodyPipe* const through =
       state_.filters && has_body ? state_.filters->open_pipe(Direction::Request) : nullptr;
+  const Framing& framing = request.framing;
+  if (through && framing.end == BodyEnd::Length && !through->takes(framing.length)) return;
   const bool is_collecting = through && through->is_collecting();
   if (through && body_.is_complete()) {
     body_.tell_end();

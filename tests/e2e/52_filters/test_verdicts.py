@@ -236,6 +236,26 @@ def test_the_example_module():
             assert '"notes":{"asked":"refused"}' in lines[3] and "connect_refused" in lines[4]
 
 
+@pytest.mark.parametrize("expects", [False, True])
+def test_a_body_that_says_it_is_too_long_for_a_filter_is_refused_at_once(expects):
+    """Nobody is asked to send it, and nothing of it is read."""
+    with Origin() as origin:
+        with Weir(EXAMPLE, ports=("port", "closed"), binary=BINARY, origin=origin.address, gate=origin.address) as weir:
+            for version in (Client, H2Client):
+                with version(weir) as client:
+                    expect = [("expect", "100-continue")] if expects else []
+                    if version is H2Client:
+                        asked = request("POST", "/sum", ("content-length", "1001"), *expect)
+                        got = client.answer(client.request(asked, end=False))
+                        assert (got.status, got.interim) == (413, [])
+                    else:
+                        fields = "".join(f"{name}: {value}\r\n" for name, value in expect)
+                        client.send(f"POST /sum HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n{fields}\r\n".encode())
+                        assert client.receive().status == 413
+            assert [json.loads(line)["failure"] for line in weir.access(2)] == ["request_body_too_large"] * 2
+            assert not origin.requests
+
+
 EMPTY = """listener web {{ bind 127.0.0.1:{{port}}; {everywhere}
 route path /respond {{ example_upper; respond 404 "" }}
 route path /redirect {{ example_upper; redirect 301 "/there" }}

@@ -172,6 +172,24 @@ TEST_F(BodyPipeTest, WholeMayBeReplaced) {
   EXPECT_EQ(world.out, "other text");
 }
 
+TEST_F(BodyPipeTest, WhatIsTooLongByWhatItSays) {
+  pipe.add({0, Body::Observe, 0, Over::Reject, false});
+  pipe.add({1, Body::Whole, 200, Over::Prefix, false});
+  pipe.add({2, Body::Whole, 100, Over::Reject, false});
+  EXPECT_TRUE(pipe.takes(100));
+  EXPECT_EQ(world.refused, http::Failure::None);
+  EXPECT_FALSE(pipe.takes(101));
+  EXPECT_EQ(world.refused, http::Failure::RequestBodyTooLarge);
+  EXPECT_EQ(world.refused_by, std::vector<std::uint32_t>{2});
+  EXPECT_FALSE(pipe.wants());
+}
+
+TEST_F(BodyPipeTest, NobodyKnowsHowLongItIsOnceItWasChanged) {
+  pipe.add({0, Body::Transform, 0, Over::Reject, false});
+  pipe.add({1, Body::Whole, 100, Over::Reject, false});
+  EXPECT_TRUE(pipe.takes(1000));
+}
+
 TEST_F(BodyPipeTest, WhatIsTooLong) {
   for (Over over : {Over::Reject, Over::Prefix, Over::Pass}) {
     World other;
