@@ -96,11 +96,36 @@ void tell_failure(http::Failure failure, Story& story, Reply& reply) {
   story.add("answer", std::to_string(traits.status), std::string(traits.words), nullptr);
 }
 
+// How it leaves the policies; true if it goes on.
+bool tell_passed(const Passed& passed, Story& story, Reply& reply) {
+  if (passed.failure != http::Failure::None) {
+    tell_failure(passed.failure, story, reply);
+    return false;
+  }
+  if (!passed.by) return true;
+  const std::string status = std::to_string(passed.status);
+  reply.text =
+      concat(passed.status == 0 ? "closed" : "answered " + status, " by ", passed.by->word);
+  story.add("answer", status, passed.why, &passed.by->place);
+  return false;
+}
+
+// From one backend to its fallback, until one has a server.
+void tell_chain(const Fleet& fleet, const Asked& asked, std::uint32_t backend, Story& story,
+                Reply& reply) {
+  const auto chain = config::chain_of(fleet.config(), backend);
+  for (std::size_t place = 0; tell_candidates(fleet, chain[place], asked.preview, story);) {
+    const Passed passed =
+        tell_policies_of_fallback(fleet, *asked.record.route, ++place, asked.preview, story);
+    if (!tell_passed(passed, story, reply)) return;
+  }
+}
+
 // Where the request goes that its route forwards.
 void tell_forwarding(const Fleet& fleet, const Asked& asked, std::uint32_t backend, Story& story,
                      Reply& reply) {
   switch (http::count_hop(asked.request, asked.preview.arena())) {
-    case http::HopVerdict::Forward: return tell_candidates(fleet, backend, asked.preview, story);
+    case http::HopVerdict::Forward: return tell_chain(fleet, asked, backend, story, reply);
     case http::HopVerdict::Malformed:
       return tell_failure(http::Failure::RequestSyntax, story, reply);
     case http::HopVerdict::Loop: return tell_failure(http::Failure::ForwardingLoop, story, reply);
@@ -145,12 +170,7 @@ void tell_outcome(const Fleet& fleet, const Asked& asked, const proxy::Decision&
   reply.text = "route " + chosen->name;
   asked.record.route = chosen;
   const Passed passed = tell_policies(fleet, asked.listener, *chosen, asked.preview, story);
-  if (passed.failure != http::Failure::None) return tell_failure(passed.failure, story, reply);
-  if (!passed.by) return tell_action(fleet, asked, chosen->action, story, reply);
-  const std::string status = std::to_string(passed.status);
-  reply.text =
-      concat(passed.status == 0 ? "closed" : "answered " + status, " by ", passed.by->word);
-  story.add("answer", status, passed.why, &passed.by->place);
+  if (tell_passed(passed, story, reply)) tell_action(fleet, asked, chosen->action, story, reply);
 }
 
 void tell_route(const Fleet& fleet, const Asked& asked, const proxy::RouteTable& table,

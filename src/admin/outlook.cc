@@ -113,23 +113,23 @@ std::unordered_map<std::uint32_t, std::string> scores_of(const Fleet& fleet,
   return scores;
 }
 
-// What becomes of a request that no server can take now.
-void tell_the_rest(const Fleet& fleet, const config::Backend& backend, const Outlook& all,
-                   proxy::FilterPreview& request, Story& story) {
-  if (all.answering || all.trial) return;
+// What becomes of a request that no server can take now.  True if it goes to the fallback.
+bool tell_the_rest(const Fleet& fleet, const config::Backend& backend, const Outlook& all,
+                   Story& story) {
+  if (all.answering || all.trial) return false;
   if (all.awaited)
-    return story.add("wait", backend.name, "the request waits until a server can take it", nullptr);
-  if (!backend.fallback)
-    return story.add("answer", "503", std::string(http::traits(http::Failure::NoServer).words),
-                     nullptr);
-  story.add("fallback", fleet.config().backends[*backend.fallback].name,
-            "no server is left in " + backend.name, &backend.place);
-  tell_candidates(fleet, *backend.fallback, request, story);
+    story.add("wait", backend.name, "the request waits until a server can take it", nullptr);
+  else if (!backend.fallback)
+    story.add("answer", "503", std::string(http::traits(http::Failure::NoServer).words), nullptr);
+  else
+    story.add("fallback", fleet.config().backends[*backend.fallback].name,
+              "no server is left in " + backend.name, &backend.place);
+  return !all.awaited && backend.fallback;
 }
 
 }  // namespace
 
-void tell_candidates(const Fleet& fleet, std::uint32_t at, proxy::FilterPreview& request,
+bool tell_candidates(const Fleet& fleet, std::uint32_t at, proxy::FilterPreview& request,
                      Story& story) {
   const config::Backend& backend = fleet.config().backends[at];
   const Outlook all = look_at(fleet, backend.number);
@@ -151,7 +151,7 @@ void tell_candidates(const Fleet& fleet, std::uint32_t at, proxy::FilterPreview&
     story.add("server", fleet.registry.name(seen.slot), std::move(outcome),
               in_file ? &in_file->place : nullptr);
   }
-  tell_the_rest(fleet, backend, all, request, story);
+  return tell_the_rest(fleet, backend, all, story);
 }
 
 }  // namespace weir::admin

@@ -11,8 +11,8 @@
 
 namespace weir::admin {
 
-/// Tells of a backend, where it stands in the configuration, and of its fallback if nobody there can take the request.
-void tell_candidates(const Fleet& fleet, std::uint32_t at, proxy::FilterPreview& request,
+/// Tells of a backend, where it stands in the configuration.  True if nobody there can take the request, and its fallback is next.
+bool tell_candidates(const Fleet& fleet, std::uint32_t at, proxy::FilterPreview& request,
                      Story& story);
 
 }  // namespace weir::admin

@@ -47,21 +47,29 @@ bool sees_only_answers(const FilterFactory& factory) {
   return !sees_requests && (needs.response || needs.response_body != weir::Body::None);
 }
 
-/// The walk of a request through the policies of its route.
+/// The walk of a request through the policies that it meets first at one backend of its route's chain.
 class Walk {
  public:
   Walk(std::span<const RouteFilters::Built> filters, const std::vector<config::Policy>& policies,
-       proxy::FilterPreview& preview)
-      : filters_(filters), policies_(policies), preview_(preview), lines_(policies.size()) {}
+       std::size_t place, proxy::FilterPreview& preview)
+      : filters_(filters),
+        policies_(policies),
+        place_(place),
+        preview_(preview),
+        lines_(policies.size()) {}
 
   /// The way there: until one of them answers.
   Passed request() {
     Passed passed;
+    const bool is_body_gone = has_been_read();
     for (std::size_t i = 0; i < filters_.size(); ++i) {
-      if (!holds_at_first(i)) {
+      if (!is_new(i)) {
         lines_[i].say("only at a fallback");
       } else if (!filters_[i]) {
         lines_[i].say(concat("cannot be told: ", filters_[i].error().text()));
+      } else if (is_body_gone && wants_body(i)) {
+        lines_[i].say("needs the body, which has been read: the backend is not used");
+        passed.failure = http::Failure::NoServer;
       } else if (!sees_only_answers(**filters_[i])) {
         if (passed.by) {
           lines_[i].say("the request does not come here");
@@ -69,7 +77,7 @@ class Walk {
         }
         (*filters_[i])->explain(preview_, lines_[i]);
         if (lines_[i].has_answered())
-          passed = {http::Failure::None, &policies_[i], lines_[i].status(), lines_[i].why()};
+          passed = {passed.failure, &policies_[i], lines_[i].status(), lines_[i].why()};
       }
     }
     return passed;
@@ -79,22 +87,41 @@ class Walk {
   void answer() {
     preview_.look_at(Direction::Response);
     for (std::size_t i = filters_.size(); i-- > 0;)
-      if (holds_at_first(i) && filters_[i] && sees_only_answers(**filters_[i]))
+      if (is_new(i) && filters_[i] && sees_only_answers(**filters_[i]))
         (*filters_[i])->explain(preview_, lines_[i]);
     preview_.look_at(Direction::Request);
   }
 
   void tell(Story& story) const {
     for (std::size_t i = 0; i < lines_.size(); ++i)
-      story.add("policy", config::policy_text(policies_[i]), lines_[i].text(), &policies_[i].place);
+      if (place_ == 0 || is_new(i))
+        story.add("policy", config::policy_text(policies_[i]), lines_[i].text(),
+                  &policies_[i].place);
   }
 
  private:
-  /// At the backend that the route names, and not only at fallbacks of it.
-  bool holds_at_first(std::size_t i) const { return (policies_[i].backends & 1U) != 0; }
+  unsigned before() const { return (1U << place_) - 1; }
+  /// It holds at this backend, and at none before it.
+  bool is_new(std::size_t i) const {
+    return (policies_[i].backends >> place_ & 1U) != 0 && (policies_[i].backends & before()) == 0;
+  }
+  /// A filter that held before wants all of the body before a server is looked for.
+  bool has_been_read() const {
+    if (preview_.request().framing.end == BodyEnd::None) return false;
+    for (std::size_t i = 0; i < filters_.size(); ++i)
+      if ((policies_[i].backends & before()) != 0 && filters_[i] &&
+          (*filters_[i])->needs().request_body == weir::Body::Whole)
+        return true;
+    return false;
+  }
+  bool wants_body(std::size_t i) const {
+    const Needs needs = (*filters_[i])->needs();
+    return needs.request_body != weir::Body::None || needs.trailers;
+  }
 
   std::span<const RouteFilters::Built> filters_;
   const std::vector<config::Policy>& policies_;
+  const std::size_t place_;
   proxy::FilterPreview& preview_;
   std::vector<Line> lines_;
 };
@@ -104,13 +131,22 @@ class Walk {
 Passed tell_policies(const Fleet& fleet, const config::Listener& listener,
                      const config::Route& route, proxy::FilterPreview& preview, Story& story) {
   if (route.policies.empty()) return {};
-  Walk walk(fleet.view->filters->of(fleet.config(), route), route.policies, preview);
+  Walk walk(fleet.view->filters->of(fleet.config(), route), route.policies, 0, preview);
   RequestHead& request = preview.request();
   const std::string_view entered = request.forward_path;
   Passed passed = walk.request();
   if (!passed.by)
     passed.failure =
         proxy::check_path(request, entered, proxy::path_check(listener, route), preview.arena());
+  walk.answer();
+  walk.tell(story);
+  return passed;
+}
+
+Passed tell_policies_of_fallback(const Fleet& fleet, const config::Route& route, std::size_t place,
+                                 proxy::FilterPreview& preview, Story& story) {
+  Walk walk(fleet.view->filters->of(fleet.config(), route), route.policies, place, preview);
+  Passed passed = walk.request();
   walk.answer();
   walk.tell(story);
   return passed;

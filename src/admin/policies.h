@@ -25,4 +25,9 @@ struct Passed {
 Passed tell_policies(const Fleet& fleet, const config::Listener& listener,
                      const config::Route& route, proxy::FilterPreview& preview, Story& story);
 
+/// The same at a fallback, of which the chain of the route's backends has `place` before it: of those that hold there and have
+/// not looked at the request before.
+Passed tell_policies_of_fallback(const Fleet& fleet, const config::Route& route, std::size_t place,
+                                 proxy::FilterPreview& preview, Story& story);
+
 }  // namespace weir::admin

@@ -301,6 +301,16 @@ class MainBlock {
                   concat("the first one is at ", report_.sources().text(block->at)));
   }
 
+  // A policy may ask a backend itself; which of its words names one, only its module knows.
+  void note_asked_backends() {
+    for (const Listener& listener : config_.listeners)
+      for (const Route& route : listener.routes)
+        for (const Policy& policy : route.policies)
+          for (const std::string& value : policy.values)
+            if (const auto asked = names_.numbers.find(value); asked != names_.numbers.end())
+              names_.used[asked->second] = true;
+  }
+
   void check_whole() {
     if (listeners_.empty())
       report_.error({0, 1, 1}, "there is no listener",
@@ -309,6 +319,7 @@ class MainBlock {
       report_.error(config_.backends.back().place, "more than 65536 servers",
                     "that is how many there is room for");
     if (report_.diagnostics().has_errors()) return;  // a route that was not understood may use it
+    note_asked_backends();
     for (std::size_t i = 0; i < config_.backends.size(); ++i)
       if (!names_.used[i])
         report_.warning(config_.backends[i].place,

@@ -61,15 +61,18 @@ void Tallies::count(const proxy::Record& record) {
   counters_.add(shm::Of::Route, record.route->number, finished);
   if (!record.backend) return;
   counters_.add(shm::Of::Backend, record.backend->number, finished);
-  counters_.add(shm::Of::Backend, record.backend->number, shm::Tally::Attempts, record.attempts);
   if (record.times.queued != 0)
     counters_.add(shm::Of::Backend, record.backend->number, shm::Tally::Queued, 1);
   if (record.server) counters_.add(shm::Of::Server, record.server_slot, finished);
 }
 
-void Tallies::count_attempt(std::uint32_t slot, bool connected) {
-  counters_.add(shm::Of::Server, slot, shm::Tally::Attempts, 1);
-  if (!connected) counters_.add(shm::Of::Server, slot, shm::Tally::ConnectErrors, 1);
+void Tallies::count_attempt(std::uint32_t backend, std::uint32_t slot, bool connected) {
+  const auto count = [&](shm::Tally what) {
+    counters_.add(shm::Of::Backend, backend, what, 1);
+    counters_.add(shm::Of::Server, slot, what, 1);
+  };
+  count(shm::Tally::Attempts);
+  if (!connected) count(shm::Tally::ConnectErrors);
 }
 
 void Tallies::count_abuse(http::H2Abuse kind) {

@@ -32,7 +32,7 @@ class Tallies final : public proxy::Journal {
   void settle_access(bool keep) override { log_port_.settle(keep); }
   void wake(std::uint64_t workers) override;
   void count(const proxy::Record& record) override;
-  void count_attempt(std::uint32_t slot, bool connected) override;
+  void count_attempt(std::uint32_t backend, std::uint32_t slot, bool connected) override;
   void count_abuse(http::H2Abuse kind) override;
   void count_handshake(const tls::Transport& transport) override;
   void count_connection(int change) override;

@@ -51,7 +51,7 @@ http::Failure Attempt::start() {
 void Attempt::become_ready() {
   WEIR_ASSERT(connection_ && !ready_ && !ended_);
   ready_ = outcome_.connected = true;
-  scope_.context.journal.count_attempt(server_.slot(), true);
+  scope_.context.journal.count_attempt(backend_.policy().config.number, server_.slot(), true);
   if (server_.addresses().has_many())
     if (const net::Address* at = server_.addresses().find(connection_->address()))
       scope_.record.server_address = scope_.arena.copy(at->text());
@@ -89,7 +89,7 @@ void Attempt::note_failure(http::Failure failure) {
   const http::Again again = http::traits(failure).again;
   if (http::traits(failure).blame != http::Blame::Server || again == http::Again::Elsewhere) return;
   if (again == http::Again::Safe) {
-    scope_.context.journal.count_attempt(server_.slot(), false);
+    scope_.context.journal.count_attempt(backend_.policy().config.number, server_.slot(), false);
     server_.note_connect(false, std::exchange(probe_, false));
   } else if (!reused_ || again != http::Again::IfIdempotent) {
     server_.note_failure(std::exchange(probe_, false));

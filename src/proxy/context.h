@@ -38,7 +38,7 @@ class Journal {
   /// A request ended; for the counters.
   virtual void count(const Record& record) = 0;
   /// An attempt at a server (by its slot) got a connection, or not.
-  virtual void count_attempt(std::uint32_t slot, bool connected) = 0;
+  virtual void count_attempt(std::uint32_t backend, std::uint32_t slot, bool connected) = 0;
   /// A client did too much of something; its connection ends.
   virtual void count_abuse(http::H2Abuse kind) = 0;
   /// A client's TLS handshake has ended, well or not.

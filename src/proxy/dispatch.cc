@@ -31,7 +31,27 @@ void Dispatch::go_to(std::size_t place) {
   place_ = place;
   backend_ =
       state_.context.backends[place == 0 ? policy.backend : policy.fallbacks[place - 1]].get();
-  state_.record.backend = &backend_->policy().config;
+  if (!server_backend_) state_.record.backend = &backend_->policy().config;
+}
+
+// From here on the record is about that backend, whose filters may have an answer.
+void Dispatch::fall_back() {
+  go_to(place_ + 1);
+  Record& record = state_.record;
+  record.backend = &backend_->policy().config;
+  record.server = nullptr;
+  record.server_address = {};
+  record.failure = http::Failure::None;
+  if (!reason_.empty()) record.retry_reason = std::exchange(reason_, {});
+}
+
+// What a request failed of that no server is left for: the last attempt, if there was one, and then the record is about that.
+Dispatched Dispatch::give_up() {
+  if (server_backend_) {
+    state_.record.backend = &server_backend_->policy().config;
+    state_.record.server = &server_.get()->config();
+  }
+  return {Dispatched::To::Nobody, last_failure()};
 }
 
 bool Dispatch::is_last() const { return place_ == state_.policy->fallbacks.size(); }
@@ -66,7 +86,7 @@ Dispatched Dispatch::choose(upstream::Turn turn) {
     if (!chosen.server && chosen.all_busy) return wait();
     if (!chosen.server) {
       if (!is_last() && user_.may_fall_back(place_ + 1)) return {Dispatched::To::Fallback};
-      return {Dispatched::To::Nobody, last_failure()};
+      return give_up();
     }
     const http::Failure failure = start(chosen);
     if (failure == http::Failure::None)
@@ -77,8 +97,7 @@ Dispatched Dispatch::choose(upstream::Turn turn) {
 }
 
 http::Failure Dispatch::last_failure() const {
-  const http::Failure last = state_.record.failure;
-  return last != http::Failure::None ? last : http::Failure::NoServer;
+  return failure_ != http::Failure::None ? failure_ : http::Failure::NoServer;
 }
 
 http::Failure Dispatch::start(const upstream::Chosen& chosen) {
@@ -87,6 +106,8 @@ http::Failure Dispatch::start(const upstream::Chosen& chosen) {
   user_.enter(Phase::Connect);
   if (!reason_.empty()) state_.record.retry_reason = std::exchange(reason_, {});
   server_ = upstream::ServerRef(chosen.server);
+  server_backend_ = backend_;
+  state_.record.backend = &backend_->policy().config;
   const AttemptScope scope{state_.context,  state_.arena,          state_.record,
                            *state_.request, state_.policy->server, &state_.client};
   attempt_.emplace(scope, attempts_, *backend_, *chosen.server, chosen.probe);
@@ -121,7 +142,7 @@ LastAttempt Dispatch::last_attempt() const {
 }
 
 bool Dispatch::may_try_again(http::Failure failure) {
-  state_.record.failure = failure;
+  failure_ = failure;
   if (!retries_.allow(failure, last_attempt(), attempt_->server())) return false;
   reason_ = http::traits(failure).name;
   drop();

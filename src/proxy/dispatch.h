@@ -54,7 +54,7 @@ class Dispatch final : private upstream::Waiter, private event::DeadlineEvents {
   /// To the backend that the route names.
   Dispatched begin();
   /// After To::Fallback: it is with the next backend of the chain now.
-  void fall_back() { go_to(place_ + 1); }
+  void fall_back();
   /// And looks for a server there.
   Dispatched go_on();
   /// Where in the chain of its route's backends it is.
@@ -93,6 +93,7 @@ class Dispatch final : private upstream::Waiter, private event::DeadlineEvents {
   upstream::Chosen choose_server(upstream::Turn turn);
   http::Failure start(const upstream::Chosen& chosen);
   Dispatched wait();
+  Dispatched give_up();
   bool may_try_again(http::Failure failure);
   LastAttempt last_attempt() const;
   void on_slot() override;
@@ -104,6 +105,8 @@ class Dispatch final : private upstream::Waiter, private event::DeadlineEvents {
   upstream::Backend* backend_ = nullptr;
   std::size_t place_ = 0;       ///< of that in the chain
   upstream::ServerRef server_;  ///< of the last attempt: the record tells of it until the end
+  const upstream::Backend* server_backend_ = nullptr;  ///< whose that is
+  http::Failure failure_ = http::Failure::None;        ///< of the last attempt
   std::optional<Attempt> attempt_;
   Retries retries_;
   std::string_view reason_;        ///< for another attempt, if there will be one

@@ -133,7 +133,9 @@ std::string_view of_exchange(Variable variable, const Record& record, Arena& are
     case Variable::Time: return iso_time(record.wall_us, arena);
     case Variable::Duration:
     case Variable::TimeTotal: return milliseconds(begun, times.ended, arena);
-    case Variable::TimeQueue: return milliseconds(times.queued, times.chosen, arena);
+    case Variable::TimeQueue:  // in vain if no server was chosen after that
+      return milliseconds(times.queued, times.chosen > times.queued ? times.chosen : times.ended,
+                          arena);
     case Variable::TimeConnect: return milliseconds(times.chosen, times.connected, arena);
     case Variable::TimeFirstByte: return milliseconds(times.connected, times.first_byte, arena);
     case Variable::WeirVersion: return version;

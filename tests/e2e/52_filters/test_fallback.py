@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Policies of a fallback backend: they hold for the requests that come there, and those of the backend before it no more."""
+import json
 import os
 import subprocess
 import threading
 
 import pytest
 
+from admintest import AdminClient
 from h2origin import H2Origin
 from h2test import H2Client, request
 from reloadtest import ADMIN, reload
@@ -214,6 +216,45 @@ def test_an_answer_is_given_up_only_for_a_server():
         with world.weir(text) as weir:
             got = ask_h1(weir)
             assert (got.status, got.body) == (503, b"busy")
+
+
+HELD = """access_log {dir}/access.log format json
+listener web { bind 127.0.0.1:{port}
+route path /sums forward summing
+route path /asks forward asking
+route path /dead forward dead }
+backend summing { server a 127.0.0.1:{closed} weight 0; fallback sums; example_sum 500 }
+backend sums { server s {origin}; example_sum 1000 }
+backend asking { server a 127.0.0.1:{closed}; fallback asked }
+backend asked { server s {origin}; example_ask gate / }
+backend dead { server a 127.0.0.1:{closed}; fallback deader }
+backend deader { server b 127.0.0.1:{closed} weight 0; response_header set X-A 1 }
+backend gate { server g {gate} }
+"""
+
+
+def test_what_is_told_of_it_is_what_happens():
+    """To `explain`, to the access log and to metrics: which backend, which server, and what failed there."""
+    with Origin(answer("ok")) as origin, Origin(answer("", "403 Forbidden")) as gate:
+        values = {"origin": origin.address, "gate": gate.address}
+        with Weir(ADMIN + HELD, ports=("port", "closed"), binary=BINARY, **values) as weir, AdminClient(weir) as admin:
+            assert ask_h1(weir, b"hello", "/sums").status == 503 and not origin.requests
+            said = admin.ask("explain request PUT /sums Content-Length=5")
+            assert said.first == "ok refused no_server" and "the body, which has been read" in said.body
+            assert admin.ask("explain request GET /sums").first == "ok route path /sums"
+            assert ask_h1(weir, None, "/sums").status == 200
+            assert ask_h1(weir, None, "/asks").status == 403
+            assert ask_h1(weir, None, "/dead").status == 502
+            lines = [json.loads(line) for line in weir.access(4)]
+            names = ("backend", "server", "status", "failure", "attempts", "retry_reason")
+            assert [tuple(line.get(name) for name in names) for line in lines] == [
+                ("summing", "", 503, "no_server", 0, None), ("sums", "s", 200, "", 1, None),
+                ("asked", "", 403, "", 1, "connect_refused"), ("dead", "a", 502, "connect_refused", 1, "connect_refused")]
+            metrics = admin.ask("metrics").body
+            for name, of in (("attempts", "asking"), ("connect_errors", "asking"), ("attempts", "dead"), ("connect_errors", "dead")):
+                assert f'weir_backend_{name}_total{{backend="{of}"}} 1\n' in metrics
+            assert 'weir_backend_attempts_total{backend="asked"} 0\n' in metrics
+            assert not any("is not used" in line for line in weir.log), "a filter asks that backend"
 
 
 @every_client

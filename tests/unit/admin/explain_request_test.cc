@@ -210,5 +210,16 @@ TEST_F(ExplainRequestTest, PoliciesOfAFallbackHoldOnlyThere) {
                                  "header set X-Route '1' > sets X-Route: 1 @ weir.conf:3"}));
 }
 
+TEST_F(ExplainRequestTest, AFallbackThatIsUsedTellsOfItsOwnPolicies) {
+  configure(
+      "route { header set X-Route 1; forward first } }\n"
+      "backend first { server f 127.0.0.1:9001 weight 0; fallback spare; header set X-First 1 }\n"
+      "backend spare { server s 127.0.0.1:9002; header set X-Spare 1; response_header set X-S 1");
+  const Rows all = policies("/");
+  ASSERT_EQ(all.size(), 6U);
+  EXPECT_EQ(all[4], "header set X-Spare '1' > sets X-Spare: 1 @ weir.conf:5");
+  EXPECT_EQ(all[5], "response_header set X-S '1' > on the answer: sets X-S: 1 @ weir.conf:5");
+}
+
 }  // namespace
 }  // namespace weir::admin

@@ -18,7 +18,7 @@ struct FakeJournal final : proxy::Journal {
   }
   void wake(std::uint64_t) override {}
   void count(const proxy::Record&) override { ++requests; }
-  void count_attempt(std::uint32_t, bool connected) override {
+  void count_attempt(std::uint32_t, std::uint32_t, bool connected) override {
     ++(connected ? connects : refusals);
   }
   void count_abuse(http::H2Abuse) override { ++abuses; }
