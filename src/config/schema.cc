@@ -180,7 +180,7 @@ constexpr DirectiveKind kinds[] = {
      "the method is idempotent."},
     {Word::Policy, "rewrite", in_policies, Times::Many, Block::Never, 1, any,
      "path REGEX TEXT | none", "",
-     "Replaces the path where the expression matches; $1 to $9 in the text are what its groups caught."},
+     "Replaces the whole path if the expression matches it; $1 to $9 in the text are what its groups caught."},
     {Word::Rise, "rise", InCheck, Times::Once, Block::Never, 1, 1, "N", "",
      "Passed checks in a row that bring a server up again."},
     {Word::Route, "route", InListener, Times::Many, Block::May, 0, any,

@@ -85,7 +85,8 @@ std::optional<std::uint64_t> read_percent(const Value& value, std::uint64_t leas
 
 std::optional<std::uint64_t> read_size(const Value& value, std::uint64_t least, std::uint64_t most,
                                        Reporter& report) {
-  const auto size = parse_size(value.text);
+  // Without a unit it is a size all the same, only none that is allowed.
+  const auto size = value.text == "0" ? Result<std::uint64_t>(0) : parse_size(value.text);
   if (!size) {
     report.error(value.at, size.error());
   } else if (*size < least || *size > most) {

@@ -231,7 +231,7 @@ constexpr std::array<Row, count> rows = {{
       "Requests like this one have crashed the proxy."}},
     {Overloaded,
      {"overloaded", "proxy_internal_response", 503, Blame::Weir, Again::No,
-      "The proxy is overloaded."}},
+      "The proxy is overloaded: it has no memory left for the body, or a filter takes no more."}},
     {Shutdown,
      {"shutdown", "proxy_internal_response", 503, Blame::Weir, Again::No,
       "The proxy is shutting down."}},
