@@ -17,7 +17,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
-.PHONY: all run check check-unit check-fuzz check-e2e check-asan sanitized-tests fuzz fuzz-targets bench lint tidy format install \
+.PHONY: all pgo run check check-unit check-fuzz check-e2e check-asan sanitized-tests fuzz fuzz-targets bench lint tidy format install \
         uninstall dist clean help
 
 # ---- What there is -----------------------------------------------------------------------------
@@ -60,19 +60,34 @@ sanitized = $(if $1,-fsanitize=$1 -fno-sanitize=vptr -fno-sanitize-recover=all -
     $(if $(findstring address,$1),-D__SANITIZE_ADDRESS__=1))
 SANITIZED = $(call sanitized,$(SANITIZE))
 FLAGS     = -Isrc -Iinclude -Ibuild $(INCLUDES) -MMD -MP $(WARN) $(HARDEN) $(SANITIZED) $(LIB_CFLAGS) $(CPPFLAGS)
-COMPILE   = $(CXX) -std=c++20 $(FLAGS) $(WARN_CXX) $(CXXFLAGS) $(UNOPTIMISED)
+# Link-time optimisation works on archives by the compiler's own ar.  TRAINING=1 builds what `make pgo` trains, and PROFILE=1 what
+# goes by the profile; that of an object lies beside it and has its name.
+WHOLE     = $(if $(LTO)$(PROFILE),-flto=auto)
+AR       := $(if $(LTO)$(PROFILE),gcc-ar,$(AR))
+TRAINED   = $(if $(TRAINING),-DWEIR_TRAINING -fprofile-generate -fprofile-update=prefer-atomic) \
+    $(if $(PROFILE),-fprofile-use -fprofile-correction -fprofile-partial-training -Wno-missing-profile)
+COMPILE   = $(CXX) -std=c++20 $(FLAGS) $(WARN_CXX) $(CXXFLAGS) $(WHOLE) $(TRAINED) $(UNOPTIMISED)
 COMPILE_C = $(CC) -std=gnu11 $(FLAGS) $(CXXFLAGS)
-LINK      = $(CXX) $(CXXFLAGS) $(SANITIZED) $(HARDEN_LD) $(LDFLAGS)
+LINK      = $(CXX) $(CXXFLAGS) $(WHOLE) $(if $(TRAINING),-fprofile-generate) $(SANITIZED) $(HARDEN_LD) $(LDFLAGS)
 GTEST     = -lgtest_main -lgmock -lgtest -pthread
 
 Q    := $(if $V,,@)
 say   = $(if $V,,@printf '  %-5s %s\n' '$1' '$@')
 
-all: $O/weir $O/weirctl $(MAN_MADE) compile_commands.json ## the daemon, its client, their manuals and compile_commands.json (default)
+all: $O/weir $O/weirctl $(MAN_MADE) compile_commands.json $(if $(PGO),pgo) ## the daemon, its client, their manuals and compile_commands.json (default)
 
 $O/weir: $O/src/main.o $(LIB_OBJS)
 	$(call say,LD)
 	$Q$(LINK) -o $@ $^ $(LDLIBS)
+
+pgo: ## the daemon optimised by the profile of a training run (GCC), in build-pgo
+	$Qrm -rf $O-pgo
+	+$Q$(MAKE) O=$O-pgo/training TRAINING=1 $O-pgo/training/weir
+	$(call say,TRAIN)
+	$Q$(PYTHON) tests/bench/train.py $O-pgo/training/weir
+	$Qcd $O-pgo/training && find . -name '*.gcda' -exec cp --parents -t .. {} +
+	@rm $O-pgo/src/main.gcda $O-pgo/src/process/privileges.gcda # of what only a training build does
+	+$Q$(MAKE) O=$O-pgo PROFILE=1 $O-pgo/weir $O-pgo/weirctl
 
 # weir with the example module and one that the tests have: what the authors of modules get.
 WITH_MODULES := $(wildcard modules/example/*.cc tests/modules/*/*.cc) tests/modules/modules.cc
@@ -252,9 +267,12 @@ VERSION = $(shell sed -n 's/.*version = "\(.*\)".*/\1/p' src/base/version.cc)
 MAN_DIR  = $(DESTDIR)$(PREFIX)/share/man/man
 UNIT_DIR = $(PREFIX)/lib/systemd/system
 
-install: $O/weir $O/weirctl $(MAN_MADE) ## install below $(DESTDIR)$(PREFIX)
-	install -D -m 755 $O/weir $(DESTDIR)$(PREFIX)/sbin/weir
-	install -D -m 755 $O/weirctl $(DESTDIR)$(PREFIX)/sbin/weirctl
+BUILT    = $O$(if $(PGO),-pgo)
+
+install: $(if $(PGO),pgo,$O/weir $O/weirctl) $(MAN_MADE) ## install below $(DESTDIR)$(PREFIX)
+	@if $(BUILT)/weir --version | grep -q training; then echo '$(BUILT)/weir is for training only: it has no sandbox' >&2; exit 1; fi
+	install -D -m 755 $(BUILT)/weir $(DESTDIR)$(PREFIX)/sbin/weir
+	install -D -m 755 $(BUILT)/weirctl $(DESTDIR)$(PREFIX)/sbin/weirctl
 	@set -e; for m in $(MAN); do install -D -m 644 $$m $(MAN_DIR)$${m##*.}/$${m##*/}; done
 	install -d $(DESTDIR)$(PREFIX)/share/doc/weir/examples
 	install -m 644 conf/examples/* $(DESTDIR)$(PREFIX)/share/doc/weir/examples
@@ -272,7 +290,7 @@ dist: ## weir-VERSION.tar.gz of what is committed
 
 clean: ## remove what make made; what configure found stays
 	@find build -mindepth 1 -maxdepth 1 ! -name config.h ! -name modules.cc ! -name configure.log -exec rm -rf {} +
-	rm -rf build-asan compile_commands.json
+	rm -rf build-asan build-pgo compile_commands.json
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/  \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16

@@ -123,6 +123,14 @@ bool parse(int argc, char** argv, Options& options) {
   return optind == argc;
 }
 
+int tell_version() {
+  std::printf("weir %s\nTLS: %s\n", version, tls::describe().c_str());
+#ifdef WEIR_TRAINING
+  std::puts("For training only: its processes have no sandbox, and write down what they do.");
+#endif
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -141,7 +149,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   switch (options.action) {
-    case 'v': std::printf("weir %s\nTLS: %s\n", version, tls::describe().c_str()); return 0;
+    case 'v': return tell_version();
     case 'h': std::fputs(usage, stdout); return 0;
     case 't': return process::check_configuration(options.master.path);
     case 'T': return process::print_configuration(options.master.path);
