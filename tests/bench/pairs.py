@@ -27,10 +27,26 @@ listener clear {{ bind 127.0.0.1:{{port}}; route forward o }}
 listener secure {{ bind 127.0.0.1:{secure} tls; tls {{ certificate {dir}/cert.pem {dir}/key.pem }}; route forward o }}
 backend o {{ server s 127.0.0.1:{{origin}} }}
 """
+BROWSER = [word for line in (
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "Accept-Encoding: gzip, deflate, br, zstd", "Accept-Language: en-GB,en-US;q=0.9,en;q=0.8",
+    "Referer: https://www.example.com/dashboard/overview?tab=latency",
+    "Cookie: session=6f1ed002ab5595859014ebf0951522d9; theme=dark; consent=1; _ga=GA1.1.1172233445.1718000000",
+) for word in ("-H", line)]
 LOADS = {
     "small": ["--h1", "-c64", "http://127.0.0.1:{clear}/small"],
     "h2-tls": ["-c10", "-m32", "https://127.0.0.1:{secure}/small"],
+    "browser": ["--h1", "-c64", *BROWSER, "http://127.0.0.1:{clear}/small"],
+    "https": ["--h1", "-c64", "https://127.0.0.1:{secure}/small"],
+    "64k": ["--h1", "-c32", "http://127.0.0.1:{clear}/64k"],
+    "1m": ["--h1", "-c16", "http://127.0.0.1:{clear}/1m"],
+    "h2-1m": ["-c4", "-m4", "https://127.0.0.1:{secure}/1m"],
+    "post": ["--h1", "-c32", "-d{dir}/post-16k", "http://127.0.0.1:{clear}/post-16k"],
+    "many": ["-c10", "-m100", "https://127.0.0.1:{secure}/small"],  # streams at a time: what each weighs shows
 }
+USUAL = ["small", "h2-tls"]
+SIZES = {"64k": 64 << 10, "1m": 1 << 20, "post-16k": 16 << 10}
 
 def cpu_us(pid):
     """CPU time of a process, its children and all their threads, as the scheduler counts it."""
@@ -42,7 +58,7 @@ def cpu_us(pid):
 
 def run(weir, load, seconds):
     """Microseconds of CPU per request."""
-    words = [word.format(**weir.ports) for word in LOADS[load]]
+    words = [word.format(dir=weir.directory, **weir.ports) for word in LOADS[load]]
     before = cpu_us(weir.pid)
     out = subprocess.run(["h2load", "-t1", f"-D{seconds}", "--warm-up-time=0", *words],
                          capture_output=True, text=True, check=True).stdout
@@ -75,7 +91,7 @@ def start_weir(directory, name, binary, origin):
     secure, clear = free_port(), free_port()
     template = CONF.format(secure=secure, dir=directory)
     weir = start(directory, name, template, [binary, "-c", "{file}"], {"origin": origin, "port": clear})
-    weir.ports = {"clear": clear, "secure": secure}
+    weir.ports, weir.directory = {"clear": clear, "secure": secure}, directory
     return weir
 
 def main():
@@ -85,7 +101,7 @@ def main():
     parser.add_argument("--bound", type=float, default=1.01)
     parser.add_argument("before")
     parser.add_argument("after")
-    parser.add_argument("load", nargs="*", default=list(LOADS))
+    parser.add_argument("load", nargs="*", default=USUAL, help=" ".join(LOADS))
     options = parser.parse_args()
     processors = sorted(os.sched_getaffinity(0))
     running = []
@@ -95,6 +111,8 @@ def main():
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
                         "2", "-subj", "/CN=127.0.0.1", "-keyout", f"{name}/key.pem", "-out", f"{name}/cert.pem"],
                        check=True, capture_output=True)
+        for file, size in SIZES.items():
+            (directory / file).write_bytes(bytes(size))
         try:
             origin = free_port()
             os.sched_setaffinity(0, {processors[-1]})
