@@ -144,7 +144,9 @@ void Attempt::on_end(const Headers& trailers) {
   sink_->take_answer_end(trailers);
 }
 
-bool Attempt::can_move_body() const { return sink_ && sink_->can_move_answer(); }
+bool Attempt::can_move_body() const {
+  return sink_ ? sink_->can_move_answer() : user_.may_move_answer();
+}
 
 bool Attempt::has_unsent() const { return user_.holds_upload(); }
 

@@ -32,6 +32,8 @@ class AttemptUser {
   virtual void on_interim(ResponseHead& head) = 0;
   /// The head of the answer; `give_to` says who takes the rest.
   virtual void on_response(ResponseHead& head) = 0;
+  /// The body of an answer whose head has not come yet could be moved in the kernel: not much of it is read with the head then.
+  virtual bool may_move_answer() const = 0;
   /// As upstream::ConnectionUser says of bytes that were taken from the client.
   virtual bool holds_upload() const = 0;
   /// After an upgrade: the connection has something to read.

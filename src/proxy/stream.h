@@ -89,6 +89,7 @@ class Stream final : public Pooled<Stream>,
   void on_attempt_failed(http::Failure failure) override;
   void on_interim(ResponseHead& head) override { answer_.write_interim(head); }
   void on_response(ResponseHead& head) override;
+  bool may_move_answer() const override { return answer_.can_move_answer(); }
   bool holds_upload() const override { return body_.held() > 0; }
   void on_raw_readable() override;
   StreamView& view() override;

@@ -51,6 +51,7 @@ class Subcall final : private AttemptUser,
   void on_attempt_failed(http::Failure failure) override { fail(failure); }
   void on_interim(ResponseHead&) override {}
   void on_response(ResponseHead& head) override;
+  bool may_move_answer() const override { return false; }
   bool holds_upload() const override { return false; }
   void on_raw_readable() override {}
   bool wants_answer() const override { return true; }
