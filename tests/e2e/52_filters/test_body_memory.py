@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What bodies that filters hold may take of a worker's memory: who comes too late is refused, who is there goes on, and all is
 given back."""
+import fcntl
 import os
+import sys
+from termios import FIONREAD, TIOCOUTQ as SIOCOUTQ
 
 import pytest
 
@@ -35,6 +38,11 @@ def metric(weir, name):
 
 def wait_held(weir, blocks):
     wait_until(lambda: metric(weir, "bytes") == blocks * BLOCK, f"{blocks} blocks to be held")
+
+
+def queued(sock, which):
+    """Bytes that lie in a socket: FIONREAD those that came, SIOCOUTQ those that have not been acknowledged."""
+    return int.from_bytes(fcntl.ioctl(sock, which, bytes(4)), sys.byteorder)
 
 
 class H1Upload:
@@ -175,6 +183,9 @@ def test_a_client_that_does_not_read_makes_a_filter_hold_little():
     with Origin(answer(b"x" * size, "200 OK", "Content-Type: text/plain")) as origin:
         with Weir(config(origin), binary=BINARY) as weir, Client(weir) as client:
             client.send(get("/upper"))
+            # Both sides stand still: what the client does not take stays with the server.
+            wait_until(lambda: origin.connections and queued(origin.connections[0].socket, SIOCOUTQ) > 1 << 20, "a full server")
+            wait_until(lambda: queued(client.socket, FIONREAD) > 65536, "a full client")
             assert metric(weir, "bytes") <= 256 * 1024
             got = client.receive()
             assert got.status == 200 and got.body == b"X" * size
