@@ -53,7 +53,9 @@ void Routing::identify() {
   record.scheme = sender.scheme;
   record.host = sender.host;
   if (sender.text.empty()) return;
-  state_.sender = sender.address;
+  net::Address& named = state_.arena.array<net::Address>(1)[0];
+  named = sender.address;
+  state_.sender = &named;
   record.client_addr = sender.text;
   record.client_port = 0;
 }
@@ -74,7 +76,7 @@ bool Routing::is_quarantined() const {
 
 http::Failure Routing::take() {
   const auto [policy, failure] = state_.client.listener().rules().match(
-      *state_.request, {state_.sender, state_.client.tls()}, state_.arena);
+      *state_.request, {*state_.sender, state_.client.tls()}, state_.arena);
   state_.record.route = policy ? &policy->route : nullptr;
   if (state_.policy) former_.push_back(std::move(state_.policy));
   if (policy) {

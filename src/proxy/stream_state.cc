@@ -6,9 +6,9 @@
 namespace weir::proxy {
 
 StreamState::StreamState(Context& its_context, ClientSide& its_client, std::uint64_t begun)
-    : context(its_context), client(its_client), sender(its_client.peer()) {
+    : context(its_context), client(its_client), sender(&its_client.peer()) {
   record.listener = &client.listener().identity();
-  record.client_addr = sender.host(arena.text(112));
+  record.client_addr = sender->host(arena.text(112));
   record.client_port = client.peer().port();
   record.request_id[0] = context.random();
   record.request_id[1] = context.random();

@@ -33,7 +33,7 @@ struct StreamState {
   /// Why it was refused before its filters were asked.
   http::Failure refusal = http::Failure::None;
   ResponseHead* response = nullptr;    ///< of the answer that is under way
-  net::Address sender;                 ///< the peer, or who a trusted peer says it speaks for
+  const net::Address* sender;          ///< the peer, or who a trusted peer says it speaks for
   PolicyPin policy;                    ///< kept over a reload
   std::unique_ptr<FilterRun> filters;  ///< null if its route has none
 };
