@@ -116,7 +116,7 @@ void tell_chain(const Fleet& fleet, const Asked& asked, std::uint32_t backend, S
   const auto chain = config::chain_of(fleet.config(), backend);
   for (std::size_t place = 0; tell_candidates(fleet, chain[place], asked.preview, story);) {
     const Passed passed =
-        tell_policies_of_fallback(fleet, *asked.record.route, ++place, asked.preview, story);
+        tell_policies(fleet, asked.listener, *asked.record.route, ++place, asked.preview, story);
     if (!tell_passed(passed, story, reply)) return;
   }
 }
@@ -169,7 +169,7 @@ void tell_outcome(const Fleet& fleet, const Asked& asked, const proxy::Decision&
   if (failure != http::Failure::None) return tell_failure(failure, story, reply);
   reply.text = "route " + chosen->name;
   asked.record.route = chosen;
-  const Passed passed = tell_policies(fleet, asked.listener, *chosen, asked.preview, story);
+  const Passed passed = tell_policies(fleet, asked.listener, *chosen, 0, asked.preview, story);
   if (tell_passed(passed, story, reply)) tell_action(fleet, asked, chosen->action, story, reply);
 }
 

@@ -129,24 +129,16 @@ class Walk {
 }  // namespace
 
 Passed tell_policies(const Fleet& fleet, const config::Listener& listener,
-                     const config::Route& route, proxy::FilterPreview& preview, Story& story) {
+                     const config::Route& route, std::size_t place, proxy::FilterPreview& preview,
+                     Story& story) {
   if (route.policies.empty()) return {};
-  Walk walk(fleet.view->filters->of(fleet.config(), route), route.policies, 0, preview);
+  Walk walk(fleet.view->filters->of(fleet.config(), route), route.policies, place, preview);
   RequestHead& request = preview.request();
   const std::string_view entered = request.forward_path;
   Passed passed = walk.request();
-  if (!passed.by)
+  if (!passed.by && passed.failure == http::Failure::None)
     passed.failure =
         proxy::check_path(request, entered, proxy::path_check(listener, route), preview.arena());
-  walk.answer();
-  walk.tell(story);
-  return passed;
-}
-
-Passed tell_policies_of_fallback(const Fleet& fleet, const config::Route& route, std::size_t place,
-                                 proxy::FilterPreview& preview, Story& story) {
-  Walk walk(fleet.view->filters->of(fleet.config(), route), route.policies, place, preview);
-  Passed passed = walk.request();
   walk.answer();
   walk.tell(story);
   return passed;

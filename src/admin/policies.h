@@ -8,6 +8,7 @@
 #include "http/failure.h"
 #include "proxy/filter_preview.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -21,13 +22,10 @@ struct Passed {
   std::string why;
 };
 
-/// Changes the request as they would.
+/// Of those that the request meets first at the backend with `place` others before it in the route's chain; 0 is the one that the
+/// route names, or none.  Changes the request as they would.
 Passed tell_policies(const Fleet& fleet, const config::Listener& listener,
-                     const config::Route& route, proxy::FilterPreview& preview, Story& story);
-
-/// The same at a fallback, of which the chain of the route's backends has `place` before it: of those that hold there and have
-/// not looked at the request before.
-Passed tell_policies_of_fallback(const Fleet& fleet, const config::Route& route, std::size_t place,
-                                 proxy::FilterPreview& preview, Story& story);
+                     const config::Route& route, std::size_t place, proxy::FilterPreview& preview,
+                     Story& story);
 
 }  // namespace weir::admin

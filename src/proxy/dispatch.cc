@@ -34,9 +34,14 @@ void Dispatch::go_to(std::size_t place) {
   if (!server_backend_) state_.record.backend = &backend_->policy().config;
 }
 
-// From here on the record is about that backend, whose filters may have an answer.
+// Its filters may have an answer.
 void Dispatch::fall_back() {
   go_to(place_ + 1);
+  record_backend();
+}
+
+// From here on the record is about the present backend, and no longer about an attempt at another one.
+void Dispatch::record_backend() {
   Record& record = state_.record;
   record.backend = &backend_->policy().config;
   record.server = nullptr;
@@ -115,6 +120,7 @@ http::Failure Dispatch::start(const upstream::Chosen& chosen) {
 }
 
 Dispatched Dispatch::wait() {
+  if (backend_ != server_backend_) record_backend();
   if (!backend_->wait(*this)) return {Dispatched::To::Nobody, http::Failure::QueueFull};
   event::Loop& loop = state_.context.net.loop;
   Times& times = state_.record.times;

@@ -94,6 +94,7 @@ class Dispatch final : private upstream::Waiter, private event::DeadlineEvents {
   http::Failure start(const upstream::Chosen& chosen);
   Dispatched wait();
   Dispatched give_up();
+  void record_backend();
   bool may_try_again(http::Failure failure);
   LastAttempt last_attempt() const;
   void on_slot() override;

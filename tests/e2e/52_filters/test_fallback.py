@@ -222,21 +222,24 @@ HELD = """access_log {dir}/access.log format json
 listener web { bind 127.0.0.1:{port}
 route path /sums forward summing
 route path /asks forward asking
-route path /dead forward dead }
+route path /dead forward dead
+route path /queue { timeout queue 100ms; forward queueing } }
 backend summing { server a 127.0.0.1:{closed} weight 0; fallback sums; example_sum 500 }
 backend sums { server s {origin}; example_sum 1000 }
 backend asking { server a 127.0.0.1:{closed}; fallback asked }
 backend asked { server s {origin}; example_ask gate / }
 backend dead { server a 127.0.0.1:{closed}; fallback deader }
 backend deader { server b 127.0.0.1:{closed} weight 0; response_header set X-A 1 }
+backend queueing { server a 127.0.0.1:{closed}; fallback queued }
+backend queued { server q {slow} max_in_flight 1 }
 backend gate { server g {gate} }
 """
 
 
 def test_what_is_told_of_it_is_what_happens():
     """To `explain`, to the access log and to metrics: which backend, which server, and what failed there."""
-    with Origin(answer("ok")) as origin, Origin(answer("", "403 Forbidden")) as gate:
-        values = {"origin": origin.address, "gate": gate.address}
+    with Origin(answer("ok")) as origin, Origin(answer("", "403 Forbidden")) as gate, Origin(lambda *_: None) as slow:
+        values = {"origin": origin.address, "gate": gate.address, "slow": slow.address}
         with Weir(ADMIN + HELD, ports=("port", "closed"), binary=BINARY, **values) as weir, AdminClient(weir) as admin:
             assert ask_h1(weir, b"hello", "/sums").status == 503 and not origin.requests
             said = admin.ask("explain request PUT /sums Content-Length=5")
@@ -250,6 +253,13 @@ def test_what_is_told_of_it_is_what_happens():
             assert [tuple(line.get(name) for name in names) for line in lines] == [
                 ("summing", "", 503, "no_server", 0, None), ("sums", "s", 200, "", 1, None),
                 ("asked", "", 403, "", 1, "connect_refused"), ("dead", "a", 502, "connect_refused", 1, "connect_refused")]
+            with Client(weir) as first:
+                first.send(get("/queue"))
+                slow.wait()
+                assert ask_h1(weir, None, "/queue").status == 503
+                last = json.loads(weir.access(5)[4])
+                assert tuple(last.get(name) for name in names) == ("queued", "", 503, "queue_timeout", 1, "connect_refused")
+                assert last["queue_ms"] >= 100
             metrics = admin.ask("metrics").body
             for name, of in (("attempts", "asking"), ("connect_errors", "asking"), ("attempts", "dead"), ("connect_errors", "dead")):
                 assert f'weir_backend_{name}_total{{backend="{of}"}} 1\n' in metrics
