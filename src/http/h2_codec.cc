@@ -275,6 +275,14 @@ void H2Codec::count(H2Abuse kind) {
   blame(kind);
 }
 
+// No error of the connection, however many they are: the client cannot know the limit.  Answering each of them has
+// an end all the same.
+void H2Codec::count_overrun() {
+  if (stopped_ || calmed_ || !abuse_.count(H2Abuse::Streams, events_.now())) return;
+  calmed_ = true;
+  events_.on_overrun();
+}
+
 // Decoding what else has been read would cost more than it did the client to send it.
 void H2Codec::break_off(std::uint32_t error) {
   deaf_ = true;

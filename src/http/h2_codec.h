@@ -122,6 +122,7 @@ class H2Codec {
   void discard(StreamId stream);
   bool judge_closed(StreamId stream);
   void count(H2Abuse kind);
+  void count_overrun();
   void blame(H2Abuse kind);
   void break_off(std::uint32_t error);
   int goes_on() const;
@@ -177,6 +178,9 @@ class H2Events : public StreamEvents {
   virtual void on_refused(MessageSink& sink, Failure failure) = 0;
   /// The client does too much of something; the connection is ending.
   virtual void on_abuse(H2Abuse kind) = 0;
+  /// The client has begun far more streams than allowed before it acknowledged the limit: they are refused, and it is
+  /// to be told that no more are taken.  Those that were allowed are served as soon as it acknowledges.
+  virtual void on_overrun() = 0;
   /// The client has had its share of this turn: other requests of it are told later.
   virtual bool is_late() { return false; }
   /// Whatever the client sent before it learned of `announce_end` has arrived.

@@ -174,6 +174,15 @@ void H2Session::on_abuse(http::H2Abuse kind) {
   push_soon();
 }
 
+void H2Session::on_overrun() {
+  context_.journal.count_abuse(http::H2Abuse::Streams);
+  char text[112];
+  log(Level::Warn, "listener ", listener_.identity().name, ": connection of ", peer_.host(text),
+      " may begin no more requests: too many HTTP/2 ", http::name_of(http::H2Abuse::Streams),
+      " before it acknowledged their limit");
+  end();
+}
+
 // ---- Writing -----------------------------------------------------------------------------------
 
 void H2Session::write_through(http::H2Codec::Message& message, std::span<const char> bytes) {

@@ -84,6 +84,7 @@ class H2Session final : public Pooled<H2Session>,
   void on_sent(http::MessageSink& sink) override;
   void on_closed(http::MessageSink& sink, http::Failure failure) override;
   void on_abuse(http::H2Abuse kind) override;
+  void on_overrun() override;
   void on_reset(bool by_client) override { context_.journal.count_reset(by_client); }
   bool is_late() override;
   void on_end_known() override;

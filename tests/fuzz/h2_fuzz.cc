@@ -82,6 +82,7 @@ struct FuzzServer final : H2Events {
   void on_refused(MessageSink&, Failure) override {}
   void on_closed(MessageSink& sink, Failure) override { static_cast<FuzzSink&>(sink).over = true; }
   void on_abuse(H2Abuse) override { broken = true; }
+  void on_overrun() override { codec.end(); }
   void on_end_known() override {}
 
   // Answers what is complete, lets in what waited, and sends.

@@ -176,6 +176,7 @@ struct Pair final : H2Events {
   void on_refused(MessageSink&, Failure) override {}
   void on_closed(MessageSink&, Failure) override {}
   void on_abuse(H2Abuse) override {}
+  void on_overrun() override {}
   void on_end_known() override {}
 
   void ask() {

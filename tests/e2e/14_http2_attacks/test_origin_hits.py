@@ -6,7 +6,7 @@ import struct
 
 import pytest
 from h2cases import RAW
-from h2test import (ACK, CANCEL, DATA, GOAWAY, HEADERS, PREFACE, PROTOCOL_ERROR, REFUSED_STREAM, RST_STREAM, SETTINGS, STREAM_CLOSED,
+from h2test import (ACK, CANCEL, DATA, GOAWAY, HEADERS, NO_ERROR, PREFACE, PROTOCOL_ERROR, REFUSED_STREAM, RST_STREAM, SETTINGS, STREAM_CLOSED,
                     WINDOW_UPDATE, H2Client, request)
 from weirtest import Client, Origin, Weir, answer, get, wait_until
 
@@ -81,6 +81,21 @@ def test_streams_beyond_a_limit_that_the_client_cannot_know_are_refused():
         assert attempts(weir) == ALLOWED
         client.next_stream = 2 * SENT + 1
         assert client.ask(request()).status == 200
+
+
+def test_no_number_of_streams_beyond_an_unknown_limit_costs_the_allowed_ones():
+    """Thousands of them are no error of the connection either: it takes no more, and serves what was allowed."""
+    with Origin(answer("ok")) as origin, weir_before(origin) as weir, in_one_write(weir, gets(5000)) as client:
+        assert client.wait(lambda got: got.type == GOAWAY)
+        end = client.frames[-1]
+        assert (end.code, end.last_stream) == (NO_ERROR, 2 * ALLOWED - 1)
+        weir.wait_log("too many HTTP/2 streams before it acknowledged their limit")
+        assert attempts(weir) == 0 and not origin.requests
+        client.frame(SETTINGS, ACK, 0)
+        for stream in range(1, 2 * ALLOWED, 2):
+            assert client.answer(stream).body == b"ok"
+        assert attempts(weir) == ALLOWED
+        assert client.goaway() == end
 
 
 def test_a_client_that_overruns_again_and_again_gets_nothing_started():

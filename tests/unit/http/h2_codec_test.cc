@@ -258,6 +258,31 @@ TEST_F(H2CodecTest, WithoutASinkAMessageIsRefused) {
   EXPECT_EQ(codes.at(1), std::uint32_t{NGHTTP2_REFUSED_STREAM});
 }
 
+// RFC 9113 §5.1.2: the limit is not known to a client that has not acknowledged it.
+TEST_F(H2CodecTest, StreamsBeyondAnUnknownLimitAreRefusedHoweverMany) {
+  H2Codec other(limits, *this);
+  std::string all = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string("\0\0\0\4\0\0\0\0\0", 9);
+  for (std::uint32_t stream = 1; stream < 3000; stream += 2) {
+    all.append("\0\0\6\1\5\0\0", 7);
+    all += {static_cast<char>(stream >> 8), static_cast<char>(stream)};
+    all += "\x82\x86\x84\x41\1a";
+  }
+  other.feed({all.data(), all.size()});
+  other.tell_held();
+  EXPECT_EQ(overruns, 1);
+  EXPECT_EQ(abuse, "");
+  EXPECT_EQ(broken, Failure::None);
+  EXPECT_EQ(sinks.size(), H2Room().streams);
+  EXPECT_EQ(sinks.at(1)->head, nullptr) << "it waits for the acknowledgement";
+  Gather out;
+  other.write_frames(out, 1 << 20);
+  std::string ack("\0\0\0\4\1\0\0\0\0", 9);
+  other.feed({ack.data(), ack.size()});
+  other.tell_held();
+  EXPECT_NE(sinks.at(1)->head, nullptr);
+  other.stop();
+}
+
 TEST_F(H2CodecTest, GarbageBreaksIt) {
   std::string garbage(100, '\xff');
   H2Codec other(limits, *this);

@@ -98,6 +98,7 @@ struct H2CodecTest : testing::Test, H2Events {
   void on_sent(MessageSink&) override { ++sent; }
   void on_closed(MessageSink&, Failure failure) override { closed.push_back(failure); }
   void on_abuse(H2Abuse kind) override { abuse = name_of(kind); }
+  void on_overrun() override { ++overruns; }
   bool is_late() override { return late; }
   void on_end_known() override { end_known = true; }
 
@@ -188,6 +189,7 @@ struct H2CodecTest : testing::Test, H2Events {
   std::vector<Failure> closed;
   Failure broken = Failure::None, refused = Failure::None;
   std::string abuse;
+  int overruns = 0;
   std::uint64_t clock = 1'000'000;
   int flushes = 0, sent = 0;
   bool refuses = false, end_known = false, late = false;
