@@ -208,7 +208,7 @@ void explain_request(const Call& call, Reply& reply) {
   const proxy::RouteTable& table = fleet.view->routes[*number];
   Story story(fleet);
   story.add("listener", listener.name, "", &listener.place);
-  RequestReader reader({listener.max_line, listener.max_header, listener.max_fields});
+  RequestReader reader({listener.head.line, listener.head.header, listener.head.fields});
   RequestHead* request = reader.read(question);
   if (!request) {
     const http::FailureTraits& traits = http::traits(reader.failure());

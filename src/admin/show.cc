@@ -45,7 +45,7 @@ void append_traffic(const Fleet& fleet, Of kind, std::uint32_t number, Row& row)
 }
 
 // What the servers of a backend have together.
-std::uint64_t of_servers(const Fleet& fleet, std::uint32_t backend, shm::H2Count what) {
+std::uint64_t of_servers(const Fleet& fleet, std::uint32_t backend, shm::SharedCount what) {
   std::uint64_t sum = 0;
   for (const std::uint32_t slot : fleet.registry.servers(backend))
     sum += fleet.registry.h2(slot, what);
@@ -200,8 +200,8 @@ void show_backends(const Call& call, Reply& reply) {
                            routable.weight,
                            fleet.registry.revision(number)};
                    append_traffic(fleet, Of::Backend, number, row);
-                   row.emplace_back(of_servers(fleet, number, shm::H2Count::Connections));
-                   row.emplace_back(of_servers(fleet, number, shm::H2Count::Streams));
+                   row.emplace_back(of_servers(fleet, number, shm::SharedCount::Connections));
+                   row.emplace_back(of_servers(fleet, number, shm::SharedCount::Streams));
                    return row;
                  }},
                 call.json);

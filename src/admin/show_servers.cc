@@ -71,8 +71,8 @@ Row server_row(const Fleet& fleet, std::uint32_t slot) {
           counted[shm::Tally::ConnectErrors] + counted[shm::Tally::Failures],
           Cell::milliseconds(latencies.quantile(0.5)),
           Cell::milliseconds(latencies.quantile(0.99)),
-          fleet.registry.h2(slot, shm::H2Count::Connections),
-          fleet.registry.h2(slot, shm::H2Count::Streams)};
+          fleet.registry.h2(slot, shm::SharedCount::Connections),
+          fleet.registry.h2(slot, shm::SharedCount::Streams)};
 }
 
 std::vector<std::uint32_t> all_servers(const Fleet& fleet) {

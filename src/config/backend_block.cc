@@ -5,6 +5,7 @@
 #include "config/balance.h"
 #include "config/check_block.h"
 #include "config/head_limits.h"
+#include "config/pipeline_block.h"
 #include "config/tls_block.h"
 #include "config/values.h"
 
@@ -36,6 +37,11 @@ class BackendBlock {
     backend_.policies = policies_.own;
     backend_.cleared = policies_.cleared;
     if (backend_.tls) check_names(*backend_.tls);
+    if (backend_.pipeline && backend_.protocol != ServerProtocol::Http1)
+      report_.error(backend_.pipeline->place,
+                    concat("pipeline with protocol ", word_of(backend_.protocol)),
+                    "HTTP/2 shares connections by itself: leave pipeline out, or write protocol "
+                    "http/1.1");
     if (backend_.servers.empty()) {
       report_.warning(directive.at,
                       concat("backend ", in_quotes(backend_.name),
@@ -55,9 +61,7 @@ class BackendBlock {
       return;
     static const Value none{};
     const Value& value = directive.values.empty() ? none : directive.values[0];
-    if (build_head_limit(kind.word, value,
-                         {backend_.max_header, backend_.max_fields, backend_.max_line}, report_))
-      return;
+    if (build_head_limit(kind.word, value, backend_.head, report_)) return;
     switch (kind.word) {
       case Word::Balance:
         if (auto balance = read_balance(directive, scope_)) backend_.balance = std::move(*balance);
@@ -76,6 +80,7 @@ class BackendBlock {
         break;
       case Word::Check: backend_.check = build_check(directive, scope_); break;
       case Word::Outlier: backend_.outlier = build_outlier(directive, scope_); break;
+      case Word::Pipeline: backend_.pipeline = build_pipeline(directive, scope_); break;
       case Word::Tls: backend_.tls = build_backend_tls(directive, scope_); break;
       case Word::Fallback: break;  // when all backends are known
       case Word::Panic:

@@ -225,16 +225,21 @@ struct Route {
   Origins origins;
 };
 
+/// How large the head of a message may be.
+struct HeadSizes {
+  std::uint32_t header;  ///< bytes of all of it
+  std::uint32_t fields;
+  std::uint32_t line;  ///< bytes of the first line, or of one field
+};
+
 /// A listener but for its routes: what its clients' connections go by.
 struct ListenerTerms {
   std::string name;
   std::uint32_t number = 0;  ///< in shared memory; as written, until it is assigned
   std::vector<Bind> binds;
-  std::optional<ListenerTls> tls;        ///< there if any address is for TLS
-  Limits limits;                         ///< complete: what nobody said is the default
-  std::uint32_t max_header = 32 * 1024;  ///< bytes of one head
-  std::uint32_t max_fields = 100;
-  std::uint32_t max_line = 8 * 1024;
+  std::optional<ListenerTls> tls;  ///< there if any address is for TLS
+  Limits limits;                   ///< complete: what nobody said is the default
+  HeadSizes head{32 * 1024, 100, 8 * 1024};
   std::uint32_t max_streams = 128;  ///< of HTTP/2, open at a time on a connection
   std::uint32_t stream_window = 1024 * 1024,
                 stream_buffer = 64 * 1024;  ///< of HTTP/2: bytes of each
@@ -297,6 +302,17 @@ struct Outlier {
   Origins origins;
 };
 
+/// `pipeline`: how requests without a body share connections to a server.
+struct Pipeline {
+  std::uint32_t connections = 1;  ///< of each worker to each server
+  std::uint32_t depth = 32;       ///< unanswered requests on one of them
+  std::uint64_t body = 4096;      ///< bytes of an answer that may hold up others
+  Milliseconds slow{50};          ///< that a request may wait behind another one
+  bool credentials = false;       ///< requests with Cookie or Authorization, too
+  Place place;
+  Origins origins;
+};
+
 /// `balance`: the word of a policy (include/weir/balancer.h), and the values behind it.
 struct Balance {
   std::string word = "p2c";
@@ -322,13 +338,12 @@ struct Backend {
   Balance balance;
   ServerProtocol protocol = ServerProtocol::Http1;
   std::vector<Server> servers;
-  std::uint32_t keepalive = 128;         ///< idle connections per server, over all workers
-  std::uint32_t max_queue = 1024;        ///< requests waiting for a server, per worker
-  std::uint32_t max_header = 64 * 1024;  ///< bytes of the head of an answer
-  std::uint32_t max_fields = 200;        ///< of an answer
-  std::uint32_t max_line = 32 * 1024;    ///< bytes of its status line or of one field
+  std::uint32_t keepalive = 128;              ///< idle connections per server, over all workers
+  std::uint32_t max_queue = 1024;             ///< requests waiting for a server, per worker
+  HeadSizes head{64 * 1024, 200, 32 * 1024};  ///< of answers
   std::optional<Check> check;
   std::optional<Outlier> outlier;
+  std::optional<Pipeline> pipeline;
   std::optional<BackendTls> tls;
   std::optional<std::uint32_t> fallback;  ///< backend to use when this one has no server left
   std::uint8_t panic =

@@ -179,6 +179,8 @@ class Comparison {
       compare(properties(*from.tls), properties(*to.tls), {object, "tls ", ""});
     if (from.outlier && to.outlier)
       compare(properties(*from.outlier), properties(*to.outlier), {object, "outlier ", ""});
+    if (from.pipeline && to.pipeline)
+      compare(properties(*from.pipeline), properties(*to.pipeline), {object, "pipeline ", ""});
     objects(concat("server ", to.name, "/"), from.servers, to.servers,
             [](const Server& server) { return server.name; });
   }
@@ -187,6 +189,9 @@ class Comparison {
   static void add_blocks(const Backend& backend, Properties& list) {
     if (backend.check) list.push_back({"check", check_text(*backend.check), &backend.check->place});
     if (backend.outlier) list.push_back({"outlier", "", &backend.outlier->place});
+    if (backend.pipeline)
+      list.push_back(
+          {"pipeline", std::to_string(backend.pipeline->connections), &backend.pipeline->place});
     if (backend.tls) list.push_back({"tls", "", &backend.tls->place});
   }
 

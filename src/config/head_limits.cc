@@ -18,8 +18,7 @@ void set(std::uint32_t& into, std::optional<std::uint64_t> read) {
 
 }  // namespace
 
-bool build_head_limit(Word word, const Value& value, const HeadLimitMembers& into,
-                      Reporter& report) {
+bool build_head_limit(Word word, const Value& value, HeadSizes& into, Reporter& report) {
   switch (word) {
     case Word::MaxHeader: set(into.header, read_size(value, k, k * k, report)); return true;
     case Word::MaxFields: set(into.fields, read_number(value, 1, most_fields, report)); return true;

@@ -19,7 +19,7 @@ namespace weir::config {
 
 namespace {
 
-constexpr std::array<std::pair<Context, std::string_view>, 11> contexts = {
+constexpr std::array<std::pair<Context, std::string_view>, 12> contexts = {
     {{InMain, "main"},
      {InListener, "listener"},
      {InBackend, "backend"},
@@ -30,7 +30,8 @@ constexpr std::array<std::pair<Context, std::string_view>, 11> contexts = {
      {InListenerTls, "tls of a listener"},
      {InBackendTls, "tls of a backend"},
      {InTrustedProxies, "trusted_proxies"},
-     {InBind, "bind"}}};
+     {InBind, "bind"},
+     {InPipeline, "pipeline"}}};
 
 std::string context_names(std::uint16_t set) {
   std::string names;

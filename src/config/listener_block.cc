@@ -88,9 +88,7 @@ class ListenerBlock {
       return;
     }
     const Value& value = directive.values[0];
-    if (build_head_limit(kind.word, value,
-                         {listener_.max_header, listener_.max_fields, listener_.max_line}, report_))
-      return;
+    if (build_head_limit(kind.word, value, listener_.head, report_)) return;
     switch (kind.word) {
       case Word::Bind: bind(directive); break;
       case Word::Protocol:

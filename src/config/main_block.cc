@@ -27,7 +27,6 @@ constexpr std::uint64_t least_body_memory = 64 << 10, most_body_memory = std::ui
 constexpr std::size_t most_nameservers = 8;
 constexpr std::uint32_t most_servers = 65536;  // as many as there is room for in shared memory
 constexpr std::array<std::string_view, 5> levels = {"debug", "info", "notice", "warn", "error"};
-constexpr std::array<std::string_view, 2> switches = {"on", "off"};
 
 class MainBlock {
  public:
@@ -96,8 +95,7 @@ class MainBlock {
       case Word::Admin: add_admin(directive); break;
       case Word::StateFile: config_.state_file = read_path(value, report_); break;
       default:
-        if (const auto which = read_choice(value, "switch", switches, report_))
-          config_.jit = *which == 0;
+        if (const auto on = read_switch(value, report_)) config_.jit = *on;
         break;
     }
   }

@@ -130,6 +130,12 @@ class Printer {
       statements(properties(*backend.outlier));
       close();
     }
+    if (backend.pipeline) {
+      open(concat("pipeline ", std::to_string(backend.pipeline->connections)),
+           backend.pipeline->place);
+      statements(properties(*backend.pipeline));
+      close();
+    }
     if (backend.tls) print_tls(*backend.tls);
     for (const Server& server : backend.servers) print(server);
     close();

@@ -250,9 +250,9 @@ Properties properties(const Listener& listener) {
   list.add("protocols", listener.http1 && listener.http2 ? "h2 http/1.1"
                         : listener.http2                 ? "h2"
                                                          : "http/1.1");
-  list.add("max_header", size_text(listener.max_header));
-  list.add("max_fields", std::to_string(listener.max_fields));
-  list.add("max_line", size_text(listener.max_line));
+  list.add("max_header", size_text(listener.head.header));
+  list.add("max_fields", std::to_string(listener.head.fields));
+  list.add("max_line", size_text(listener.head.line));
   list.add("max_requests", none_or(listener.max_requests));
   list.add("max_streams", std::to_string(listener.max_streams));
   list.add("stream_buffer", size_text(listener.stream_buffer));
@@ -295,9 +295,9 @@ Properties properties(const Config& config, const Backend& backend) {
     list.add("protocol", std::string(word_of(backend.protocol)));
   list.add("keepalive", none_or(backend.keepalive));
   list.add("max_queue", std::to_string(backend.max_queue));
-  list.add("max_header", size_text(backend.max_header));
-  list.add("max_fields", std::to_string(backend.max_fields));
-  list.add("max_line", size_text(backend.max_line));
+  list.add("max_header", size_text(backend.head.header));
+  list.add("max_fields", std::to_string(backend.head.fields));
+  list.add("max_line", size_text(backend.head.line));
   list.add("panic", backend.panic == 0 ? "none" : percent_text(backend.panic));
   if (backend.fallback) list.add("fallback", config.backends[*backend.fallback].name);
   list.add(backend.limits, InBackend);
@@ -375,6 +375,15 @@ Properties properties(const Outlier& outlier) {
   return list.take();
 }
 
+Properties properties(const Pipeline& pipeline) {
+  List list(pipeline.origins);
+  list.add("depth", std::to_string(pipeline.depth));
+  list.add("body", size_text(pipeline.body));
+  list.add("slow", duration_text(pipeline.slow));
+  list.add("credentials", pipeline.credentials ? "on" : "off");
+  return list.take();
+}
+
 Properties defaults(Context context) {
   switch (context) {
     case InMain: return properties(Config());
@@ -395,6 +404,7 @@ Properties defaults(Context context) {
       return properties(check);
     }
     case InOutlier: return properties(Outlier());
+    case InPipeline: return properties(Pipeline());
     case InAdmin: return properties(AdminSocket());
     case InListenerTls: return properties(ListenerTls());
     case InBackendTls: return properties(BackendTls());

@@ -50,6 +50,8 @@ Properties properties(const Server& server);
 /// Without what stands before the block: that is check_text().
 Properties properties(const Check& check);
 Properties properties(const Outlier& outlier);
+/// Without the number before the block.
+Properties properties(const Pipeline& pipeline);
 Properties properties(const ListenerTls& tls);
 Properties properties(const BackendTls& tls);
 

@@ -29,7 +29,8 @@ enum Context : std::uint16_t {
   InListenerTls = 128,
   InBackendTls = 256,
   InTrustedProxies = 512,
-  InBind = 1024
+  InBind = 1024,
+  InPipeline = 2048
 };
 inline constexpr std::uint16_t any_context = 0xFFFF;
 
@@ -50,6 +51,8 @@ enum class Word : std::uint8_t {
   ClientClose,
   Close,
   ConnectErrors,
+  Credentials,
+  Depth,
   Down,
   DrainDelay,
   EarlyData,
@@ -93,6 +96,7 @@ enum class Word : std::uint8_t {
   PathCheck,
   PidFile,
   Pin,
+  Pipeline,
   Policy,
   Port,
   Protocol,
@@ -106,6 +110,7 @@ enum class Word : std::uint8_t {
   Server,
   ServerName,
   ShutdownTimeout,
+  Slow,
   StallTimeout,
   StartDelay,
   StateFile,

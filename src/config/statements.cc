@@ -43,7 +43,8 @@ constexpr ContextName context_table[] = {
     {InListenerTls, "in the tls block of a listener", "in the tls block of a listener"},
     {InBackendTls, "in the tls block of a backend", "in the tls block of a backend"},
     {InTrustedProxies, "in the block of trusted_proxies", "in the block of trusted_proxies"},
-    {InBind, "in the block of a bind", "in the block of a bind"}};
+    {InBind, "in the block of a bind", "in the block of a bind"},
+    {InPipeline, "in a pipeline block", "in a pipeline block"}};
 
 std::string_view context_name(Context context) {
   for (const ContextName& each : context_table)

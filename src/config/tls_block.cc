@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::size_t most_certificates = 4096;
 constexpr std::array<std::string_view, 2> versions = {"1.2", "1.3"};
-constexpr std::array<std::string_view, 2> switches = {"on", "off"};
 constexpr std::array<std::string_view, 2> demands = {"optional", "required"};
 // Where distributions keep the roots they trust.
 constexpr std::array<std::string_view, 3> system_roots = {
@@ -171,8 +170,7 @@ ListenerTls build_listener_tls(const Directive& directive, const Scope& scope) {
                                 "use several listeners");
           tls.certificates.push_back(files.certificate(inner));
         } else if (kind.word == Word::Tickets) {
-          const auto which = read_choice(values[0], "switch", switches, report);
-          if (which) tls.tickets = *which == 0;
+          if (const auto on = read_switch(values[0], report)) tls.tickets = *on;
         } else {
           tls.client_ca = files.open(values[0]);
           tls.verify = ClientVerify::Required;
@@ -212,8 +210,7 @@ BackendTls build_backend_tls(const Directive& directive, const Scope& scope) {
                        case Word::Ca: ca = &value; break;
                        case Word::Pin: tls.pins.push_back(read_pin(value, report)); break;
                        case Word::Verify:
-                         if (const auto which = read_choice(value, "switch", switches, report))
-                           tls.verify = *which == 0;
+                         if (const auto on = read_switch(value, report)) tls.verify = *on;
                          break;
                        default: {
                          tls.server_name = to_lower(value.text);

@@ -119,6 +119,13 @@ std::optional<std::size_t> read_choice(const Value& value, std::string_view what
   return std::nullopt;
 }
 
+std::optional<bool> read_switch(const Value& value, Reporter& report) {
+  constexpr std::array<std::string_view, 2> switches = {"on", "off"};
+  const auto which = read_choice(value, "switch", switches, report);
+  if (!which) return std::nullopt;
+  return *which == 0;
+}
+
 std::string read_name(const Value& value, std::string_view what, Reporter& report) {
   if (is_name(value.text)) return std::string(value.text);
   report.error(value.at, concat(in_quotes(value.text), " cannot be the name of a ", what),

@@ -42,6 +42,9 @@ std::optional<Limit> read_limit(const Value& value, Reporter& report);
 std::optional<std::size_t> read_choice(const Value& value, std::string_view what,
                                        std::span<const std::string_view> choices, Reporter& report);
 
+/// `on` or `off`.
+std::optional<bool> read_switch(const Value& value, Reporter& report);
+
 /// A name by the grammar of names; empty if it is none.
 std::string read_name(const Value& value, std::string_view what, Reporter& report);
 

@@ -70,6 +70,7 @@ enum class Failure : std::uint8_t {
   StreamCancelled,       ///< it has reset the stream with CANCEL
   StreamThrottled,       ///< it has reset the stream with ENHANCE_YOUR_CALM
   StreamInsecure,        ///< it has reset the stream with INADEQUATE_SECURITY
+  PipelineLost,          ///< a connection that it shared with others was given up before its answer
   NeedsHttp11,           ///< it wants this request over HTTP/1.1 (RFC 9113 §7)
   ServerAbuse,           ///< it does what costs it nothing and us something (RFC 9113 §10.5)
   ServerSilent,          ///< it has left a PING without an answer

@@ -269,18 +269,15 @@ void H2Codec::close(Message& m, std::uint32_t error) {
   if (m.leaving + m.lent_out == 0) delete &m;
 }
 
+// Streams are counted only while the client cannot know their limit: however many, they are no error of the connection.
 void H2Codec::count(H2Abuse kind) {
   if (stopped_ || calmed_ || !abuse_.count(kind, events_.now())) return;
+  if (kind == H2Abuse::Streams) {
+    calmed_ = true;
+    return events_.on_overrun();
+  }
   break_off(NGHTTP2_ENHANCE_YOUR_CALM);
   blame(kind);
-}
-
-// No error of the connection, however many they are: the client cannot know the limit.  Answering each of them has
-// an end all the same.
-void H2Codec::count_overrun() {
-  if (stopped_ || calmed_ || !abuse_.count(H2Abuse::Streams, events_.now())) return;
-  calmed_ = true;
-  events_.on_overrun();
 }
 
 // Decoding what else has been read would cost more than it did the client to send it.

@@ -122,7 +122,6 @@ class H2Codec {
   void discard(StreamId stream);
   bool judge_closed(StreamId stream);
   void count(H2Abuse kind);
-  void count_overrun();
   void blame(H2Abuse kind);
   void break_off(std::uint32_t error);
   int goes_on() const;

@@ -170,7 +170,7 @@ int H2Codec::Calls::on_bad_frame(nghttp2_session* session, const nghttp2_frame* 
     me.overrun_ = true;
     if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
       me.late_.add(static_cast<StreamId>(frame->hd.stream_id));
-    me.count_overrun();
+    me.count(H2Abuse::Streams);
   } else if (error == NGHTTP2_ERR_PROTO && me.open_count_ >= me.granted_.streams) {
     me.break_off(NGHTTP2_PROTOCOL_ERROR);
     me.blame(H2Abuse::Streams);

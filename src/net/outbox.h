@@ -31,6 +31,9 @@ class Outbox : private event::TaskEvents {
   /// of the turn: what is read before them meets its code and data in the caches, and peers are not woken one by one.
   void release();
 
+  /// Something that was gathered for it has not been sent.
+  static bool holds(const Transport& transport) { return transport.parcel_ != 0; }
+
   /// Drops what was gathered for a transport that is about to die.
   void forget(Transport& transport);
 

@@ -17,10 +17,10 @@
 #include "process/takeover.h"
 #include "process/upgrade.h"
 #include "shm/drain.h"
-#include "shm/h2_servers.h"
 #include "shm/in_flight.h"
 #include "shm/queues.h"
 #include "shm/server_table.h"
+#include "shm/shared_connections.h"
 #include "shm/slot_table.h"
 
 #include <cstdint>
@@ -53,7 +53,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
         upgrade_(*this, own_binary()),
         slots_(*assets_.segment),
         in_flight_(*assets_.segment, 0),
-        h2_servers_(*assets_.segment, 0),
+        shared_connections_(*assets_.segment, 0),
         queues_(*assets_.segment, 0),
         servers_(*assets_.segment),
         drain_(*assets_.segment),
@@ -117,7 +117,7 @@ class Master final : private ReloadHost, private UpgradeHost, private TakeoverHo
   std::optional<Takeover> takeover_;
   shm::SlotTable slots_;
   shm::InFlight in_flight_;
-  shm::H2Servers h2_servers_;
+  shm::SharedConnections shared_connections_;
   shm::Queues queues_;
   shm::ServerTable servers_;
   shm::Drain drain_;

@@ -179,7 +179,7 @@ void Master::reap() {
 // Its words in shared memory are free for another one.
 void Master::forget_worker(std::uint32_t index) {
   in_flight_.clear_worker(index, servers_.used());
-  h2_servers_.clear_worker(index, servers_.used());
+  shared_connections_.clear_worker(index, servers_.used());
   queues_.clear_worker(index);
   servers_.forget_worker(index);
   drain_.forget_worker(index);

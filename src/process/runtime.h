@@ -89,7 +89,7 @@ class Runtime final : private upstream::NoticeSink,
   shm::SlotTable slots_;
   shm::ServerTable servers_;
   shm::InFlight in_flight_;
-  shm::H2Servers h2_servers_;
+  shm::SharedConnections shared_connections_;
   shm::Outliers outliers_;
   shm::Queues queues_;
   shm::Balancing balancing_;

@@ -31,7 +31,9 @@ http::Failure Attempt::start() {
   ++record.attempts;
   record.times.chosen = scope_.context.net.loop.now();
   const bool tunnel = scope_.request.wants_upgrade;
-  connection_ = server_.take_ready(tunnel);
+  // What has failed once is not to depend on others again, nor is what decides about a server.
+  const bool may_share = record.attempts == 1 && !probe_;
+  connection_ = server_.take_ready(tunnel, may_share ? &scope_.request : nullptr);
   reused_ = record.reused = connection_ && connection_->is_reused();
   if (!connection_) {
     int error = 0;
@@ -126,7 +128,7 @@ void Attempt::on_head(MessageHead& head) {
   response_begun_ = true;
   outcome_.status = response.status;
   outcome_.first_byte_us = std::max<std::uint64_t>(age_us(), 1);
-  good_ = server_.note_status(response.status, std::exchange(probe_, false));
+  good_ = server_.note_head(response, std::exchange(probe_, false));
   user_.on_response(response);
 }
 

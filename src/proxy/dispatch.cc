@@ -162,7 +162,7 @@ std::optional<Dispatched> Dispatch::try_again(http::Failure failure) {
 }
 
 std::optional<Dispatched> Dispatch::ask_another(std::uint16_t status) {
-  if (state_.policy->retry.on_status.empty() || !Retries::allow(status, last_attempt()))
+  if (state_.policy->retry.on_status.empty() || !retries_.allow(status, last_attempt()))
     return std::nullopt;
   retries_.leave(attempt_->server());
   const std::size_t asked = place_;

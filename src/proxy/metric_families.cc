@@ -3,15 +3,15 @@
 
 #include "base/text.h"
 #include "shm/counters.h"
-#include "shm/h2_servers.h"
 #include "shm/server_counts.h"
+#include "shm/shared_connections.h"
 #include "shm/worker_state.h"
 
 namespace weir::proxy {
 
 using shm::Count;
-using shm::H2Count;
 using shm::ServerCount;
+using shm::SharedCount;
 using shm::Tally;
 
 namespace {
@@ -21,7 +21,7 @@ using Of = MetricFamily::Of;
 using Value = MetricFamily::Value;
 
 constexpr std::uint32_t at(Count what) { return static_cast<std::uint32_t>(what); }
-constexpr std::uint32_t at(H2Count what) { return static_cast<std::uint32_t>(what); }
+constexpr std::uint32_t at(SharedCount what) { return static_cast<std::uint32_t>(what); }
 constexpr std::uint32_t at(ServerCount what) { return static_cast<std::uint32_t>(what); }
 constexpr std::uint32_t at(Tally what) { return static_cast<std::uint32_t>(what); }
 
@@ -165,18 +165,26 @@ constexpr MetricFamily families[] = {
      "Health checks of the server, by result; only of backends with a check."},
     {"weir_server_ejections_total", Type::Counter, Of::Server, Value::Ejections, at(ServerCount::Ejections),
      "How often the server was ejected; only of backends with outlier."},
-    {"weir_server_http2_connections_open", Type::Gauge, Of::Server, Value::H2, at(H2Count::Connections),
+    {"weir_server_http2_connections_open", Type::Gauge, Of::Server, Value::H2, at(SharedCount::Connections),
      "Connections to the server that are open and speak HTTP/2."},
-    {"weir_server_http2_connections_total", Type::Counter, Of::Server, Value::H2, at(H2Count::Opened),
+    {"weir_server_http2_connections_total", Type::Counter, Of::Server, Value::H2, at(SharedCount::Opened),
      "Connections to the server that came to speak HTTP/2."},
-    {"weir_server_http2_streams_open", Type::Gauge, Of::Server, Value::H2, at(H2Count::Streams),
+    {"weir_server_http2_streams_open", Type::Gauge, Of::Server, Value::H2, at(SharedCount::Streams),
      "Requests and tunnels that are on them, or wait for one to be opened."},
-    {"weir_server_http2_goaways_total", Type::Counter, Of::Server, Value::H2, at(H2Count::Goaways),
+    {"weir_server_http2_goaways_total", Type::Counter, Of::Server, Value::H2, at(SharedCount::Goaways),
      "Those of them on which the server said that it takes no more requests."},
-    {"weir_server_http2_resets_total", Type::Counter, Of::Server, Value::H2BySender, at(H2Count::ResetsByServers),
+    {"weir_server_http2_resets_total", Type::Counter, Of::Server, Value::H2BySender, at(SharedCount::ResetsByServers),
      "Streams on them that were reset, by who did."},
-    {"weir_server_http2_ping_timeouts_total", Type::Counter, Of::Server, Value::H2, at(H2Count::PingTimeouts),
+    {"weir_server_http2_ping_timeouts_total", Type::Counter, Of::Server, Value::H2, at(SharedCount::PingTimeouts),
      "Those of them that were given up since the server had fallen silent."},
+    {"weir_server_pipeline_connections_open", Type::Gauge, Of::Server, Value::Pipeline, at(SharedCount::Pipelines),
+     "Pipelined connections to the server; only of backends with pipeline."},
+    {"weir_server_pipeline_requests_total", Type::Counter, Of::Server, Value::Pipeline, at(SharedCount::Pipelined),
+     "Requests that were sent on them."},
+    {"weir_server_pipeline_moved_total", Type::Counter, Of::Server, Value::Pipeline, at(SharedCount::Moved),
+     "Those of them that were sent again over a connection of their own."},
+    {"weir_server_pipeline_faults_total", Type::Counter, Of::Server, Value::Pipeline, at(SharedCount::Faults),
+     "How often something came on them that was no answer to what was asked."},
 };
 // clang-format on
 

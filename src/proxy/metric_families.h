@@ -50,8 +50,9 @@ struct MetricFamily {
     Up,
     Addresses,
     Use,
-    H2,              ///< a shm::H2Count, of servers that may speak HTTP/2
+    H2,              ///< a shm::SharedCount, of servers that may speak HTTP/2
     H2BySender,      ///< the same: server and weir
+    Pipeline,        ///< a shm::SharedCount, of servers whose backend has a pipeline
     ChecksByResult,  ///< of servers that are checked: three shm::ServerCounts
     Ejections        ///< of servers that can be ejected
   };
@@ -60,7 +61,7 @@ struct MetricFamily {
   Type type;
   Of of;
   Value value;
-  std::uint32_t which;    ///< the Count, Tally or H2Count, or the first of its classes
+  std::uint32_t which;    ///< the Count, Tally or SharedCount, or the first of its classes
   std::string_view help;  ///< one sentence, nothing to escape
 };
 

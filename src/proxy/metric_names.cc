@@ -9,7 +9,8 @@ MetricNames::Backend named(const config::Backend& backend) {
   return {{backend.name, backend.number},
           backend.protocol != config::ServerProtocol::Http1,
           backend.check.has_value(),
-          backend.outlier.has_value()};
+          backend.outlier.has_value(),
+          backend.pipeline.has_value()};
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ struct MetricNames {
     bool may_speak_h2 = false;
     bool has_check = false;
     bool has_outlier = false;
+    bool has_pipeline = false;
   };
 
   /// The names lie in what they are taken from.  `certificates`: those of the same configuration.

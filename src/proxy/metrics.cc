@@ -145,7 +145,7 @@ Metrics::Metrics(MetricNames names, const shm::Segment& segment)
       segment_(segment),
       counters_(segment, 0),
       in_flight_(segment, 0),
-      h2_servers_(segment, 0),
+      shared_connections_(segment, 0),
       queues_(segment, 0),
       server_counts_(segment),
       servers_(segment) {
@@ -287,12 +287,13 @@ void Metrics::append_of_server(std::string& out, const MetricFamily& family, std
   if (row.use == shm::Use::Free || known.name.empty()) return;
   const bool is_h2 = family.value == Value::H2 || family.value == Value::H2BySender;
   if (is_h2 && !known.may_speak_h2) return;
+  if (family.value == Value::Pipeline && !known.has_pipeline) return;
   if (family.value == Value::ChecksByResult && !known.has_check) return;
   if (family.value == Value::Ejections && !known.has_outlier) return;
   append_label(labels_, "backend", known.name);
   append_label(labels_, "server", text_of(row.name));
   if (family.value < Value::InFlight) return append_tallies(out, family, slot);
-  if (is_h2) return append_h2(out, family, slot);
+  if (is_h2 || family.value == Value::Pipeline) return append_shared(out, family, slot);
   if (family.value >= Value::ChecksByResult) return append_of_control(out, family, slot);
   if (family.value == Value::Use) {
     for (const auto& [use, label] : uses) {
@@ -318,11 +319,12 @@ void Metrics::append_of_control(std::string& out, const MetricFamily& family,
   }
 }
 
-void Metrics::append_h2(std::string& out, const MetricFamily& family, std::uint32_t slot) const {
+void Metrics::append_shared(std::string& out, const MetricFamily& family,
+                            std::uint32_t slot) const {
   const bool by_sender = family.value == Value::H2BySender;
   for (std::uint32_t i = 0; i < (by_sender ? std::size(resetters) : 1); ++i) {
     begin_sample(out, family.name, {}, by_sender ? resetters[i] : std::string_view());
-    append_value(out, h2_servers_.sum(slot, shm::H2Count{family.which + i}));
+    append_value(out, shared_connections_.sum(slot, shm::SharedCount{family.which + i}));
   }
 }
 

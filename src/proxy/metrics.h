@@ -53,7 +53,7 @@ class Metrics {
   void append_of_worker(std::string& out, const MetricFamily& family, std::uint32_t worker);
   void append_of_server(std::string& out, const MetricFamily& family, std::uint32_t slot);
   void append_of_control(std::string& out, const MetricFamily& family, std::uint32_t slot) const;
-  void append_h2(std::string& out, const MetricFamily& family, std::uint32_t slot) const;
+  void append_shared(std::string& out, const MetricFamily& family, std::uint32_t slot) const;
   void append_tallies(std::string& out, const MetricFamily& family, std::uint32_t number) const;
   void append_server_durations(std::string& out, const MetricFamily& family,
                                std::uint32_t slot) const;
@@ -65,7 +65,7 @@ class Metrics {
   const shm::Segment& segment_;
   shm::Counters counters_;
   shm::InFlight in_flight_;
-  shm::H2Servers h2_servers_;
+  shm::SharedConnections shared_connections_;
   shm::Queues queues_;
   shm::ServerCounts server_counts_;
   shm::ServerTable servers_;

@@ -15,7 +15,7 @@ bool Retries::allow(http::Failure failure, const LastAttempt& last, upstream::Se
   switch (http::traits(failure).again) {
     case http::Again::No: return false;
     case http::Again::Safe:
-      if (!last.policy.on_connect_error || last.attempts > last.policy.attempts) return false;
+      if (!last.policy.on_connect_error || counted(last) > last.policy.attempts) return false;
       leave(server);
       return true;
     case http::Again::Elsewhere: return last.can_replay && ++refusals_ <= most_refusals;
@@ -25,9 +25,9 @@ bool Retries::allow(http::Failure failure, const LastAttempt& last, upstream::Se
   return last.is_reused && last.is_idempotent && last.can_replay;
 }
 
-bool Retries::allow(std::uint16_t status, const LastAttempt& last) {
+bool Retries::allow(std::uint16_t status, const LastAttempt& last) const {
   const auto& again = last.policy.on_status;
-  return !again.empty() && last.attempts <= last.policy.attempts && last.is_idempotent &&
+  return !again.empty() && counted(last) <= last.policy.attempts && last.is_idempotent &&
          last.can_replay && std::find(again.begin(), again.end(), status) != again.end();
 }
 

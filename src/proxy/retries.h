@@ -32,10 +32,13 @@ class Retries {
   bool allow(http::Failure failure, const LastAttempt& last, upstream::Server& server);
 
   /// It was answered with a status: true if the policy wants another server to be asked, which `leave` says is done.
-  static bool allow(std::uint16_t status, const LastAttempt& last);
+  bool allow(std::uint16_t status, const LastAttempt& last) const;
   void leave(upstream::Server& server) { tried_.push_back(&server); }
 
  private:
+  /// Attempts that count: what no server has looked at does not.
+  std::uint32_t counted(const LastAttempt& last) const { return last.attempts - refusals_; }
+
   std::vector<upstream::Server*> tried_;
   std::uint8_t refusals_ = 0;  ///< by servers that have not looked at it
 };

@@ -58,7 +58,7 @@ Result<std::shared_ptr<const Rules>> Rules::build(const config::Config& config,
     rules->tls_ = std::move(*tls);
   }
   rules->listener_ = listener;
-  rules->limits_ = {listener.max_line, listener.max_header, listener.max_fields};
+  rules->limits_ = {listener.head.line, listener.head.header, listener.head.fields};
   rules->timeouts_ = client_timeouts(listener);
   rules->key_ = key;
   return std::shared_ptr<const Rules>(std::move(rules));

@@ -7,7 +7,6 @@
 #include "shm/counters.h"
 #include "shm/drain.h"
 #include "shm/generation.h"
-#include "shm/h2_servers.h"
 #include "shm/identities.h"
 #include "shm/in_flight.h"
 #include "shm/log_ring.h"
@@ -19,6 +18,7 @@
 #include "shm/report.h"
 #include "shm/server_counts.h"
 #include "shm/server_table.h"
+#include "shm/shared_connections.h"
 #include "shm/slot_table.h"
 #include "shm/ticket_keys.h"
 #include "shm/worker_state.h"
@@ -86,7 +86,7 @@ void plan(const Layout& layout, Directory& directory) {
   add("generation", Generation::bytes(layout));
   add("drain", Drain::bytes(layout));
   add("counters", Counters::bytes(layout));
-  add("h2_servers", H2Servers::bytes(layout));
+  add("connections", SharedConnections::bytes(layout));
   add("queues", Queues::bytes(layout));
   add("server_counts", ServerCounts::bytes(layout));
   add("reports", Report::bytes(layout));

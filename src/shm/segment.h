@@ -5,7 +5,7 @@
 // changed by one atomic operation; there is no lock, so a process may die at any instruction.
 //
 //   directory | workers | slots | in-flight | waiters | servers | columns | changes | outliers |
-//   balancing | notices | identities | generation | drain | counters | h2_servers | queues |
+//   balancing | notices | identities | generation | drain | counters | connections | queues |
 //   server_counts | reports | black_box | quarantine | ticket_keys | lost_lines | rings
 //
 // Its layout says how much there is room for, so that a reload can have more of everything.

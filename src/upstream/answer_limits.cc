@@ -32,16 +32,16 @@ std::string_view AnswerLimits::text_for(http::Failure failure) const {
 }
 
 http::HeadLimits head_limits(const config::Backend& backend) {
-  return {backend.max_line, backend.max_header, backend.max_fields};
+  return {backend.head.line, backend.head.header, backend.head.fields};
 }
 
 AnswerLimits answer_limits(const config::Config& config, const config::Backend& backend) {
   const auto name = [&](std::string_view word, std::string_view value) {
     return name_limit(config, backend.origins, word, value);
   };
-  return {head_limits(backend), name("max_header", config::size_text(backend.max_header)),
-          name("max_fields", std::to_string(backend.max_fields)),
-          name("max_line", config::size_text(backend.max_line))};
+  return {head_limits(backend), name("max_header", config::size_text(backend.head.header)),
+          name("max_fields", std::to_string(backend.head.fields)),
+          name("max_line", config::size_text(backend.head.line))};
 }
 
 }  // namespace weir::upstream

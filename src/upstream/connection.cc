@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "upstream/h2_connection.h"
+#include "upstream/pipeline_connection.h"
 #include "upstream/server.h"
 
 #include <errno.h>
@@ -50,7 +51,10 @@ bool Connection::is_connecting() const {
   return tcp_.is_connecting() || (server_.tls() && !(tls_ && tls_->is_established()));
 }
 
-int Connection::start() { return server_.dial(tcp_, dial_); }
+int Connection::start(bool only_http1) {
+  only_http1_ = only_http1;
+  return server_.dial(tcp_, dial_);
+}
 
 void Connection::arm(std::uint64_t limit) {
   if (limit == 0) return deadline_.clear();
@@ -134,7 +138,7 @@ void Connection::connect_elsewhere() {
   context_.outbox.forget(transport());
   tls_.reset();
   tcp_.report_to(*this);
-  if (const int error = start()) return fail(connect_failure(error));
+  if (const int error = server_.dial(tcp_, dial_)) return fail(connect_failure(error));
   arm_connect();
   if (!tcp_.is_connecting()) finish_connecting();
 }
@@ -180,6 +184,12 @@ void Connection::become_h2() {
   die();
   call->lease(*user, timeouts_);
   if (!call->is_connecting()) user->on_connected(*call);
+}
+
+void Connection::move_to(PipelineConnection& other) {
+  WEIR_ASSERT(phase_ == Phase::Idle && !user_);
+  other.take_over(tcp_, std::move(tls_), dial_, timeouts_.idle);
+  die();
 }
 
 void Connection::on_task() noexcept {

@@ -19,6 +19,7 @@
 
 namespace weir::upstream {
 
+class PipelineConnection;
 class Server;
 
 /// What a failed connect() means, by its errno.
@@ -59,13 +60,13 @@ class Connection final : public Pooled<Connection>,
 
   /// Null on one in the clear, or that is not connected yet.
   const tls::Transport* tls() const { return tls_.get(); }
-  /// It is for a protocol of HTTP/1.1 that its user wants to switch to: nothing else is offered.
-  void want_http1() { only_http1_ = true; }
+  /// An idle one: `other` goes on with it.
+  void move_to(PipelineConnection& other);
 
  private:
   friend class Server;
-  /// Begins to connect; an errno if no address of the server took it at once.
-  int start();
+  /// Begins to connect; an errno if no address of the server took it at once.  `only_http1`: nothing else is offered.
+  int start(bool only_http1);
   net::Transport& transport() { return tls_ ? static_cast<net::Transport&>(*tls_) : tcp_; }
   const net::Transport& transport() const {
     return tls_ ? static_cast<const net::Transport&>(*tls_) : tcp_;

@@ -64,7 +64,7 @@ void H2Connection::take_over(net::TcpTransport& tcp, std::unique_ptr<tls::Transp
 bool H2Connection::has_room() const {
   if (leaving_ || phase_ == Phase::Dead) return false;
   const std::uint32_t theirs =
-      codec_.knows_settings() ? codec_.most_streams() : std::min(server_.streams_, most_unknown);
+      codec_.knows_settings() ? codec_.most_streams() : std::min(server_.h2_.streams, most_unknown);
   return calls_count_ < std::min(most_calls, theirs);
 }
 
@@ -72,7 +72,7 @@ H2Call* H2Connection::begin_call() {
   auto* call = new H2Call(*this);
   calls_.push_back(*call);
   ++calls_count_;
-  count(shm::H2Count::Streams);
+  count(shm::SharedCount::Streams);
   return call;
 }
 
@@ -101,7 +101,7 @@ void H2Connection::note_call(const ServerTimeouts& timeouts) {
 void H2Connection::on_call_ended() {
   WEIR_ASSERT(calls_count_ > 0);
   --calls_count_;
-  server_.sharing_.h2_servers.subtract(server_.slot(), shm::H2Count::Streams);
+  server_.sharing_.shared_connections.subtract(server_.slot(), shm::SharedCount::Streams);
   if (calls_count_ > 0) return;
   idle_since_ = context_.loop.now();
   push_soon();
@@ -109,22 +109,22 @@ void H2Connection::on_call_ended() {
 
 // Farewell is said twice by servers that do it well.
 void H2Connection::on_leaving() {
-  if (!was_told_farewell_) count(shm::H2Count::Goaways);
+  if (!was_told_farewell_) count(shm::SharedCount::Goaways);
   was_told_farewell_ = true;
   leave();
 }
 
 void H2Connection::on_reset(bool by_server) {
-  count(by_server ? shm::H2Count::ResetsByServers : shm::H2Count::ResetsByUs);
+  count(by_server ? shm::SharedCount::ResetsByServers : shm::SharedCount::ResetsByUs);
 }
 
-void H2Connection::count(shm::H2Count what) {
-  server_.sharing_.h2_servers.add(server_.slot(), what);
+void H2Connection::count(shm::SharedCount what) {
+  server_.sharing_.shared_connections.add(server_.slot(), what);
 }
 
 void H2Connection::note_closed() {
   if (phase_ == Phase::Open)
-    server_.sharing_.h2_servers.subtract(server_.slot(), shm::H2Count::Connections);
+    server_.sharing_.shared_connections.subtract(server_.slot(), shm::SharedCount::Connections);
 }
 
 void H2Connection::leave() {
@@ -193,8 +193,8 @@ bool H2Connection::finish_handshake() {
 
 void H2Connection::open() {
   phase_ = Phase::Open;
-  count(shm::H2Count::Connections);
-  count(shm::H2Count::Opened);
+  count(shm::SharedCount::Connections);
+  count(shm::SharedCount::Opened);
   heard_ = context_.loop.now();
   push_soon();
   open_calls();
@@ -262,7 +262,7 @@ void H2Connection::on_closed(http::MessageSink& sink, http::Failure failure) {
 }
 
 void H2Connection::on_settings() {
-  server_.streams_ = codec_.most_streams();
+  server_.h2_.streams = codec_.most_streams();
   open_calls();
 }
 
@@ -340,7 +340,7 @@ void H2Connection::on_deadline() noexcept {
     if (timeouts_.idle > 0 && now >= idle_since_ + timeouts_.idle) return close();
   } else if (timeouts_.ping > 0) {
     if (asked_ > 0 && now >= asked_ + timeouts_.ping) {
-      count(shm::H2Count::PingTimeouts);
+      count(shm::SharedCount::PingTimeouts);
       return fail(http::Failure::ServerSilent);
     }
     if (asked_ == 0 && !is_quiet_ && now >= heard_ + timeouts_.ping) ask_for_life();

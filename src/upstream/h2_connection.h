@@ -15,7 +15,7 @@
 #include "http/h2_codec_client.h"
 #include "net/feed.h"
 #include "net/tcp.h"
-#include "shm/h2_servers.h"
+#include "shm/shared_connections.h"
 #include "tls/transport.h"
 #include "upstream/addresses.h"
 #include "upstream/h2_call.h"
@@ -118,7 +118,7 @@ class H2Connection final : public Pooled<H2Connection>,
   void close();
   void die();
   // For the numbers of its server.
-  void count(shm::H2Count what);
+  void count(shm::SharedCount what);
   void note_closed();
 
   const net::Context& context_;

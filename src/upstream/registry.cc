@@ -41,7 +41,7 @@ Registry::Registry(const shm::Segment& segment, const config::Config& config,
     : table_(segment),
       in_flight_(segment, 0),
       counters_(segment, 0),
-      h2_servers_(segment, 0),
+      shared_connections_(segment, 0),
       counts_(segment),
       balancing_(segment),
       events_(events) {
@@ -238,7 +238,7 @@ void Registry::insert(std::uint32_t slot, const config::Backend& backend,
   entry.row.incarnation = is_used_again ? entries_[slot].row.incarnation + 1 : 1;
   if (is_used_again) {
     counters_.forget(shm::Of::Server, slot);
-    h2_servers_.forget(slot);
+    shared_connections_.forget(slot);
     counts_.forget(slot);
     balancing_.forget_server(slot);
   }

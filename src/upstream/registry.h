@@ -13,10 +13,10 @@
 #include "net/address.h"
 #include "shm/balancing.h"
 #include "shm/counters.h"
-#include "shm/h2_servers.h"
 #include "shm/in_flight.h"
 #include "shm/server_counts.h"
 #include "shm/server_table.h"
+#include "shm/shared_connections.h"
 #include "upstream/server_row.h"
 
 #include <cstdint>
@@ -90,8 +90,8 @@ class Registry {
   const config::Config& config() const { return *config_; }
   const shm::ServerTable& table() const { return table_; }
   std::uint32_t in_flight(std::uint32_t slot) const { return in_flight_.load(slot); }
-  std::uint64_t h2(std::uint32_t slot, shm::H2Count what) const {
-    return h2_servers_.sum(slot, what);
+  std::uint64_t h2(std::uint32_t slot, shm::SharedCount what) const {
+    return shared_connections_.sum(slot, what);
   }
   /// One more check or ejection of that server.
   void count(std::uint32_t slot, shm::ServerCount what) { counts_.add(slot, what); }
@@ -227,7 +227,7 @@ class Registry {
   shm::ServerTable table_;
   shm::InFlight in_flight_;
   shm::Counters counters_;
-  shm::H2Servers h2_servers_;
+  shm::SharedConnections shared_connections_;
   shm::ServerCounts counts_;
   shm::Balancing balancing_;
   RegistryEvents& events_;

@@ -41,7 +41,12 @@ Server::Server(const net::Context& context, const Sharing& sharing, const config
 Server::~Server() {
   while (Connection* connection = idle_.pop_front()) delete connection;
   while (Connection* connection = busy_.pop_front()) delete connection;
-  while (H2Connection* connection = shared_.pop_front()) delete connection;
+  while (H2Connection* connection = h2_.connections.pop_front()) delete connection;
+}
+
+Pipeline& Server::pipeline() {
+  if (!pipeline_) pipeline_ = std::make_unique<Pipeline>(context_, *this);
+  return *pipeline_;
 }
 
 void Server::take_row(const shm::ServerRow& row) {
@@ -79,9 +84,10 @@ void Server::leave_addresses() {
       connection->die();
   }
   idle_.splice_back(staying);
-  shared_.for_each([this](H2Connection& connection) {
+  h2_.connections.for_each([this](H2Connection& connection) {
     if (!addresses_.contains(connection.address())) connection.leave();
   });
+  if (pipeline_) pipeline_->leave_addresses();
 }
 
 int Server::dial(net::TcpTransport& tcp, Dial& dial) {
@@ -118,11 +124,12 @@ std::uint64_t Server::tcp_keepalive() const {
 void Server::limit_idle() {
   idle_most_ = (backend_.keepalive + sharing_.workers - 1) / sharing_.workers;
   while (idle_count_ > idle_most_) idle_.back().die();
+  if (pipeline_ && !backend_.pipeline) pipeline_->leave();
 }
 
 void Server::forget_terms() {
   identity_ = {};
-  chose_h2_ = false;
+  h2_.chosen = false;
   close_idle();
 }
 
@@ -177,7 +184,8 @@ void Server::reap_if_unused() {
 
 void Server::close_idle() {
   while (!idle_.empty()) idle_.front().die();
-  shared_.for_each([](H2Connection& connection) { connection.leave(); });
+  h2_.connections.for_each([](H2Connection& connection) { connection.leave(); });
+  if (pipeline_) pipeline_->leave();
 }
 
 bool Server::take_slot() {
@@ -211,7 +219,9 @@ void Server::note_connect(bool connected, bool probe) {
   if (limit > 0 && in_a_row >= limit) tell(shm::NoticeKind::ConnectErrors, in_a_row);
 }
 
-bool Server::note_status(std::uint16_t status, bool probe) {
+bool Server::note_head(const ResponseHead& head, bool probe) {
+  const std::uint16_t status = head.status;
+  if (status == 401 && backend_.pipeline) pipeline().note_challenge(head.headers);
   if (!backend_.outlier) return true;
   const auto& bad = backend_.outlier->statuses;
   if (status >= 500 && std::find(bad.begin(), bad.end(), status) != bad.end()) {
@@ -239,13 +249,15 @@ bool Server::speaks_h2(bool tunnel) const {
   switch (backend_.protocol) {
     case config::ServerProtocol::Http1: return false;
     case config::ServerProtocol::Http2: return true;
-    case config::ServerProtocol::Auto: return tls_ && chose_h2_ && !tunnel;
+    case config::ServerProtocol::Auto: return tls_ && h2_.chosen && !tunnel;
   }
   return false;
 }
 
-ServerSide* Server::take_ready(bool tunnel) {
+ServerSide* Server::take_ready(bool tunnel, const RequestHead* shareable) {
   if (speaks_h2(tunnel)) return take_h2();
+  if (shareable && backend_.pipeline)
+    if (ServerSide* place = pipeline().take(*shareable)) return place;
   Connection* connection = idle_.pop_front();
   if (!connection) return nullptr;
   WEIR_ASSERT(idle_count_ > 0);
@@ -257,7 +269,7 @@ ServerSide* Server::take_ready(bool tunnel) {
 // The first with room, so that those behind it run empty and end.
 H2Call* Server::take_h2() {
   H2Connection* found = nullptr;
-  shared_.for_each([&found](H2Connection& connection) {
+  h2_.connections.for_each([&found](H2Connection& connection) {
     if (!found && connection.has_room()) found = &connection;
   });
   return found ? found->begin_call() : nullptr;
@@ -265,10 +277,10 @@ H2Call* Server::take_h2() {
 
 H2Call* Server::begin_h2(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls,
                          const Dial& dial) {
-  chose_h2_ = true;
+  h2_.chosen = true;
   if (H2Call* call = take_h2()) return call;
   auto* connection = new H2Connection(context_, *this);
-  shared_.push_back(*connection);
+  h2_.connections.push_back(*connection);
   connection->take_over(tcp, std::move(tls), dial);
   return connection->begin_call();
 }
@@ -277,7 +289,8 @@ bool Server::keeps_idle(const H2Connection& kept) {
   const bool over = use_ == shm::Use::Drain || use_ == shm::Use::Down || retired_;
   if (over || !speaks_h2(false)) return false;
   std::uint32_t idle = 0;
-  shared_.for_each([&](H2Connection& other) { idle += &other != &kept && other.is_idle(); });
+  h2_.connections.for_each(
+      [&](H2Connection& other) { idle += &other != &kept && other.is_idle(); });
   return idle < idle_most_;
 }
 
@@ -290,7 +303,7 @@ std::size_t Server::shed_idle(std::size_t most) {
     delete last;
   }
   List<H2Connection> kept;
-  while (H2Connection* connection = shared_.pop_front()) {
+  while (H2Connection* connection = h2_.connections.pop_front()) {
     if (count < most && connection->may_be_shed()) {
       delete connection;
       ++count;
@@ -298,7 +311,8 @@ std::size_t Server::shed_idle(std::size_t most) {
       kept.push_back(*connection);
     }
   }
-  shared_.splice_back(kept);
+  h2_.connections.splice_back(kept);
+  if (pipeline_) count += pipeline_->shed_idle(most - count);
   return count;
 }
 
@@ -307,18 +321,18 @@ ServerSide* Server::connect(int& error, bool tunnel) {
     auto shared = std::make_unique<H2Connection>(context_, *this);
     error = shared->start();
     if (error != 0) return nullptr;
-    shared_.push_back(*shared);
+    h2_.connections.push_back(*shared);
     return shared.release()->begin_call();
   }
   auto connection = std::make_unique<Connection>(context_, *this);
-  if (tunnel) connection->want_http1();
-  error = connection->start();
+  error = connection->start(tunnel);
   if (error != 0) return nullptr;
   busy_.push_back(*connection);
   return connection.release();
 }
 
 void Server::give_idle(Connection& connection) {
+  if (backend_.pipeline) pipeline().note_answer();
   static_cast<Hook&>(connection).unlink();
   idle_.push_front(connection);
   ++idle_count_;

@@ -13,17 +13,18 @@
 #include "net/address.h"
 #include "net/feed.h"
 #include "shm/balancing.h"
-#include "shm/h2_servers.h"
 #include "shm/in_flight.h"
 #include "shm/notices.h"
 #include "shm/outliers.h"
 #include "shm/queues.h"
 #include "shm/server_table.h"
+#include "shm/shared_connections.h"
 #include "tls/client_context.h"
 #include "upstream/addresses.h"
 #include "upstream/answer_limits.h"
 #include "upstream/connection.h"
 #include "upstream/h2_connection.h"
+#include "upstream/pipeline.h"
 #include "upstream/standing.h"
 
 #include <cstdint>
@@ -44,7 +45,7 @@ class NoticeSink {
 /// What the servers of a worker share with other processes.
 struct Sharing {
   shm::InFlight& in_flight;
-  shm::H2Servers& h2_servers;
+  shm::SharedConnections& shared_connections;
   shm::Outliers& outliers;
   shm::Queues& queues;
   shm::Balancing& balancing;
@@ -124,7 +125,7 @@ class Server final : public event::Reaped {
 
   void note_connect(bool connected, bool probe);
   /// The head of an answer has come; false if its status counts against the server.
-  bool note_status(std::uint16_t status, bool probe);
+  bool note_head(const ResponseHead& head, bool probe);
   /// A good answer has come whole.
   void note_whole();
   /// An answer did not come, or not whole.
@@ -134,8 +135,9 @@ class Server final : public event::Reaped {
 
   // `tunnel`: the request wants to switch protocols.
 
-  /// An idle connection, or a place on one that others use too; null if there is none.
-  ServerSide* take_ready(bool tunnel);
+  /// An idle connection, or a place on one that others use too; null if there is none.  `shareable`: the request, if
+  /// nothing speaks against its having a place in a Pipeline but what it says itself; else null.
+  ServerSide* take_ready(bool tunnel, const RequestHead* shareable = nullptr);
   /// Begins a new connection, to be leased at once.  Null if it failed at once; `error` is the errno.
   ServerSide* connect(int& error, bool tunnel);
   /// Closes idle connections, at most so many; returns how many.
@@ -145,6 +147,7 @@ class Server final : public event::Reaped {
   friend class Connection;
   friend class ServerRef;
   friend class H2Connection;
+  friend class Pipeline;
   void give_idle(Connection& connection);
   /// Connects to the next address that takes it; an errno if none does at once.
   int dial(net::TcpTransport& tcp, Dial& dial);
@@ -157,7 +160,7 @@ class Server final : public event::Reaped {
   /// The connection has agreed to speak HTTP/2: a call on it, or on another one if that is not needed.
   H2Call* begin_h2(net::TcpTransport& tcp, std::unique_ptr<tls::Transport> tls, const Dial& dial);
   /// It has shown that it prefers HTTP/1.1; with `protocol auto` that is what it gets.
-  void note_http1() { chose_h2_ = false; }
+  void note_http1() { h2_.chosen = false; }
   /// One that nobody uses may stay.
   bool keeps_idle(const H2Connection& connection);
   tls::ServerIdentity& identity();
@@ -166,6 +169,7 @@ class Server final : public event::Reaped {
   bool may_complain();
   void close_idle();
   void leave_addresses();
+  Pipeline& pipeline();
   void tell(shm::NoticeKind kind, std::uint32_t detail);
   void reap_if_unused();
 
@@ -190,10 +194,13 @@ class Server final : public event::Reaped {
   bool retired_ = false;
   List<Connection> idle_;
   List<Connection> busy_;
-  List<H2Connection> shared_;  ///< the one with the most room is not the first: few are to be busy
-  std::uint32_t streams_ =
-      UINT32_MAX;          ///< it allows on an HTTP/2 connection, as the last one has shown
-  bool chose_h2_ = false;  ///< with `protocol auto`: it did when it was last asked
+  struct {
+    List<H2Connection>
+        connections;  ///< the one with the most room is not the first: few are to be busy
+    std::uint32_t streams = UINT32_MAX;  ///< it allows on one of them, as the last one has shown
+    bool chosen = false;                 ///< with `protocol auto`: it did when it was last asked
+  } h2_;
+  std::unique_ptr<Pipeline> pipeline_;  ///< if there was a use for it
 };
 
 /// Keeps a server alive.

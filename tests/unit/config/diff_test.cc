@@ -315,6 +315,8 @@ const std::vector<Case> cases = {
     {InBackend, "max_line", "", "max_line 4k"}, {InBackend, "max_queue", "", "max_queue 7"},
     {InBackend, "outlier", "", "outlier"},
     {InBackend, "panic", "", "panic 10%"},
+    {InBackend, "pipeline", "", "pipeline 2"},
+    {InBackend, "pipeline", "pipeline 2", "pipeline 3"},
     {InBackend, "response_header", "", "response_header remove X"},
     {InBackend, "retry", "", "retry 1"},
     {InBackend, "rewrite", "", "rewrite path a b"},
@@ -364,6 +366,10 @@ const std::vector<Case> cases = {
     {InOutlier, "max_ejected", "", "max_ejected 7%"},
     {InOutlier, "status", "", "status 503 7"},
     {InOutlier, "status", "", "status 500 3"},
+    {InPipeline, "body", "", "body 7k"},
+    {InPipeline, "credentials", "", "credentials on"},
+    {InPipeline, "depth", "", "depth 7"},
+    {InPipeline, "slow", "", "slow 7s"},
 };
 // clang-format on
 
@@ -382,9 +388,10 @@ std::string in(Context context, const std::string& statements) {
     case InBind: return in_listener("bind unix:/b " + block + "\nroute close");
     default: break;
   }
-  const std::string inner = context == InCheck     ? "check http /h " + block
-                            : context == InOutlier ? "outlier " + block
-                                                   : statements;
+  const std::string inner = context == InCheck      ? "check http /h " + block
+                            : context == InOutlier  ? "outlier " + block
+                            : context == InPipeline ? "pipeline 2 " + block
+                                                    : statements;
   return "listener w { bind 127.0.0.1:5; route forward api }\nbackend api { server a "
          "127.0.0.1:4\n" +
          inner + "\n}" + rest;
@@ -407,7 +414,7 @@ TEST(Diff, NoDirectiveIsForgotten) {
   const std::set<std::string_view> without_meaning = {"include", "protocol", "tls"};
   for (const DirectiveKind& kind : directive_kinds())
     for (const Context context : {InMain, InListener, InBackend, InRoute, InCheck, InOutlier,
-                                  InAdmin, InTrustedProxies, InBind})
+                                  InPipeline, InAdmin, InTrustedProxies, InBind})
       if (kind.contexts & context && !without_meaning.contains(kind.name) &&
           !(kind.name == "timeout" && context != InCheck)) {
         EXPECT_TRUE(seen.contains({std::string(kind.name), context}))

@@ -45,9 +45,9 @@ TEST(Loader, SmallestFile) {
   EXPECT_TRUE(config.jit);
   EXPECT_EQ(config.server_count, 1U);
   const Listener& listener = config.listeners.at(0);
-  EXPECT_EQ(listener.max_header, 32768U);
-  EXPECT_EQ(listener.max_fields, 100U);
-  EXPECT_EQ(listener.max_line, 8192U);
+  EXPECT_EQ(listener.head.header, 32768U);
+  EXPECT_EQ(listener.head.fields, 100U);
+  EXPECT_EQ(listener.head.line, 8192U);
   EXPECT_EQ(listener.routes.at(0).name, "any");
   EXPECT_EQ(listener.routes.at(0).action.kind, Act::Forward);
   const Backend& backend = config.backends.at(0);

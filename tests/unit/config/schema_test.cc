@@ -44,8 +44,8 @@ const DirectiveKind& row(std::string_view name, Context context) {
 }
 
 TEST(Schema, DefaultsAreTheValuesOfConfig) {
-  EXPECT_EQ(default_text(row("max_header", InListener)), size_text(Listener().max_header));
-  EXPECT_EQ(default_text(row("max_header", InBackend)), size_text(Backend().max_header));
+  EXPECT_EQ(default_text(row("max_header", InListener)), size_text(Listener().head.header));
+  EXPECT_EQ(default_text(row("max_header", InBackend)), size_text(Backend().head.header));
   EXPECT_EQ(default_text(row("mode", InAdmin)), "0600");
   EXPECT_EQ(default_text(row("mode", InBind)), "0666");
   EXPECT_EQ(default_text(row("access_log", InMain)), "off");
@@ -59,8 +59,8 @@ TEST(Schema, DefaultsAreTheValuesOfConfig) {
 
 // What a value says need not be said by the row as well.
 TEST(Schema, RowsRepeatNoDefault) {
-  for (const Context context :
-       {InMain, InListener, InBackend, InCheck, InOutlier, InAdmin, InListenerTls, InBackendTls})
+  for (const Context context : {InMain, InListener, InBackend, InCheck, InOutlier, InPipeline,
+                                InAdmin, InListenerTls, InBackendTls})
     for (const Property& property : defaults(context))
       if (const DirectiveKind* kind = find_directive(property.name, context)) {
         EXPECT_NE(kind->otherwise, property.value) << property.name;

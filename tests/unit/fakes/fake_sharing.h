@@ -21,12 +21,12 @@ struct FakeSharing final : upstream::NoticeSink {
 
   shm::Segment segment;
   shm::InFlight in_flight{segment, 0};
-  shm::H2Servers h2_servers{segment, 0};
+  shm::SharedConnections shared_connections{segment, 0};
   shm::Outliers outliers{segment};
   shm::Queues queues{segment, 0};
   shm::Balancing balancing{segment};
-  upstream::Sharing all{in_flight, h2_servers, outliers,
-                        queues,    balancing,  static_cast<upstream::NoticeSink&>(*this)};
+  upstream::Sharing all{in_flight, shared_connections, outliers,
+                        queues,    balancing,          static_cast<upstream::NoticeSink&>(*this)};
 
  private:
   static shm::Segment make(std::uint32_t workers, std::uint32_t servers, std::uint32_t backends) {

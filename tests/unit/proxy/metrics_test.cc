@@ -8,11 +8,11 @@
 #include "base/text.h"
 #include "proxy/metric_families.h"
 #include "shm/generation.h"
-#include "shm/h2_servers.h"
 #include "shm/log_ring.h"
 #include "shm/lost_lines.h"
 #include "shm/queues.h"
 #include "shm/server_counts.h"
+#include "shm/shared_connections.h"
 #include "shm/worker_state.h"
 
 #include <gmock/gmock.h>
@@ -247,9 +247,9 @@ TEST(Metrics, TellOfConnectionsToServersThatMaySpeakHttp2) {
   shm::Segment segment = make_segment(config);
   publish(segment, 0, "s0", shm::Use::Up);
   publish(segment, 1, "s1", shm::Use::Up, 1);
-  shm::H2Servers(segment, 0).add(0, shm::H2Count::Connections, 3);
-  shm::H2Servers(segment, 1).add(0, shm::H2Count::Connections, 4);
-  shm::H2Servers(segment, 1).add(0, shm::H2Count::ResetsByUs, 5);
+  shm::SharedConnections(segment, 0).add(0, shm::SharedCount::Connections, 3);
+  shm::SharedConnections(segment, 1).add(0, shm::SharedCount::Connections, 4);
+  shm::SharedConnections(segment, 1).add(0, shm::SharedCount::ResetsByUs, 5);
   const std::string text = whole(config, segment);
   EXPECT_EQ(lines(text, "weir_server_http2_connections_open"),
             "weir_server_http2_connections_open{backend=\"api\",server=\"s0\"} 7\n");
@@ -380,6 +380,7 @@ TEST(Metrics, KeepFamiliesTogetherAndDeclareThemOnce) {
   publish(segment, 0, "s", shm::Use::Up);
   config.backends[0].check.emplace();
   config.backends[0].outlier.emplace();
+  config.backends[0].pipeline.emplace();
   const tls::CertificateEnd ends[] = {{"a.pem", 1}};
   Metrics metrics(MetricNames(config, ends), segment);
   std::string text = whole(metrics);

@@ -67,6 +67,16 @@ TEST_F(RetriesTest, WhatAServerHasNotLookedAtGoesAgainThreeTimes) {
   EXPECT_FALSE(retries.allow(Failure::StreamRefused, last, server));
 }
 
+TEST_F(RetriesTest, WhatNoServerHasLookedAtUsesNoAttemptUp) {
+  policy.attempts = 1;
+  last.attempts = 1;
+  EXPECT_TRUE(retries.allow(Failure::PipelineLost, last, server));
+  last.attempts = 2;
+  EXPECT_TRUE(retries.allow(Failure::ConnectRefused, last, server));
+  last.attempts = 3;
+  EXPECT_FALSE(retries.allow(Failure::ConnectRefused, last, server));
+}
+
 TEST_F(RetriesTest, OthersDoNot) {
   last.is_reused = true;
   for (Failure failure : {Failure::FirstByteTimeout, Failure::ResponseSyntax, Failure::ClientGone,
@@ -75,15 +85,15 @@ TEST_F(RetriesTest, OthersDoNot) {
 }
 
 TEST_F(RetriesTest, AStatusIfThePolicyNamesIt) {
-  EXPECT_FALSE(Retries::allow(503, last));
+  EXPECT_FALSE(retries.allow(503, last));
   policy.on_status = {502, 503};
-  EXPECT_TRUE(Retries::allow(503, last));
-  EXPECT_FALSE(Retries::allow(500, last));
+  EXPECT_TRUE(retries.allow(503, last));
+  EXPECT_FALSE(retries.allow(500, last));
   LastAttempt post = last;
   post.is_idempotent = false;
-  EXPECT_FALSE(Retries::allow(503, post));
+  EXPECT_FALSE(retries.allow(503, post));
   last.attempts = policy.attempts + 1;
-  EXPECT_FALSE(Retries::allow(503, last));
+  EXPECT_FALSE(retries.allow(503, last));
 }
 
 }  // namespace

@@ -6,13 +6,13 @@
 #include "shm/counters.h"
 #include "shm/drain.h"
 #include "shm/generation.h"
-#include "shm/h2_servers.h"
 #include "shm/in_flight.h"
 #include "shm/log_ring.h"
 #include "shm/notices.h"
 #include "shm/outliers.h"
 #include "shm/report.h"
 #include "shm/server_table.h"
+#include "shm/shared_connections.h"
 #include "shm/worker_state.h"
 
 #include <gtest/gtest.h>
@@ -108,15 +108,15 @@ TEST_P(Hostile, LogRings) {
 TEST_P(Hostile, Sums) {
   spoil("in_flight");
   spoil("counters");
-  spoil("h2_servers");
+  spoil("connections");
   InFlight in_flight(segment_, 0);
   Counters counters(segment_, 0);
-  H2Servers h2(segment_, 0);
+  SharedConnections h2(segment_, 0);
   for (std::uint32_t server = 0; server < 8; ++server) {
     const bool is_idle = in_flight.load(server) == 0;
     EXPECT_EQ(is_idle, GetParam() == 0);
-    for (auto what = 0U; what < static_cast<std::uint32_t>(H2Count::Last); ++what)
-      (void)h2.sum(server, static_cast<H2Count>(what));
+    for (auto what = 0U; what < static_cast<std::uint32_t>(SharedCount::Last); ++what)
+      (void)h2.sum(server, static_cast<SharedCount>(what));
     CoarseLatencies coarse = counters.server_latencies(server);
     EXPECT_LE(coarse.quantile(0.99), std::uint64_t{1} << 32);
     EXPECT_LE(coarse.quantile(1), std::uint64_t{1} << 32);
@@ -170,11 +170,11 @@ TEST(HostileCounts, DoNotWrapRound) {
   counters.forget(Of::Server, 0);
   counters.add(Of::Server, 0, Tally::Requests, std::uint64_t{0} - 40);
   EXPECT_EQ(counters.sum(Of::Server, 0, Tally::Requests), 0U);
-  H2Servers h2(*segment, 0);
-  h2.add(0, H2Count::Opened, 100);
+  SharedConnections h2(*segment, 0);
+  h2.add(0, SharedCount::Opened, 100);
   h2.forget(0);
-  h2.subtract(0, H2Count::Opened, 40);
-  EXPECT_EQ(h2.sum(0, H2Count::Opened), 0U);
+  h2.subtract(0, SharedCount::Opened, 40);
+  EXPECT_EQ(h2.sum(0, SharedCount::Opened), 0U);
 }
 
 TEST(HostileCounts, AQuestionThatWasNotAskedIsNotAnswered) {
