@@ -1,152 +1,101 @@
 # SPDX-License-Identifier: Apache-2.0
 """CPU per request of weir, nginx and haproxy, side by side.
 
-Each round runs every proxy once on every scenario, one after the other, so that a busy machine hurts
-all alike; the best round of each counts.  CPU is what the kernel charged to the proxy's processes
-(utime + stime in /proc), one worker each.  h2load makes the load; an nginx that serves small files is
-the origin.  Debian: apt-get install nghttp2-client nginx-light haproxy
+All contestants of a scenario run at once.  Each round loads every one of them, one after the other, so that a busy machine
+hurts all alike; the best round of each counts.  A contestant with one worker has the first
+processor; the origin (an nginx that serves small files) and the load have the last half of them.
+Exit status 1 if an answer was wrong, incomplete or missing in an access log.
 """
 import argparse
-import os
-import pathlib
-import re
-import shutil
-import signal
-import socket
-import subprocess
+import contextlib
 import sys
-import tempfile
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-WEIR = os.environ.get("WEIR", str(ROOT / "build" / "weir"))
-SCENARIOS = ["small", "64k", "1m", "post-16k"]
+from loads import PIPELINED, run_load
+from proxies import LOAD_PROCESSORS, PROXIES, need, on, start_contestant, stop, workplace
 
-ORIGIN = """daemon off; worker_processes 2; pid {dir}/origin.pid; error_log /dev/null;
-events { worker_connections 4096; }
-http { access_log off; keepalive_requests 100000000; sendfile on; tcp_nopush on;
-  server { listen 127.0.0.1:{origin} reuseport; root {dir}; location = /small { return 200 "hello, world\\n"; }
-    location = /post-16k { return 200 "thanks\\n"; } } }
-"""
-NGINX = """daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log /dev/null;
-events { worker_connections 4096; }
-http { access_log off; keepalive_requests 100000000; proxy_temp_path {dir}/tmp; client_body_buffer_size 64k;
-  upstream o { server 127.0.0.1:{origin}; keepalive 256; keepalive_requests 100000000; }
-  server { listen 127.0.0.1:{port}; location / { proxy_pass http://o; proxy_http_version 1.1;
-    proxy_set_header Connection ""; proxy_set_header Host $host; proxy_buffering on; proxy_max_temp_file_size 0; } } }
-"""
-HAPROXY = """global
-  nbthread 1
-  tune.pipesize 1048576
-defaults
-  mode http
-  option splice-auto
-  http-reuse always
-  timeout client 60s
-  timeout server 60s
-  timeout connect 3s
-frontend f
-  bind 127.0.0.1:{port}
-  default_backend b
-backend b
-  server s 127.0.0.1:{origin}
-"""
-WEIR_CONF = """workers 1
-listener f { bind 127.0.0.1:{port}; route forward o }
-backend o { server s 127.0.0.1:{origin} }
-"""
-PROXIES = {
-    "weir": (WEIR_CONF, [WEIR, "-c", "{file}"]),
-    "nginx": (NGINX, ["nginx", "-e", "/dev/null", "-c", "{file}"]),
-    "haproxy": (HAPROXY, ["haproxy", "-f", "{file}"]),
+ALL = ["weir", "nginx", "haproxy"]
+LOGS = ["weir combined", "nginx combined", "nginx buffered", "haproxy combined"]
+# By name, the load and the contestants; the others are compared with the first.
+SCENARIOS = {
+    **{load: (load, ALL) for load in ("small", "64k", "1m")},
+    "post-16k": ("post", ALL),
+    "small-log": ("small", LOGS),
+    "browser-log": ("browser", LOGS),
+    "json-log": ("small", ["weir combined", "weir json"]),
+    **{name: (load, ["weir", "weir pipeline"]) for name, load in PIPELINED.items()},
+    "two-workers": ("small", [f"{name} two" for name in ALL]),
 }
+GROUPS = {"log": ["small-log", "browser-log", "json-log"], "pipeline": list(PIPELINED)}
 
 
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+@contextlib.contextmanager
+def contest(place, contestants):
+    """By name, the process of each contestant, or why there is none."""
+    started = {}
+    try:
+        for contestant in contestants:
+            started[contestant] = start_contestant(*place, contestant)
+        yield started
+    finally:
+        stop(running(started).values())
 
-def family(pid):
-    """A process and everything below it."""
-    below = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid] + [p for child in below for p in family(int(child))]
 
-def cpu_seconds(pid):
-    ticks = 0
-    for process in family(pid):
-        fields = pathlib.Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+def running(started):
+    return {contestant: process for contestant, process in started.items() if not isinstance(process, str)}
 
-def start(directory, name, template, command, values):
-    file = directory / f"{name}.conf"
-    for key, value in values.items():
-        template = template.replace("{" + key + "}", str(value))
-    file.write_text(template)
-    process = subprocess.Popen([word.replace("{file}", str(file)) for word in command], stderr=subprocess.DEVNULL)
-    port = values.get("port", values["origin"])
-    for _ in range(1000):
-        if process.poll() is not None:
-            sys.exit(f"{name} does not start: {' '.join(command)}")
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return process
-        except ConnectionRefusedError:
-            time.sleep(0.01)
-    sys.exit(f"{name} does not listen")
 
-def measure(process, target, scenario, options):
-    """Microseconds of CPU per request, requests per second, failed requests; target: a port or a file of URIs."""
-    body = ["-d", options.body] if scenario.startswith("post") else []
-    amount = [f"-c{options.connections}", f"-D{options.seconds}", "--warm-up-time=0"]
-    before = cpu_seconds(process.pid)
-    uris = [f"http://127.0.0.1:{target}/{scenario}"] if isinstance(target, int) else ["-i", str(target)]
-    load = ["h2load", "--h1", "-t1", *amount, *body, *uris]
-    out = subprocess.run(load, capture_output=True, text=True, check=True).stdout
-    used = cpu_seconds(process.pid) - before
-    good, bad = (int(re.search(rf"(\d+) {word}", out)[1]) for word in ("succeeded", "failed"))
-    return used * 1e6 / max(good, 1), good / options.seconds, bad
+def rounds(processes, count, once):
+    """By contestant, what `once` found in each round."""
+    found = {contestant: [] for contestant in processes}
+    for _ in range(count):
+        for contestant, process in processes.items():
+            found[contestant].append(once(process))
+    return found
+
+
+def show(scenario, started, rows):
+    """A line for each contestant, in their order.  rows: by contestant, the columns."""
+    for contestant, process in started.items():
+        print(f"{scenario:18}{contestant:17}{rows.get(contestant, '  ' + str(process))}", flush=True)
+        scenario = ""
+
+
+def closed_loop(scenario, place, options):
+    """Prints the costs; the number of wrong answers."""
+    load, contestants = SCENARIOS[scenario]
+    more = [f"-c{options.connections}"] if options.connections else []
+    with contest(place, chosen(contestants, options)) as started:
+        found = rounds(running(started), options.rounds,
+                       lambda process: run_load(process, load, options.seconds, place[0], more))
+    best = {contestant: min(costs) for contestant, costs in found.items()}
+    bad = {contestant: sum(cost.bad for cost in costs) for contestant, costs in found.items()}
+    first = next(iter(best.values())).us if best else 0
+    show(scenario, started, {contestant: f"{us:9.2f}{us / first:7.2f}{rate:9.0f}{bad[contestant]:8}"
+                             for contestant, (us, rate, _) in best.items()})
+    return sum(bad.values())
+
+
+def chosen(contestants, options):
+    return [contestant for contestant in contestants if contestant.split()[0] in options.only.split(",")]
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--connections", type=int, help="instead of those that each scenario has")
     parser.add_argument("--only", default=",".join(PROXIES))
-    parser.add_argument("scenario", nargs="*", default=SCENARIOS)
+    parser.add_argument("scenario", nargs="*", default=list(SCENARIOS), help=" ".join([*SCENARIOS, *GROUPS]))
     options = parser.parse_args()
-    names = options.only.split(",")
-    missing = [t for t in ("h2load", "nginx", *(PROXIES[n][1][0] for n in names)) if not shutil.which(t)]
-    if missing:
-        sys.exit(f"missing: {' '.join(missing)}; Debian: apt-get install nghttp2-client nginx-light haproxy; weir: make")
-    best = {}
-    with tempfile.TemporaryDirectory() as name:
-        directory = pathlib.Path(name)
-        directory.chmod(0o755)
-        options.body = f"{name}/body"
-        (directory / "body").write_bytes(b"x" * (16 << 10))
-        (directory / "64k").write_bytes(b"x" * (64 << 10))
-        (directory / "1m").write_bytes(b"x" * (1 << 20))
-        origin = free_port()
-        running = [start(directory, "origin", ORIGIN, PROXIES["nginx"][1], {"dir": name, "origin": origin})]
-        try:
-            for n in names:
-                values = {"dir": name, "origin": origin, "port": free_port()}
-                running.append(start(directory, n, *PROXIES[n], values))
-                running[-1].port = values["port"]
-            for _ in range(options.rounds):
-                for scenario in options.scenario:
-                    for n, process in zip(names, running[1:]):
-                        result = measure(process, process.port, scenario, options)
-                        best[scenario, n] = min(best.get((scenario, n), result), result)
-        finally:
-            for process in running:
-                process.send_signal(signal.SIGINT)
-                process.wait()
-    print(f"{'scenario':10}" + "".join(f"{n + ' us/req':>18}{'req/s':>9}{'bad':>5}" for n in names))
-    for scenario in options.scenario:
-        print(f"{scenario:10}" + "".join("{:18.1f}{:9.0f}{:5d}".format(*best[scenario, n]) for n in names))
+    scenarios = [name for word in options.scenario for name in GROUPS.get(word, [word])]
+    if unknown := set(scenarios) - set(SCENARIOS):
+        parser.error(f"unknown scenario: {' '.join(unknown)}")
+    need("h2load", "nginx", *(PROXIES[name][1][0] for name in options.only.split(",")))
+    with on(LOAD_PROCESSORS), workplace() as place:
+        print(f"{'scenario':18}{'contestant':17}{'us/req':>9}{'ratio':>7}{'req/s':>9}{'bad':>8}")
+        bad = sum(closed_loop(name, place, options) for name in scenarios)
+    sys.exit(1 if bad else 0)
+
 
 if __name__ == "__main__":
     main()

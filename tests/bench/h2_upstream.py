@@ -20,7 +20,8 @@ import subprocess
 import sys
 import tempfile
 
-from compare import WEIR, free_port, measure, start
+from loads import measure
+from proxies import WEIR, free_port, start
 
 ORIGIN = """workers 1
 listener o { bind 127.0.0.1:{origin}; route respond 200 "hello, world" }
@@ -47,14 +48,17 @@ def apart(command):
     return ["taskset", "-c", str(cpus[-1]), *command]
 
 
+def load(process, options):
+    return ["--h1", f"-c{options.connections}", f"http://127.0.0.1:{process.port}/small"]
+
+
 def calls(process, options):
     """System calls per request, by name."""
     # Only an answer shows that there is a worker: before that, the master listens already.
     subprocess.run(["h2load", "--h1", "-n1", f"http://127.0.0.1:{process.port}/small"], capture_output=True, check=True)
     pids = [word for pid in descendants(process.pid) for word in ("-p", pid)]
     with subprocess.Popen(["strace", "-f", "-c", *pids], stderr=subprocess.PIPE, text=True) as tracer:
-        load = ["h2load", "--h1", f"-c{options.connections}", "-n20000", f"http://127.0.0.1:{process.port}/small"]
-        out = subprocess.run(load, capture_output=True, text=True, check=True).stdout
+        out = subprocess.run(["h2load", *load(process, options), "-n20000"], capture_output=True, text=True, check=True).stdout
         tracer.send_signal(signal.SIGINT)
         table = tracer.communicate()[1]
     good = int(re.search(r"(\d+) succeeded", out)[1])
@@ -87,7 +91,7 @@ def main():
                     print(f"{protocol:9}", "  ".join(f"{call} {count:.2f}" for call, count in found.items()))
             for number in range(0 if options.strace else options.rounds):
                 order = list(zip(PROTOCOLS, running[1:]))
-                rounds.append({protocol: measure(process, process.port, "small", options)
+                rounds.append({protocol: measure(process, load(process, options), options.seconds)
                                for protocol, process in (order if number % 2 else reversed(order))})
         finally:
             for process in running:

@@ -19,7 +19,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-from compare import PROXIES, family, free_port, start  # noqa: E402
+from proxies import PROXIES, family, free_port, start  # noqa: E402
 from tlstest import Authority  # noqa: E402
 from weirtest import Origin, answer  # noqa: E402
 

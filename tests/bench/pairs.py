@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 
-from compare import ORIGIN, PROXIES, family, free_port, start
+from proxies import ORIGIN, PROXIES, family, free_port, start
 
 CONF = """workers 1
 listener clear {{ bind 127.0.0.1:{{port}}; route forward o }}

@@ -11,7 +11,8 @@ import signal
 import sys
 import tempfile
 
-from compare import ORIGIN, PROXIES, WEIR, free_port, measure, start
+from loads import BODIES, measure
+from proxies import ORIGIN, PROXIES, WEIR, free_port, start
 
 CONF = """workers 1
 listener f {
@@ -53,7 +54,8 @@ def main():
                 (directory / f"uris{size}").write_text("".join(f"http://127.0.0.1:{port}{p}\n" for p in paths(size)))
             for _ in range(options.rounds):
                 for size, process in zip(SIZES, running[1:]):
-                    result = measure(process, directory / f"uris{size}", "routes", options)
+                    words = ["--h1", f"-c{options.connections}", "-i", directory / f"uris{size}"]
+                    result = measure(process, words, options.seconds, BODIES["small"])
                     best[size] = min(best.get(size, result), result)
         finally:
             for process in running:
