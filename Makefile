@@ -25,12 +25,12 @@ SRCS       := $(sort $(wildcard src/*.cc src/*/*.cc)) build/modules.cc $(MODULE_
 TESTS      := $(sort $(wildcard tests/unit/*/*.cc tests/unit/*/*.c))
 SUPPORT    := $(filter tests/unit/fakes/%,$(TESTS)) $(wildcard tests/support/*.cc)
 FUZZ       := $(patsubst tests/fuzz/%_fuzz.cc,%,$(sort $(wildcard tests/fuzz/*_fuzz.cc)))
-BENCHES    := $(patsubst tests/bench/%.cc,%,$(sort $(wildcard tests/bench/*.cc)))
+BENCHES    := $(patsubst tests/bench/%.cc,%,$(sort $(wildcard tests/bench/*_bench.cc)))
 object      = $(addsuffix .o,$(addprefix $O/,$(basename $1)))
 OBJS       := $(call object,$(SRCS))
 CTL_OBJS   := $(filter $O/src/weirctl.o $O/src/weirctl/%,$(OBJS))
 # What the commands are in words, client and daemon share.
-.SECONDARY: $(call object,$(wildcard tests/fuzz/*.cc tests/bench/*.cc))
+.SECONDARY: $(call object,$(wildcard tests/fuzz/*.cc tests/bench/*_bench.cc))
 LIB_OBJS   := $(filter-out $O/src/main.o $(filter-out $O/src/weirctl/command_texts.o,$(CTL_OBJS)),$(OBJS))
 ROOMS      := $(filter-out fakes,$(notdir $(patsubst %/,%,$(sort $(dir $(TESTS))))))
 # BUNDLE=14 compiles 14 test files of a room together.  That halves the time of a whole build, but recompiles all 14 after a change.
