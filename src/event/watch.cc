@@ -31,6 +31,10 @@ void Watch::start(Loop& loop, int fd, Edge edge, ReadyEvents& events) {
   WEIR_ASSERT(event_ && event_add(event_, nullptr) == 0);
 }
 
+void Watch::ring() {
+  if (event_) event_active(event_, EV_READ, 0);
+}
+
 void Watch::stop() {
   if (!event_) return;
   event_free(event_);

@@ -41,6 +41,8 @@ class Watch {
   void start(Loop& loop, int fd, Edge edge, ReadyEvents& events);
   void stop();
   bool is_started() const { return event_ != nullptr; }
+  /// Tells of readiness to read in the next turn, whatever the descriptor says; nothing if it is not started.
+  void ring();
 
  private:
   static void tell(int, short what, void* watch) noexcept;

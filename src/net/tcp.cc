@@ -140,6 +140,7 @@ std::size_t TcpTransport::write_pieces(const iovec* pieces, int count) {
     watch();
   } else {
     fail();
+    watch_.ring();
   }
   return 0;
 }

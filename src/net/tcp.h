@@ -35,6 +35,7 @@ class TcpTransport final : public Transport, private event::ReadyEvents {
   int connect_result();
 
   IoResult read(std::span<char> into) override;
+  void expect_more() override { readable_ = true; }
   void send(Gather& gather) override;
   std::size_t queued() const override { return queue_.size(); }
   bool has_failed() const override { return failed_; }

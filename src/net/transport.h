@@ -47,7 +47,12 @@ class Transport {
   /// Reads what there is, at most into.size() bytes.
   virtual IoResult read(std::span<char> into) = 0;
 
-  /// Sends the pieces and forgets them.  After a failure bytes are dropped and `has_failed()` is true.
+  /// More is to come of what was begun: the next read asks the kernel, though the last one has emptied the socket.  Of a
+  /// reset that came together with bytes nothing else tells.
+  virtual void expect_more() = 0;
+
+  /// Sends the pieces and forgets them.  After a failure bytes are dropped, `has_failed()` is
+  /// true, and on_readable is told, since there may be something to be read yet.
   virtual void send(Gather& gather) = 0;
 
   /// Bytes taken but not yet sent.

@@ -71,6 +71,7 @@ class Transport final : public net::Transport, private net::TransportEvents {
   bool has_failed() const override { return failed_ || carrier_.has_failed(); }
   bool is_closing() const override;
   bool may_have_input() const override;
+  void expect_more() override { carrier_->expect_more(); }
   bool is_broken() override;
   bool is_at_end() override;
   void watch() override { carrier_->watch(); }

@@ -243,7 +243,9 @@ void Connection::pump() {
       ended(result.io);
       break;
     }
-    if (phase_ == Phase::Reading && result.bytes > 0) arm(timeouts_.read);
+    if (phase_ != Phase::Reading || result.bytes == 0) continue;
+    arm(timeouts_.read);
+    transport().expect_more();
   }
   pumping_ = false;
   if (phase_ == Phase::Returned) settle();

@@ -49,6 +49,7 @@ class FakeTransport : public net::Transport {
   bool has_failed() const override { return failed; }
   bool is_closing() const override { return failed; }
   bool may_have_input() const override { return !input.empty(); }
+  void expect_more() override {}
   bool is_broken() override { return failed; }
   bool is_at_end() override { return input.empty() && then == net::Io::End; }
   void watch() override {}

@@ -94,6 +94,43 @@ TEST_F(TcpTest, ReadsTellOfAReset) {
   EXPECT_TRUE(a.transport.is_broken());
 }
 
+// A reset is told in the same edge as the bytes before it, and looks like one that has only bytes.
+TEST_F(TcpTest, SeesAResetThatCameWithDataIfMoreIsExpected) {
+  Origin origin;
+  a.accept_from(origin.fd, origin.at);
+  a.transport.watch();
+  a.peer_says("half");
+  reset_by_peer(a);
+  steps
+      .when([&] { return a.readable > 0; },
+            [&] {
+              EXPECT_EQ(a.read(), "half");
+              EXPECT_FALSE(a.transport.may_have_input());
+              a.transport.expect_more();
+              EXPECT_EQ(a.read(), "");
+              EXPECT_EQ(a.how, Io::Failed);
+            })
+      .run();
+}
+
+TEST_F(TcpTest, ASendThatFailsIsToldAsReadable) {
+  Origin origin;
+  a.accept_from(origin.fd, origin.at);
+  a.transport.watch();
+  a.peer_says("half");
+  reset_by_peer(a);
+  steps
+      .when([&] { return a.readable > 0; },
+            [&] {
+              EXPECT_EQ(a.read(), "half");
+              a.readable = 0;
+              a.send("more");
+              EXPECT_TRUE(a.transport.has_failed());
+            })
+      .when([&] { return a.readable > 0; })
+      .run();
+}
+
 TEST_F(TcpTest, APeerThatOnlyStoppedSendingIsNotGone) {
   Origin origin;
   a.accept_from(origin.fd, origin.at);
