@@ -5,6 +5,7 @@
 
 #include "base/characters.h"
 #include "config/units.h"
+#include "http/field.h"
 #include "upstream/server.h"
 
 #include <string>
@@ -15,6 +16,19 @@ namespace {
 
 std::string seconds_text(std::uint64_t us) {
   return config::duration_text(config::Milliseconds(us / 1000));
+}
+
+/// The scheme among the challenges that makes a connection one client's (RFC 4559 §6); empty if there is none.
+std::string_view scheme_of_connections(const Headers& headers) {
+  for (const Field& field : headers) {
+    if (!iequals(field.name, "www-authenticate")) continue;
+    std::string_view list = field.value;
+    for (auto each = http::next_element(list); !each.empty(); each = http::next_element(list)) {
+      const std::string_view scheme = each.substr(0, each.find(' '));
+      if (iequals(scheme, "ntlm") || iequals(scheme, "negotiate")) return scheme;
+    }
+  }
+  return {};
 }
 
 bool is_safe(Method method) {
@@ -71,16 +85,12 @@ PipelineConnection* Pipeline::choose() {
 
 // A server that knows its clients by their connections would take one client for another.
 void Pipeline::note_challenge(const Headers& headers) {
-  for (const Field& field : headers) {
-    if (!iequals(field.name, "www-authenticate")) continue;
-    const std::string_view scheme = field.value.substr(0, field.value.find_first_of(" ,"));
-    if (!iequals(scheme, "ntlm") && !iequals(scheme, "negotiate")) continue;
-    trust_.lose_for_ever();
-    leave();
-    log(Level::Warn, "server ", server_.backend().name, "/", server_.config().name,
-        ": pipeline off: it knows its clients by their connections (", scheme, ")");
-    return;
-  }
+  const std::string_view scheme = scheme_of_connections(headers);
+  if (scheme.empty()) return;
+  trust_.lose_for_ever();
+  leave();
+  log(Level::Warn, "server ", server_.backend().name, "/", server_.config().name,
+      ": pipeline off: it knows its clients by their connections (", scheme, ")");
 }
 
 void Pipeline::note_fault(std::string_view what) {

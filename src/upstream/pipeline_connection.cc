@@ -71,7 +71,9 @@ Gather& PipelineConnection::begin_request(PipelineCall& call, const ServerTimeou
 }
 
 void PipelineConnection::on_answered(PipelineCall& call) {
-  pipeline_.note_answer_time(line_.leave(call, context_.loop.now()));
+  const std::uint64_t now = context_.loop.now();
+  pipeline_.note_answer_time(line_.leave(call, now));
+  if (!line_.empty()) wake_by(now + pipeline_.terms().slow_us);
   answers_.turn();
   if (is_left_to_first()) abandon();
 }
@@ -127,7 +129,9 @@ void PipelineConnection::pump() {
       ended(result.io);
       break;
     }
-    if (!line_.empty()) line_.first().note_progress(context_.loop.now());
+    if (line_.empty() || phase_ >= Phase::Over) continue;
+    line_.first().note_progress(context_.loop.now());
+    transport().expect_more();
   }
   busy_ = false;
   settle();
@@ -179,11 +183,21 @@ void PipelineConnection::on_deadline() noexcept {
                                            : drop(http::Failure::None);
   }
   check_first(now);
-  if (phase_ == Phase::Dead) return;
+  if (phase_ != Phase::Dead) check_waiting(now);
+}
+
+// What stood behind another request may never have been read: a server may have thrown it away with that answer.
+void PipelineConnection::check_waiting(std::uint64_t now) {
   wake_by(line_.first().due());
-  const std::uint64_t since = is_left_to_first() ? 0 : line_.second_since();
-  if (since == 0) return;
-  if (now < since + pipeline_.terms().slow_us) return wake_by(since + pipeline_.terms().slow_us);
+  const std::uint64_t slow = pipeline_.terms().slow_us;
+  const std::uint64_t first = line_.first_since(), second = line_.second_since();
+  if (first != 0 && now >= first + slow) {
+    pipeline_.note_slow();
+    return drop(http::Failure::None);
+  }
+  if (first != 0) wake_by(first + slow);
+  if (second == 0 || is_left_to_first()) return;
+  if (now < second + slow) return wake_by(second + slow);
   pipeline_.note_slow();
   leave_to_first();
 }

@@ -94,6 +94,7 @@ class PipelineConnection final : public Pooled<PipelineConnection>,
   void move_others();
   void wake_by(std::uint64_t moment);
   void check_first(std::uint64_t now);
+  void check_waiting(std::uint64_t now);
   /// Ends it without blame; the first fails so, or goes elsewhere like the others.
   void drop(http::Failure of_first);
   void die();

@@ -17,12 +17,13 @@ void PipelineLine::enter(PipelineCall& call, bool alone) {
   if (alone) first_unsent_ = &call;
   static_cast<Hook&>(call).unlink();
   calls_.push_back(call);
-  ++length_;
+  if (length_++ == 0) alone_ = &call;
 }
 
 std::uint64_t PipelineLine::leave(PipelineCall& call, std::uint64_t now) {
   WEIR_ASSERT(length_ > 0 && &call == &calls_.front());
   static_cast<Hook&>(call).unlink();
+  if (alone_ == &call) alone_ = nullptr;
   --length_;
   return now - std::max(call.written_at(), std::exchange(answered_at_, now));
 }
@@ -30,15 +31,23 @@ std::uint64_t PipelineLine::leave(PipelineCall& call, std::uint64_t now) {
 void PipelineLine::give_all(List<PipelineCall>& into) {
   into.splice_back(calls_);
   into.splice_back(begun_);
+  alone_ = nullptr;
   length_ = 0;
 }
 
 void PipelineLine::give_others(List<PipelineCall>& into) {
   PipelineCall* const first = calls_.pop_front();
+  const PipelineCall* const alone = alone_;
   give_all(into);
   if (!first) return;
   calls_.push_back(*first);
+  alone_ = alone;
   length_ = 1;
+}
+
+std::uint64_t PipelineLine::first_since() {
+  const bool stood_behind = length_ > 0 && alone_ != &calls_.front();
+  return stood_behind && !calls_.front().has_begun() ? answered_at_ : 0;
 }
 
 std::uint64_t PipelineLine::second_since() {

@@ -35,12 +35,15 @@ class PipelineLine {
   PipelineCall& first() { return calls_.front(); }
   /// Its request has not left, if something of the connection waits to be sent.
   bool is_first_unsent() { return first_unsent_ == &calls_.front(); }
+  /// Since when the first one has been first, in microseconds; 0 = it did not stand behind another one, or has begun.
+  std::uint64_t first_since();
   /// Since when the second one has stood behind the first, in microseconds; 0 = there is none.
   std::uint64_t second_since();
 
  private:
   List<PipelineCall> calls_, begun_;
   const PipelineCall* first_unsent_ = nullptr;
+  const PipelineCall* alone_ = nullptr;  ///< had nobody in front of it
   std::uint64_t answered_at_ = 0;
   std::uint32_t length_ = 0;  ///< of calls_
 };

@@ -384,6 +384,21 @@ TEST_F(PipelineTest, WhoHasWaitedForLongGoesElsewhere) {
   EXPECT_EQ(count(shm::SharedCount::Faults), 0);
 }
 
+// A server may throw away what came behind a request with that request.
+TEST_F(PipelineTest, WhatStoodBehindAnotherDoesNotWaitForEver) {
+  earn_trust([this] { ask(2); });
+  std::uint64_t begun = 0;
+  steps_.when([this] { return has_heard(); }, [this] { origin_.say(answer_with("one")); })
+      .when([this] { return nth(0).is_done(); }, [&] { begun = wait(); })
+      .when([this] { return are_done(); }, [this] { waits_ = false; })
+      .run();
+  EXPECT_EQ(nth(0).answer, "one");
+  EXPECT_EQ(nth(1).failure, Failure::PipelineLost);
+  EXPECT_GE(clock_.monotonic_us() - begun, 50'000);
+  EXPECT_LT(clock_.monotonic_us() - begun, second);
+  EXPECT_EQ(count(shm::SharedCount::Faults), 0);
+}
+
 TEST_F(PipelineTest, NoAnswerInTimeEndsTheConnection) {
   earn_trust([this] { ask(1); });
   std::uint64_t begun = 0;
@@ -458,7 +473,7 @@ TEST_F(PipelineTest, AServerThatKnowsItsClientsByConnectionIsNotShared) {
     Arena arena;
     ResponseHead head;
     head.status = 401;
-    head.headers.add(arena, "WWW-Authenticate", "Negotiate");
+    head.headers.add(arena, "WWW-Authenticate", "Basic realm=\"a, b\", Negotiate");
     server_->note_head(head, false);
     EXPECT_FALSE(shares());
   });
