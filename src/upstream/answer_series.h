@@ -15,6 +15,8 @@ class AnswerSeriesEvents : public http::CodecEvents {
  public:
   /// Whose answer comes next; null: nobody's that has been asked for.
   virtual PipelineCall* expected() = 0;
+  /// The first byte of that answer, or of an interim one before it.
+  virtual void on_begin() = 0;
   /// Bytes that are no answer to anything; what else is fed comes to nothing.
   virtual void on_unasked() = 0;
 
@@ -37,6 +39,7 @@ class AnswerSeries final : public http::WireCodec, private http::H1Events {
   void skip_body(std::uint64_t) override {}
 
  private:
+  void on_begin() override { events_.on_begin(); }
   http::MessageSink* sink() override { return events_.expected(); }
   void on_broken(http::Failure failure) override { events_.on_broken(failure); }
   void turn_over() {

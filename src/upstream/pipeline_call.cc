@@ -28,13 +28,12 @@ void PipelineCall::lease(ConnectionUser& user, const ServerTimeouts& timeouts) {
 }
 
 std::uint64_t PipelineCall::due() const {
-  const bool has_begun = phase_ == Phase::Reading;
-  const std::uint64_t limit = has_begun ? timeouts_.read : timeouts_.first_byte;
-  return limit == 0 ? 0 : (has_begun ? progress_ : written_at_) + limit;
+  const std::uint64_t limit = is_arriving_ ? timeouts_.read : timeouts_.first_byte;
+  return limit == 0 ? 0 : (is_arriving_ ? progress_ : written_at_) + limit;
 }
 
 http::Failure PipelineCall::timeout() const {
-  return phase_ == Phase::Reading ? http::Failure::ReadTimeout : http::Failure::FirstByteTimeout;
+  return is_arriving_ ? http::Failure::ReadTimeout : http::Failure::FirstByteTimeout;
 }
 
 // ---- The request -------------------------------------------------------------------------------
@@ -67,7 +66,6 @@ void PipelineCall::on_head(MessageHead& head) {
 
 void PipelineCall::take_head(ResponseHead& head) {
   phase_ = Phase::Reading;
-  progress_ = context_.loop.now();
   const Framing& framing = head.framing;
   is_long_ =
       framing.end == BodyEnd::Length && framing.length > connection_->pipeline().terms().body;

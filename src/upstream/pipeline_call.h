@@ -31,6 +31,9 @@ class PipelineCall final : public Pooled<PipelineCall>,
   std::uint64_t written_at() const { return written_at_; }
   /// The head of its answer has come.
   bool has_begun() const { return phase_ >= Phase::Reading; }
+  /// Something of its answer has.
+  bool is_arriving() const { return is_arriving_; }
+  void note_arrival(std::uint64_t now) { is_arriving_ = true, progress_ = now; }
   /// So much of its answer was announced or has come that others should not wait behind it.
   bool is_long() const { return is_long_; }
   /// When it has waited for the server for too long; 0 = never.
@@ -85,6 +88,7 @@ class PipelineCall final : public Pooled<PipelineCall>,
   std::uint64_t received_ = 0;  ///< bytes of content
   Method method_ = Method::Other;
   Phase phase_ = Phase::Leased;
+  bool is_arriving_ = false;
   bool is_long_ = false;
 };
 

@@ -131,6 +131,7 @@ void PipelineConnection::pump() {
     }
     if (line_.empty() || phase_ >= Phase::Over) continue;
     line_.first().note_progress(context_.loop.now());
+    wake_by(line_.first().due());
     transport().expect_more();
   }
   busy_ = false;
@@ -142,6 +143,8 @@ PipelineCall* PipelineConnection::expected() {
   if (line_.empty() || (net::Outbox::holds(transport()) && line_.is_first_unsent())) return nullptr;
   return &line_.first();
 }
+
+void PipelineConnection::on_begin() { line_.first().note_arrival(context_.loop.now()); }
 
 void PipelineConnection::on_unasked() { fault("it answers what it was not asked"); }
 

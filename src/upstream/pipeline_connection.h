@@ -85,6 +85,7 @@ class PipelineConnection final : public Pooled<PipelineConnection>,
   void on_task() noexcept override;
 
   PipelineCall* expected() override;
+  void on_begin() override;
   void on_unasked() override;
   void on_broken(http::Failure failure) override;
 

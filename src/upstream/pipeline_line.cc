@@ -47,7 +47,7 @@ void PipelineLine::give_others(List<PipelineCall>& into) {
 
 std::uint64_t PipelineLine::first_since() {
   const bool stood_behind = length_ > 0 && alone_ != &calls_.front();
-  return stood_behind && !calls_.front().has_begun() ? answered_at_ : 0;
+  return stood_behind && !calls_.front().is_arriving() ? answered_at_ : 0;
 }
 
 std::uint64_t PipelineLine::second_since() {

@@ -230,7 +230,7 @@ class Scene:
     def failure(self):
         def found():
             lines = [json.loads(line) for line in self.weir.access(0)]
-            return [l["failure"] for l in lines if l["listener"] == self.name and l["failure"] != "none"]
+            return [l["failure"] for l in lines if l["listener"] == self.name and l["failure"]]
         return poll(found, self.name)[0]
 
     def ended(self, client):

@@ -17,6 +17,7 @@ from frozentest import (CASES, Deaf, Frozen, Row, after_head, case, drain, over_
 from h2origin import H2Origin
 from h2test import HEADERS, PREFACE, H2Client, request
 from healthtest import servers
+from pipelinetest import WARM
 from tlstest import Authority, client_context
 from weirtest import DEADLINE, WEIRCTL, Weir, answer, get
 
@@ -337,6 +338,62 @@ def server_large_body(scene):
 @case(after_head(answer("ok")))
 def server_pool(scene):
     assert scene.client().ask(get()).body == b"ok"
+    return scene.server_closed()
+
+
+def shared(*data):
+    """Serves as many requests as make a connection shared, reads another one, and sends so much."""
+    def script(sock):
+        for _ in range(WARM):
+            read_head(sock)
+            sock.sendall(answer("ok"))
+        read_head(sock)
+        for piece in data:
+            sock.sendall(piece)
+    return lambda: Frozen(script)
+
+
+def share(scene):
+    client = scene.client()
+    for _ in range(WARM):
+        assert client.ask(get()).body == b"ok"
+    client.send(get())
+    return client
+
+
+@case(shared(), backend="pipeline 1")
+def pipeline_first_byte(scene):
+    share(scene)
+    return scene.failure()
+
+
+@case(shared(b"HTTP/1.1 200 OK\r\nX"), backend="pipeline 1")
+def pipeline_head(scene):
+    share(scene)
+    return scene.failure()
+
+
+@case(shared(b"HTTP/1.1 103 Early Hints\r\n\r\n"), backend="pipeline 1")
+def pipeline_interim(scene):
+    share(scene)
+    return scene.failure()
+
+
+@case(shared(CHUNKED, b"5\r\nhello\r\n"), backend="pipeline 1")
+def pipeline_body(scene):
+    share(scene)
+    return scene.failure()
+
+
+@case(shared(), backend="pipeline 1")
+def pipeline_client_left(scene):
+    share(scene).close()
+    return scene.server_closed()
+
+
+@case(shared(answer("ok")), backend="pipeline 1")
+def pipeline_pool(scene):
+    assert share(scene).receive().body == b"ok"
     return scene.server_closed()
 
 
