@@ -6,6 +6,7 @@
 #include "config/variables.h"
 #include "http/failure.h"
 #include "upstream/balancers.h"
+#include "upstream/pipeline.h"
 #include "upstream/registry_servers.h"
 #include "upstream/standing.h"
 
@@ -142,6 +143,14 @@ bool tell_candidates(const Fleet& fleet, std::uint32_t at, proxy::FilterPreview&
               "under " + std::to_string(backend.panic) +
                   "% of its weight is usable: all are used but those taken out by hand",
               &backend.place);
+  if (backend.pipeline) {
+    const std::string_view alone =
+        upstream::why_alone(request.request(), backend.pipeline->credentials);
+    story.add("pipeline", backend.name,
+              alone.empty() ? "may share a connection with others"
+                            : concat("has a connection of its own: ", alone),
+              &backend.pipeline->place);
+  }
   const auto scores = scores_of(fleet, backend, all, request);
   for (const Seen& seen : all.servers) {
     const config::Server* in_file = fleet.registry.in_file(seen.slot);

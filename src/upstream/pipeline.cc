@@ -37,12 +37,15 @@ bool is_safe(Method method) {
 
 }  // namespace
 
-bool may_share(const RequestHead& request, bool credentials) {
-  if (!is_safe(request.method) || request.framing.end != BodyEnd::None) return false;
-  if (request.wants_upgrade || request.expects_continue) return false;
+std::string_view why_alone(const RequestHead& request, bool credentials) {
+  if (!is_safe(request.method)) return "its method is not GET, HEAD or OPTIONS";
+  if (request.framing.end != BodyEnd::None) return "it has a body";
+  if (request.wants_upgrade) return "Upgrade";
+  if (request.expects_continue) return "Expect";
   const Headers& fields = request.headers;
-  return credentials || !(fields.has(FieldName::Cookie) || fields.has(FieldName::Authorization) ||
-                          fields.has(FieldName::ProxyAuthorization));
+  const bool is_personal = fields.has(FieldName::Cookie) || fields.has(FieldName::Authorization) ||
+                           fields.has(FieldName::ProxyAuthorization);
+  return is_personal && !credentials ? "it has credentials" : "";
 }
 
 Pipeline::~Pipeline() {
@@ -61,7 +64,8 @@ void Pipeline::count_closed() {
 
 ServerSide* Pipeline::take(const RequestHead& request) {
   const config::Pipeline& config = *server_.backend().pipeline;
-  if (!may_share(request, config.credentials) || !trust_.holds(context_.loop.now())) return nullptr;
+  if (!trust_.holds(context_.loop.now()) || !why_alone(request, config.credentials).empty())
+    return nullptr;
   terms_ = {config.connections, config.depth, config.body, config::microseconds(config.slow)};
   PipelineConnection* const connection = choose();
   return connection ? connection->begin_call() : nullptr;

@@ -20,9 +20,9 @@ namespace weir::upstream {
 
 class Server;
 
-/// Whether sending it again does no harm, and its answer is for everybody who may ask the server; with `credentials`, also for
-/// one user alone.
-bool may_share(const RequestHead& request, bool credentials);
+/// Why it has to have a connection of its own; empty: it may share one, since sending it again does no harm, and its answer is
+/// for everybody who may ask the server, or with `credentials` also for one user alone.
+std::string_view why_alone(const RequestHead& request, bool credentials);
 
 /// What `pipeline` says, as it was last.
 struct PipelineTerms {

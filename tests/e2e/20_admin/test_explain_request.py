@@ -76,6 +76,29 @@ def test_a_limit_is_told_with_the_number_that_passed_it(running):
     assert row["place"].endswith(f"weir.conf:{line}")
 
 
+SHARING = SOCKETS + """
+listener web { bind 127.0.0.1:{port}; route path /own forward own; route path /with forward with; route forward without }
+backend own { server a 127.0.0.1:1 }
+backend without { server a 127.0.0.1:1; pipeline 1 }
+backend with { server a 127.0.0.1:1; pipeline 1 { credentials on } }
+"""
+
+
+@pytest.mark.parametrize("asked, outcome", [
+    ("GET /own", None),
+    ("GET /", "may share a connection with others"),
+    ("HEAD /", "may share a connection with others"),
+    ("POST /", "has a connection of its own: its method is not GET, HEAD or OPTIONS"),
+    ("GET / Content-Length=5", "has a connection of its own: it has a body"),
+    ("GET / Cookie=a=b", "has a connection of its own: it has credentials"),
+    ("GET /with Cookie=a=b", "may share a connection with others"),
+])
+def test_it_tells_whether_a_connection_is_shared(asked, outcome):
+    with Weir(SHARING) as weir, AdminClient(weir) as admin:
+        rows = {row["step"]: row for row in admin.json(f"explain request {asked}")}
+        assert rows.get("pipeline", {}).get("outcome") == outcome
+
+
 # ---- Policies -------------------------------------------------------------------------------------
 
 POLICIES = SOCKETS + """

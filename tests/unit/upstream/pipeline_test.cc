@@ -64,8 +64,8 @@ TEST_P(MayShareTest, AsItSaysItself) {
   RequestHead head;
   head.method = Method::Get;
   GetParam().change(head, arena);
-  EXPECT_EQ(may_share(head, false), GetParam().plain);
-  EXPECT_EQ(may_share(head, true), GetParam().credentials);
+  EXPECT_EQ(why_alone(head, false).empty(), GetParam().plain);
+  EXPECT_EQ(why_alone(head, true).empty(), GetParam().credentials);
 }
 
 }  // namespace
