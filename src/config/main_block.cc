@@ -5,10 +5,10 @@
 #include "config/admin_block.h"
 #include "config/backend_block.h"
 #include "config/listener_block.h"
+#include "config/logs.h"
 #include "config/trusted_block.h"
 #include "config/units.h"
 #include "config/values.h"
-#include "config/variables.h"
 
 #include <algorithm>
 #include <array>
@@ -26,12 +26,11 @@ constexpr std::uint64_t most_connections = 100000000;
 constexpr std::uint64_t least_body_memory = 64 << 10, most_body_memory = std::uint64_t{1} << 40;
 constexpr std::size_t most_nameservers = 8;
 constexpr std::uint32_t most_servers = 65536;  // as many as there is room for in shared memory
-constexpr std::array<std::string_view, 5> levels = {"debug", "info", "notice", "warn", "error"};
 
 class MainBlock {
  public:
   MainBlock(std::uint32_t cores, const Scope& scope)
-      : cores_(cores), scope_(scope), report_(scope.report) {}
+      : cores_(cores), scope_(scope), report_(scope.report), logs_(scope.report) {}
 
   Config build(const std::vector<Directive>& statements) {
     config_.workers = cores_;
@@ -39,7 +38,7 @@ class MainBlock {
         statements, InMain, scope_, config_.origins,
         [this](const DirectiveKind& kind, const Directive& inner) { take(kind, inner); });
     // References go backwards and forwards, so what is referred to comes first.
-    if (access_log_) build_access_log(*access_log_);
+    if (access_log_) logs_.build_access_log(*access_log_, config_.access_log);
     config_.backends.reserve(backends_.size());
     names_.used.resize(backends_.size());
     for (const Directive* directive : backends_) add_backend(*directive);
@@ -59,8 +58,8 @@ class MainBlock {
       case Word::Backend: backends_.push_back(&directive); break;
       case Word::Listener: listeners_.push_back(&directive); break;
       case Word::AccessLog: access_log_ = &directive; break;
-      case Word::ErrorLog: build_error_log(directive); break;
-      case Word::LogFormat: add_log_format(directive); break;
+      case Word::ErrorLog: logs_.build_error_log(directive, config_.error_log); break;
+      case Word::LogFormat: logs_.add_format(directive); break;
       case Word::Workers: build_workers(value); break;
       case Word::User: config_.user = read_name(value, "user", report_); break;
       case Word::Group: config_.group = read_name(value, "group", report_); break;
@@ -133,70 +132,6 @@ class MainBlock {
     }
     report_.error(value.at, concat(in_quotes(value.text), " is not the address of a name server"),
                   "write IP or IP:PORT; an IPv6 address with a port stands in brackets");
-  }
-
-  void add_log_format(const Directive& directive) {
-    const Value& name = directive.values[0];
-    if (read_name(name, "log format", report_).empty()) return;
-    const std::string text = read_template(directive.values[1], report_);
-    const auto parsed = parse_template(text);
-    if (parsed && !parsed->has_variables())
-      report_.error(directive.values[1].at, "a log format without a variable says nothing",
-                    "variables begin with \"$\": $status, $path; weir.conf(5) has them all");
-    if (name.text == "json" || name.text == "combined")
-      report_.error(name.at, concat("the log format ", in_quotes(name.text), " is built in"),
-                    "choose another name");
-    const auto [first, fresh] = formats_.emplace(name.text, Format{text, name.at});
-    if (!fresh)
-      report_.error(name.at, concat("log format ", in_quotes(name.text), " is defined twice"),
-                    concat("the first one is at ", report_.sources().text(first->second.at)));
-  }
-
-  void build_target(const Value& value, LogTarget& target) {
-    target.place = value.at;
-    target.to = value.text == "off"      ? LogTo::Off
-                : value.text == "stderr" ? LogTo::Stderr
-                : value.text == "syslog" ? LogTo::Syslog
-                                         : LogTo::File;
-    if (target.to == LogTo::File) target.path = read_path(value, report_);
-  }
-
-  // The value after `word`, or null if there is none.
-  const Value* option(const Directive& directive, std::string_view word) {
-    const auto& values = directive.values;
-    if (values.size() == 3 && values[1].text == word) return &values[2];
-    if (values.size() > 1)
-      report_.error(
-          values[1].at, concat(in_quotes(values[1].text), " is not allowed here"),
-          concat("write ", word, " ",
-                 values.size() == 2 && values[1].text != word ? values[1].text : "VALUE"));
-    return nullptr;
-  }
-
-  void build_error_log(const Directive& directive) {
-    build_target(directive.values[0], config_.error_log);
-    if (config_.error_log.to == LogTo::Off)
-      report_.error(directive.values[0].at, "the error log cannot be off",
-                    "level error says least");
-    const Value* level = option(directive, "level");
-    if (level && read_choice(*level, "level", levels, report_))
-      config_.error_log.level = level->text;
-  }
-
-  void build_access_log(const Directive& directive) {
-    build_target(directive.values[0], config_.access_log);
-    const Value* format = option(directive, "format");
-    if (!format) return;
-    config_.access_log.format = format->text;
-    if (format->text == "json" || format->text == "combined") return;
-    const auto found = formats_.find(format->text);
-    if (found != formats_.end()) {
-      config_.access_log.format = found->second.text;
-      return;
-    }
-    std::vector<std::string_view> names = {"json", "combined"};
-    for (const auto& [name, ignored] : formats_) names.push_back(name);
-    report_.unknown(format->at, "log format", format->text, names);
   }
 
   void add_backend(const Directive& directive) {
@@ -325,18 +260,13 @@ class MainBlock {
                         "no route forwards to it");
   }
 
-  struct Format {
-    std::string text;
-    Place at;
-  };
-
   std::uint32_t cores_;
   const Scope& scope_;
   Reporter& report_;
   Config config_;
   std::vector<const Directive*> listeners_, backends_;
   const Directive* access_log_ = nullptr;
-  std::unordered_map<std::string_view, Format> formats_;
+  Logs logs_;
   Numbers listener_names_;
   BackendNames names_;
   BoundAddresses bound_;
