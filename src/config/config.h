@@ -357,11 +357,19 @@ struct Backend {
 
 enum class LogTo : std::uint8_t { Off, File, Stderr, Syslog };
 
+/// How long lines may wait before they are written.
+struct LogBuffer {
+  std::uint64_t size = 0;    ///< until so many bytes of one process wait
+  Milliseconds flush{1000};  ///< until so much time has passed since the first of them
+};
+constexpr std::uint64_t least_log_buffer = 4 << 10, most_log_buffer = 4 << 20;
+
 struct LogTarget {
   LogTo to = LogTo::Stderr;
   std::string path;            ///< File only
   std::string format;          ///< access log: "json", "combined", or the text of a named format
   std::string level = "info";  ///< error log: debug info notice warn error
+  std::optional<LogBuffer> buffer = {};  ///< access log in a file; none = lines do not wait
   Place place;
 };
 
@@ -393,7 +401,7 @@ struct Config {
   std::string chroot;
   std::string pid_file;
   LogTarget error_log;
-  LogTarget access_log{LogTo::Off, {}, "json", "info", {}};
+  LogTarget access_log{LogTo::Off, {}, "json", "info", {}, {}};
   Capacity capacity;
   Milliseconds shutdown_timeout{30000};
   Limit drain_delay;                         ///< between "not ready" and the end of accepting

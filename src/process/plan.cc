@@ -29,15 +29,24 @@ void put_log(std::string& out, const std::string& name, const config::LogTarget&
   put(out, name + ".to", static_cast<std::uint64_t>(log.to));
   put(out, name + ".path", log.path);
   put(out, name + ".level", log.level);
+  // An older version, which may take over, does not know these.
+  if (!log.buffer) return;
+  put(out, name + ".buffer", log.buffer->size);
+  put(out, name + ".flush_ms", static_cast<std::uint64_t>(log.buffer->flush.count()));
 }
 
 bool take_log(std::string_view item, std::string_view value, config::LogTarget& log) {
+  const std::uint64_t number = to_number<std::uint64_t>(value).value_or(0);
   if (item == "to")
-    log.to = static_cast<config::LogTo>(to_number(value).value_or(0));
+    log.to = static_cast<config::LogTo>(number);
   else if (item == "path")
     log.path = value;
   else if (item == "level")
     log.level = value;
+  else if (item == "buffer")
+    log.buffer.emplace().size = number;
+  else if (item == "flush_ms" && log.buffer)
+    log.buffer->flush = config::Milliseconds(number);
   else
     return false;
   return true;

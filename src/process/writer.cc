@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/writer.h"
 
+#include "base/clock.h"
 #include "base/cursor.h"
 #include "base/logger.h"
+#include "process/line_hold.h"
 #include "process/log_port.h"
 #include "process/orphan.h"
 #include "process/privileges.h"
@@ -21,7 +23,9 @@
 #include <time.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace weir::process {
 
@@ -220,7 +224,8 @@ class Writer {
         error_(setup_.plan.error_log, std::move(setup_.error_log), 3 * 8 + 5),
         access_(setup_.plan.access_log, std::move(setup_.access_log), 3 * 8 + 6),
         state_(std::move(setup_.state)),
-        lost_(segment_) {
+        lost_(segment_),
+        hold_(setup_.plan.access_log) {
     know_rings();
   }
 
@@ -233,8 +238,14 @@ class Writer {
     set_logger("writer", level_from(setup_.plan.error_log.level), write_error);
     (void)channel_.send(net::MessageType::Ready);
     while (!stopping_ && !(is_orphan_ && !segment_.has_users())) {
+      if (const std::uint64_t us = hold_us(); us > 0) {
+        hold(us);
+        continue;
+      }
       const bool has_found = drain();
+      hold_.end(rings_);
       report();
+      if (new_logs_) take_logs(*std::exchange(new_logs_, std::nullopt));
       if (has_found)
         rest();
       else if (sleep_allowed())
@@ -346,11 +357,28 @@ class Writer {
     return true;
   }
 
-  void sleep() {
-    wait(is_orphan_           ? orphan_look_ms
-         : state_.is_behind() ? 1000
-         : dropped_ > 0       ? static_cast<int>(report_seconds) * 1000
-                              : -1);
+  /// How long what lies in the rings may wait.  Not for a master that has died, whose successor has a writer of its own, and not
+  /// while other work is due.
+  std::uint64_t hold_us() {
+    if (is_orphan_ || new_logs_ || state_.is_behind()) return 0;
+    (void)know_rings();
+    return hold_.wait_us(rings_, monotonic_us());
+  }
+
+  void hold(std::uint64_t us) {
+    const int ms = static_cast<int>((us + 999) / 1000), most = most_ms();
+    wait(most < 0 ? ms : std::min(ms, most));
+    report();
+  }
+
+  void sleep() { wait(most_ms()); }
+
+  /// After this time there is work even if no line comes; -1 = there is none.
+  int most_ms() const {
+    return is_orphan_           ? orphan_look_ms
+           : state_.is_behind() ? 1000
+           : dropped_ > 0       ? static_cast<int>(report_seconds) * 1000
+                                : -1;
   }
 
   // To be woken for every line costs those who write them more than the lines do.
@@ -392,14 +420,14 @@ class Writer {
     } else if (message->type == net::MessageType::Stop) {
       stopping_ = true;
     } else if (message->type == net::MessageType::Logs) {
-      take_logs(*message);
+      new_logs_ = std::move(*message);  // what lies in the rings belongs to the former ones
     } else if (message->type == net::MessageType::State) {
       state_.aim(std::move(message->descriptors));
     }
   }
 
   // Which descriptors there are (e: error log, a: access log), a line end, and the plan.
-  void take_logs(net::Message& message) {
+  void take_logs(net::Message message) {
     std::string_view bytes = message.bytes;
     std::string_view which = take_until(bytes, '\n');
     auto plan = read_plan(bytes);
@@ -412,6 +440,7 @@ class Writer {
     };
     error_.aim(plan->error_log, take('e'));
     access_.aim(plan->access_log, take('a'));
+    hold_.set(plan->access_log);
     set_log_threshold(level_from(plan->error_log.level));
   }
 
@@ -421,6 +450,8 @@ class Writer {
   Target error_, access_;
   StateFiles state_;
   shm::LostLines lost_;
+  LineHold hold_;
+  std::optional<net::Message> new_logs_;  ///< where lines go after the next drain
   std::vector<shm::LogRing> rings_;
   std::vector<std::uint64_t> cursors_;  ///< of each ring, how far it was read
   std::size_t first_ = 0;               ///< the ring that is read first

@@ -75,9 +75,9 @@ bool LogRing::settle(bool keep) {
   return wake;
 }
 
-// The producer may have left anything in here.
-bool LogRing::read(std::uint64_t& cursor, Line& line) {
-  const std::uint64_t head = control_->head.load(std::memory_order_acquire);
+// The producer may have left anything in here.  The cursor is at the head if there is no further line, else before what cannot
+// be one.
+bool LogRing::next(std::uint64_t& cursor, std::uint64_t head, Line& line) const {
   while (cursor != head) {
     const std::uint64_t left = head - cursor;
     const std::size_t at = cursor % capacity, room = std::min<std::uint64_t>(capacity - at, left);
@@ -92,9 +92,23 @@ bool LogRing::read(std::uint64_t& cursor, Line& line) {
     cursor += padded(record.size);
     return true;
   }
+  return false;
+}
+
+bool LogRing::read(std::uint64_t& cursor, Line& line) {
+  const std::uint64_t head = control_->head.load(std::memory_order_acquire);
+  if (next(cursor, head, line)) return true;
   damaged_ += cursor != head;
   cursor = head;
   return false;
+}
+
+bool LogRing::has_only_access(std::uint64_t& cursor) const {
+  const std::uint64_t head = control_->head.load();
+  Line line;
+  for (std::uint64_t at = cursor; next(at, head, line); cursor = at)
+    if (line.kind != Kind::Access) return false;
+  return cursor == head;
 }
 
 bool LogRing::has_room(std::size_t size) const {

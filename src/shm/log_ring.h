@@ -75,6 +75,11 @@ class LogRing {
   /// The line at `cursor`, which moves on; false if there is none.  What cannot be a line ends the reading: the cursor goes
   /// to the head, and `take_dropped` counts one line more.
   bool read(std::uint64_t& cursor, Line& line);
+  /// Whether all lines behind `cursor` are access lines; it moves behind those that are.  Called after `prepare_to_rest`, it misses
+  /// no other line: either it finds it, or the producer wakes the consumer.
+  bool has_only_access(std::uint64_t& cursor) const;
+  /// Bytes between tail and head.
+  std::uint64_t used() const { return control_->head.load() - tail(); }
   /// All lines before `cursor` have been dealt with.  Who is killed before that reads them again.
   void release(std::uint64_t cursor) { control_->tail.store(cursor, std::memory_order_release); }
   void note_synced(std::uint64_t cursor) { control_->synced.store(cursor); }
@@ -111,6 +116,7 @@ class LogRing {
     std::uint32_t kind;
   };
   static constexpr std::uint32_t skip = UINT32_MAX;
+  bool next(std::uint64_t& cursor, std::uint64_t head, Line& line) const;
   std::uint64_t write(Kind kind, std::string_view line);
   bool publish(Kind kind, std::uint64_t head);
   static std::size_t padded(std::size_t size) { return (size + sizeof(Record) + 7) / 8 * 8; }

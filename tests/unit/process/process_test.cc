@@ -58,6 +58,8 @@ TEST(Plan, ReadsWhatItWrote) {
   plan.error_log.to = config::LogTo::File;
   plan.error_log.path = "/var/log/a b";
   plan.error_log.level = "warn";
+  plan.access_log.to = config::LogTo::File;
+  plan.access_log.buffer = config::LogBuffer{65536, config::Milliseconds(250)};
   plan.binds.push_back({2, {config::Endpoint::Kind::Ip6, "::1", 8080, "[::1]:8080"}});
   plan.binds.push_back(
       {0, {config::Endpoint::Kind::Unix, "/run/a b.sock", 0, "unix:/run/a b.sock"}});
@@ -65,6 +67,10 @@ TEST(Plan, ReadsWhatItWrote) {
   ASSERT_TRUE(read);
   EXPECT_EQ(write_plan(*read), write_plan(plan));
   EXPECT_EQ(read->binds[1].at.host, "/run/a b.sock");
+  ASSERT_TRUE(read->access_log.buffer);
+  EXPECT_EQ(read->access_log.buffer->size, 65536U);
+  EXPECT_EQ(read->access_log.buffer->flush, config::Milliseconds(250));
+  EXPECT_FALSE(read->error_log.buffer);
   EXPECT_FALSE(read_plan("workers 1\nnonsense 2\n"));
 }
 

@@ -20,7 +20,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <fstream>
 #include <functional>
+#include <string>
+#include <vector>
 
 namespace weir::process {
 namespace {
@@ -85,12 +88,40 @@ class WriterProcess : public ::testing::Test {
   void wait_read() {
     wait_until([this] { return ring_.tail() == ring_.head(); });
   }
+  /// Access lines go there from here on, and wait for an hour.
+  void send_access_log(const Fd& file) {
+    Plan plan;
+    plan.error_log.to = plan.access_log.to = config::LogTo::File;
+    plan.access_log.buffer = config::LogBuffer{65536, std::chrono::hours(1)};
+    const std::vector<int> files = {log_.get(), file.get()};
+    EXPECT_TRUE(master_.send(net::MessageType::Logs, "ea\n" + write_plan(plan), files));
+  }
+  void say(LogRing::Kind kind, std::string_view line) {
+    (void)of_worker_.push(kind, line);
+    wake(waker_.get());
+  }
+  /// Nobody tells when the writer has taken a message: a line that does not wait shows it.
+  void say_until_in(const Fd& file, std::string_view line) {
+    wait_until([&] {
+      (void)of_worker_.push(LogRing::Kind::Access, line);
+      say(LogRing::Kind::Error, "now");
+      return read_whole(file).find(line) != std::string::npos;
+    });
+    wait_until([this] { return sleeps(); });
+  }
+  /// The writer has nothing to do.
+  bool sleeps() const {
+    std::ifstream stat("/proc/" + std::to_string(pid_) + "/stat");
+    std::string pid, name, state;
+    stat >> pid >> name >> state;
+    return state == "S";
+  }
   bool log_has(std::string_view text) { return read_whole(log_).find(text) != std::string::npos; }
 
   static Fd copy(int fd) { return Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
   shm::Segment segment_;
-  LogRing ring_;
+  LogRing ring_, of_worker_{segment_, RingOf::worker(0)};
   net::Channel master_;
   Fd waker_;
   Fd log_ = memory_file("error log");
@@ -129,6 +160,28 @@ TEST_F(WriterProcess, WritesTheLinesOfAllRingsInLargePieces) {
   }
   EXPECT_EQ(control, of_control);
   EXPECT_EQ(worker, of_worker);
+}
+
+TEST_F(WriterProcess, WritesWhatWaitsBeforeItWritesToAnotherFile) {
+  const Fd first = memory_file("first"), second = memory_file("second");
+  send_access_log(first);
+  say_until_in(first, "before");
+  say(LogRing::Kind::Access, "one");
+  send_access_log(second);
+  wait_until([this] { return of_worker_.tail() == of_worker_.head(); });
+  EXPECT_NE(read_whole(first).find("one\n"), std::string::npos);
+  say_until_in(second, "after");
+  EXPECT_EQ(read_whole(second).find("one\n"), std::string::npos);
+}
+
+TEST_F(WriterProcess, ARecordDoesNotWaitWithAccessLines) {
+  const Fd access = memory_file("access");
+  send_access_log(access);
+  say_until_in(access, "before");
+  say(LogRing::Kind::Access, "one");
+  write("record");
+  wait_until([this] { return ring_.synced() == ring_.head(); });
+  EXPECT_EQ(read_whole(files_[0]), "\nrecord\n");
 }
 
 TEST_F(WriterProcess, SaysNothingOfRecordsAfterTheMastersDeath) {

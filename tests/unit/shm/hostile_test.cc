@@ -95,7 +95,8 @@ TEST_P(Hostile, Notices) {
 TEST_P(Hostile, LogRings) {
   spoil("rings");
   LogRing ring(segment_, RingOf::worker(1));
-  std::uint64_t cursor = ring.tail();
+  std::uint64_t cursor = ring.tail(), seen = cursor;
+  (void)ring.has_only_access(seen);
   std::size_t count = 0;
   for (LogRing::Line line; ring.read(cursor, line); ++count) {
     ASSERT_LE(line.text.size(), LogRing::longest_line);
@@ -199,6 +200,7 @@ TEST(HostileLengths, OfALine) {
     std::memcpy(rings.data() + each * RingOf::worker(0) + 4096, &size, sizeof(size));
     std::uint64_t cursor = ring.tail();
     LogRing::Line line;
+    EXPECT_FALSE(ring.has_only_access(cursor)) << size;
     EXPECT_FALSE(ring.read(cursor, line)) << size;
     EXPECT_EQ(cursor, ring.head());
     EXPECT_EQ(ring.take_dropped(), 1U);

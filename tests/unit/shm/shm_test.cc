@@ -182,6 +182,36 @@ TEST(LogRing, WhoRestsIsWokenForLittle) {
   EXPECT_TRUE(writer.push(LogRing::Kind::Error, "1"));
 }
 
+TEST(LogRing, TellsWhetherOnlyAccessLinesWait) {
+  Segment segment = *Segment::create({.workers = 1});
+  LogRing writer(segment, RingOf::worker(0)), reader(segment, RingOf::worker(0));
+  std::uint64_t seen = reader.tail();
+  EXPECT_TRUE(reader.has_only_access(seen)) << "none is no other";
+  EXPECT_EQ(reader.used(), 0U);
+  (void)writer.push(LogRing::Kind::Access, "one");
+  (void)writer.push(LogRing::Kind::Access, "two");
+  EXPECT_TRUE(reader.has_only_access(seen));
+  EXPECT_EQ(seen, reader.head());
+  EXPECT_EQ(reader.used(), reader.head());
+  for (const LogRing::Kind kind :
+       {LogRing::Kind::Error, LogRing::Kind::State, LogRing::Kind::StateBegin}) {
+    const std::uint64_t before = seen;
+    (void)writer.push(LogRing::Kind::Access, "three");
+    (void)writer.push(kind, "1");
+    (void)writer.push(LogRing::Kind::Access, "four");
+    EXPECT_FALSE(reader.has_only_access(seen));
+    EXPECT_FALSE(reader.has_only_access(seen)) << "it is still there";
+    EXPECT_GT(seen, before);
+    reader.release(seen = reader.head());
+    EXPECT_TRUE(reader.has_only_access(seen));
+  }
+  // Looking at lines takes none of them.
+  std::uint64_t cursor = 0;
+  LogRing::Line line;
+  ASSERT_TRUE(reader.read(cursor, line));
+  EXPECT_EQ(line.text, "one");
+}
+
 // A producer is killed at some instruction, again and again; what the reader sees is whole and in order.
 TEST(LogRing, SurvivesTheDeathOfItsProducer) {
   Segment segment = make_segment();
