@@ -34,7 +34,11 @@ class Logs {
   };
 
   void build_target(const Value& value, LogTarget& target);
-  const Value* option(const Directive& directive, std::string_view word);
+  const Value* level_of(const Directive& directive);
+  void build_format(const Value& name, LogTarget& target);
+  void build_buffer(const Value& to, const Value* size, const Value* time, LogTarget& target);
+  void build_flush(const Value& value, LogBuffer& buffer);
+  void refuse_option(const Value& word);
 
   Reporter& report_;
   std::unordered_map<std::string_view, Format> formats_;

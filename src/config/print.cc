@@ -72,7 +72,8 @@ class Printer {
     const LogTarget& log = config_.access_log;
     const bool built_in = has_built_in_format(log);
     if (!built_in) line(concat("log_format effective ", quoted_template(log.format)), &log.place);
-    line(concat("access_log ", target_text(log), " format ", built_in ? log.format : "effective"),
+    line(concat("access_log ", target_text(log), " format ", built_in ? log.format : "effective",
+                buffer_text(log)),
          find_origin(config_.origins, "access_log"));
   }
 

@@ -97,7 +97,8 @@ class List {
 std::string access_log_text(const LogTarget& log) {
   if (log.to == LogTo::Off) return "off";
   return concat(target_text(log), " format ",
-                has_built_in_format(log) ? log.format : quoted_template(log.format));
+                has_built_in_format(log) ? log.format : quoted_template(log.format),
+                buffer_text(log));
 }
 
 std::string mode_text(std::uint32_t mode) {
@@ -458,6 +459,12 @@ std::string target_text(const LogTarget& target) {
     case LogTo::File: break;
   }
   return quoted(target.path);
+}
+
+std::string buffer_text(const LogTarget& log) {
+  if (!log.buffer) return {};
+  return concat(" buffer ", size_text(log.buffer->size), " flush ",
+                duration_text(log.buffer->flush));
 }
 
 bool has_built_in_format(const LogTarget& log) {

@@ -76,6 +76,9 @@ std::string check_text(const Check& check);
 /// Where a log goes: "off", "stderr", "syslog" or a path.
 std::string target_text(const LogTarget& target);
 
+/// How long its lines wait: " buffer 64k flush 1s", or nothing if they do not.
+std::string buffer_text(const LogTarget& log);
+
 /// Whether weir itself knows the form of the access log's lines by name.
 bool has_built_in_format(const LogTarget& log);
 

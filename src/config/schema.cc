@@ -15,9 +15,9 @@ constexpr std::uint8_t any = DirectiveKind::any;
 
 // clang-format off
 constexpr DirectiveKind kinds[] = {
-    {Word::AccessLog, "access_log", InMain, Times::Once, Block::Never, 1, 3,
-     "off | PATH | stderr | syslog [format json | combined | NAME]", "",
-     "Where a line for each finished request goes, and in which form (json without a format)."},
+    {Word::AccessLog, "access_log", InMain, Times::Once, Block::Never, 1, 7,
+     "off | PATH | stderr | syslog [format json | combined | NAME] [buffer SIZE [flush TIME]]", "",
+     "Where a line for each finished request goes, and in which form (json without a format); with buffer, lines for a file wait until a worker has SIZE of them, or until the first has waited for TIME (1s)."},
     {Word::Admin, "admin", InMain, Times::Many, Block::May, 1, 1, "unix:PATH", "",
      "A socket for weirctl(8) and programs; several may be declared, each with a level of its own."},
     {Word::Backend, "backend", InMain, Times::Many, Block::Must, 1, 1, "NAME", "",

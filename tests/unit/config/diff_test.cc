@@ -111,6 +111,12 @@ TEST(Diff, Logs) {
   EXPECT_EQ(told(log("a", "$status", "stderr format "), log("a", "$path", "stderr format ")),
             "~ access_log stderr format \"$status\" -> stderr format \"$path\"  (weir.conf:1)\n");
   EXPECT_EQ(told(log("a", "$status", "off format "), in_main("")), "");
+  EXPECT_EQ(told(in_main("access_log /a buffer 64k"), in_main("access_log /a buffer 64k flush 5s")),
+            "~ access_log /a format json buffer 64k flush 1s -> "
+            "/a format json buffer 64k flush 5s  (weir.conf:1)\n");
+  EXPECT_EQ(told(in_main("access_log /a buffer 64k"),
+                 in_main("access_log /a flush 1000ms buffer 64k format json")),
+            "");
 }
 
 TEST(Diff, ListenersAndAdminSockets) {
@@ -254,6 +260,9 @@ const std::vector<Case> cases = {
     {InMain, "access_log", "", "access_log stderr"},
     {InMain, "access_log", "access_log stderr", "access_log /a"},
     {InMain, "access_log", "access_log stderr", "access_log stderr format combined"},
+    {InMain, "access_log", "access_log /a", "access_log /a buffer 8k"},
+    {InMain, "access_log", "access_log /a buffer 8k", "access_log /a buffer 9k"},
+    {InMain, "access_log", "access_log /a buffer 8k", "access_log /a buffer 8k flush 2s"},
     {InMain, "admin", "", "admin unix:/a"},
     {InMain, "backend", "", "backend new { server s 127.0.0.1:3 }"},
     {InMain, "body_memory", "", "body_memory 1g"},

@@ -54,7 +54,7 @@ TEST(Print, TellsWhereEachValueIsFrom) {
 TEST(Print, EveryDirectiveSurvives) {
   const Loaded loaded = load_text(R"weir(
 workers 3; user weir; group web; chroot /srv; pid_file "/run/a b.pid"; jit off
-error_log syslog level debug; access_log '/var/log/${x}.log' format own
+error_log syslog level debug; access_log '/var/log/${x}.log' flush 250ms format own buffer 128k
 log_format own "\"$status\" \$5 \\ $header_x_y\n"
 max_connections 5; body_memory 64m; shutdown_timeout 90s; drain_delay 7s; stall_timeout none; upgrade_timeout 40s; trusted_proxies 10.0.0.0/8 ::1; trusted_proxies unix: 10.1.0.0/16 { fields x-forwarded-port forwarded }; nameserver 1.1.1.1; nameserver ::1
 listener a { bind [::1]:80; bind unix:/run/a.sock { mode 0640; group g }; bind unix:/run/b.sock; bind 127.0.0.1:0; protocol http; protocols http/1.1
@@ -81,12 +81,30 @@ backend b { balance random; keepalive none; max_queue 0; max_header 128k; max_fi
   const Config& second = *again.config;
   EXPECT_EQ(second.access_log.format, first.access_log.format);
   EXPECT_EQ(second.access_log.path, first.access_log.path);
+  ASSERT_TRUE(first.access_log.buffer && second.access_log.buffer);
+  EXPECT_EQ(second.access_log.buffer->size, 128U << 10);
+  EXPECT_EQ(second.access_log.buffer->flush, Milliseconds(250));
   EXPECT_EQ(second.pid_file, first.pid_file);
   EXPECT_EQ(second.listeners[0].routes[1].action.text, first.listeners[0].routes[1].action.text);
   const auto& policies = first.listeners[0].routes[0].policies;
   ASSERT_EQ(policies.size(), 2U);
   for (std::size_t i = 0; i < policies.size(); ++i)
     EXPECT_EQ(second.listeners[0].routes[0].policies[i].values, policies[i].values);
+}
+
+TEST(Print, HowLongLogLinesWait) {
+  const auto printed = [](const std::string& statement) {
+    const Loaded loaded = load_text(statement + "\nlistener a { bind 127.0.0.1:1; route close }");
+    EXPECT_TRUE(loaded.config) << loaded.diagnostics.text();
+    return without_comments(print_effective(*loaded.config));
+  };
+  EXPECT_NE(
+      printed("access_log /a buffer 4k").find("\naccess_log /a format json buffer 4k flush 1s\n"),
+      std::string::npos);
+  EXPECT_NE(printed("access_log /a format combined buffer 4m flush 1h")
+                .find("\naccess_log /a format combined buffer 4m flush 1h\n"),
+            std::string::npos);
+  EXPECT_NE(printed("access_log /a").find("\naccess_log /a format json\n"), std::string::npos);
 }
 
 // What the listener says holds for answers that no route gives, too, and what a backend says for requests that come there
