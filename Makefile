@@ -194,7 +194,7 @@ compile_commands.json: Makefile config.mk $(sort $(dir $(SRCS) $(TESTS)))
 
 # ---- Running and testing -----------------------------------------------------------------------
 PYTHON   ?= /usr/bin/python3
-PYTEST    = $(PYTHON) -B -m pytest -q -p no:cacheprovider $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 6')
+PYTEST    = $(PYTHON) -B -m pytest -q -p no:cacheprovider $(shell $(PYTHON) -c 'import xdist' 2>/dev/null && echo '-n 8')
 MUTATIONS ?= 200
 # In as many parts as there are processors.
 RUN_UNIT  = $Qparts=$$(nproc); running=; failed=0; for part in $$(seq 0 $$((parts - 1))); do \

@@ -60,6 +60,8 @@ void Pump::give_pipe() {
 }
 
 IoResult Pump::move(const Context& context, Transport& from, Transport& to, std::uint64_t most) {
+  // What is moved past the outbox must not overtake what lies there: a head, as a rule.
+  if (Outbox::holds(to)) context.outbox.flush();
   if (to.has_failed()) return {Io::Failed};
   if (to.queued() > 0) return {Io::Again};
   if (from.can_splice() && to.can_splice() && (in_pipe_ > 0 || take_pipe()))

@@ -63,6 +63,16 @@ TEST_F(PumpTest, MovesWhatThereIs) {
       .run();
 }
 
+TEST_F(PumpTest, OvertakesNothing) {
+  Gather& head = outbox.to(to.transport);
+  const std::string_view text = "head, ";
+  head.commit(text.copy(head.reserve(text.size()), text.size()));
+  from.peer_says("body");
+  EXPECT_EQ(move().bytes, 4U);
+  outbox.flush();
+  EXPECT_EQ(to.peer_hears(), "head, body");
+}
+
 TEST_F(PumpTest, MovesNoMoreThanAllowed) {
   from.peer_says("0123456789");
   EXPECT_EQ(move(4).bytes, 4U);

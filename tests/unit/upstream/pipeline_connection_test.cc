@@ -57,6 +57,13 @@ class PipelineTest : public ConnectionWorld {
                   then();
                 });
   }
+  void give_back(FakeUser& user) {
+    if (ServerSide* side = std::exchange(user.side, nullptr)) side->give_back(user.ended);
+  }
+  void TearDown() override {
+    for (FakeUser& user : users_) give_back(user);
+    ConnectionWorld::TearDown();
+  }
   /// Puts so many requests on the shared connection.
   void ask(std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -111,7 +118,7 @@ TEST_F(PipelineTest, AnswersComeInOrder) {
   EXPECT_EQ(nth(1).answer, "two");
   EXPECT_EQ(nth(2).answer, "three");
   EXPECT_EQ(origin_.requests().size(), asked_ + 1) << "they have left together";
-  for (FakeUser& user : users_) user.side->give_back(true);
+  for (FakeUser& user : users_) give_back(user);
   EXPECT_TRUE(shares());
   EXPECT_EQ(count(shm::SharedCount::Pipelined), 3);
   EXPECT_EQ(count(shm::SharedCount::Pipelines), 1);
@@ -209,14 +216,13 @@ TEST_P(FaultTest, EndsTheConnection) {
   EXPECT_EQ(nth(1).failure, GetParam().failures[1]);
   EXPECT_EQ(count(shm::SharedCount::Faults), 1);
   EXPECT_EQ(count(shm::SharedCount::Pipelines), 0);
-  for (FakeUser& user : users_)
-    if (user.side) user.side->give_back(true);
+  for (FakeUser& user : users_) give_back(user);
   EXPECT_FALSE(shares());
 }
 
 TEST_F(PipelineTest, WhatNobodyAskedForIsAFault) {
   play(1, answer_with("one"));
-  users_.front().side->give_back(true);
+  give_back(users_.front());
   origin_.say(answer_with("surplus"));
   steps_.when([this] { return count(shm::SharedCount::Faults) == 1; }).run();
   EXPECT_FALSE(shares());
@@ -224,7 +230,7 @@ TEST_F(PipelineTest, WhatNobodyAskedForIsAFault) {
 
 TEST_F(PipelineTest, TheEndWhileNothingIsAskedIsNone) {
   play(1, answer_with("one"));
-  users_.front().side->give_back(true);
+  give_back(users_.front());
   origin_.hang_up();
   steps_.when([this] { return count(shm::SharedCount::Pipelines) == 0; }).run();
   EXPECT_EQ(count(shm::SharedCount::Faults), 0);
@@ -255,7 +261,7 @@ struct Bell final : event::ReadyEvents {
 TEST_F(PipelineTest, WhatWasSaidBeforeARequestHasLeftIsNoAnswerToIt) {
   Bell bell(loop_, [this] { ask(1); });
   play(1, answer_with("one"));
-  users_.front().side->give_back(true);
+  give_back(users_.front());
   users_.clear();
   bell.ring();
   origin_.say(answer_with("surplus"));
@@ -296,7 +302,7 @@ TEST_F(PipelineTest, OneThatLeavesDoesNotEndTheConnection) {
   steps_
       .when([this] { return has_heard(); },
             [this] {
-              nth(0).side->give_back(false);
+              give_back(nth(0));
               nth(0).failure = Failure::ClientGone;
               origin_.say(answer_with("one") + answer_with("two"));
             })
@@ -304,7 +310,7 @@ TEST_F(PipelineTest, OneThatLeavesDoesNotEndTheConnection) {
       .run();
   EXPECT_EQ(nth(0).answer, "");
   EXPECT_EQ(nth(1).answer, "two");
-  nth(1).side->give_back(true);
+  give_back(nth(1));
   EXPECT_TRUE(shares());
 }
 
@@ -346,7 +352,7 @@ TEST_F(PipelineTest, OneThatDoesNotReadMuchHasTheConnectionForItself) {
       .run();
   EXPECT_EQ(nth(0).answer, large);
   EXPECT_EQ(count(shm::SharedCount::Faults), 0);
-  nth(0).side->give_back(true);
+  give_back(nth(0));
   steps_.when([this] { return count(shm::SharedCount::Pipelines) == 0; }).run();
 }
 
@@ -362,7 +368,7 @@ TEST_F(PipelineTest, NothingNewBehindALongAnswer) {
             })
       .when([this] { return are_done(); })
       .run();
-  nth(0).side->give_back(true);
+  give_back(nth(0));
   EXPECT_TRUE(shares());
 }
 
@@ -429,7 +435,7 @@ TEST_F(PipelineTest, AnAnswerThatNobodyWantsIsNotWaitedForLonger) {
   steps_
       .when([this] { return has_heard(); },
             [&] {
-              nth(0).side->give_back(false);
+              give_back(nth(0));
               begun = wait();
             })
       .when([this] { return count(shm::SharedCount::Pipelines) == 0; }, [this] { waits_ = false; })
@@ -440,7 +446,7 @@ TEST_F(PipelineTest, AnAnswerThatNobodyWantsIsNotWaitedForLonger) {
 
 TEST_F(PipelineTest, OneThatNobodyUsesIsClosed) {
   play(1, answer_with("one"));
-  nth(0).side->give_back(true);
+  give_back(nth(0));
   const std::uint64_t begun = wait();
   steps_
       .when([this] { return count(shm::SharedCount::Pipelines) == 0; }, [this] { waits_ = false; })
@@ -482,7 +488,7 @@ TEST_F(PipelineTest, AServerThatKnowsItsClientsByConnectionIsNotShared) {
 
 TEST_F(PipelineTest, ConnectionsWithoutRequestsAreShed) {
   play(1, answer_with("one"));
-  nth(0).side->give_back(true);
+  give_back(nth(0));
   EXPECT_EQ(server_->shed_idle(5), 1U);
   EXPECT_EQ(count(shm::SharedCount::Pipelines), 0);
 }
