@@ -2,8 +2,8 @@
 """What a training build of weir learns from: the work that matters, in the proportions in which it does.
 
 `make pgo` runs this.  Two instances, one for each format of the access log, serve small answers over HTTP/1.1 and HTTP/2, in clear and
-over TLS, with few fields and with a browser's, some large answers and uploads, and new connections.  One weir is the origin of
-the other; what is large comes from a server here.
+over TLS, with few fields and with a browser's, some of them over shared connections to the server, some large answers and
+uploads, and new connections.  One weir is the origin of the other; what is large comes from a server here.
 
     tests/bench/train.py build-pgo/training/weir
 """
@@ -19,11 +19,12 @@ import time
 
 CONF = """workers 1
 {user}access_log {dir}/access.log format {format}
-listener clear {{ bind 127.0.0.1:{clear}; route path /large/* forward large; route forward o }}
+listener clear {{ bind 127.0.0.1:{clear}; route path /large/* forward large; route path /shared/* forward shared; route forward o }}
 listener secure {{ bind 127.0.0.1:{secure} tls; tls {{ certificate {dir}/cert.pem {dir}/key.pem }}
-route path /large/* forward large; route forward o }}
+route path /large/* forward large; route path /shared/* forward shared; route forward o }}
 listener origin {{ bind 127.0.0.1:{origin}; route respond 200 "{small}" }}
 backend o {{ server s 127.0.0.1:{origin} }}
+backend shared {{ server s 127.0.0.1:{origin}; pipeline 2 {{ credentials on }} }}
 backend large {{ server s 127.0.0.1:{large} }}
 """
 BROWSER = ["User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36",
@@ -39,6 +40,8 @@ LOADS = [
     (40000, ["--h1", "-c32", *FIELDS, "https://127.0.0.1:{secure}/small"]),
     (80000, ["-c8", "-m32", *FIELDS, "https://127.0.0.1:{secure}/small"]),
     (20000, ["-c8", "-m8", "http://127.0.0.1:{clear}/small"]),
+    (20000, ["--h1", "-c32", *FIELDS, "http://127.0.0.1:{clear}/shared/a"]),
+    (20000, ["-c8", "-m32", "https://127.0.0.1:{secure}/shared/a"]),
     (1500, ["--h1", "-c8", "http://127.0.0.1:{clear}/large/64k"]),
     (1500, ["-c4", "-m4", "https://127.0.0.1:{secure}/large/64k"]),
     (1000, ["--h1", "-c8", "-d{dir}/upload", "http://127.0.0.1:{clear}/large/upload"]),
