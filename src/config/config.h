@@ -305,7 +305,7 @@ struct Outlier {
 /// `pipeline`: how requests without a body share connections to a server.
 struct Pipeline {
   std::uint32_t connections = 1;  ///< of each worker to each server
-  std::uint32_t depth = 32;       ///< unanswered requests on one of them
+  std::uint32_t depth = 128;      ///< unanswered requests on one of them
   std::uint64_t body = 4096;      ///< bytes of an answer that may hold up others
   Milliseconds slow{50};          ///< that a request may wait behind another one
   bool credentials = false;       ///< requests with Cookie or Authorization, too
