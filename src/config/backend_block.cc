@@ -42,6 +42,9 @@ class BackendBlock {
                     concat("pipeline with protocol ", word_of(backend_.protocol)),
                     "HTTP/2 shares connections by itself: leave pipeline out, or write protocol "
                     "http/1.1");
+    if (backend_.pipeline && backend_.keepalive == 0)
+      report_.error(backend_.pipeline->place, "pipeline with keepalive none",
+                    "shared connections are made of idle ones: leave one of the two out");
     if (backend_.servers.empty()) {
       report_.warning(directive.at,
                       concat("backend ", in_quotes(backend_.name),

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t most_connections = 64;
 constexpr std::uint64_t least_depth = 2, most_depth = 1000;
-constexpr std::uint64_t least_body = 1, most_body = 1 << 20;
+constexpr std::uint64_t least_body = 1 << 10, most_body = 1 << 20;
 
 }  // namespace
 

@@ -76,7 +76,8 @@ PipelineConnection* Pipeline::choose() {
   PipelineConnection* best = nullptr;
   std::uint32_t count = 0;
   connections_.for_each([&](PipelineConnection& each) {
-    count += each.is_shared();
+    // A reload may have said that there are to be fewer.
+    if (each.is_shared() && ++count > terms_.connections) return each.leave();
     if (each.has_room() && (!best || each.length() < best->length())) best = &each;
   });
   if ((best && best->length() == 0) || count >= terms_.connections || server_.idle_.empty())
@@ -91,7 +92,7 @@ PipelineConnection* Pipeline::choose() {
 void Pipeline::note_challenge(const Headers& headers) {
   const std::string_view scheme = scheme_of_connections(headers);
   if (scheme.empty()) return;
-  trust_.lose_for_ever();
+  if (!trust_.lose_for_ever()) return;
   leave();
   log(Level::Warn, "server ", server_.backend().name, "/", server_.config().name,
       ": pipeline off: it knows its clients by their connections (", scheme, ")");
@@ -100,6 +101,7 @@ void Pipeline::note_challenge(const Headers& headers) {
 void Pipeline::note_fault(std::string_view what) {
   const std::uint64_t off = trust_.note_fault(context_.loop.now());
   count(shm::SharedCount::Faults);
+  if (off == 0) return;
   log(Level::Warn, "server ", server_.backend().name, "/", server_.config().name,
       ": pipeline off for ", seconds_text(off), ": ", what);
 }

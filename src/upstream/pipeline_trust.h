@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 namespace weir::upstream {
 
@@ -23,18 +24,19 @@ class PipelineTrust {
   void note_answer() {
     if (answers_ < answers_needed) ++answers_;
   }
-  /// It did what it should not do.  Returns for how long trust is lost.
-  std::uint64_t note_fault(std::uint64_t now) { return lose(now, fault_, first_fault, most_fault); }
+  /// It did what it should not do.  Returns for how long trust is lost, 0 if it has been lost for that already: what ends
+  /// several connections at a time is one fault.
+  std::uint64_t note_fault(std::uint64_t now);
   /// A request has waited for too long behind another one.
   std::uint64_t note_slow(std::uint64_t now) { return lose(now, pause_, first_pause, most_pause); }
-  /// Its connections are not like each other.
-  void lose_for_ever() { is_lost_for_ever_ = true; }
+  /// Its connections are not like each other.  False if that was known.
+  bool lose_for_ever() { return !std::exchange(is_lost_for_ever_, true); }
 
  private:
   std::uint64_t lose(std::uint64_t now, std::uint64_t& time, std::uint64_t first,
                      std::uint64_t most);
 
-  std::uint64_t lost_until_ = 0;
+  std::uint64_t lost_until_ = 0, fault_until_ = 0;
   std::uint64_t fault_ = 0, pause_ = 0;  ///< for how long it was lost last
   std::uint32_t answers_ = 0;
   bool is_lost_for_ever_ = false;

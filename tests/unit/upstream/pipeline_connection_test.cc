@@ -4,12 +4,10 @@
 // leave or do not read, and time limits, by a clock that moves only while both sides wait.
 #include "upstream/pipeline_connection.h"
 
-#include "event/watch.h"
+#include "fakes/bell.h"
 #include "upstream/connection_world.h"
 
 #include <gtest/gtest.h>
-
-#include <unistd.h>
 
 #include <array>
 #include <functional>
@@ -56,6 +54,11 @@ class PipelineTest : public ConnectionWorld {
                   asked_ = origin_.requests().size();
                   then();
                 });
+  }
+  void allow(std::uint32_t connections) {
+    BackendPolicy policy = backend_->policy();
+    policy.config.pipeline->connections = connections;
+    backend_->configure(policy);
   }
   void give_back(FakeUser& user) {
     if (ServerSide* side = std::exchange(user.side, nullptr)) side->give_back(user.ended);
@@ -236,30 +239,8 @@ TEST_F(PipelineTest, TheEndWhileNothingIsAskedIsNone) {
   EXPECT_EQ(count(shm::SharedCount::Faults), 0);
 }
 
-// Calls back when its pipe can be read: before a socket that became readable later.
-struct Bell final : event::ReadyEvents {
-  Bell(event::Loop& loop, std::function<void()> then) : call(std::move(then)) {
-    EXPECT_EQ(::pipe(ends), 0);
-    watch.start(loop, ends[0], event::Watch::Edge::LevelRead, *this);
-  }
-  ~Bell() {
-    watch.stop();
-    ::close(ends[0]);
-    ::close(ends[1]);
-  }
-  void ring() { EXPECT_EQ(::write(ends[1], "x", 1), 1); }
-  void on_ready(event::Ready) noexcept override {
-    char byte;
-    EXPECT_EQ(::read(ends[0], &byte, 1), 1);
-    call();
-  }
-  std::function<void()> call;
-  int ends[2] = {-1, -1};
-  event::Watch watch;
-};
-
 TEST_F(PipelineTest, WhatWasSaidBeforeARequestHasLeftIsNoAnswerToIt) {
-  Bell bell(loop_, [this] { ask(1); });
+  test::Bell bell(loop_, [this] { ask(1); });
   play(1, answer_with("one"));
   give_back(users_.front());
   users_.clear();
@@ -472,6 +453,24 @@ TEST_F(PipelineTest, AServerThatDrainsFinishesWhatIsAsked) {
       .run();
   EXPECT_EQ(nth(0).answer, "one");
   EXPECT_EQ(nth(1).answer, "two");
+}
+
+TEST_F(PipelineTest, ThereAreFewerConnectionsWhenThereAreToBe) {
+  origin_.stay_open();
+  begin(next_);
+  steps_.when([this] { return next_.is_done(); }, [this] { next_.side->give_back(true); });
+  allow(2);
+  earn_trust([this] {
+    ask(2);
+    EXPECT_EQ(count(shm::SharedCount::Pipelines), 2);
+    allow(1);
+    EXPECT_TRUE(shares());
+  });
+  steps_
+      .when([this] { return origin_.requests().size() == asked_ + 2; },
+            [this] { origin_.say(answer_with("one")); })
+      .when([this] { return are_done() && count(shm::SharedCount::Pipelines) == 1; })
+      .run();
 }
 
 TEST_F(PipelineTest, AServerThatKnowsItsClientsByConnectionIsNotShared) {

@@ -43,6 +43,15 @@ TEST_F(PipelineTrustTest, IsLostForLongerWithEachFault) {
   EXPECT_EQ(trust.note_fault(now + 601 * second), 10 * second);
 }
 
+TEST_F(PipelineTrustTest, WhatEndsSeveralConnectionsAtATimeIsOneFault) {
+  const std::uint64_t now = 100 * second;
+  EXPECT_EQ(trust.note_fault(now), 10 * second);
+  EXPECT_EQ(trust.note_fault(now), 0);
+  EXPECT_EQ(trust.note_fault(now + 9 * second), 0);
+  EXPECT_EQ(lost_for(now), 10 * second);
+  EXPECT_EQ(trust.note_fault(now + 10 * second), 20 * second);
+}
+
 TEST_F(PipelineTrustTest, IsLostForAShortTimeIfTheServerIsSlow) {
   std::uint64_t now = 100 * second;
   for (const std::uint64_t expected : {1, 2, 4, 8, 16, 32, 60, 60}) {
@@ -64,7 +73,8 @@ TEST_F(PipelineTrustTest, HasToBeEarnedAgain) {
 }
 
 TEST_F(PipelineTrustTest, MayBeLostForEver) {
-  trust.lose_for_ever();
+  EXPECT_TRUE(trust.lose_for_ever());
+  EXPECT_FALSE(trust.lose_for_ever());
   earn();
   EXPECT_FALSE(trust.holds(1000 * second));
 }
